@@ -1,0 +1,231 @@
+"""The frozen records that stages hand to each other. No behaviour beyond derived properties."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Scalar = str | int | float | bool
+Params = Mapping[str, Scalar]
+Input = Mapping[str, Any]
+"""What a predictor is asked: the input columns of one row."""
+Output = Mapping[str, Any]
+"""What a predictor answers for one row."""
+Scores = Mapping[str, float]
+"""Scores of one output, each in [0, 1] and finite, higher is better; the primary one first."""
+
+Split = Literal["train", "validation", "test", "reference"]
+"""`reference` rows are knowledge that an app consults (an assistant's passages)."""
+Outcome = Literal["PASSED", "FAILED", "INCONCLUSIVE"]
+RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a contract.
+
+    `role` says what a column is for; `allowed`, `minimum`, `maximum` and `max_length`
+    bound its values. A column that is not `required` may be absent or null.
+    """
+
+    name: str
+    kind: Literal["text", "category", "number", "json"] = "text"
+    role: Literal["input", "label", "slice", "group", "split", "id", "extra"] = "input"
+    required: bool = True
+    allowed: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    max_length: int = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What the rows of a dataset look like.
+
+    `key` names the columns that identify a row between versions. `near_duplicates` says
+    what to do with near-equal texts on both sides of a split: refuse the commit, keep
+    them together (`group`: they get one group, hence one split), or only report them.
+    """
+
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    near_duplicates: Literal["refuse", "group", "report"] = "group"
+    text: str | None = None
+    """The input column whose text behaviour checks may perturb; None if there is none."""
+
+    def names(self, role: str) -> tuple[str, ...]:
+        """Names of the columns that have this role, in order."""
+        return tuple(c.name for c in self.columns if c.role == role)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One row: what is asked, what is expected, and how it is grouped for statistics."""
+
+    id: str
+    input: Input
+    expected: Mapping[str, Any]
+    group: str
+    split: Split
+    slices: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetVersion:
+    """The record of one committed version of a dataset."""
+
+    name: str
+    version: int
+    digest: str
+    """sha256 over the sorted row digests: independent of row order and file layout."""
+    uri: str
+    rows: int
+    splits: Mapping[str, int]
+    parent: int | None
+    added: int
+    removed: int
+    changed: int
+    message: str
+    actor: str
+    created: str
+    """ISO 8601, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A dataset version with its rows."""
+
+    version: DatasetVersion
+    examples: tuple[Example, ...]
+    reference: tuple[Mapping[str, Any], ...] = ()
+
+    def split(self, *names: Split) -> tuple[Example, ...]:
+        """The examples of these splits, in stored order."""
+        return tuple(e for e in self.examples if e.split in names)
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Which code a run used."""
+
+    commit: str | None
+    dirty: bool
+    diff_digest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A tracked run, as read back from MLflow."""
+
+    id: str
+    name: str
+    kind: str
+    status: RunStatus
+    started: str
+    duration: float | None
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredRow:
+    """One example, answered and scored. `latency` is in seconds."""
+
+    id: str
+    group: str
+    slices: Mapping[str, str]
+    input: Input
+    output: Output
+    scores: Scores
+    latency: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A predictor's rows on one split of one dataset version."""
+
+    subject: str
+    dataset: str
+    split: Split
+    rows: tuple[ScoredRow, ...]
+    expected_rows: int
+    seconds: float
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the scores, the primary one first."""
+        return tuple(self.rows[0].scores) if self.rows else ()
+
+    def column(self, metric: str) -> list[float]:
+        """One score of every row, in row order."""
+        return [row.scores[metric] for row in self.rows]
+
+    def mean(self, metric: str) -> float:
+        """Mean of one score over rows."""
+        values = self.column(metric)
+        return sum(values) / len(values)
+
+    @property
+    def groups(self) -> list[str]:
+        """The group of every row, in row order."""
+        return [row.group for row in self.rows]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What one check of a gate found."""
+
+    code: str
+    family: str
+    title: str
+    outcome: Outcome | Literal["NOT_APPLICABLE"]
+    reason: str
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    waived: str | None = None
+    """The reason of a waiver, if one was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateReport:
+    """The outcome of a gate and the evidence for it."""
+
+    subject: str
+    champion: str | None
+    dataset: str
+    data_digest: str
+    outcome: Outcome
+    results: tuple[CheckResult, ...]
+    created: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """A registered model version."""
+
+    name: str
+    version: int
+    run_id: str
+    source: str
+    aliases: tuple[str, ...]
+    tags: Mapping[str, str]
+    created: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One promotion or rollback, in the order in which they took effect."""
+
+    number: int
+    action: Literal["promotion", "rollback"]
+    version: int
+    previous: int | None
+    actor: str
+    reason: str
+    gate: str | None
+    """Run id of the gate report, None for a rollback."""
+    created: str
+    effective: bool = True
+    """False for an entry that lost a race: it is kept, and changed nothing."""

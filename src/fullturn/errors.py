@@ -1,0 +1,96 @@
+"""Every error that fullturn raises on purpose.
+
+A message names the offending value and the next step. `fullturn.cli` maps the four
+branches to exit codes, in one place.
+
+    FullturnError
+    ├── UsageError                what was asked for is wrong                      exit 2
+    │   ├── SettingsError         fullturn.toml, or an environment variable
+    │   ├── DataError             a file or its rows break the contract
+    │   ├── NotFound              no such run, version, dataset version, project
+    │   └── StatisticsInputError  NaN, empty, out of range, unequal lengths
+    ├── Refused                   the evidence says no                             exit 1
+    │   ├── IntegrityError        bytes differ from the recorded digest
+    │   ├── Conflict              somebody else was first: try again
+    │   └── NotGated              no gate report that passed
+    ├── Inconclusive              the evidence does not decide                     exit 3
+    └── CouldNotEvaluate          the evidence could not be had                    exit 4
+        ├── StoreUnavailable      the tracking server does not answer
+        ├── DiskFull              a write did not fit
+        ├── JournalCorrupt        a checksum inside a journal fails
+        ├── BundleError           a bundle cannot be loaded
+        ├── AppError              the app raised, or broke its protocol
+        └── LLMUnavailable        no answer from the LLM's address
+"""
+
+
+class FullturnError(Exception):
+    """Base of all errors raised on purpose; its text is meant for a person."""
+
+
+class UsageError(FullturnError):
+    """What was asked for is wrong."""
+
+
+class SettingsError(UsageError):
+    """A setting is unknown, missing or has a wrong value."""
+
+
+class DataError(UsageError):
+    """A file cannot be read as rows, or its rows break the contract."""
+
+
+class NotFound(UsageError):
+    """No such run, model version, dataset version or project."""
+
+
+class StatisticsInputError(UsageError):
+    """Numbers that no interval can be computed from."""
+
+
+class Refused(FullturnError):
+    """The evidence says no."""
+
+
+class IntegrityError(Refused):
+    """Bytes or rows differ from the digest recorded for them."""
+
+
+class Conflict(Refused):
+    """Another process was first; nothing was changed."""
+
+
+class NotGated(Refused):
+    """A registration or promotion without a gate report that passed."""
+
+
+class Inconclusive(FullturnError):
+    """The evidence does not decide."""
+
+
+class CouldNotEvaluate(FullturnError):
+    """The evidence could not be had."""
+
+
+class StoreUnavailable(CouldNotEvaluate):
+    """MLflow does not answer, or refuses."""
+
+
+class DiskFull(CouldNotEvaluate):
+    """A write did not fit on the disk; what was written before is whole."""
+
+
+class JournalCorrupt(CouldNotEvaluate):
+    """A record before the tail of a journal fails its checksum."""
+
+
+class BundleError(CouldNotEvaluate):
+    """A bundle lacks a file, holds one that is not allowed, or does not load."""
+
+
+class AppError(CouldNotEvaluate):
+    """The app raised an error, or broke its protocol."""
+
+
+class LLMUnavailable(CouldNotEvaluate):
+    """The address of the LLM does not answer."""

@@ -1,0 +1,152 @@
+"""fullturn.toml → frozen settings. Unknown keys are refused, with the nearest known one named."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from fullturn.errors import NotFound, SettingsError
+
+FILE = "fullturn.toml"
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class DataSettings(_Table):
+    """[data]: where rows come from, and how they are split when they do not say it."""
+
+    files: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
+    text: str | None = None
+    label: str | None = None
+    train_share: Share = 0.5
+    validation_share: Share = 0.2
+    near_duplicate: Share = 0.9
+
+
+class ExperimentSettings(_Table):
+    """[experiment]: parameters of a run, and how a search races its candidates."""
+
+    seed: int = 0
+    params: Mapping[str, str | int | float | bool] = {}
+    race_alpha: Share = 0.05
+    owner: str | None = None
+
+
+class GateSettings(_Table):
+    """[gates]: error rates, margins and budgets."""
+
+    alpha: Share = 0.05
+    margin: Share = 0.03
+    slice_floor: Share = 0.3
+    slice_rows: int = Field(default=20, ge=2)
+    behaviour_margin: Share = 0.1
+    behaviour_rows: int = Field(default=200, ge=10)
+    leakage_margin: Share = 0.1
+    latency_p95_ms: float = Field(default=1000.0, gt=0)
+    refusal_rate: Share = 0.05
+
+
+class LLMSettings(_Table):
+    """[llm]: an OpenAI-compatible address; the embedded model when there is none."""
+
+    base_url: str | None = None
+    model: str = "embedded"
+    api_key_env: str = "OPENAI_API_KEY"
+    timeout: float = Field(default=60.0, gt=0)
+
+
+class Settings(_Table):
+    """All of fullturn.toml."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    app: str = "classifier"
+    tracking_uri: str | None = None
+    state: str = ".fullturn"
+    data: DataSettings = DataSettings()
+    experiment: ExperimentSettings = ExperimentSettings()
+    gates: GateSettings = GateSettings()
+    llm: LLMSettings = LLMSettings()
+
+
+def find_root(start: Path) -> Path:
+    """The nearest folder, from `start` upward, that holds a fullturn.toml.
+
+    Raises:
+        NotFound: there is none.
+    """
+    for folder in (start, *start.parents):
+        if (folder / FILE).is_file():
+            return folder
+    raise NotFound(f"no {FILE} in {start} or above it; make a project with `fullturn init`")
+
+
+def read(root: Path) -> Settings:
+    """The settings of the project in `root`.
+
+    Raises:
+        SettingsError: the file is missing, is not TOML, or holds a wrong or unknown key.
+    """
+    path = root / FILE
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{path} does not exist; make a project with `fullturn init`") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}") from None
+    return parse(table, str(path))
+
+
+def parse(table: Mapping[str, Any], origin: str) -> Settings:
+    """Settings from a parsed table; lists become tuples. `origin` names it in messages."""
+    try:
+        return Settings.model_validate(_tuples(table))
+    except ValidationError as error:
+        raise SettingsError(f"{origin}: {_explain(error)}") from None
+
+
+def tracking_uri(settings: Settings, root: Path) -> str:
+    """Where MLflow is: the environment's MLFLOW_TRACKING_URI, the setting, or local SQLite."""
+    named = os.environ.get("MLFLOW_TRACKING_URI") or settings.tracking_uri
+    return named or f"sqlite:///{state_folder(settings, root) / 'mlflow.db'}"
+
+
+def state_folder(settings: Settings, root: Path) -> Path:
+    """The folder that holds everything fullturn writes locally; made if need be."""
+    folder = (root / settings.state).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _tuples(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _tuples(item) for key, item in value.items()}
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"unknown setting '{place}'{_nearest(first['loc'])}"
+    if first["type"] == "missing":
+        return f"setting '{place}' is missing"
+    return f"setting '{place}' = {first['input']!r}: {first['msg']}"
+
+
+def _nearest(place: tuple[int | str, ...]) -> str:
+    model: Any = Settings
+    for part in place[:-1]:
+        model = model.model_fields[str(part)].annotation
+    known = list(model.model_fields)
+    close = difflib.get_close_matches(str(place[-1]), known, n=1)
+    return f"; did you mean '{close[0]}'?" if close else f"; known: {', '.join(known)}"
