@@ -38,6 +38,7 @@ class ExperimentSettings(_Table):
 
     seed: int = 0
     params: Mapping[str, str | int | float | bool] = {}
+    candidates: int = Field(default=4, ge=1)
     race_alpha: Share = 0.05
     owner: str | None = None
 

@@ -1,0 +1,54 @@
+# Two commands matter: `make demo` and `make test`. Each installs what it needs into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv
+COMPILE := $(UV) pip compile --quiet pyproject.toml --extra llm --generate-hashes \
+	--python-version 3.11 --universal --no-header
+CORES := $(shell nproc 2>/dev/null || echo 2)
+
+.PHONY: demo test lint lock lock-check docs docs-check clean
+
+demo: .venv/installed
+	$(BIN)/fullturn demo demo
+
+test: .venv/installed
+	$(BIN)/pytest -n $(CORES) --dist loadfile --cov --cov-report=term
+
+lint: .venv/installed lock-check docs-check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# The lock must hold what pyproject.toml asks for, and no addresses.
+lock-check: .venv/installed
+	@for name in runtime dev; do \
+		cp requirements/$$name.txt .venv/$$name.txt; \
+		groups=""; [ $$name = dev ] && groups="--group dev"; \
+		$(COMPILE) $$groups --output-file .venv/$$name.txt || exit 1; \
+		for file in requirements .venv; do grep -oE '^[a-zA-Z0-9._-]+==[^ ]+' $$file/$$name.txt > .venv/$$file.pins; done; \
+		diff .venv/requirements.pins .venv/.venv.pins || { echo "requirements/$$name.txt is stale: run 'make lock'"; exit 1; }; \
+		! grep -n '://' requirements/$$name.txt || { echo "a lock must hold no addresses"; exit 1; }; \
+	done
+
+lock: .venv/installed
+	$(COMPILE) --output-file requirements/runtime.txt
+	$(COMPILE) --group dev --output-file requirements/dev.txt
+	$(COMPILE) --group dev --group bench --output-file requirements/bench.txt
+
+docs: .venv/installed
+	$(BIN)/python scripts/reference.py
+
+docs-check: .venv/installed
+	$(BIN)/python scripts/reference.py --check
+
+.venv/installed: requirements/bootstrap.txt requirements/dev.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fullturn needs Python 3.11 or newer; set PYTHON=")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/bootstrap.txt
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r requirements/dev.txt
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+clean:
+	rm -rf .venv demo

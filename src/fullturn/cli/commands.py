@@ -1,0 +1,62 @@
+"""The verbs, grouped as a person meets them. Importing this loads nothing but click."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from fullturn.cli import data, experiments, gate, project, registry
+
+_SECTIONS = {
+    "Start": ("demo", "init", "turn", "ask", "predict"),
+    "Data": ("data",),
+    "Experiments": ("train", "runs", "compare"),
+    "Gate and registry": ("gate", "promote", "rollback", "history", "lineage", "reproduce"),
+}
+
+
+class _Sections(click.Group):
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, names in _SECTIONS.items():
+            with formatter.section(title):
+                commands = [(name, self.commands[name]) for name in names]
+                formatter.write_dl([(name, c.get_short_help_str(70)) for name, c in commands])
+
+
+def _version(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"fullturn {version('fullturn')}")
+        ctx.exit()
+
+
+_SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.group(cls=_Sections, context_settings=_SETTINGS)
+@click.option(
+    "-C",
+    "folder",
+    default=".",
+    metavar="DIR",
+    help="Work in the project in DIR.",
+    show_default=True,
+)
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version,
+              help="Show the version and exit.")  # fmt: skip
+@click.pass_context
+def cli(ctx: click.Context, folder: str) -> None:
+    """Take a model or an LLM application all the way round the MLOps lifecycle.
+
+    New here? `fullturn demo` shows a whole turn in a minute. Every verb takes --json.
+    Exit codes: 0 done or passed, 1 refused by evidence, 2 usage, 3 inconclusive,
+    4 could not evaluate.
+    """
+    ctx.obj = folder
+
+
+for _module in (project, data, experiments, gate, registry):
+    for _command in _module.COMMANDS:
+        cli.add_command(_command)

@@ -1,0 +1,98 @@
+"""`fullturn data`: versions of a dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fullturn.cli.output import escape, say, say_json, say_next, table
+from fullturn.cli.verb import json_option, opened
+
+
+@click.group()
+def data() -> None:
+    """Versions of the dataset: commit, log, diff, show."""
+
+
+@data.command()
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option("-m", "--message", default="", help="What changed.")
+@json_option
+def commit(files: tuple[Path, ...], message: str, as_json: bool) -> None:
+    """Commit FILES as the next dataset version.
+
+    FILES are .csv, .jsonl, .parquet or handbook .md, or folders of them; they are the whole
+    content of the version. Without FILES, those named in fullturn.toml.
+    """
+    from fullturn.loop.project import commit as commit_files
+
+    version = commit_files(opened(), list(files), message)
+    if as_json:
+        say_json(version)
+        return
+    splits = ", ".join(f"{count} {name}" for name, count in version.splits.items())
+    say(
+        f"[bold]version {version.version}[/bold] of '{version.name}': {version.rows} rows "
+        f"({splits}), digest {version.digest[:12]}"
+    )
+    say(f"{version.added} added, {version.removed} removed, {version.changed} changed")
+    say_next("fullturn train", "fullturn data log")
+
+
+@data.command()
+@json_option
+def log(as_json: bool) -> None:
+    """List the dataset versions, oldest first."""
+    from fullturn.loop import inspecting
+
+    found = inspecting.data_log(opened())
+    if as_json:
+        say_json(found)
+        return
+    rows = [
+        (
+            str(v.version), v.created[:19].replace("T", " "), str(v.rows),
+            f"+{v.added} -{v.removed} ~{v.changed}", v.digest[:12], escape(v.actor),
+            escape(v.message),
+        )
+        for v in found
+    ]  # fmt: skip
+    table(("version", "committed", ">rows", "difference", "digest", "by", "message"), rows)
+    say_next("fullturn data diff A B", "fullturn data show V")
+
+
+@data.command()
+@click.argument("a", type=int)
+@click.argument("b", type=int)
+@json_option
+def diff(a: int, b: int, as_json: bool) -> None:
+    """Count what changed between versions A and B."""
+    from fullturn.loop import inspecting
+
+    found = inspecting.data_diff(opened(), a, b)
+    if as_json:
+        say_json(found)
+        return
+    say(
+        f"from version {a} to {b}: [green]{found.added} added[/green], "
+        f"[red]{found.removed} removed[/red], [yellow]{found.changed} changed[/yellow]"
+    )
+    _show_difference(found)
+
+
+@data.command()
+@click.argument("version", type=int)
+@json_option
+def show(version: int, as_json: bool) -> None:
+    """Describe a version: rows, splits, labels."""
+    from fullturn.loop import inspecting
+
+    summary = inspecting.data_show(opened(), version)
+    if as_json:
+        say_json(summary)
+        return
+    _show_summary(summary)
+
+
+COMMANDS = (data,)

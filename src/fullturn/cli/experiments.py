@@ -1,0 +1,155 @@
+"""`train`, `runs`, `compare`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from fullturn.cli.output import escape, progress, say, say_json, say_next, table
+from fullturn.cli.verb import json_option, opened, parameters
+
+if TYPE_CHECKING:
+    from fullturn.entities import RunRecord
+    from fullturn.experiments.comparison import Comparison
+    from fullturn.loop.training import Trial
+
+
+@click.command()
+@click.option("-p", "pairs", multiple=True, metavar="NAME=VALUE", help="Set a parameter.")
+@click.option("--search", "count", type=int, metavar="N", help="Race N sets of parameters.")
+@click.option("--name", help="Name of the run.")
+@click.option(
+    "--data", "version", type=int, metavar="V", help="Dataset version; newest if not set."
+)
+@click.option("--seed", type=int, help="Seed; that of fullturn.toml if not set.")
+@json_option
+def train(
+    pairs: tuple[str, ...],
+    count: int | None,
+    name: str | None,
+    version: int | None,
+    seed: int | None,
+    as_json: bool,
+) -> None:
+    """Train one set of parameters, or search many.
+
+    In a search each candidate races the best before it, row by row on the validation split,
+    and stops when it is shown to be worse.
+    """
+    from fullturn.loop import training
+
+    project, params = opened(), parameters(pairs)
+    with progress() as watch:
+        if count is None:
+            trials = [training.train(project, params, name=name, version=version, seed=seed)]
+        else:
+            trials = training.search(project, count, version=version, progress=watch)
+    if as_json:
+        say_json([trial.run for trial in trials])
+        return
+    show_trials(trials)
+    say_next(f"fullturn gate {trials[0].run.id[:8]}", "fullturn compare A B")
+
+
+def show_trials(trials: list[Trial]) -> None:
+    """Candidates, best first, with the interval of the primary score."""
+    metric = trials[0].race.evaluation.metrics[0]
+    columns = ("run", "candidate", f">{metric}", ">95 % interval", ">rows", ">ms/row", "race")
+    table(columns, map(_trial_row, trials))
+
+
+def _trial_row(trial: Trial) -> tuple[str, ...]:
+    from fullturn.statistics.intervals import cluster_mean
+
+    evaluation = trial.race.evaluation
+    level = cluster_mean(evaluation.column(evaluation.metrics[0]), evaluation.groups)
+    latency = 1000 * sum(row.latency for row in evaluation.rows) / len(evaluation.rows)
+    return (
+        trial.run.id[:8],
+        escape(trial.run.name),
+        f"{level.estimate:.3f}",
+        f"{level.low:.3f} to {level.high:.3f}",
+        str(len(evaluation.rows)),
+        f"{latency:.1f}",
+        f"[yellow]stopped: worse, e = {trial.race.e_value:.0f}[/yellow]"
+        if trial.race.stopped
+        else "finished",
+    )
+
+
+@click.command()
+@click.option("--kind", default="train", show_default=True, help="train, gate, or all.")
+@click.option("-n", "limit", default=20, show_default=True, help="How many.")
+@json_option
+def runs(kind: str, limit: int, as_json: bool) -> None:
+    """List runs, newest first; closes those whose process is gone."""
+    from fullturn.loop import inspecting
+
+    found = inspecting.runs(opened(), None if kind == "all" else kind, limit)
+    if as_json:
+        say_json(found)
+        return
+    table(
+        ("run", "name", "status", ">seconds", ">data", "metric", "race or gate"),
+        [tuple(map(escape, _run_row(run))) for run in found],
+    )
+    say_next("fullturn compare A B", "fullturn gate RUN")
+
+
+def _run_row(run: RunRecord) -> tuple[str, ...]:
+    tag = {key.removeprefix("fullturn."): value for key, value in run.tags.items()}
+    primary = tag.get("primary", "")
+    score = run.metrics.get(f"validation.{primary}")
+    note = tag.get("error") or tag.get("outcome") or tag.get("race", "")
+    return (
+        run.id[:8],
+        run.name,
+        run.status,
+        "-" if run.duration is None else f"{run.duration:.1f}",
+        tag.get("data", "-"),
+        f"{primary} {score:.3f}" if score is not None else "-",
+        note.partition(":")[0] if note.startswith("stopped") else note,
+    )
+
+
+@click.command()
+@click.argument("a")
+@click.argument("b")
+@json_option
+def compare(a: str, b: str, as_json: bool) -> None:
+    """Compare runs A and B: parameters, metrics with intervals, flipped rows."""
+    from fullturn.loop import inspecting
+
+    found = inspecting.compare_runs(opened(), a, b)
+    if as_json:
+        say_json(found)
+        return
+    _show(found)
+
+
+def _show(found: Comparison) -> None:
+    say(f"A = [bold]{escape(found.first)}[/bold]\nB = [bold]{escape(found.second)}[/bold]")
+    if found.params:
+        rows = [(n, escape(x or "-"), escape(y or "-")) for n, (x, y) in found.params.items()]
+        table(("parameter", "A", "B"), rows)
+    metrics = [
+        (
+            m.metric, f"{m.first:.3f}", f"{m.second:.3f}", f"{m.difference.estimate:+.3f}",
+            f"{m.difference.low:+.3f} to {m.difference.high:+.3f}",
+        )
+        for m in found.metrics
+    ]  # fmt: skip
+    say()
+    table(("metric", ">A", ">B", ">B minus A", ">95 % interval"), metrics)
+    gained = [flip for flip in found.flips if flip.gained]
+    lost = [flip for flip in found.flips if not flip.gained]
+    say(f"\non {found.rows} rows: {len(gained)} flipped to right in B, {len(lost)} to wrong")
+    for sign, flips in (("[green]+[/green]", gained), ("[red]-[/red]", lost)):
+        for flip in flips[:5]:
+            say(f" {sign} {escape(flip.input[:90])}")
+    say(f"smallest difference this set can detect: {found.detectable:.3f} (80 % power, α 0.05)")
+    say_next("fullturn gate B")
+
+
+COMMANDS = (train, runs, compare)

@@ -1,0 +1,65 @@
+"""`gate`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from fullturn.cli.output import escape, mark, progress, say, say_json, say_next, table
+from fullturn.cli.verb import json_option, opened, parameters
+
+if TYPE_CHECKING:
+    from fullturn.entities import GateReport
+
+CODES = {"PASSED": 0, "FAILED": 1, "INCONCLUSIVE": 3}
+
+
+@click.command()
+@click.argument("version")
+@click.option("--waive", "waivers", multiple=True, metavar="CODE=REASON", help="Waive a check.")
+@json_option
+def gate(version: str, waivers: tuple[str, ...], as_json: bool) -> int:
+    """Decide whether VERSION may become champion; register what passes.
+
+    VERSION is a run (id, first characters of it, name, or `best`) or a model version.
+    Candidate, champion and a trivial baseline answer the same test rows. Missing evidence
+    blocks. Exit code 0 passed, 1 failed, 3 inconclusive.
+    """
+    from fullturn.loop import gating, inspecting
+
+    project = opened()
+    reasons = {code: str(reason) for code, reason in parameters(waivers).items()}
+    with progress() as watch:
+        gated = gating.gate(
+            project, inspecting.best(project, version), waivers=reasons, progress=watch
+        )
+    if as_json:
+        say_json(gated)
+        return CODES[gated.report.outcome]
+    show_report(gated.report)
+    say(f"report: run {gated.run[:8]}, artifact gate/report.html")
+    if gated.version:
+        say(f"registered as [bold]version {gated.version.version}[/bold]")
+        say_next(f"fullturn promote {gated.version.version} --reason '…'")
+    else:
+        say_next("fullturn runs", "fullturn compare A B", "fullturn gate … --waive CODE='reason'")
+    return CODES[gated.report.outcome]
+
+
+def show_report(report: GateReport) -> None:
+    """Outcome and a line for each check."""
+    rows = [
+        (
+            r.code,
+            mark(r.outcome) + (" (waived)" if r.waived else ""),
+            escape(r.reason + (f" [waived: {r.waived}]" if r.waived else "")),
+        )
+        for r in report.results
+    ]
+    against = report.champion or "no champion yet"
+    say(f"gate: [bold]{mark(report.outcome)}[/bold]   on {escape(report.dataset)}, {against}")
+    table(("check", "outcome", "why"), rows)
+
+
+COMMANDS = (gate,)

@@ -1,0 +1,113 @@
+"""What a person or a program reads: tables of at most 100 columns, or JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from fullturn.loop.project import Progress
+
+WIDTH = 100
+MARKS = {
+    "PASSED": ("✓", "green"),
+    "FAILED": ("✗", "red"),
+    "INCONCLUSIVE": ("?", "yellow"),
+    "NOT_APPLICABLE": ("-", "dim"),
+}
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console no wider than 100 columns; plain when piped."""
+    from rich.console import Console
+
+    found = Console(stderr=stderr, highlight=False, soft_wrap=False)
+    width = min(WIDTH, found.width) if found.is_terminal else WIDTH
+    return Console(stderr=stderr, highlight=False, width=width)
+
+
+def say(text: str = "") -> None:
+    """One line, or paragraph, with rich's markup."""
+    console().print(text)
+
+
+def say_next(*steps: str) -> None:
+    """What to do next."""
+    if steps:
+        say(f"[dim]next:[/dim] {'  [dim]·[/dim]  '.join(steps)}")
+
+
+def say_error(message: str, code: int, *, as_json: bool) -> None:
+    """An error on stderr, or as JSON on stdout."""
+    if as_json:
+        print(json.dumps({"error": message, "exit_code": code}))
+        return
+    from rich.text import Text
+
+    console(stderr=True).print(Text.assemble(("error: ", "bold red"), message))
+
+
+def say_json(value: Any) -> None:
+    """Any record as JSON on one line."""
+    print(json.dumps(_plain(value), ensure_ascii=False, default=str))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> None:
+    """A table; a column whose name starts with '>' is right-aligned."""
+    from rich.table import Table
+
+    grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    for number, name in enumerate(columns):
+        right = name.startswith(">")
+        justify: Any = "right" if right else "left"
+        grid.add_column(name.lstrip(">"), justify=justify, overflow="fold", no_wrap=number == 0)
+    for row in rows:
+        grid.add_row(*row)
+    console().print(grid)
+
+
+def escape(text: object) -> str:
+    """Text that is not markup."""
+    from rich.markup import escape as escaped
+
+    return escaped(str(text))
+
+
+def mark(outcome: str) -> str:
+    """An outcome with a sign and a colour."""
+    sign, colour = MARKS.get(outcome, (" ", "white"))
+    return f"[{colour}]{sign} {outcome.lower().replace('_', ' ')}[/{colour}]"
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """A progress line on a terminal's stderr; nothing when piped."""
+    if not sys.stderr.isatty():
+        from fullturn.loop.project import silent
+
+        yield silent
+        return
+    with console(stderr=True).status("working") as status:
+
+        def show(what: str, done: int, total: int) -> None:
+            status.update(
+                f"{what}" + (f" {done + 1} of {total}" if total > 1 and done < total else "")
+            )
+
+        yield show
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,133 @@
+"""`init`, `turn`, `ask`, `predict`, `demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fullturn.cli.output import escape, progress, say, say_json, say_next
+from fullturn.cli.verb import json_option, opened, parameters
+
+if TYPE_CHECKING:
+    from fullturn.loop.answering import Answered
+    from fullturn.loop.turn import Step
+
+
+@click.command()
+@click.argument("folder", default="demo", type=click.Path(path_type=Path))
+@json_option
+def demo(folder: Path, as_json: bool) -> None:
+    """Make an example project in FOLDER and walk it through a whole turn.
+
+    The example is an assistant that answers questions about MLOps from a handbook.
+    Running it again starts over.
+    """
+    from fullturn.cli.walk import walk
+
+    walk(folder, as_json=as_json)
+
+
+@click.command()
+@click.option("--csv", "table", required=True, type=click.Path(path_type=Path), help="Rows.")
+@click.option("--test", type=click.Path(path_type=Path), help="Test rows, if they are apart.")
+@click.option("--text", required=True, metavar="COLUMN", help="The column to classify.")
+@click.option("--label", required=True, metavar="COLUMN", help="The column to predict.")
+@click.argument("folder", type=click.Path(path_type=Path))
+@json_option
+def init(  # noqa: PLR0913  one for each option
+    table: Path, test: Path | None, text: str, label: str, folder: Path, as_json: bool
+) -> None:
+    """Write a project for the built-in text classifier into FOLDER."""
+    from fullturn.loop import starting
+
+    made = starting.init(folder, table, text, label, test)
+    if as_json:
+        say_json({"folder": str(made)})
+        return
+    say(f"project in [bold]{escape(made)}[/bold]: fullturn.toml, the data, a CI workflow")
+    say_next(f"cd {escape(made)} && fullturn turn")
+
+
+@click.command()
+@json_option
+def turn(as_json: bool) -> None:
+    """Do what is due: commit data, search, gate, register, promote; say why."""
+    from fullturn.loop.turn import turn as passes
+
+    steps = []
+    with progress() as watch:
+        for step in passes(opened(), watch):
+            steps.append(step)
+            if not as_json:
+                show_step(step)
+    if as_json:
+        say_json(steps)
+        return
+    say_next("fullturn history", "fullturn lineage champion", "fullturn predict text='…'")
+
+
+def show_step(step: Step) -> None:
+    """One step of a turn, with its reason."""
+    sign = "[green]✓[/green]" if step.done else "[dim]·[/dim]"
+    say(f"{sign} [bold]{step.stage:<12}[/bold] {escape(step.what)} [dim]({escape(step.why)})[/dim]")
+
+
+@click.command()
+@click.argument("question")
+@json_option
+def ask(question: str, as_json: bool) -> None:
+    """Ask the champion of an assistant a QUESTION."""
+    from fullturn.errors import UsageError
+    from fullturn.loop.answering import answer
+
+    project = opened()
+    column = project.app.contract.text
+    if column is None or project.settings.app == "classifier":
+        raise UsageError("`ask` is for assistants; use `fullturn predict name=value`")
+    answered = answer(project, [{column: question}])[0]
+    if as_json:
+        say_json(answered)
+        return
+    show_answer(answered)
+    say_next(f"fullturn lineage {answered.version}")
+
+
+def show_answer(answered: Answered) -> None:
+    """An assistant's answer with its citations."""
+    output = answered.output
+    say(f"[bold]{escape(output['answer'])}[/bold]")
+    cited = ", ".join(output.get("citations", ())) or "nothing cited"
+    say(
+        f"[dim]{escape(cited)} · confidence {output['confidence']:.2f} · "
+        f"version {answered.version} · {1000 * answered.latency:.0f} ms · "
+        f"trace {answered.trace[:11]}[/dim]"
+    )
+
+
+@click.command()
+@click.argument("values", nargs=-1, metavar="COLUMN=VALUE…")
+@json_option
+def predict(values: tuple[str, ...], as_json: bool) -> None:
+    """Ask the champion for one row, given as COLUMN=VALUE."""
+    from fullturn.loop.answering import answer
+
+    project = opened()
+    kinds = {column.name: column.kind for column in project.app.contract.columns}
+    texts = dict(pair.partition("=")[::2] for pair in values)
+    row = {
+        name: value if kinds.get(name) == "number" else texts[name]
+        for name, value in parameters(values).items()
+    }
+    answered = answer(project, [row])[0]
+    if as_json:
+        say_json(answered)
+        return
+    for name, value in answered.output.items():
+        say(f"{name}: [bold]{escape(f'{value:.3f}' if isinstance(value, float) else value)}[/bold]")
+    say(f"[dim]version {answered.version} · {1000 * answered.latency:.1f} ms[/dim]")
+    say_next(f"fullturn lineage {answered.version}")
+
+
+COMMANDS = (demo, init, turn, ask, predict)

@@ -1,0 +1,118 @@
+"""`promote`, `rollback`, `history`, `lineage`, `reproduce`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from fullturn.cli.output import escape, say, say_json, say_next, table
+from fullturn.cli.verb import json_option, opened
+
+if TYPE_CHECKING:
+    from fullturn.entities import HistoryEntry
+
+
+@click.command()
+@click.argument("version")
+@click.option("--reason", required=True, help="Why; it is kept in the history.")
+@json_option
+def promote(version: str, reason: str, as_json: bool) -> None:
+    """Make VERSION the champion, if its gate passed and its files load."""
+    from fullturn.loop import promoting
+
+    _moved(promoting.promote(opened(), version, reason), as_json)
+
+
+@click.command()
+@click.option("--to", type=int, metavar="VERSION", help="An earlier champion; the last if not set.")
+@click.option("--reason", required=True, help="Why; it is kept in the history.")
+@json_option
+def rollback(to: int | None, reason: str, as_json: bool) -> None:
+    """Go back to an earlier champion, once it has been loaded and probed."""
+    from fullturn.loop import promoting
+
+    _moved(promoting.rollback(opened(), to, reason), as_json)
+
+
+def _moved(entry: HistoryEntry, as_json: bool) -> None:
+    if as_json:
+        say_json(entry)
+        return
+    before = f"version {entry.previous}" if entry.previous else "none"
+    say(f"champion: {before} → [bold]version {entry.version}[/bold] ({entry.action})")
+    say_next("fullturn history", "fullturn rollback --reason '…'")
+
+
+@click.command()
+@json_option
+def history(as_json: bool) -> None:
+    """Every promotion and rollback, with actor, reason and gate report."""
+    from fullturn.loop import inspecting
+
+    entries = inspecting.champion_history(opened())
+    if as_json:
+        say_json(entries)
+        return
+    rows = [
+        (
+            str(e.number), e.created[:19].replace("T", " "),
+            e.action if e.effective else f"{e.action} (lost the race)",
+            f"{e.previous or '-'} → {e.version}", escape(e.actor), escape(e.reason),
+            (e.gate or "-")[:8],
+        )
+        for e in entries
+    ]  # fmt: skip
+    table(("#", "when", "what", "version", "by", "reason", "gate"), rows)
+    say_next("fullturn lineage VERSION", "fullturn rollback --reason '…'")
+
+
+@click.command()
+@click.argument("version")
+@json_option
+def lineage(version: str, as_json: bool) -> None:
+    """Where VERSION came from: run, commit, dataset version, gate report."""
+    from fullturn.loop import inspecting
+
+    found = inspecting.lineage_of(opened(), version)
+    if as_json:
+        say_json(found)
+        return
+    for key, value in asdict(found).items():
+        if key == "promotions":
+            value = "; ".join(f"#{e['number']} {e['action']}: {e['reason']}" for e in value)
+        elif isinstance(value, tuple | list):
+            value = ", ".join(map(str, value))
+        say(f"[dim]{key.replace('_', ' '):>13}[/dim]  {escape(value or '-')}")
+    say_next(f"fullturn reproduce {version}")
+
+
+@click.command()
+@click.argument("version")
+@json_option
+def reproduce(version: str, as_json: bool) -> int:
+    """Train VERSION again from its record and say what diverged."""
+    from fullturn.loop import promoting
+
+    found = promoting.reproduce(opened(), version)
+    if as_json:
+        say_json(found)
+        return 0 if found.same else 1
+    if found.same:
+        say(f"[green]same[/green]: {found.rows} rows scored as recorded")
+    else:
+        say(f"[red]diverged[/red]: {found.differing_rows} of {found.rows} rows score otherwise")
+    rows = [(d.ingredient, escape(d.recorded), escape(d.found)) for d in found.divergences]
+    if rows:
+        table(("differs", "recorded", "now"), rows)
+    elif not found.same:
+        say("code, environment, data and seed are as recorded: the training is not deterministic")
+    figures = [
+        (name, f"{a:.4f}", f"{b:.4f}", f"{b - a:+.4f}") for name, (a, b) in found.metrics.items()
+    ]
+    table(("metric", ">recorded", ">now", ">difference"), figures)
+    return 0 if found.same else 1
+
+
+COMMANDS = (promote, rollback, history, lineage, reproduce)

@@ -1,0 +1,49 @@
+"""What every verb shares: --json, and the project it works on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from fullturn.loop.project import Project
+
+
+def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--json: the same answer for a program."""
+    return click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")(command)
+
+
+def opened() -> Project:
+    """The project that this verb works on."""
+    from fullturn.loop.project import Project
+
+    return Project.open(Path(click.get_current_context().obj))
+
+
+def parameters(pairs: tuple[str, ...]) -> dict[str, str | int | float | bool]:
+    """`-p name=value`, with values read as TOML would read them.
+
+    Raises:
+        click.BadParameter: a pair has no equals sign.
+    """
+    chosen: dict[str, str | int | float | bool] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise click.BadParameter(f"'{pair}' is not name=value", param_hint="-p")
+        chosen[name.strip()] = _value(value.strip())
+    return chosen
+
+
+def _value(text: str) -> str | int | float | bool:
+    import tomllib
+
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+    return value if isinstance(value, str | int | float | bool) else text

@@ -1,0 +1,1 @@
+"""Scoring a predictor on a dataset version: rows, slices, behaviour, races."""

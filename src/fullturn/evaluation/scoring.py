@@ -1,0 +1,81 @@
+"""Answer and score the examples of a split."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+
+from fullturn.apps.protocols import App, Predictor
+from fullturn.entities import DatasetVersion, Evaluation, Example, Output, ScoredRow, Split
+from fullturn.errors import AppError, DataError, FullturnError
+
+BATCH = 32
+
+
+def evaluate(
+    app: App, predictor: Predictor, examples: Sequence[Example], subject: str, data: DatasetVersion
+) -> Evaluation:
+    """Rows of one predictor on these examples, all of one split.
+
+    Latency of a row is its batch's time divided by the rows in it. Where a batch comes back
+    with another number of rows, its rows are left out: the gate sees that rows are missing.
+
+    Raises:
+        DataError: there are no examples.
+        AppError: the app raised, or a score is not a number in [0, 1].
+    """
+    if not examples:
+        raise DataError(f"'{data.name}' version {data.version} has no rows to evaluate on")
+    started = time.perf_counter()
+    rows = tuple(row for batch in _batches(examples) for row in answer(app, predictor, batch))
+    seconds = time.perf_counter() - started
+    split: Split = examples[0].split
+    return Evaluation(subject, data.name, split, rows, len(examples), seconds)
+
+
+def answer(app: App, predictor: Predictor, batch: Sequence[Example]) -> list[ScoredRow]:
+    """Answer one batch and score it; nothing if the number of outputs is wrong."""
+    started = time.perf_counter()
+    try:
+        outputs = list(predictor.predict([example.input for example in batch]))
+    except FullturnError:
+        raise
+    except Exception as error:
+        raise AppError(f"predict() raised {error!r} on a batch from row '{batch[0].id}'") from error
+    if len(outputs) != len(batch):
+        return []
+    latency = (time.perf_counter() - started) / len(batch)
+    return [
+        _row(app, example, output, latency) for example, output in zip(batch, outputs, strict=True)
+    ]
+
+
+def latencies(predictor: Predictor, examples: Sequence[Example]) -> list[float]:
+    """Seconds for each example, asked one at a time; the first answer is warm-up."""
+    seconds = []
+    for example in (*examples[:1], *examples):
+        started = time.perf_counter()
+        predictor.predict([example.input])
+        seconds.append(time.perf_counter() - started)
+    return seconds[1:]
+
+
+def _row(app: App, example: Example, output: Output, latency: float) -> ScoredRow:
+    try:
+        scores = {name: float(value) for name, value in app.score(example, output).items()}
+    except FullturnError:
+        raise
+    except Exception as error:
+        raise AppError(f"score() raised {error!r} on row '{example.id}'") from error
+    for name, value in scores.items():
+        if not (math.isfinite(value) and 0 <= value <= 1):
+            raise AppError(f"score '{name}' of row '{example.id}' is {value}, not within [0, 1]")
+    return ScoredRow(
+        example.id, example.group, example.slices, example.input, output, scores, latency
+    )
+
+
+def _batches(examples: Sequence[Example]) -> Iterator[Sequence[Example]]:
+    for start in range(0, len(examples), BATCH):
+        yield examples[start : start + BATCH]

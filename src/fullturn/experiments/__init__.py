@@ -1,0 +1,1 @@
+"""Tracked runs, search and comparison."""

@@ -1,0 +1,172 @@
+"""A tracked run: metrics through the journal, and a final status that is true."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Self
+
+from fullturn.entities import Params, RunRecord, RunStatus
+from fullturn.experiments import provenance
+from fullturn.journal import Drain, Journal, decode_step, encode_step
+from fullturn.store import PREFIX, Point, Store
+
+JOURNALS = "journals"
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """What is known of a run before it starts."""
+
+    kind: str
+    name: str
+    params: Params = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+    owner: str | None = None
+
+
+class TrackedRun:
+    """A run in MLflow, open for the length of a `with` block.
+
+    It ends FINISHED, FAILED (an exception) or KILLED (SIGTERM, SIGINT). If the process
+    dies without a word, `reap` ends it later.
+    """
+
+    def __init__(self, store: Store, root: Path, state: Path, plan: RunPlan) -> None:
+        self.store = store
+        self.plan = plan
+        self._root, self._state = root, state
+        self._restore: object = None
+
+    @property
+    def seed(self) -> int:
+        """The run's seed."""
+        return self.plan.seed
+
+    @property
+    def directory(self) -> Path:
+        """An empty folder of this run, for the bundle."""
+        folder = self._state / "runs" / self.id / "files"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def __enter__(self) -> Self:
+        tags = {**_provenance(self._root, self.plan), **self.plan.tags}
+        self.id = self.store.start_run(self.plan.kind, self.plan.name, self.plan.params, tags)
+        self._path = journal_path(self._state, self.id)
+        self._journal = Journal(self._path)
+        self._drain = Drain(self._path, Sink(self.store, self.id))
+        self._drain.start()
+        self._restore = _on_sigterm()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._restore is not None:
+            signal.signal(signal.SIGTERM, self._restore)  # type: ignore[arg-type]
+        self._journal.close()
+        left = self._drain.close(timeout=30)
+        if error is not None:
+            self.store.tag_run(self.id, {PREFIX + "error": f"{type(error).__name__}: {error}"})
+        if left:
+            self.store.tag_run(self.id, {PREFIX + "undrained": str(left)})
+        self.store.end_run(self.id, _status(error))
+
+    def log(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Record metrics of one step: one append to a local file, shipped in the background."""
+        self._journal.append(encode_step(step, time.time_ns() // 1_000_000, metrics))
+
+    def prompt(self, name: str, template: str) -> str:
+        """Register a prompt version; returns its URI."""
+        uri = self.store.prompt(name, template)
+        self.store.tag_run(self.id, {PREFIX + "prompt." + name: uri})
+        return uri
+
+
+def reap(store: Store, state: Path) -> list[RunRecord]:
+    """End the runs whose process is gone, after replaying what their journals still hold."""
+    ended = []
+    for run in store.runs():
+        if run.status == "RUNNING" and _gone(run):
+            path = journal_path(state, run.id)
+            if path.exists():
+                Drain(path, Sink(store, run.id)).replay()
+            store.tag_run(run.id, {PREFIX + "error": "the process is gone; ended by the reaper"})
+            store.end_run(run.id, "KILLED")
+            ended.append(run)
+    return ended
+
+
+def journal_path(state: Path, run_id: str) -> Path:
+    """Where the metrics of a run wait for MLflow."""
+    folder = state / JOURNALS
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{run_id}.journal"
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """The receiving end of a run's drain."""
+
+    store: Store
+    run_id: str
+
+    def __call__(self, payloads: Sequence[bytes]) -> None:
+        """Write these steps."""
+        points = [
+            Point(key, value, timestamp, step)
+            for step, timestamp, metrics in map(decode_step, payloads)
+            for key, value in metrics.items()
+        ]
+        self.store.log_points(self.run_id, points)
+
+
+def _provenance(root: Path, plan: RunPlan) -> dict[str, str]:
+    code = provenance.code(root)
+    digest, _ = provenance.environment()
+    tags = {
+        PREFIX + "dirty": str(code.dirty).lower(),
+        PREFIX + "environment": digest,
+        PREFIX + "seed": str(plan.seed),
+        PREFIX + "owner": provenance.owner(root, plan.owner),
+        **{PREFIX + key: value for key, value in provenance.process_tags().items()},
+    }
+    if code.commit:
+        tags |= {"mlflow.source.git.commit": code.commit, PREFIX + "commit": code.commit}
+    if code.diff_digest:
+        tags[PREFIX + "diff"] = code.diff_digest
+    return tags
+
+
+def _status(error: BaseException | None) -> RunStatus:
+    if error is None:
+        return "FINISHED"
+    return "KILLED" if isinstance(error, KeyboardInterrupt | SystemExit) else "FAILED"
+
+
+def _gone(run: RunRecord) -> bool:
+    mine = provenance.process_tags()
+    if run.tags.get(PREFIX + "host") != mine["host"]:
+        return False
+    pid = int(run.tags.get(PREFIX + "pid", "0"))
+    return provenance.process_start(pid) != run.tags.get(PREFIX + "pid_started")
+
+
+def _on_sigterm() -> object:
+    if threading.current_thread() is not threading.main_thread():
+        return None
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt(f"signal {number}")
+
+    return signal.signal(signal.SIGTERM, stop)

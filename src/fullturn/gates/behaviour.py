@@ -1,0 +1,85 @@
+"""Checks of behaviour: the same question typed otherwise, or asked twice."""
+
+from __future__ import annotations
+
+import json
+
+from fullturn.gates.check import Check, Verdict, failed, inconclusive, passed
+from fullturn.gates.evidence import Evidence
+from fullturn.gates.quality import paired_scores
+from fullturn.settings import GateSettings
+from fullturn.statistics.paired import inferiority_p, non_inferiority_p, paired_difference
+
+
+class _Behaviour(Check):
+    family, needs = "behaviour", ("behaviours",)
+    kind: str
+
+    def applies(self, evidence: Evidence) -> str | None:
+        return None if evidence.takes_text else "the app takes no text"
+
+    def judge(self, evidence: Evidence, limits: GateSettings) -> Verdict:
+        assert evidence.behaviours is not None
+        if self.kind not in evidence.behaviours:
+            return inconclusive(f"no evidence: rows with {self.kind} were not answered")
+        clean, perturbed = evidence.behaviours[self.kind]
+        if len(perturbed.rows) != len(clean.rows):
+            return failed(f"{len(perturbed.rows)} rows out of {len(clean.rows)} with {self.kind}")
+        metric, ours, theirs, groups = paired_scores(perturbed, clean)
+        drop = paired_difference(ours, theirs, groups)
+        margin = limits.behaviour_margin
+        reason = (
+            f"{metric} {drop.estimate:+.3f} [{drop.low:+.3f}, {drop.high:+.3f}] "
+            f"with {self.kind} in {len(ours)} rows; margin {margin}"
+        )
+        figures = {"estimate": drop.estimate, "low": drop.low, "high": drop.high, "rows": len(ours)}
+        if non_inferiority_p(ours, theirs, groups, margin) < limits.alpha:
+            return passed(reason, **figures)
+        worse = inferiority_p(ours, theirs, groups) < limits.alpha and drop.estimate < -margin
+        return (failed if worse else inconclusive)(reason, **figures)
+
+
+class BehaviourTypos(_Behaviour):
+    """Typing errors do not lower the score by more than the margin."""
+
+    code, kind = "BEHV01", "typos"
+
+
+class BehaviourCase(_Behaviour):
+    """Capitals do not lower the score by more than the margin."""
+
+    code, kind = "BEHV02", "case"
+
+
+class BehaviourParaphrase(_Behaviour):
+    """A polite frame around the question does not lower the score by more than the margin."""
+
+    code, kind = "BEHV03", "paraphrase"
+
+
+class Determinism(Check):
+    """Two separately loaded predictors answer the same rows the same."""
+
+    code, family, needs = "BEHV04", "behaviour", ("repeated",)
+
+    def judge(self, evidence: Evidence, limits: GateSettings) -> Verdict:
+        assert evidence.repeated is not None
+        first, second = evidence.repeated
+        if len(first.rows) != len(second.rows):
+            return failed(f"{len(first.rows)} rows at first, {len(second.rows)} when asked again")
+        differing = [
+            a.id
+            for a, b in zip(first.rows, second.rows, strict=True)
+            if _text(a.output) != _text(b.output)
+        ]
+        if differing:
+            return failed(
+                f"{len(differing)} of {len(first.rows)} rows answered otherwise when asked again, "
+                f"first '{differing[0]}'",
+                differing=len(differing),
+            )
+        return passed(f"{len(first.rows)} rows answered the same twice", rows=len(first.rows))
+
+
+def _text(output: object) -> str:
+    return json.dumps(output, sort_keys=True, default=str)

@@ -1,0 +1,89 @@
+"""Compute checks on evidence. Missing evidence blocks; a waiver needs a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from fullturn.entities import CheckResult, GateReport, Outcome
+from fullturn.errors import UsageError
+from fullturn.gates.check import Check, Verdict, inconclusive
+from fullturn.gates.evidence import Evidence
+from fullturn.settings import GateSettings
+
+
+def compute(
+    checks: Sequence[type[Check]],
+    evidence: Evidence,
+    limits: GateSettings,
+    *,
+    actor: str,
+    waivers: Mapping[str, str] | None = None,
+) -> GateReport:
+    """The report of these checks: FAILED if one failed, else INCONCLUSIVE if one is open.
+
+    Raises:
+        UsageError: a waiver names no check, or has no reason.
+    """
+    waivers = waivers or {}
+    _check_waivers(checks, waivers)
+    results = tuple(compute_check(check, evidence, limits, waivers) for check in checks)
+    return GateReport(
+        subject=evidence.subject,
+        champion=evidence.champion_name,
+        dataset=f"{evidence.dataset.name} version {evidence.dataset.version}",
+        data_digest=evidence.dataset.digest,
+        outcome=_outcome(results),
+        results=results,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        actor=actor,
+    )
+
+
+def compute_check(
+    check: type[Check],
+    evidence: Evidence,
+    limits: GateSettings,
+    waivers: Mapping[str, str] | None = None,
+) -> CheckResult:
+    """The result of one check."""
+    verdict = _verdict(check(), evidence, limits)
+    return CheckResult(
+        code=check.code,
+        family=check.family,
+        title=check.title(),
+        outcome=verdict.outcome,
+        reason=verdict.reason,
+        figures=verdict.figures,
+        waived=(waivers or {}).get(check.code) if verdict.outcome in _BLOCKING else None,
+    )
+
+
+_BLOCKING = ("FAILED", "INCONCLUSIVE")
+
+
+def _verdict(check: Check, evidence: Evidence, limits: GateSettings) -> Verdict:
+    why = check.applies(evidence)
+    if why is not None:
+        return Verdict("NOT_APPLICABLE", why)
+    missing = [name for name in check.needs if not getattr(evidence, name)]
+    if missing:
+        why = evidence.absent.get(missing[0], "could not be had")
+        return inconclusive(f"no evidence: {', '.join(missing)}: {why}")
+    return check.judge(evidence, limits)
+
+
+def _outcome(results: Sequence[CheckResult]) -> Outcome:
+    standing = {result.outcome for result in results if result.waived is None}
+    if "FAILED" in standing:
+        return "FAILED"
+    return "PASSED" if "INCONCLUSIVE" not in standing and "PASSED" in standing else "INCONCLUSIVE"
+
+
+def _check_waivers(checks: Sequence[type[Check]], waivers: Mapping[str, str]) -> None:
+    known = [check.code for check in checks]
+    for code, reason in waivers.items():
+        if code not in known:
+            raise UsageError(f"no check has the code '{code}'; known: {', '.join(known)}")
+        if not reason.strip():
+            raise UsageError(f"a waiver needs a reason: --waive {code}='why this may pass'")

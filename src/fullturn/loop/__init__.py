@@ -1,0 +1,1 @@
+"""Composes the stages into a turn. The only place where stages meet."""

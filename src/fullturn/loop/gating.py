@@ -1,0 +1,268 @@
+"""Gather the evidence on a candidate, compute the gate, register what passes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fullturn.apps import bundle
+from fullturn.apps.llm import uncached
+from fullturn.apps.protocols import GeneratesText, Predictor
+from fullturn.entities import (
+    Dataset,
+    Evaluation,
+    Example,
+    GateReport,
+    ModelVersion,
+    RunRecord,
+)
+from fullturn.errors import CouldNotEvaluate, IntegrityError, NotFound
+from fullturn.evaluation import behaviour, records, refusal, scoring
+from fullturn.evaluation.fingerprint import fingerprint
+from fullturn.experiments.tracking import RunPlan, TrackedRun
+from fullturn.gates import (
+    ALL,
+    BundleState,
+    DataState,
+    Evidence,
+    LeakageState,
+    RefusalState,
+    compute,
+)
+from fullturn.gates import report as writer
+from fullturn.loop.project import Progress, Project, load, silent
+from fullturn.loop.training import TRAINED, VALIDATION, examples_of, training_view
+from fullturn.registry import promotion, versions
+from fullturn.store import PREFIX
+
+REPEATED_ROWS = 30
+LATENCY_CALLS = 40
+REPORTS = ("gate/report.json", "gate/report.md", "gate/report.html")
+
+
+@dataclass(frozen=True, slots=True)
+class Gated:
+    """A gate's report, the run that holds it, and the version that came of it."""
+
+    report: GateReport
+    run: str
+    version: ModelVersion | None
+
+
+def gate(
+    project: Project,
+    reference: str,
+    *,
+    waivers: Mapping[str, str] | None = None,
+    progress: Progress = silent,
+) -> Gated:
+    """Evaluate candidate, champion and baseline on the same rows and decide.
+
+    `reference` is a run (id, prefix or name), or a model version to gate again. What passes
+    is registered as a model version.
+
+    Raises:
+        NotFound: no such run or version.
+        UsageError: a waiver names no check, or has no reason.
+    """
+    candidate = resolve(project, reference)
+    plan = RunPlan(
+        kind="gate",
+        name=f"gate of {candidate.name}",
+        tags={"mlflow.parentRunId": candidate.id, PREFIX + "candidate": candidate.id},
+        owner=project.settings.experiment.owner,
+    )
+    with TrackedRun(project.store, project.root, project.state, plan) as run:
+        evidence = Gathering(project, candidate, progress).evidence()
+        limits = project.settings.gates
+        report = compute(ALL, evidence, limits, actor=project.owner, waivers=waivers)
+        _store(project, run, report)
+    version = None
+    if report.outcome == "PASSED":
+        version = versions.register(project.store, candidate, report, run.id)
+    return Gated(report, run.id, version)
+
+
+def resolve(project: Project, reference: str) -> RunRecord:
+    """The training run meant by a model version, an alias, or a run's id, prefix or name."""
+    try:
+        return project.store.run(versions.version(project.store, reference).run_id)
+    except NotFound:
+        return project.store.find_run(reference, "train")
+
+
+def _store(project: Project, run: TrackedRun, report: GateReport) -> None:
+    texts = (writer.to_json(report), writer.to_markdown(report), writer.to_html(report))
+    for name, text in zip(REPORTS, texts, strict=True):
+        project.store.put_text(run.id, text, name)
+    project.store.tag_run(run.id, {PREFIX + "outcome": report.outcome})
+    project.store.tag_run(
+        report.subject, {PREFIX + "gate": run.id, PREFIX + "outcome": report.outcome}
+    )
+    counts = {result.outcome: 0.0 for result in report.results}
+    for result in report.results:
+        counts[result.outcome] += 1
+    run.log(0, {f"checks.{outcome.lower()}": count for outcome, count in counts.items()})
+
+
+@dataclass
+class Gathering:
+    """Collects evidence; what cannot be had is left out, with the reason."""
+
+    project: Project
+    run: RunRecord
+    progress: Progress
+    absent: dict[str, str] = field(default_factory=dict)
+
+    def evidence(self) -> Evidence:
+        """All evidence on the candidate that can be had."""
+        project, app = self.project, self.project.app
+        data = load(project)
+        test = data.split("test")
+        champion = promotion.champion(project.store)
+        candidate = self._try("candidate", self._candidate)
+        evaluated = self._evaluated("candidate", candidate, test, data)
+        return Evidence(
+            subject=self.run.id,
+            champion_name=f"version {champion}" if champion else None,
+            dataset=data.version,
+            takes_text=app.contract.text is not None,
+            generates_text=isinstance(app, GeneratesText),
+            data=self._try("data", self._data),
+            leakage=self._try("leakage", lambda: self._leakage(test)),
+            bundle=self._try("bundle", self._bundle),
+            candidate=evaluated,
+            validation=self._try("validation", self._validation),
+            champion=self._champion(champion, test, data),
+            baseline=self._evaluated("baseline", app.baseline(training_view(data)), test, data),
+            behaviours=self._behaviours(candidate, evaluated, test, data),
+            repeated=self._repeated(candidate, test, data),
+            latencies=self._latencies(candidate, test),
+            refusal=self._refusal(test, data),
+            absent=self.absent,
+        )
+
+    def _try(self, name: str, get: Callable[[], Any]) -> Any:
+        self.progress(name, 0, 1)
+        try:
+            return get()
+        except (CouldNotEvaluate, IntegrityError, NotFound) as error:
+            self.absent[name] = str(error)
+            return None
+
+    def _source(self) -> tuple[str, str]:
+        return versions.located(self.run)
+
+    def _candidate(self) -> Predictor:
+        source, digest = self._source()
+        return bundle.load(self.project.app, self.project.store.fetch_model(source), digest)
+
+    def _data(self) -> DataState:
+        recorded = self.run.tags.get(PREFIX + "data_digest", "nothing")
+        found = load(self.project, int(self.run.tags[PREFIX + "data"])).version.digest
+        return DataState(recorded, found)
+
+    def _leakage(self, test: tuple[Example, ...]) -> LeakageState:
+        stored = json.loads(self.project.store.get(self.run.id, TRAINED).read_text())
+        trained = set(stored["fingerprints"])
+        shared = tuple(example.id for example in test if fingerprint(example) in trained)
+        return LeakageState(stored["rows"], len(test), shared)
+
+    def _bundle(self) -> BundleState:
+        source, digest = self._source()
+        folder = self.project.store.fetch_model(source)
+        try:
+            bundle.verify(folder, digest)
+            problems: tuple[str, ...] = ()
+        except (IntegrityError, CouldNotEvaluate) as error:
+            problems = (str(error),)
+        files = sum(path.is_file() for path in folder.rglob("*"))
+        return BundleState(files, problems, tuple(bundle.unsafe_files(folder)))
+
+    def _validation(self) -> Evaluation:
+        return records.from_jsonl(self.project.store.get(self.run.id, VALIDATION))
+
+    def _evaluated(
+        self, name: str, predictor: Predictor | None, rows: tuple[Example, ...], data: Dataset
+    ) -> Evaluation | None:
+        if predictor is None:
+            return None
+        app = self.project.app
+        return self._try(  # type: ignore[no-any-return]
+            name, lambda: scoring.evaluate(app, predictor, rows, name, data.version)
+        )
+
+    def _champion(
+        self, number: int | None, test: tuple[Example, ...], data: Dataset
+    ) -> Evaluation | None:
+        if number is None:
+            return None
+        store, app = self.project.store, self.project.app
+
+        def champion() -> Predictor:
+            folder, _ = versions.files(store, versions.version(store, str(number)))
+            return bundle.load(app, folder)
+
+        return self._evaluated("champion", self._try("champion", champion), test, data)
+
+    def _behaviours(
+        self,
+        predictor: Predictor | None,
+        clean: Evaluation | None,
+        test: tuple[Example, ...],
+        data: Dataset,
+    ) -> Mapping[str, tuple[Evaluation, Evaluation]] | None:
+        column = self.project.app.contract.text
+        if predictor is None or clean is None or column is None:
+            return None
+        some = examples_of(test, self.project.settings.gates.behaviour_rows)
+        ids = {example.id for example in some}
+        rows = tuple(row for row in clean.rows if row.id in ids)
+        same = Evaluation(clean.subject, clean.dataset, clean.split, rows, len(some), 0.0)
+        pairs = {}
+        for kind in behaviour.PERTURBATIONS:
+            changed = tuple(behaviour.perturbed(some, column, kind, seed=0))
+            evaluated = self._evaluated(kind, predictor, changed, data)
+            if evaluated is not None:
+                pairs[kind] = (same, evaluated)
+        return pairs
+
+    def _repeated(
+        self, predictor: Predictor | None, test: tuple[Example, ...], data: Dataset
+    ) -> tuple[Evaluation, Evaluation] | None:
+        again = self._try("repeated", self._candidate) if predictor else None
+        some = examples_of(test, REPEATED_ROWS)
+        with uncached():
+            pair = [self._evaluated("repeated", p, some, data) for p in (predictor, again)]
+        first, second = pair
+        return (first, second) if first and second else None
+
+    def _latencies(
+        self, predictor: Predictor | None, test: tuple[Example, ...]
+    ) -> tuple[float, ...] | None:
+        if predictor is None:
+            return None
+        some = examples_of(test, LATENCY_CALLS)
+        with uncached():
+            measured = self._try("latencies", lambda: scoring.latencies(predictor, some))
+        return tuple(measured) if measured else None
+
+    def _refusal(self, test: tuple[Example, ...], data: Dataset) -> RefusalState | None:
+        app, column = self.project.app, self.project.app.contract.text
+        if not isinstance(app, GeneratesText) or column is None:
+            return None
+        return self._try("refusal", lambda: self._injections(app, column, test, data))  # type: ignore[no-any-return]
+
+    def _injections(
+        self, app: GeneratesText, column: str, test: tuple[Example, ...], data: Dataset
+    ) -> RefusalState:
+        folder = self.project.store.fetch_model(self._source()[0])
+        token = refusal.canary()
+        poison = refusal.poisoned(data.reference)
+        predictor = app.load_with_canary(folder / bundle.FILES, token, poison)
+        texts = refusal.attempts([str(example.input[column]) for example in test[:32]])
+        rows = [{column: text} for text in texts]
+        found = refusal.leaks(app, predictor, rows, token)
+        return RefusalState(len(texts), tuple(texts[number] for number in found))

@@ -1,0 +1,90 @@
+"""Look at what is there: dataset versions, runs, history, lineage. Nothing is decided here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fullturn.entities import DatasetVersion, HistoryEntry, RunRecord
+from fullturn.errors import NotFound
+from fullturn.evaluation import records
+from fullturn.experiments.comparison import Comparison, compare
+from fullturn.experiments.tracking import reap
+from fullturn.loop.project import Project, load
+from fullturn.loop.training import VALIDATION
+from fullturn.loop.turn import primary_of, trained
+from fullturn.registry import promotion, versions
+from fullturn.registry.lineage import Lineage, lineage
+
+if TYPE_CHECKING:
+    from fullturn.data.difference import Difference
+    from fullturn.data.versions import Summary
+
+
+def data_log(project: Project) -> list[DatasetVersion]:
+    """Dataset versions, oldest first.
+
+    Raises:
+        NotFound: nothing was committed yet.
+    """
+    from fullturn.data import versions as tables
+
+    return tables.log(project.table)
+
+
+def data_diff(project: Project, a: int, b: int) -> Difference:
+    """What changed from version `a` to `b`."""
+    from fullturn.data import difference
+
+    return difference.diff(project.table, project.app.contract, a, b)
+
+
+def data_show(project: Project, version: int) -> Summary:
+    """Rows, splits and labels of a version."""
+    from fullturn.data import versions as tables
+
+    return tables.summary(load(project, version))
+
+
+def runs(project: Project, kind: str | None, limit: int) -> list[RunRecord]:
+    """Runs, newest first, after closing those whose process is gone."""
+    reap(project.store, project.state)
+    return project.store.runs(kind, limit)
+
+
+def best(project: Project, reference: str) -> str:
+    """The reference itself, or for "best" the best run on the newest dataset version.
+
+    Raises:
+        NotFound: no run there raced to the end.
+    """
+    if reference != "best":
+        return reference
+    newest = data_log(project)[-1].version
+    known = trained(project, newest)
+    if not known:
+        raise NotFound(f"no finished run on dataset version {newest}; `fullturn train` makes one")
+    return max(known, key=primary_of).id
+
+
+def compare_runs(project: Project, a: str, b: str) -> Comparison:
+    """Runs `a` and `b` on the validation rows that both have scored.
+
+    Raises:
+        NotFound: no such run, or it stored no evaluation.
+    """
+    first, second = (project.store.find_run(reference, "train") for reference in (a, b))
+    left, right = (
+        records.from_jsonl(project.store.get(run.id, VALIDATION)) for run in (first, second)
+    )
+    return compare(first, second, left, right)
+
+
+def champion_history(project: Project) -> list[HistoryEntry]:
+    """Every promotion and rollback, oldest first; repairs the alias if a process died."""
+    promotion.settle(project.store)
+    return promotion.history(project.store)
+
+
+def lineage_of(project: Project, reference: str) -> Lineage:
+    """The way from a version to what made it."""
+    return lineage(project.store, versions.version(project.store, reference))

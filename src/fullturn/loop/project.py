@@ -1,0 +1,124 @@
+"""A project: its folder, settings, app, tracking server and data table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fullturn import settings as reader
+from fullturn.apps.catalog import find
+from fullturn.apps.protocols import App
+from fullturn.entities import Dataset, DatasetVersion
+from fullturn.errors import UsageError
+from fullturn.settings import Settings
+
+if TYPE_CHECKING:
+    from fullturn.store import Store
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how many steps are done, and of how many."""
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """Everything that the verbs work on."""
+
+    root: Path
+    settings: Settings
+
+    @classmethod
+    def open(cls, start: Path) -> Project:
+        """The project in `start` or above it.
+
+        Raises:
+            NotFound: there is no fullturn.toml.
+            SettingsError: it is wrong.
+        """
+        root = reader.find_root(start.resolve())
+        return cls(root, reader.read(root))
+
+    @cached_property
+    def state(self) -> Path:
+        """The folder of everything that is written locally."""
+        return reader.state_folder(self.settings, self.root)
+
+    @cached_property
+    def app(self) -> App:
+        """The app that is operated."""
+        return find(self.settings.app, self.settings, self.root)
+
+    @cached_property
+    def store(self) -> Store:
+        """The tracking server."""
+        from fullturn.store import Store
+
+        uri = reader.tracking_uri(self.settings, self.root)
+        return Store(uri, self.settings.name, self.state / "artifacts")
+
+    @property
+    def table(self) -> Path:
+        """The Delta table of the project's dataset."""
+        return self.state / "data" / self.settings.name
+
+    @property
+    def owner(self) -> str:
+        """Who acts."""
+        from fullturn.experiments.provenance import owner
+
+        return owner(self.root, self.settings.experiment.owner)
+
+
+def commit(project: Project, files: list[Path], message: str) -> DatasetVersion:
+    """Commit these files, or those named in fullturn.toml, as the next dataset version.
+
+    Raises:
+        UsageError: no file is named anywhere.
+        DataError: a file cannot be read or breaks the contract.
+        Conflict: another commit came first.
+    """
+    from fullturn.data import readers, versions
+
+    data = project.settings.data
+    named = _files(files or [project.root / name for name in data.files])
+    test = _files([] if files else [project.root / name for name in data.test])
+    if not named:
+        raise UsageError("no file to commit; name one, or set [data] files in fullturn.toml")
+    rows = readers.read(named) + [{**row, "split": "test"} for row in readers.read(test)]
+    return versions.commit(
+        project.table,
+        project.settings.name,
+        rows,
+        project.app.contract,
+        data,
+        message=message,
+        actor=project.owner,
+    )
+
+
+def load(project: Project, version: int | None = None, digest: str | None = None) -> Dataset:
+    """A dataset version with its rows, verified against its digest.
+
+    Raises:
+        NotFound: there is no such version, or no commit yet.
+        IntegrityError: the rows have another digest than recorded.
+    """
+    from fullturn.data import versions
+
+    return versions.load(project.table, project.app.contract, version, digest)
+
+
+def _files(paths: Sequence[Path]) -> list[Path]:
+    """Files as they are; a folder stands for the files in it, by name."""
+    return [
+        file
+        for path in paths
+        for file in (sorted(path.iterdir()) if path.is_dir() else [path])
+        if not file.name.startswith(".")
+    ]

@@ -1,0 +1,81 @@
+"""Move the champion forward and back; say where it came from; make it again."""
+
+from __future__ import annotations
+
+from fullturn.apps import bundle
+from fullturn.apps.protocols import Predictor
+from fullturn.entities import HistoryEntry, ModelVersion
+from fullturn.errors import BundleError, NotFound
+from fullturn.evaluation import records
+from fullturn.loop.project import Project
+from fullturn.loop.training import VALIDATION, train
+from fullturn.registry import promotion, reproduction, versions
+
+
+def promote(project: Project, reference: str, reason: str) -> HistoryEntry:
+    """Make a gated version the champion, if its files load and answer as recorded.
+
+    Raises:
+        NotFound, NotGated, Conflict, IntegrityError, BundleError.
+    """
+    version = versions.version(project.store, reference)
+    load_version(project, version)
+    return promotion.promote(project.store, version, actor=project.owner, reason=reason)
+
+
+def rollback(project: Project, to: int | None, reason: str) -> HistoryEntry:
+    """Make an earlier champion the champion again, once it has been loaded and probed.
+
+    Raises:
+        NotFound: there is none to go back to.
+        IntegrityError, BundleError: it does not load, or answers otherwise than recorded.
+    """
+    number = promotion.rollback_target(project.store, to)
+    version = versions.version(project.store, str(number))
+    load_version(project, version)
+    return promotion.roll_back(project.store, version, actor=project.owner, reason=reason)
+
+
+def load_version(project: Project, version: ModelVersion) -> Predictor:
+    """A verified predictor that answers its recorded probe rows as it did when trained."""
+    folder, record = versions.files(project.store, version)
+    predictor = bundle.load(project.app, folder)
+    differing = bundle.probe(predictor, record)
+    if differing:
+        raise BundleError(f"version {version.version}: {differing[0]}; the champion was not moved")
+    return predictor
+
+
+def champion(project: Project) -> tuple[ModelVersion, Predictor]:
+    """The champion, loaded.
+
+    Raises:
+        NotFound: nothing was promoted yet.
+    """
+    number = promotion.settle(project.store)
+    if number is None:
+        raise NotFound("there is no champion yet; `fullturn turn` makes one")
+    version = versions.version(project.store, str(number))
+    folder, _ = versions.files(project.store, version)
+    return version, bundle.load(project.app, folder)
+
+
+def reproduce(project: Project, reference: str) -> reproduction.Reproduction:
+    """Train a version again from its record and compare.
+
+    Raises:
+        NotFound: the version, its run or its evaluation is not there.
+        IntegrityError: its dataset version has changed.
+    """
+    version = versions.version(project.store, reference)
+    original = project.store.run(version.run_id)
+    _, record = versions.files(project.store, version)
+    repeated = train(
+        project,
+        record["params"],
+        name=f"reproduction of version {version.version}",
+        version=int(record["data"]),
+        seed=int(record["seed"]),
+    )
+    stored = records.from_jsonl(project.store.get(original.id, VALIDATION))
+    return reproduction.compare(original, repeated.run, stored, repeated.race.evaluation)

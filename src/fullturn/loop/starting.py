@@ -1,0 +1,134 @@
+"""Write a new project: from a person's CSV, or from an example that comes with fullturn."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from fullturn.errors import DataError, UsageError
+from fullturn.settings import FILE
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+HELD_BACK = ("tools", "incidents")
+"""Chapters of the handbook that the first dataset version of the example does not hold."""
+
+_WORKFLOW = """\
+# The same commands as on a laptop, one a step. A gate that does not pass ends the job.
+name: fullturn
+on: [push, pull_request]
+jobs:
+  turn:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - run: pip install fullturn
+      - run: fullturn data commit
+      - run: fullturn train --search {candidates}
+      - run: fullturn gate best
+"""
+
+
+def init(folder: Path, table: Path, text: str, label: str, test: Path | None = None) -> Path:
+    """A project for a classifier of texts, from a CSV file; returns its folder.
+
+    Raises:
+        UsageError: the folder holds a project already.
+        DataError: the file is missing or lacks a column.
+    """
+    for file in (table, test) if test else (table,):
+        _check_columns(file, text, label)
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-.") or "project"
+    files = {"files": [_copy_in(folder, table)], "test": [_copy_in(folder, test)] if test else []}
+    lines = [
+        f"name = {json.dumps(name)}",
+        'app = "classifier"',
+        "",
+        "[data]",
+        *(f"{key} = {json.dumps(value)}" for key, value in files.items()),
+        f"text = {json.dumps(text)}",
+        f"label = {json.dumps(label)}",
+        "",
+        "[experiment]",
+        "candidates = 3",
+        "",
+        "[gates]",
+        "latency_p95_ms = 100.0",
+        "",
+    ]
+    return _write(folder, "\n".join(lines), 3)
+
+
+def assistant(folder: Path) -> Path:
+    """The assistant that answers questions about MLOps, without two chapters of its handbook."""
+    source = EXAMPLES / "assistant"
+    _refuse_project(folder)
+    for part in (folder, folder / "later"):
+        (part / "handbook").mkdir(parents=True, exist_ok=True)
+    for chapter in sorted((source / "handbook").glob("*.md")):
+        part = folder / "later" if _held_back(chapter.stem.partition("-")[2]) else folder
+        shutil.copy(chapter, part / "handbook" / chapter.name)
+    now, later = [], []
+    for line in (source / "questions.jsonl").read_text(encoding="utf-8").splitlines():
+        (later if _held_back(json.loads(line)["group"].partition("/")[0]) else now).append(line)
+    (folder / "questions.jsonl").write_text("\n".join(now) + "\n", encoding="utf-8")
+    (folder / "later" / "questions.jsonl").write_text("\n".join(later) + "\n", encoding="utf-8")
+    return _write(folder, (source / FILE).read_text(encoding="utf-8"), 3)
+
+
+def _held_back(chapter: str) -> bool:
+    return chapter in HELD_BACK
+
+
+def _write(folder: Path, toml: str, candidates: int) -> Path:
+    _refuse_project(folder)
+    (folder / ".github" / "workflows").mkdir(parents=True, exist_ok=True)
+    workflow = _WORKFLOW.format(candidates=candidates)
+    (folder / ".github" / "workflows" / "fullturn.yml").write_text(workflow, encoding="utf-8")
+    (folder / ".gitignore").write_text(".fullturn/\n__pycache__/\n", encoding="utf-8")
+    (folder / FILE).write_text(toml, encoding="utf-8")
+    _into_git(folder)
+    return folder
+
+
+def _refuse_project(folder: Path) -> None:
+    if (folder / FILE).exists():
+        raise UsageError(f"{folder} holds a project already; choose another folder")
+
+
+def _copy_in(folder: Path, file: Path) -> str:
+    """The file's name in the project; a file from elsewhere is copied, so the project is whole."""
+    _refuse_project(folder)
+    target = folder / file.name
+    if file.resolve() != target.resolve():
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, target)
+    return file.name
+
+
+def _check_columns(file: Path, *columns: str) -> None:
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            header = next(csv.reader(lines), [])
+    except OSError as error:
+        raise DataError(f"{file} cannot be read: {error.strerror}; check the path") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file} is not UTF-8 (byte {error.start}); convert it first") from None
+    if not header:
+        raise DataError(f"{file} is empty; it needs a header line and rows")
+    for column in columns:
+        if column not in header:
+            raise DataError(f"{file} has no column '{column}'; it has {', '.join(header)}")
+
+
+def _into_git(folder: Path) -> None:
+    """Put a new project under Git, so that runs can name a commit; skipped without git."""
+    who = ["-c", "user.name=fullturn", "-c", "user.email=fullturn@localhost"]
+    for words in (["init", "--quiet"], ["add", "--all"], [*who, "commit", "-qm", "New project"]):
+        try:
+            subprocess.run(["git", "-C", str(folder), *words], capture_output=True, check=True)
+        except (OSError, subprocess.CalledProcessError):
+            return

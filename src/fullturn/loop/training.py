@@ -1,0 +1,189 @@
+"""Train one candidate, or search among many that race on the validation split."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fullturn.apps import bundle
+from fullturn.apps.protocols import Predictor
+from fullturn.entities import Dataset, Example, Params, RunRecord
+from fullturn.errors import AppError, FullturnError
+from fullturn.evaluation import records
+from fullturn.evaluation.fingerprint import fingerprint
+from fullturn.evaluation.race import Race, race
+from fullturn.experiments.search import candidates, complete
+from fullturn.experiments.tracking import RunPlan, TrackedRun
+from fullturn.loop.project import Progress, Project, load, silent
+from fullturn.store import PREFIX, save_pyfunc
+
+VALIDATION = "evaluation/validation.jsonl"
+TRAINED = "evaluation/trained.json"
+PROBES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A trained candidate and how it raced."""
+
+    run: RunRecord
+    race: Race
+
+    @property
+    def score(self) -> float:
+        """Mean of the primary score on the validation rows that were answered."""
+        evaluation = self.race.evaluation
+        return evaluation.mean(evaluation.metrics[0])
+
+
+def train(
+    project: Project,
+    params: Params,
+    *,
+    name: str | None = None,
+    version: int | None = None,
+    seed: int | None = None,
+    best: Trial | None = None,
+) -> Trial:
+    """Train, seal and evaluate one candidate; against `best`, it stops early if it is worse.
+
+    Raises:
+        UsageError: a parameter is unknown.
+        IntegrityError: the dataset version has another digest than recorded.
+        AppError: the app raised.
+    """
+    chosen = complete(project.app.defaults, {**project.settings.experiment.params, **params})
+    data = load(project, version)
+    seed = project.settings.experiment.seed if seed is None else seed
+    tags = {PREFIX + "data": str(data.version.version), PREFIX + "data_digest": data.version.digest}
+    plan = RunPlan(
+        kind="train",
+        name=name or _name(project.app.defaults, chosen),
+        params=chosen,
+        tags=tags,
+        seed=seed,
+        owner=project.settings.experiment.owner,
+    )
+    with TrackedRun(project.store, project.root, project.state, plan) as run:
+        raced = _train(project, run, data, chosen, best)
+    return Trial(project.store.run(run.id), raced)
+
+
+def search(
+    project: Project, count: int, *, version: int | None = None, progress: Progress = silent
+) -> list[Trial]:
+    """Train up to `count` candidates, best first; each races the best before it."""
+    settings = project.settings.experiment
+    defaults = complete(project.app.defaults, settings.params)
+    points = candidates(defaults, project.app.space, count, settings.seed)
+    trials: list[Trial] = []
+    for done, params in enumerate(points):
+        progress("candidates", done, len(points))
+        leader = max((t for t in trials if not t.race.stopped), key=_score, default=None)
+        trials.append(train(project, params, version=version, best=leader))
+    progress("candidates", len(points), len(points))
+    return sorted(trials, key=lambda t: (t.race.stopped, -t.score))
+
+
+def training_view(data: Dataset) -> Dataset:
+    """The rows that an app may see: no test row, and no row equal to one."""
+    test = {fingerprint(example) for example in data.split("test")}
+    seen = tuple(e for e in data.split("train", "validation") if fingerprint(e) not in test)
+    return replace(data, examples=seen)
+
+
+def _train(
+    project: Project, run: TrackedRun, data: Dataset, params: Params, best: Trial | None
+) -> Race:
+    store, app = project.store, project.app
+    store.log_dataset(run.id, data.version, "training")
+    view = training_view(data)
+    try:
+        files = app.train(view, params, run)
+    except FullturnError:
+        raise
+    except Exception as error:
+        raise AppError(f"train() of app '{project.settings.app}' raised {error!r}") from error
+    folder, digest = _seal(project, run, files, view, params)
+    predictor = bundle.load(app, folder, digest)
+    raced = _race(project, run, predictor, view, best)
+    _record(project, run, view, raced)
+    source = store.log_model(run.id, run.plan.name, folder, {PREFIX + "bundle": digest})
+    store.tag_run(run.id, {PREFIX + "model": source, PREFIX + "bundle": digest})
+    return raced
+
+
+def _seal(
+    project: Project, run: TrackedRun, files: Path, view: Dataset, params: Params
+) -> tuple[Path, str]:
+    folder = files.parent / "model"
+    folder.mkdir(exist_ok=True)
+    files.rename(folder / bundle.FILES)
+    rows = [example.input for example in (view.split("validation") or view.examples)[:PROBES]]
+    record = {
+        "app": project.settings.app,
+        "params": dict(params),
+        "dataset": view.version.name,
+        "data": view.version.version,
+        "data_digest": view.version.digest,
+        "seed": run.seed,
+        "run": run.id,
+    }
+    bundle.write_record(folder, record)
+    outputs = project.app.load(folder / bundle.FILES).predict(rows)
+    probes = [
+        {"input": dict(row), "output": bundle.comparable(output)}
+        for row, output in zip(rows, outputs, strict=False)
+    ]
+    bundle.write_record(folder, {**record, "probe": probes})
+    inputs = [(c.name, c.kind) for c in project.app.contract.columns if c.role == "input"]
+    metadata = {"fullturn.app": project.settings.app, "fullturn.run": run.id}
+    save_pyfunc(folder, bundle.FILES, "fullturn.apps.bundle", inputs, metadata)
+    return folder, bundle.seal(folder)
+
+
+def _race(
+    project: Project, run: TrackedRun, predictor: Predictor, view: Dataset, best: Trial | None
+) -> Race:
+    rows, known = view.split("validation"), _primary(best) if best else None
+    settings = project.settings.experiment
+    return race(project.app, predictor, rows, view.version, known, run.id, settings)
+
+
+def _record(project: Project, run: TrackedRun, view: Dataset, raced: Race) -> None:
+    store, evaluation = project.store, raced.evaluation
+    for name in evaluation.metrics:
+        run.log(0, {f"validation.{name}": evaluation.mean(name)})
+    seen = sorted({fingerprint(example) for example in view.examples})
+    trained = {"rows": len(view.examples), "fingerprints": seen}
+    store.put_text(run.id, json.dumps(trained), TRAINED)
+    store.put_text(run.id, records.to_jsonl(evaluation), VALIDATION)
+    note = f"stopped after {raced.groups} of {raced.of_groups} groups: worse than the best so far"
+    tags = {
+        PREFIX + "race": note if raced.stopped else f"all {raced.of_groups} groups",
+        PREFIX + "race.e_value": f"{raced.e_value:.3g}",
+        PREFIX + "primary": evaluation.metrics[0],
+    }
+    store.tag_run(run.id, tags)
+
+
+def _primary(trial: Trial) -> Mapping[str, float]:
+    evaluation = trial.race.evaluation
+    return {row.id: row.scores[evaluation.metrics[0]] for row in evaluation.rows}
+
+
+def _score(trial: Trial) -> float:
+    return trial.score
+
+
+def _name(defaults: Params, chosen: Params) -> str:
+    changed = [f"{key}={value}" for key, value in chosen.items() if defaults[key] != value]
+    return ",".join(changed)[:200] or "defaults"
+
+
+def examples_of(rows: tuple[Example, ...], count: int) -> tuple[Example, ...]:
+    """Up to `count` examples, spread evenly over the rows."""
+    step = max(1, len(rows) // max(1, count))
+    return rows[::step][:count]

@@ -1,0 +1,1 @@
+"""Model versions: registration, promotion, history, lineage, reproduction."""

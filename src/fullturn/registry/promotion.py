@@ -1,0 +1,162 @@
+"""Promotion and rollback as an append-only history with compare-and-set.
+
+MLflow keeps no history of an alias and cannot compare-and-set it, but it numbers the versions
+of a registered model atomically. So each promotion or rollback is one more version of the
+registered model `<name>-history`, whose tags say who moved the champion where and why, and
+which entry was the last that this process had seen. An entry takes effect only if nothing came
+between: everybody replays the same entries in the same order, so of two that saw the same head
+exactly one takes effect. The alias `champion` is derived from the history, and is set again by
+whoever comes next if a process dies between the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from fullturn.entities import HistoryEntry, ModelVersion
+from fullturn.errors import Conflict, NotFound, NotGated, UsageError
+from fullturn.registry.versions import GATE, OUTCOME
+from fullturn.store import PREFIX, Store
+
+CHAMPION = "champion"
+
+
+def history(store: Store) -> list[HistoryEntry]:
+    """Every entry, oldest first; those that lost a race are marked as without effect."""
+    return _replay(store)[0]
+
+
+def champion(store: Store) -> int | None:
+    """The version that the history makes champion, or None before the first promotion."""
+    stack = _replay(store)[1]
+    return stack[-1] if stack else None
+
+
+def promote(
+    store: Store, version: ModelVersion, *, actor: str, reason: str, expected: int | None = None
+) -> HistoryEntry:
+    """Make a gated version the champion.
+
+    `expected` is the number of the last entry that the caller decided on (0 for none);
+    by default, the last one now.
+
+    Raises:
+        NotGated: no gate report that passed is on record for the version.
+        Conflict: another process was first, or the version is champion already.
+        UsageError: the reason is empty.
+    """
+    if version.tags.get(OUTCOME) != "PASSED":
+        raise NotGated(f"version {version.version} has no gate report that passed; gate it first")
+    entries, stack = _replay(store)
+    if stack and stack[-1] == version.version:
+        raise Conflict(f"version {version.version} is the champion already; nothing to do")
+    seen = _head(entries) if expected is None else expected
+    return _append(store, version, "promotion", seen, actor, reason)
+
+
+def rollback_target(store: Store, version: int | None = None) -> int:
+    """The version to go back to: the one before the champion, or an earlier champion by number.
+
+    Raises:
+        NotFound: there is no such earlier champion.
+    """
+    _, stack = _replay(store)
+    earlier = stack[:-1]
+    if version is None and earlier:
+        return earlier[-1]
+    if version in earlier:
+        return int(version)
+    known = ", ".join(map(str, earlier)) or "none"
+    raise NotFound(f"nothing to roll back to; versions that were champion before: {known}")
+
+
+def roll_back(store: Store, target: ModelVersion, *, actor: str, reason: str) -> HistoryEntry:
+    """Make an earlier champion the champion again; the caller has loaded and probed it.
+
+    Raises:
+        NotFound: it never was champion.
+        Conflict: another process was first.
+    """
+    rollback_target(store, target.version)
+    return _append(store, target, "rollback", _head(history(store)), actor, reason)
+
+
+def settle(store: Store) -> int | None:
+    """Point the alias at the champion of the history, until both agree; returns the champion."""
+    while True:
+        current = champion(store)
+        if current is None or store.alias(store.name, CHAMPION) == current:
+            return current
+        store.set_alias(store.name, CHAMPION, current)
+
+
+def _append(
+    store: Store, version: ModelVersion, action: str, seen: int, actor: str, reason: str
+) -> HistoryEntry:
+    if not reason.strip():
+        raise UsageError(f"a {action} needs a reason: --reason 'why'")
+    tags = {
+        PREFIX + "action": action,
+        PREFIX + "to": str(version.version),
+        PREFIX + "seen": str(seen),
+        PREFIX + "actor": actor,
+        PREFIX + "reason": reason,
+        GATE: version.tags.get(GATE, ""),
+    }
+    text = f"{action} of version {version.version} by {actor}: {reason}"
+    made = store.register(_log(store), version.source, version.run_id, tags, text)
+    entries = history(store)
+    mine = next(entry for entry in entries if entry.number == made.version)
+    settle(store)
+    if not mine.effective:
+        raise Conflict(
+            f"another promotion or rollback came first: the champion is {champion(store)} now; "
+            "look at `fullturn history` and decide again"
+        )
+    return mine
+
+
+def _replay(store: Store) -> tuple[list[HistoryEntry], list[int]]:
+    entries: list[HistoryEntry] = []
+    stack: list[int] = []
+    head = 0
+    for raw in store.versions(_log(store)):
+        entry = _entry(raw, stack[-1] if stack else None)
+        if int(raw.tags.get(PREFIX + "seen", "-1")) != head:
+            entry = replace(entry, effective=False)
+        else:
+            head = entry.number
+            _apply(entry, stack)
+        entries.append(entry)
+    return entries, stack
+
+
+def _apply(entry: HistoryEntry, stack: list[int]) -> None:
+    if entry.action == "rollback":
+        while stack and stack[-1] != entry.version:
+            stack.pop()
+    if not stack or stack[-1] != entry.version:
+        stack.append(entry.version)
+
+
+def _head(entries: Sequence[HistoryEntry]) -> int:
+    return max((entry.number for entry in entries if entry.effective), default=0)
+
+
+def _entry(raw: ModelVersion, previous: int | None) -> HistoryEntry:
+    tags = raw.tags
+    return HistoryEntry(
+        number=raw.version,
+        action="rollback" if tags.get(PREFIX + "action") == "rollback" else "promotion",
+        version=int(tags.get(PREFIX + "to", "0")),
+        previous=previous,
+        actor=tags.get(PREFIX + "actor", "unknown"),
+        reason=tags.get(PREFIX + "reason", ""),
+        gate=tags.get(GATE) or None,
+        created=raw.created,
+    )
+
+
+def _log(store: Store) -> str:
+    return f"{store.name}-history"

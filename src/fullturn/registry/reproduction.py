@@ -1,0 +1,75 @@
+"""Did a retrained run come out the same, and if not, what diverged?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fullturn.entities import Evaluation, RunRecord
+from fullturn.store import PREFIX
+
+INGREDIENTS = {
+    "code": ("commit", "diff"),
+    "environment": ("environment",),
+    "data": ("data_digest",),
+    "seed": ("seed",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """One ingredient that differs between two runs."""
+
+    ingredient: str
+    recorded: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """A run and its repetition."""
+
+    original: str
+    repeated: str
+    same: bool
+    rows: int
+    differing_rows: int
+    divergences: tuple[Divergence, ...]
+    metrics: dict[str, tuple[float, float]]
+    """Mean of each score, recorded and found."""
+
+
+def compare(
+    original: RunRecord, repeated: RunRecord, recorded: Evaluation, found: Evaluation
+) -> Reproduction:
+    """Compare a run with its repetition: ingredients, and every answer on the same rows.
+
+    "Same" means that every row got the same scores.
+    """
+    theirs = {row.id: row for row in found.rows}
+    shared = [row for row in recorded.rows if row.id in theirs]
+    differing = sum(dict(row.scores) != dict(theirs[row.id].scores) for row in shared)
+    return Reproduction(
+        original=original.id,
+        repeated=repeated.id,
+        same=differing == 0 and bool(shared),
+        rows=len(shared),
+        differing_rows=differing,
+        divergences=tuple(_divergences(original, repeated)),
+        metrics={
+            name: (recorded.mean(name), found.mean(name))
+            for name in recorded.metrics
+            if name in found.metrics
+        },
+    )
+
+
+def _divergences(original: RunRecord, repeated: RunRecord) -> list[Divergence]:
+    found = []
+    for ingredient, keys in INGREDIENTS.items():
+        before, after = (
+            " ".join(run.tags.get(PREFIX + key, "none")[:12] for key in keys)
+            for run in (original, repeated)
+        )
+        if before != after:
+            found.append(Divergence(ingredient, before, after))
+    return found
