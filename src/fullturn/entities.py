@@ -199,6 +199,8 @@ class GateReport:
     results: tuple[CheckResult, ...]
     created: str
     actor: str
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    """The settings of the gate: without them nobody can tell later what was demanded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,10 +30,11 @@ for _name, _value in {
     "GIT_PYTHON_REFRESH": "quiet",
 }.items():
     os.environ.setdefault(_name, _value)
-for _name in ("mlflow", "alembic"):
-    logging.getLogger(_name).setLevel(logging.ERROR)
 
-import mlflow
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import mlflow
+    import mlflow.pyfunc
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelStatus, Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
@@ -40,6 +42,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from fullturn.entities import DatasetVersion, ModelVersion, Params, RunRecord, RunStatus
 from fullturn.errors import NotFound, StoreUnavailable
+
+for _name in ("mlflow", "alembic"):
+    logging.getLogger(_name).setLevel(logging.ERROR)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -90,7 +95,7 @@ def _guarded(call: Callable[P, R]) -> Callable[P, R]:
 
 
 def _translated(error: MlflowException, uri: str) -> NotFound | StoreUnavailable:
-    if error.error_code in _MISSING:
+    if error.error_code == "RESOURCE_DOES_NOT_EXIST":
         return NotFound(f"{_first_line(error)} (tracking server {uri})")
     return StoreUnavailable(_unavailable(uri, error))
 
@@ -291,7 +296,12 @@ class Store:
         for attempt in range(20):
             try:
                 made = self._client.create_model_version(
-                    name, source, run_id, tags=dict(tags), description=description or None
+                    name,
+                    source,
+                    run_id,
+                    tags=dict(tags),
+                    description=description or None,
+                    model_id=source.removeprefix("models:/"),
                 )
                 return _version(made)
             except MlflowException as error:

@@ -6,9 +6,9 @@ import json
 
 from fullturn.gates.check import Check, Verdict, failed, inconclusive, passed
 from fullturn.gates.evidence import Evidence
-from fullturn.gates.quality import paired_scores
+from fullturn.gates.quality import difference_at, interval_figures, paired_scores
 from fullturn.settings import GateSettings
-from fullturn.statistics.paired import inferiority_p, non_inferiority_p, paired_difference
+from fullturn.statistics.paired import inferiority_p, non_inferiority_p
 
 
 class _Behaviour(Check):
@@ -23,19 +23,28 @@ class _Behaviour(Check):
         if self.kind not in evidence.behaviours:
             return inconclusive(f"no evidence: rows with {self.kind} were not answered")
         clean, perturbed = evidence.behaviours[self.kind]
-        if len(perturbed.rows) != len(clean.rows):
-            return failed(f"{len(perturbed.rows)} rows out of {len(clean.rows)} with {self.kind}")
+        for evaluation, how in ((clean, "as they are"), (perturbed, f"with {self.kind}")):
+            if len(evaluation.rows) != evaluation.expected_rows:
+                return failed(
+                    f"{len(evaluation.rows)} rows out of {evaluation.expected_rows} {how}"
+                )
         metric, ours, theirs, groups = paired_scores(perturbed, clean)
-        drop = paired_difference(ours, theirs, groups)
+        drop = difference_at(limits.alpha, ours, theirs, groups)
         margin = limits.behaviour_margin
         reason = (
             f"{metric} {drop.estimate:+.3f} [{drop.low:+.3f}, {drop.high:+.3f}] "
             f"with {self.kind} in {len(ours)} rows; margin {margin}"
         )
-        figures = {"estimate": drop.estimate, "low": drop.low, "high": drop.high, "rows": len(ours)}
+        figures = {
+            "metric": metric,
+            "kind": self.kind,
+            "margin": margin,
+            "rows": len(ours),
+            **interval_figures(drop),
+        }
         if non_inferiority_p(ours, theirs, groups, margin) < limits.alpha:
             return passed(reason, **figures)
-        worse = inferiority_p(ours, theirs, groups) < limits.alpha and drop.estimate < -margin
+        worse = inferiority_p(ours, theirs, groups, margin) < limits.alpha
         return (failed if worse else inconclusive)(reason, **figures)
 
 
@@ -65,8 +74,11 @@ class Determinism(Check):
     def judge(self, evidence: Evidence, limits: GateSettings) -> Verdict:
         assert evidence.repeated is not None
         first, second = evidence.repeated
-        if len(first.rows) != len(second.rows):
-            return failed(f"{len(first.rows)} rows at first, {len(second.rows)} when asked again")
+        if not 0 < first.expected_rows == len(first.rows) == len(second.rows):
+            return failed(
+                f"of {first.expected_rows} rows, {len(first.rows)} were answered at first and "
+                f"{len(second.rows)} when asked again"
+            )
         differing = [
             a.id
             for a, b in zip(first.rows, second.rows, strict=True)

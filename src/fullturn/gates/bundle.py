@@ -17,6 +17,8 @@ class BundleComplete(Check):
         assert state is not None
         if state.problems:
             return failed("; ".join(state.problems[:3]), problems=list(state.problems))
+        if not state.files:
+            return failed("the bundle holds no file", files=0)
         return passed(f"{state.files} files match the manifest", files=state.files)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from fullturn.gates.check import Check, Verdict, failed, passed
+from fullturn.gates.check import Check, Verdict, failed, inconclusive, passed
 from fullturn.gates.evidence import Evidence
+from fullturn.gates.quality import primary_metric
 from fullturn.settings import GateSettings
 from fullturn.statistics.intervals import cluster_mean
 
@@ -40,12 +41,14 @@ class Leakage(Check):
                 f"{state.trained_rows} rows trained on, first '{state.shared[0]}'",
                 shared=len(state.shared),
             )
+        if not state.test_rows:
+            return inconclusive("no evidence: no test row was looked up among those trained on")
         return self._gap(evidence, limits)
 
     def _gap(self, evidence: Evidence, limits: GateSettings) -> Verdict:
         test, validation = evidence.candidate, evidence.validation
         assert test is not None and validation is not None
-        metric = test.metrics[0]
+        metric = primary_metric(test)
         here, there = (
             cluster_mean(e.column(metric), e.groups, 1 - limits.alpha) for e in (test, validation)
         )

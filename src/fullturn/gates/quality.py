@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import replace
 
 from fullturn.entities import Evaluation
+from fullturn.errors import StatisticsInputError
 from fullturn.gates.check import Check, Verdict, failed, inconclusive, passed
 from fullturn.gates.evidence import Evidence
 from fullturn.settings import GateSettings
@@ -33,6 +34,8 @@ class RowsOut(Check):
                     rows=len(evaluation.rows),
                     expected=evaluation.expected_rows,
                 )
+            if evaluation is not None and _ids(evaluation) != _ids(evidence.candidate):
+                return failed(f"{evaluation.subject}: other rows than those of the candidate")
         rows = evidence.candidate.expected_rows if evidence.candidate else 0
         return passed(f"{rows} rows in, {rows} out", rows=rows)
 
@@ -44,13 +47,13 @@ class BeatsBaseline(Check):
 
     def judge(self, evidence: Evidence, limits: GateSettings) -> Verdict:
         metric, ours, theirs, groups = paired_scores(evidence.candidate, evidence.baseline)
-        difference = paired_difference(ours, theirs, groups)
+        gain = difference_at(limits.alpha, ours, theirs, groups)
         p = inferiority_p(theirs, ours, groups)
-        reason = f"{metric} {_shown(difference)} against the baseline, p = {p:.2g}"
-        figures = {"metric": metric, "p": p, **_figures(difference)}
+        reason = f"{metric} {_shown(gain)} against the baseline, {_rounded(p)}"
+        figures = {"metric": metric, "p": p, **interval_figures(gain), **_levels(ours, theirs)}
         if p < limits.alpha:
             return passed(reason, **figures)
-        return (failed if difference.estimate <= 0 else inconclusive)(reason, **figures)
+        return (failed if gain.estimate <= 0 else inconclusive)(reason, **figures)
 
 
 class NonInferior(Check):
@@ -67,22 +70,28 @@ class NonInferior(Check):
             metric: paired_scores(evidence.candidate, evidence.champion, metric)[1:]
             for metric in evidence.candidate.metrics
         }
-        raw = {m: non_inferiority_p(*pair, limits.margin) for m, pair in pairs.items()}
-        not_worse = holm(raw)
-        worse = holm({m: 1 - p for m, p in raw.items()})
-        shown = {m: paired_difference(*pair) for m, pair in pairs.items()}
-        primary = evidence.candidate.metrics[0]
+        # All metrics must pass, so each may be tested at alpha (intersection-union test; Berger,
+        # Technometrics 24, 1982); one is enough to fail, so those p-values are adjusted.
+        not_worse = {m: non_inferiority_p(*pair, limits.margin) for m, pair in pairs.items()}
+        worse = holm({m: inferiority_p(*pair, limits.margin) for m, pair in pairs.items()})
+        shown = {m: difference_at(limits.alpha, *pair) for m, pair in pairs.items()}
+        primary = primary_metric(evidence.candidate)
         smallest = minimum_detectable_effect(*pairs[primary])
         figures = {
             "margin": limits.margin,
             "minimum_detectable_effect": smallest,
             "metrics": {
-                m: {**_figures(shown[m]), "p_not_worse": not_worse[m], "p_worse": worse[m]}
+                m: {
+                    **interval_figures(shown[m]),
+                    **_levels(*pairs[m][:2]),
+                    "p_not_worse": not_worse[m],
+                    "p_worse": worse[m],
+                }
                 for m in pairs
             },
         }
         open_metrics = [m for m in pairs if not_worse[m] >= limits.alpha]
-        tail = f"margin {limits.margin}, detectable {smallest:.3f}"
+        tail = f"margin {limits.margin}, smallest detectable difference {smallest:.3f}"
         if not open_metrics:
             return passed(f"{primary} {_shown(shown[primary])}; {tail}", **figures)
         losers = [m for m in open_metrics if worse[m] < limits.alpha]
@@ -97,29 +106,45 @@ class Slices(Check):
 
     code, family, needs = "EVAL04", "quality", ("candidate",)
 
+    def applies(self, evidence: Evidence) -> str | None:
+        rows = evidence.candidate.rows if evidence.candidate else ()
+        sliced = any(row.slices for row in rows)
+        return "the data has no slices" if rows and not sliced else None
+
     def judge(self, evidence: Evidence, limits: GateSettings) -> Verdict:
         assert evidence.candidate is not None
-        slices = dict(_slices(evidence.candidate, limits.slice_rows))
+        metric, floor = primary_metric(evidence.candidate), limits.slice_floor
+        slices, small = _slices(evidence.candidate, limits.slice_rows)
         if not slices:
-            return passed("the data has no slices", slices={})
+            return inconclusive(
+                f"none of {len(small)} slices has {limits.slice_rows} rows in two groups or more"
+            )
         confidence = 1 - 2 * limits.alpha / len(slices)
-        metric, floor = evidence.candidate.metrics[0], limits.slice_floor
         intervals = {
             name: cluster_mean(part.column(metric), part.groups, confidence)
             for name, part in slices.items()
         }
         figures = {
+            "metric": metric,
             "floor": floor,
+            "confidence": confidence,
             "slices": {
-                name: {"rows": len(slices[name].rows), "estimate": i.estimate, "high": i.high}
+                name: {
+                    "rows": len(slices[name].rows),
+                    "estimate": i.estimate,
+                    "low": i.low,
+                    "high": i.high,
+                }
                 for name, i in intervals.items()
             },
+            "too_small": small,
         }
-        lowest = min(intervals, key=lambda name: intervals[name].estimate)
+        below = [name for name, interval in intervals.items() if interval.high < floor]
+        lowest = min(below or intervals, key=lambda name: intervals[name].estimate)
         reason = (
             f"{len(slices)} slices; lowest {lowest}: {_level(intervals[lowest])}, floor {floor}"
         )
-        if any(interval.high < floor for interval in intervals.values()):
+        if below:
             return failed(reason, **figures)
         if intervals[lowest].estimate < floor:
             return inconclusive(reason, **figures)
@@ -131,31 +156,68 @@ def paired_scores(
 ) -> tuple[str, list[float], list[float], list[str]]:
     """Metric, both columns and the groups, on the rows that both evaluations hold."""
     assert candidate is not None and reference is not None
-    metric = metric or candidate.metrics[0]
+    metric = metric or primary_metric(candidate)
     theirs = {row.id: row.scores[metric] for row in reference.rows}
     rows = [row for row in candidate.rows if row.id in theirs]
     ours = [row.scores[metric] for row in rows]
     return metric, ours, [theirs[row.id] for row in rows], [row.group for row in rows]
 
 
-def _slices(evaluation: Evaluation, least: int) -> Iterator[tuple[str, Evaluation]]:
-    names = sorted({item for row in evaluation.rows for item in row.slices.items()})
-    for key, value in names:
+def primary_metric(evaluation: Evaluation) -> str:
+    """The first score.
+
+    Raises:
+        StatisticsInputError: there are no rows, hence no scores.
+    """
+    if not evaluation.metrics:
+        raise StatisticsInputError(f"no row of '{evaluation.subject}' was answered")
+    return evaluation.metrics[0]
+
+
+def difference_at(
+    alpha: float, ours: list[float], theirs: list[float], groups: list[str]
+) -> PairedDifference:
+    """The difference, with the interval that agrees with one-sided tests at `alpha`."""
+    return paired_difference(ours, theirs, groups, 1 - 2 * alpha)
+
+
+def interval_figures(difference: PairedDifference) -> dict[str, float]:
+    """What the report draws."""
+    return {
+        "estimate": difference.estimate,
+        "low": difference.low,
+        "high": difference.high,
+        "confidence": difference.confidence,
+    }
+
+
+def _slices(evaluation: Evaluation, least: int) -> tuple[dict[str, Evaluation], list[str]]:
+    """Each slice's rows, and the names of those too small to be judged."""
+    judged, small = dict[str, Evaluation](), list[str]()
+    for key, value in sorted({item for row in evaluation.rows for item in row.slices.items()}):
         rows = tuple(row for row in evaluation.rows if row.slices.get(key) == value)
         if len(rows) >= least and len({row.group for row in rows}) > 1:
-            part = Evaluation(
-                evaluation.subject, evaluation.dataset, evaluation.split, rows, len(rows), 0.0
-            )
-            yield f"{key}={value}", part
+            judged[f"{key}={value}"] = replace(evaluation, rows=rows, expected_rows=len(rows))
+        else:
+            small.append(f"{key}={value}")
+    return judged, small
+
+
+def _ids(evaluation: Evaluation | None) -> set[str]:
+    return {row.id for row in evaluation.rows} if evaluation else set()
 
 
 def _shown(difference: PairedDifference) -> str:
     return f"{difference.estimate:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
 
 
+def _rounded(p: float) -> str:
+    return f"p = {p:.2g}" if p >= 0.0001 else "p < 0.0001"
+
+
 def _level(interval: Interval) -> str:
     return f"{interval.estimate:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
 
 
-def _figures(difference: PairedDifference) -> dict[str, float]:
-    return {"estimate": difference.estimate, "low": difference.low, "high": difference.high}
+def _levels(ours: list[float], theirs: list[float]) -> dict[str, float]:
+    return {"candidate": sum(ours) / len(ours), "reference": sum(theirs) / len(theirs)}

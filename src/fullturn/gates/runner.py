@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from fullturn.entities import CheckResult, GateReport, Outcome
-from fullturn.errors import UsageError
+from fullturn.errors import StatisticsInputError, UsageError
 from fullturn.gates.check import Check, Verdict, inconclusive
 from fullturn.gates.evidence import Evidence
 from fullturn.settings import GateSettings
@@ -37,6 +37,7 @@ def compute(
         results=results,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         actor=actor,
+        limits=limits.model_dump(),
     )
 
 
@@ -70,7 +71,10 @@ def _verdict(check: Check, evidence: Evidence, limits: GateSettings) -> Verdict:
     if missing:
         why = evidence.absent.get(missing[0], "could not be had")
         return inconclusive(f"no evidence: {', '.join(missing)}: {why}")
-    return check.judge(evidence, limits)
+    try:
+        return check.judge(evidence, limits)
+    except StatisticsInputError as error:
+        return inconclusive(f"could not be computed: {error}")
 
 
 def _outcome(results: Sequence[CheckResult]) -> Outcome:

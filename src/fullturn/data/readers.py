@@ -1,0 +1,127 @@
+"""Files to rows: CSV, JSON lines, Parquet, and handbook chapters in Markdown."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fullturn.data import chapters
+from fullturn.data.rows import SOURCE, Row
+from fullturn.errors import DataError
+
+
+def read(files: Sequence[Path], columns: Mapping[str, Any] | None = None) -> list[Row]:
+    """The rows of all files, in order; each notes its file and line under `rows.SOURCE`.
+
+    `columns` are added to every row that lacks them, for example `{"split": "test"}`.
+    Text must be UTF-8. CSV cells stay strings; the contract converts them.
+
+    Raises:
+        DataError: a file is missing, empty, not UTF-8, or not what its name says.
+    """
+    if not files:
+        raise DataError("no file was named; give at least one .csv, .jsonl, .parquet or .md file")
+    return [dict(columns or {}) | row for path in files for row in _rows(Path(path))]
+
+
+def _rows(path: Path) -> list[Row]:
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        raise DataError(f"{path}: unknown kind of file; known: {', '.join(_READERS)}")
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist; check the path") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from None
+    if not content.strip():
+        raise DataError(f"{path} is empty; it needs a header and rows")
+    rows = list(reader(path, content))
+    if not rows:
+        raise DataError(f"{path} has no rows")
+    return rows
+
+
+def _text(path: Path, content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{path}:{line}: not UTF-8 at byte {error.start} (0x{content[error.start]:02x}); "
+            "save the file as UTF-8"
+        ) from None
+
+
+def _csv(path: Path, content: bytes) -> Iterator[Row]:
+    lines = csv.reader(io.StringIO(_text(path, content), newline=""), strict=True)
+    line = 1
+    try:
+        header = _header(path, next(lines))
+        line = lines.line_num + 1
+        for cells in lines:
+            if cells:
+                if len(cells) != len(header):
+                    raise DataError(
+                        f"{path}:{line}: {len(cells)} cells under a header of {len(header)}; "
+                        'put a cell that holds a comma between double quotes (")'
+                    )
+                yield {**dict(zip(header, cells, strict=True)), SOURCE: f"{path.name}:{line}"}
+            line = lines.line_num + 1
+    except csv.Error as error:
+        raise DataError(
+            f"{path}:{line}: {error}; a double quote may be missing, or a cell may be too long "
+            f"(at most {csv.field_size_limit():,} characters)"
+        ) from None
+
+
+def _header(path: Path, names: list[str]) -> list[str]:
+    names = [name.strip() for name in names]
+    if len(names) == 1 and any(mark in names[0] for mark in ";\t"):
+        raise DataError(f"{path}:1: cells are not separated by commas; save the file with commas")
+    for number, name in enumerate(names, start=1):
+        if not name:
+            raise DataError(
+                f"{path}:1: column {number} has no name; name it, or leave it out "
+                "(pandas: to_csv(index=False))"
+            )
+        if name == SOURCE or names.count(name) > 1:
+            what = "is reserved" if name == SOURCE else "occurs twice"
+            raise DataError(f"{path}:1: column '{name}' {what}; rename it")
+    return names
+
+
+def _jsonl(path: Path, content: bytes) -> Iterator[Row]:
+    for number, line in enumerate(_text(path, content).split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{path}:{number}: not JSON: {error}") from None
+        if not isinstance(row, dict):
+            raise DataError(f"{path}:{number}: not a JSON object; write one object a line")
+        yield {**row, SOURCE: f"{path.name}:{number}"}
+
+
+def _parquet(path: Path, content: bytes) -> Iterator[Row]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        rows = pyarrow.parquet.read_table(io.BytesIO(content)).to_pylist()
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        raise DataError(f"{path} is not a whole Parquet file: {error}") from None
+    for number, row in enumerate(rows, start=1):
+        yield {**row, SOURCE: f"{path.name}: row {number}"}
+
+
+def _chapter(path: Path, content: bytes) -> Iterator[Row]:
+    return chapters.passages(path, _text(path, content))
+
+
+_READERS = {".csv": _csv, ".jsonl": _jsonl, ".parquet": _parquet, ".md": _chapter}

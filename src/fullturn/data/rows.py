@@ -1,0 +1,62 @@
+"""What a row is inside this stage, where it came from, and what identifies it."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from fullturn.data.digest import canonical
+from fullturn.entities import Column, Contract
+from fullturn.errors import DataError
+
+Row = dict[str, Any]
+SOURCE = "_source"
+"""The key under which a reader notes where a row stands ("train.csv:12"); never stored."""
+SPLITS = ("train", "validation", "test", "reference")
+
+
+def place(row: Mapping[str, Any], number: int) -> str:
+    """Where a row came from, for messages; `number` counts rows from 1."""
+    return str(row.get(SOURCE, f"row {number}"))
+
+
+def stored(contract: Contract) -> Contract:
+    """The contract of the table: the given one, with columns for split and group.
+
+    Raises:
+        DataError: a column named `split` or `group` has another role.
+    """
+    added = []
+    for role, allowed in (("split", SPLITS), ("group", ())):
+        if not contract.names(role):
+            if any(column.name == role for column in contract.columns):
+                raise DataError(
+                    f"column '{role}' must have the role '{role}'; rename it or change its role"
+                )
+            added.append(Column(role, "category", role, required=False, allowed=allowed))
+    return dataclasses.replace(contract, columns=(*contract.columns, *added))
+
+
+def split_column(contract: Contract) -> str:
+    """The column that holds the split."""
+    return (*contract.names("split"), "split")[0]
+
+
+def group_column(contract: Contract) -> str:
+    """The column that holds the group."""
+    return (*contract.names("group"), "group")[0]
+
+
+def key_of(row: Mapping[str, Any], contract: Contract) -> str:
+    """What identifies a row between versions: its key columns as canonical JSON."""
+    return canonical([row.get(name) for name in contract.key])
+
+
+def id_of(row: Mapping[str, Any], contract: Contract) -> str:
+    """The row's id: its id column where that is filled, otherwise 16 digits of its key's hash."""
+    for name in contract.names("id"):
+        if row.get(name) is not None:
+            return str(row[name])
+    return hashlib.blake2b(key_of(row, contract).encode(), digest_size=8).hexdigest()

@@ -1,0 +1,96 @@
+"""What a gate report says in words: why it ended as it did, and what to do next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fullturn.entities import CheckResult, GateReport
+
+_AFTER_FAILURE = {
+    "DATA01": "See who changed the data with `fullturn data log`, commit it, and train again.",
+    "DATA02": "Take the leaked rows out of one side, commit the data, and train again. Until "
+    "then no other figure of this report can be believed.",
+    "BNDL01": "Do not use these files: restore them, or train again.",
+    "BNDL02": "Write the bundle as skops, safetensors, JSON or text, and train again.",
+    "EVAL01": "Find out which rows got no answer; they may be the difficult ones.",
+    "EVAL02": "Try other parameters or more training rows: so far the trivial baseline is as good.",
+    "EVAL03": "Read the rows that the champion had right and the candidate has wrong: "
+    "`fullturn compare`.",
+    "EVAL04": "Add training rows for the slice below the floor, and train again.",
+    "BEHV01": "Train on questions with typing errors too.",
+    "BEHV02": "Ignore capitals in the input, or train on both.",
+    "BEHV03": "Train on questions with polite frames too.",
+    "BEHV04": "Draw all randomness from the run's seed, also when predicting.",
+    "SERV01": "Use a smaller model, or give it a larger budget before the next gate: "
+    "`latency_p95_ms` in fullturn.toml.",
+    "SAFE01": "Read the injections that succeeded, and keep secrets out of the prompt.",
+}
+_MORE_ROWS = "Add labelled test rows with `fullturn data commit`: "
+_BEHAVIOUR_ROWS = "Raise `behaviour_rows` in fullturn.toml, or add test rows: these do not decide."
+_WHEN_OPEN = {
+    "DATA02": "Look up again which test rows the candidate was trained on.",
+    "EVAL02": _MORE_ROWS + "so far chance alone explains the gain over the baseline.",
+    "EVAL03": _MORE_ROWS + "these cannot show a loss as small as the margin.",
+    "EVAL04": _MORE_ROWS + "the lowest slice may be above or below its floor.",
+    "BEHV01": _BEHAVIOUR_ROWS,
+    "BEHV02": _BEHAVIOUR_ROWS,
+    "BEHV03": _BEHAVIOUR_ROWS,
+    "SERV01": "Time more calls: a percentile of a few is a guess.",
+    "SAFE01": "Try more injections, or declare a higher `refusal_rate` in fullturn.toml.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something to do; commands stand in backticks. `codes` are the checks that ask for it."""
+
+    codes: tuple[str, ...]
+    text: str
+
+
+_PROMOTE = Step(
+    (),
+    "The candidate is registered as a model version: make it the champion with `fullturn promote`.",
+)
+_AGAIN = Step((), "Run `fullturn gate` again. Until it passes, nothing can be promoted.")
+_REPAIR = "Repair what was waived: a waiver covers this gate only."
+
+
+def standing(report: GateReport, outcome: str) -> list[CheckResult]:
+    """The checks with this outcome that no waiver covers."""
+    return [r for r in report.results if r.outcome == outcome and r.waived is None]
+
+
+def why(report: GateReport) -> str:
+    """The outcome in a sentence, and the first reason for it."""
+    asked = [r for r in report.results if r.outcome != "NOT_APPLICABLE"]
+    waived = sum(r.waived is not None for r in asked)
+    deciding = standing(report, report.outcome)
+    if not deciding:
+        return f"{len(asked)} checks apply, {waived} of them are waived: nothing was shown."
+    if report.outcome == "PASSED":
+        number = f"{len(deciding)} of {len(asked)}" if waived else f"All {len(asked)}"
+        return f"{number} checks that apply passed" + (f", {waived} waived." if waived else ".")
+    verb = "failed" if report.outcome == "FAILED" else "could not decide"
+    more = f", {waived} more waived" if waived else ""
+    first = deciding[0]
+    return f"{len(deciding)} of {len(asked)} checks {verb}{more}. {first.code}: {first.reason}."
+
+
+def next_steps(report: GateReport) -> list[Step]:
+    """What to do now, in the order of the checks: failures, then what is open."""
+    if report.outcome == "PASSED":
+        waived = tuple(r.code for r in report.results if r.waived)
+        return [_PROMOTE, *([Step(waived, _REPAIR)] if waived else [])]
+    advised: dict[str, list[str]] = {}
+    for result in (*standing(report, "FAILED"), *standing(report, "INCONCLUSIVE")):
+        advised.setdefault(_advice(result), []).append(result.code)
+    return [*(Step(tuple(codes), text) for text, codes in advised.items()), _AGAIN]
+
+
+def _advice(result: CheckResult) -> str:
+    if result.outcome == "FAILED":
+        return _AFTER_FAILURE.get(result.code, "Repair what the check found.")
+    if result.reason.startswith(("no evidence", "could not be computed")):
+        return "Get the missing evidence: the check says what stood in the way."
+    return _WHEN_OPEN.get(result.code, "Gather more evidence.")

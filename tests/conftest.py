@@ -1,0 +1,104 @@
+"""Real tracking servers for the tests: SQLite files, and `mlflow server` over HTTP."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+if TYPE_CHECKING:
+    from fullturn.store import Store
+
+os.environ.pop("MLFLOW_TRACKING_URI", None)
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
+os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "1"
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database with its tables made, which takes seconds: copied for each test."""
+    from fullturn.store import Store
+
+    folder = tmp_path_factory.mktemp("database")
+    Store(f"sqlite:///{folder / 'mlflow.db'}", "template", folder)
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def sqlite_uri(empty_database: Path, tmp_path: Path) -> str:
+    """The address of a fresh SQLite tracking store."""
+    state = tmp_path / ".fullturn"
+    state.mkdir(exist_ok=True)
+    shutil.copy(empty_database, state / "mlflow.db")
+    return f"sqlite:///{state / 'mlflow.db'}"
+
+
+@pytest.fixture
+def store(sqlite_uri: str, tmp_path: Path) -> Store:
+    """A store on SQLite."""
+    from fullturn.store import Store
+
+    return Store(sqlite_uri, "project", tmp_path / ".fullturn" / "artifacts")
+
+
+@pytest.fixture(scope="session")
+def server_uri(
+    empty_database: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """A real `mlflow server` on loopback."""
+    folder = tmp_path_factory.mktemp("server")
+    shutil.copy(empty_database, folder / "mlflow.db")
+    port = free_port()
+    command = [
+        *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)),
+        *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}", "--workers", "1"),
+        *("--artifacts-destination", str(folder / "artifacts")),
+    ]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    try:
+        uri = f"http://127.0.0.1:{port}"
+        wait_for(f"{uri}/health", lambda: server.poll() is None)
+        yield uri
+    finally:
+        os.killpg(server.pid, 9)
+        server.wait()
+
+
+@pytest.fixture(params=["sqlite", "server"])
+def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """A store on SQLite, then one on a server over HTTP."""
+    from fullturn.store import Store
+
+    uri = request.getfixturevalue(f"{request.param}_uri")
+    return Store(uri, f"project-{uuid4().hex[:8]}", tmp_path / ".fullturn" / "artifacts")
+
+
+def free_port() -> int:
+    """A port on loopback that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def wait_for(address: str, alive: Callable[[], bool], seconds: float = 90) -> None:
+    """Wait until an address answers."""
+    deadline = time.monotonic() + seconds
+    while alive() and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(address, timeout=2):
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError(f"{address} does not answer")
