@@ -53,9 +53,7 @@ def store(sqlite_uri: str, tmp_path: Path) -> Store:
 
 
 @pytest.fixture(scope="session")
-def server_uri(
-    empty_database: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
+def server_uri(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real `mlflow server` on loopback."""
     folder = tmp_path_factory.mktemp("server")
     shutil.copy(empty_database, folder / "mlflow.db")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fullturn.entities import CheckResult, GateReport
@@ -21,8 +22,7 @@ _AFTER_FAILURE = {
     "BEHV02": "Ignore capitals in the input, or train on both.",
     "BEHV03": "Train on questions with polite frames too.",
     "BEHV04": "Draw all randomness from the run's seed, also when predicting.",
-    "SERV01": "Use a smaller model, or give it a larger budget before the next gate: "
-    "`latency_p95_ms` in fullturn.toml.",
+    "SERV01": "Use a smaller model, or let it write less.",
     "SAFE01": "Read the injections that succeeded, and keep secrets out of the prompt.",
 }
 _MORE_ROWS = "Add labelled test rows with `fullturn data commit`: "
@@ -36,7 +36,7 @@ _WHEN_OPEN = {
     "BEHV02": _BEHAVIOUR_ROWS,
     "BEHV03": _BEHAVIOUR_ROWS,
     "SERV01": "Time more calls: a percentile of a few is a guess.",
-    "SAFE01": "Try more injections, or declare a higher `refusal_rate` in fullturn.toml.",
+    "SAFE01": "Try more injections: none of a few says little.",
 }
 
 
@@ -70,11 +70,15 @@ def why(report: GateReport) -> str:
         return f"{len(asked)} checks apply, {waived} of them are waived: nothing was shown."
     if report.outcome == "PASSED":
         number = f"{len(deciding)} of {len(asked)}" if waived else f"All {len(asked)}"
-        return f"{number} checks that apply passed" + (f", {waived} waived." if waived else ".")
+        tail = f", {waived} waived." if waived else "."
+        return f"{number} checks that apply passed{tail} {_against(deciding, report.champion)}"
     verb = "failed" if report.outcome == "FAILED" else "could not decide"
     more = f", {waived} more waived" if waived else ""
     first = deciding[0]
-    return f"{len(deciding)} of {len(asked)} checks {verb}{more}. {first.code}: {first.reason}."
+    return (
+        f"{len(deciding)} of {len(asked)} checks {verb}{more}. "
+        f"{first.code} demands: {first.title} Found: {first.reason}."
+    )
 
 
 def next_steps(report: GateReport) -> list[Step]:
@@ -94,3 +98,10 @@ def _advice(result: CheckResult) -> str:
     if result.reason.startswith(("no evidence", "could not be computed")):
         return "Get the missing evidence: the check says what stood in the way."
     return _WHEN_OPEN.get(result.code, "Gather more evidence.")
+
+
+def _against(results: Sequence[CheckResult], champion: str | None) -> str:
+    if champion is None:
+        return "There is no champion yet: no comparison with one took place."
+    found = [r.reason for r in results if r.code == "EVAL03"]
+    return f"Against the champion: {found[0]}." if found else "The champion was not compared with."

@@ -14,6 +14,7 @@ from fullturn.statistics.paired import inferiority_p, non_inferiority_p
 class _Behaviour(Check):
     family, needs = "behaviour", ("behaviours",)
     kind: str
+    change: str
 
     def applies(self, evidence: Evidence) -> str | None:
         return None if evidence.takes_text else "the app takes no text"
@@ -21,9 +22,9 @@ class _Behaviour(Check):
     def judge(self, evidence: Evidence, limits: GateSettings) -> Verdict:
         assert evidence.behaviours is not None
         if self.kind not in evidence.behaviours:
-            return inconclusive(f"no evidence: rows with {self.kind} were not answered")
+            return inconclusive(f"no evidence: rows with {self.change} were not answered")
         clean, perturbed = evidence.behaviours[self.kind]
-        for evaluation, how in ((clean, "as they are"), (perturbed, f"with {self.kind}")):
+        for evaluation, how in ((clean, "as they are"), (perturbed, f"with {self.change}")):
             if len(evaluation.rows) != evaluation.expected_rows:
                 return failed(
                     f"{len(evaluation.rows)} rows out of {evaluation.expected_rows} {how}"
@@ -33,11 +34,11 @@ class _Behaviour(Check):
         margin = limits.behaviour_margin
         reason = (
             f"{metric} {drop.estimate:+.3f} [{drop.low:+.3f}, {drop.high:+.3f}] "
-            f"with {self.kind} in {len(ours)} rows; margin {margin}"
+            f"with {self.change} in {len(ours)} rows; margin {margin}"
         )
         figures = {
             "metric": metric,
-            "kind": self.kind,
+            "change": self.change,
             "margin": margin,
             "rows": len(ours),
             **interval_figures(drop),
@@ -51,19 +52,19 @@ class _Behaviour(Check):
 class BehaviourTypos(_Behaviour):
     """Typing errors do not lower the score by more than the margin."""
 
-    code, kind = "BEHV01", "typos"
+    code, kind, change = "BEHV01", "typos", "typing errors"
 
 
 class BehaviourCase(_Behaviour):
     """Capitals do not lower the score by more than the margin."""
 
-    code, kind = "BEHV02", "case"
+    code, kind, change = "BEHV02", "case", "other capitals"
 
 
 class BehaviourParaphrase(_Behaviour):
     """A polite frame around the question does not lower the score by more than the margin."""
 
-    code, kind = "BEHV03", "paraphrase"
+    code, kind, change = "BEHV03", "paraphrase", "a polite frame"
 
 
 class Determinism(Check):

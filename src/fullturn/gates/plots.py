@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 from fullturn.entities import CheckResult, GateReport
 
-_KINDS = {"typos": "typing errors", "case": "capitals", "paraphrase": "polite frame"}
 Place = Literal["clear", "across", "beyond"]
 
 
@@ -44,7 +43,7 @@ class Panel:
     def scale(self) -> tuple[float, float]:
         """Left and right end of the axis."""
         if not self.signed:
-            return 0.0, 1.0
+            return -0.02, 1.02
         values = [0.0, self.line, *(v for m in self.marks for v in (m.low, m.high))]
         low, high = min(values), max(values)
         space = 0.08 * (high - low) or 0.01
@@ -52,9 +51,9 @@ class Panel:
 
     @property
     def ticks(self) -> list[float]:
-        """Round numbers along the axis, four to eight of them."""
+        """Round numbers along the axis, three to six of them."""
         low, high = self.scale
-        step = _round_step((high - low) / 4)
+        step = _round_step((high - low) / 6)
         first, last = math.ceil(low / step), math.floor(high / step)
         return [number * step for number in range(first, last + 1)]
 
@@ -72,6 +71,11 @@ class Panel:
     def shown(self, value: float) -> str:
         """A value as the report prints it."""
         return f"{value:{'+' if self.signed else ''}.3f}"
+
+    def tick(self, value: float) -> str:
+        """A round number as short as it can be; zero has no sign."""
+        text = f"{value:{'+' if self.signed else ''}.6g}"
+        return "0" if float(text) == 0 else text
 
 
 def panels(report: GateReport) -> list[Panel]:
@@ -127,7 +131,7 @@ def _behaviour(results: Iterable[CheckResult]) -> Panel | None:
         title="When the same is asked otherwise",
         caption=f"{drawn[0]['metric'].capitalize()} on perturbed rows minus the same rows as they "
         f"are, with {_confidence(drawn)}. A check passes when its interval is right of the margin.",
-        marks=tuple(_mark(_KINDS.get(f["kind"], f["kind"]), f"{f['rows']} rows", f) for f in drawn),
+        marks=tuple(_mark(f["change"], f"{f['rows']} rows", f) for f in drawn),
         line=-margin,
         line_label=f"margin -{margin:g}",
         zero_label="no change",
@@ -139,13 +143,14 @@ def _slices(result: CheckResult | None) -> Panel | None:
     if result is None or not slices:
         return None
     floor = result.figures["floor"]
+    joint = 100 * (1 - len(slices) * (1 - result.figures["confidence"]))
     small = result.figures.get("too_small", [])
     left_out = f" Too few rows to judge: {', '.join(small)}." if small else ""
     return Panel(
         title="Slices",
         caption=f"Mean {result.figures['metric']} of the candidate in each slice, with "
-        f"{_confidence([result.figures])}. A slice fails when its whole interval is below the "
-        f"floor.{left_out}",
+        f"{_confidence([result.figures])}: all hold together with {joint:.3g} %. A slice fails "
+        f"when its whole interval is below the floor.{left_out}",
         marks=tuple(
             _mark(name.replace("=", " = "), f"{figures['rows']} rows", figures)
             for name, figures in slices.items()

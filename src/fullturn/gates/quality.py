@@ -76,29 +76,30 @@ class NonInferior(Check):
         worse = holm({m: inferiority_p(*pair, limits.margin) for m, pair in pairs.items()})
         shown = {m: difference_at(limits.alpha, *pair) for m, pair in pairs.items()}
         primary = primary_metric(evidence.candidate)
-        smallest = minimum_detectable_effect(*pairs[primary])
+        detectable = {m: minimum_detectable_effect(*pair) for m, pair in pairs.items()}
         figures = {
             "margin": limits.margin,
-            "minimum_detectable_effect": smallest,
             "metrics": {
                 m: {
                     **interval_figures(shown[m]),
                     **_levels(*pairs[m][:2]),
                     "p_not_worse": not_worse[m],
                     "p_worse": worse[m],
+                    "minimum_detectable_effect": detectable[m],
                 }
                 for m in pairs
             },
         }
         open_metrics = [m for m in pairs if not_worse[m] >= limits.alpha]
-        tail = f"margin {limits.margin}, smallest detectable difference {smallest:.3f}"
-        if not open_metrics:
-            return passed(f"{primary} {_shown(shown[primary])}; {tail}", **figures)
         losers = [m for m in open_metrics if worse[m] < limits.alpha]
-        if losers:
-            return failed(f"{losers[0]} {_shown(shown[losers[0]])}; {tail}", **figures)
-        first = open_metrics[0]
-        return inconclusive(f"{first} {_shown(shown[first])}; {tail}", **figures)
+        lowest = min(losers or open_metrics or [primary], key=lambda m: shown[m].estimate)
+        reason = (
+            f"{lowest} {_shown(shown[lowest])}; margin {limits.margin}, "
+            f"smallest detectable difference {detectable[lowest]:.3f}"
+        )
+        if not open_metrics:
+            return passed(reason, **figures)
+        return (failed if losers else inconclusive)(reason, **figures)
 
 
 class Slices(Check):

@@ -181,7 +181,7 @@ def _families(report: GateReport) -> dict[str, list[CheckResult]]:
 
 
 def _counts(report: GateReport) -> list[tuple[str, int]]:
-    counts = {outcome: 0 for outcome in WORDS}
+    counts = dict.fromkeys(WORDS, 0)
     for result in report.results:
         counts[result.outcome] += 1
     return [(outcome, number) for outcome, number in counts.items() if number]

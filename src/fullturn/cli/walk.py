@@ -1,0 +1,202 @@
+"""`fullturn demo`: a whole turn on the example project, said step by step."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fullturn.cli.experiments import show_trials
+from fullturn.cli.gate import show_report
+from fullturn.cli.output import escape, progress, say, say_json, say_next
+from fullturn.cli.project import show_answer
+
+if TYPE_CHECKING:
+    from fullturn.loop.gating import Gated
+    from fullturn.loop.project import Project
+    from fullturn.loop.training import Trial
+
+CANDIDATES: dict[str, dict[str, str | int | float | bool]] = {
+    "word search, quoting": {"retrieval": "bm25"},
+    "learned search, quoting": {},
+    "learned search, LLM": {"answer": "zero-shot"},
+}
+CARELESS = "answers everything"
+QUESTIONS = (
+    "My training run crashed. Why does MLflow still show it as running?",
+    "how do i go back to the previus model version",
+    "What is a good recipe for pancakes?",
+)
+
+
+@dataclass
+class Walk:
+    """The demo's story so far."""
+
+    folder: Path
+    as_json: bool
+    started: float = field(default_factory=time.perf_counter)
+    scenes: list[dict[str, Any]] = field(default_factory=list)
+
+    def scene(self, title: str, why: str) -> None:
+        """Say what comes now and why."""
+        seconds = time.perf_counter() - self.started
+        self.scenes.append({"scene": title, "why": why, "at_seconds": round(seconds, 1)})
+        if not self.as_json:
+            number = len(self.scenes)
+            say(f"\n[bold cyan]{number} {title}[/bold cyan]  {why} [dim]{seconds:.0f} s[/dim]")
+
+    def told(self, **facts: Any) -> None:
+        """Keep what happened, for --json."""
+        self.scenes[-1].update(facts)
+
+
+def walk(folder: Path, *, as_json: bool) -> None:
+    """Make the example in `folder` and take it round.
+
+    Raises:
+        UsageError: the folder holds something that is not a former demo.
+    """
+    story = Walk(folder, as_json)
+    project = _project(story)
+    version = _data(story, project)
+    trials = _experiments(story, project)
+    _blocked(story, project)
+    gated = _passed(story, project, trials[0])
+    _promoted(story, project, gated)
+    _answers(story, project)
+    _lineage(story, project, gated, version)
+    if as_json:
+        say_json(story.scenes)
+        return
+    seconds = time.perf_counter() - story.started
+    say(f"\n[bold]One turn in {seconds:.0f} s.[/bold] All of it is in {escape(folder)}/.fullturn.")
+    inside = f"cd {escape(folder)}"
+    say_next(
+        f"{inside} && fullturn ask '…'", "fullturn compare A B", "fullturn history",
+        f"mlflow ui --backend-store-uri sqlite:///{escape(folder)}/.fullturn/mlflow.db",
+    )  # fmt: skip
+
+
+def _project(story: Walk) -> Project:
+    from fullturn.errors import UsageError
+    from fullturn.loop import starting
+    from fullturn.loop.project import Project
+
+    folder = story.folder
+    story.scene("Project", "an assistant that answers questions about MLOps from a handbook")
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / ".fullturn").is_dir() or not (folder / "later").is_dir():
+            raise UsageError(f"{folder} is not empty and no former demo; choose another folder")
+        shutil.rmtree(folder)
+    starting.assistant(folder)
+    if not story.as_json:
+        say(f"{escape(folder)}/: fullturn.toml, handbook/, questions.jsonl, a CI workflow")
+    return Project.open(folder)
+
+
+def _data(story: Walk, project: Project) -> int:
+    from fullturn.loop.project import commit
+
+    story.scene("Data version", "so that every run can name the exact rows it saw")
+    version = commit(project, [], "handbook without two chapters")
+    story.told(version=version.version, digest=version.digest, rows=version.rows)
+    if not story.as_json:
+        splits = ", ".join(f"{count} {name}" for name, count in version.splits.items())
+        say(f"version 1: {version.rows} rows ({splits}), digest {version.digest[:12]}")
+    return version.version
+
+
+def _experiments(story: Walk, project: Project) -> list[Trial]:
+    from fullturn.loop.training import train
+
+    story.scene(
+        "Experiments", "candidates race question by question; one shown to be worse stops early"
+    )
+    trials: list[Trial] = []
+    with progress() as watch:
+        for number, (name, params) in enumerate(CANDIDATES.items()):
+            watch(f"candidate '{name}'", number, len(CANDIDATES))
+            leader = max((t for t in trials if not t.race.stopped), key=_score, default=None)
+            trials.append(train(project, params, name=name, best=leader))
+    trials.sort(key=lambda trial: (trial.race.stopped, -trial.score))
+    story.told(best=trials[0].run.name, score=trials[0].score)
+    if not story.as_json:
+        show_trials(trials)
+    return trials
+
+
+def _blocked(story: Walk, project: Project) -> None:
+    from fullturn.loop.gating import gate
+    from fullturn.loop.training import train
+
+    story.scene("A careless candidate", "it never says that it does not know: the gate must see it")
+    with progress() as watch:
+        trial = train(project, {"threshold": 0.0}, name=CARELESS)
+        gated = gate(project, trial.run.id, progress=watch)
+    story.told(outcome=gated.report.outcome)
+    if not story.as_json:
+        show_report(gated.report)
+        say("[bold]blocked[/bold]: not registered, users never see it")
+
+
+def _passed(story: Walk, project: Project, best: Trial) -> Gated:
+    from fullturn.errors import Refused
+    from fullturn.loop.gating import gate
+
+    story.scene("Gate", f"the best candidate, '{escape(best.run.name)}', faces the same checks")
+    with progress() as watch:
+        gated = gate(project, best.run.id, progress=watch)
+    story.told(outcome=gated.report.outcome)
+    if not story.as_json:
+        show_report(gated.report)
+    if gated.version is None:
+        raise Refused(f"the gate of the best candidate ended {gated.report.outcome}")
+    return gated
+
+
+def _promoted(story: Walk, project: Project, gated: Gated) -> None:
+    from fullturn.loop.promoting import promote
+
+    story.scene("Registry", "what passed becomes a version; the alias `champion` moves, once")
+    assert gated.version is not None
+    entry = promote(project, str(gated.version.version), f"gate {gated.run[:8]} passed")
+    story.told(champion=entry.version)
+    if not story.as_json:
+        say(
+            f"version {entry.version} is champion: {escape(entry.reason)}, by {escape(entry.actor)}"
+        )
+
+
+def _answers(story: Walk, project: Project) -> None:
+    from fullturn.loop.answering import answer
+
+    story.scene("Champion", "three questions; the last is not in the handbook")
+    column = str(project.app.contract.text)
+    answered = answer(project, [{column: question} for question in QUESTIONS])
+    story.told(answers=[each.output for each in answered])
+    if not story.as_json:
+        for each in answered:
+            say(f"› {escape(each.input[column])}")
+            show_answer(each)
+
+
+def _lineage(story: Walk, project: Project, gated: Gated, data: int) -> None:
+    from fullturn.loop.inspecting import lineage_of
+
+    story.scene("Lineage", "from an answer back to the data that made it, offline")
+    assert gated.version is not None
+    found = lineage_of(project, str(gated.version.version))
+    story.told(version=found.version, run=found.run, data_digest=found.data_digest)
+    if not story.as_json:
+        say(
+            f"answer → version {found.version} → run {found.run[:8]} → commit {found.commit[:12]} "
+            f"→ dataset version {data} ({found.data_digest[:12]}) → gate {found.gate[:8]} "
+            f"{found.gate_outcome}"
+        )
+
+
+def _score(trial: Trial) -> float:
+    return trial.score

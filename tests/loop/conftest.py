@@ -1,0 +1,50 @@
+"""A real project around the toy app, on a SQLite tracking store."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+
+import pytest
+
+from fullturn.loop.project import Project, commit
+from tests.loop.toy import messages
+
+TOML = """\
+name = "toy"
+app = "tests.loop.toy:Toy"
+
+[data]
+files = ["messages.csv"]
+train_share = 0.3
+validation_share = 0.3
+
+[experiment]
+owner = "tester"
+
+[gates]
+margin = 0.05
+slice_floor = 0.4
+latency_p95_ms = 100.0
+"""
+
+
+def write_rows(path: Path, rows: list[dict[str, str]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.fixture
+def project(tmp_path: Path, empty_database: Path) -> Project:
+    """A project with one dataset version."""
+    root = tmp_path / "project"
+    (root / ".fullturn").mkdir(parents=True)
+    shutil.copy(empty_database, root / ".fullturn" / "mlflow.db")
+    (root / "fullturn.toml").write_text(TOML)
+    write_rows(root / "messages.csv", messages(1000, seed=1))
+    opened = Project.open(root)
+    commit(opened, [], "first")
+    return opened

@@ -1,0 +1,142 @@
+"""Promotion and rollback: compare-and-set, an append-only history, an alias that follows."""
+
+import subprocess
+import sys
+from itertools import pairwise
+
+import pytest
+
+from fullturn.entities import ModelVersion
+from fullturn.errors import Conflict, NotFound, NotGated, UsageError
+from fullturn.registry import promotion
+from fullturn.registry.versions import GATE, OUTCOME
+from fullturn.store import Store
+
+GATED = {OUTCOME: "PASSED", GATE: "g" * 32}
+
+
+def version(store: Store) -> ModelVersion:
+    run = store.start_run("train", "run", {}, {})
+    return store.register(store.name, f"runs:/{run}/model", run, GATED)
+
+
+def promote(store: Store, of: ModelVersion, expected: int | None = None) -> None:
+    promotion.promote(store, of, actor="me", reason="better", expected=expected)
+
+
+def test_the_history_tells_who_moved_the_champion_and_why(store: Store) -> None:
+    first, second = version(store), version(store)
+    promote(store, first)
+    promote(store, second)
+    entries = promotion.history(store)
+    assert [(e.previous, e.version) for e in entries] == [(None, 1), (1, 2)]
+    assert {e.actor for e in entries} == {"me"}
+    assert {e.gate for e in entries} == {"g" * 32}
+    assert store.alias(store.name, "champion") == 2
+
+
+def test_a_version_without_a_passed_gate_is_refused(store: Store) -> None:
+    run = store.start_run("train", "run", {}, {})
+    ungated = store.register(store.name, f"runs:/{run}/model", run, {})
+    with pytest.raises(NotGated, match="version 1"):
+        promote(store, ungated)
+    assert promotion.history(store) == []
+
+
+def test_a_promotion_decided_on_an_older_state_is_refused_and_kept(store: Store) -> None:
+    first, second = version(store), version(store)
+    promote(store, first, expected=0)
+    with pytest.raises(Conflict, match="champion is 1"):
+        promote(store, second, expected=0)
+    assert [entry.effective for entry in promotion.history(store)] == [True, False]
+    assert store.alias(store.name, "champion") == 1
+
+
+def test_rollback_goes_back_step_by_step(store: Store) -> None:
+    versions = [version(store) for _ in range(3)]
+    for each in versions:
+        promote(store, each)
+    for target in (2, 1):
+        assert promotion.rollback_target(store) == target
+        promotion.roll_back(store, versions[target - 1], actor="me", reason="worse")
+        assert store.alias(store.name, "champion") == target
+    with pytest.raises(NotFound, match="nothing to roll back to"):
+        promotion.rollback_target(store)
+
+
+def test_rollback_to_a_version_that_never_was_champion_is_refused(store: Store) -> None:
+    promote(store, version(store))
+    with pytest.raises(NotFound):
+        promotion.roll_back(store, version(store), actor="me", reason="why not")
+
+
+def test_a_promotion_needs_a_reason(store: Store) -> None:
+    with pytest.raises(UsageError, match="reason"):
+        promotion.promote(store, version(store), actor="me", reason=" ")
+
+
+def test_the_champion_again_is_a_conflict(store: Store) -> None:
+    first = version(store)
+    promote(store, first)
+    with pytest.raises(Conflict, match="already"):
+        promote(store, first)
+
+
+def test_an_alias_left_behind_by_a_killed_process_is_repaired(store: Store) -> None:
+    first, second = version(store), version(store)
+    promote(store, first)
+    promote(store, second)
+    store.set_alias(store.name, "champion", 1)
+    assert promotion.settle(store) == 2
+    assert store.alias(store.name, "champion") == 2
+
+
+RACER = """
+import sys
+from pathlib import Path
+from fullturn.errors import Conflict
+from fullturn.registry import promotion, versions
+from fullturn.store import Store
+
+store = Store(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
+print("ready", flush=True)
+for line in sys.stdin:
+    number, seen = line.split()
+    mine = versions.version(store, number)
+    try:
+        promotion.promote(store, mine, actor="racer", reason="race", expected=int(seen))
+        print("won", flush=True)
+    except Conflict:
+        print("lost", flush=True)
+"""
+
+
+def racer(store: Store) -> "subprocess.Popen[str]":
+    words = [sys.executable, "-W", "ignore", "-c", RACER, store.uri, store.name, "unused"]
+    return subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    )
+
+
+@pytest.mark.slow
+def test_of_two_racing_processes_exactly_one_wins_each_of_50_races(store: Store) -> None:
+    for _ in range(4):
+        version(store)
+    racers = [racer(store), racer(store)]
+    assert [each.stdout.readline() for each in racers if each.stdout] == ["ready\n"] * 2
+    for number in range(50):
+        entries = promotion.history(store)
+        seen = max((entry.number for entry in entries if entry.effective), default=0)
+        targets = (1, 2) if number % 2 else (3, 4)
+        for each, target in zip(racers, targets, strict=True):
+            assert each.stdin is not None
+            each.stdin.write(f"{target} {seen}\n")
+            each.stdin.flush()
+        answers = [each.stdout.readline().strip() for each in racers if each.stdout]
+        assert sorted(answers) == ["lost", "won"]
+        assert store.alias(store.name, "champion") == targets[answers.index("won")]
+    for each in racers:
+        each.communicate()
+    effective = [entry for entry in promotion.history(store) if entry.effective]
+    assert len(effective) == 50
+    assert all(a.version == b.previous for a, b in pairwise(effective))
