@@ -1,1 +1,51 @@
-"""A model or an LLM application, all the way round the MLOps lifecycle."""
+"""A model or an LLM application, all the way round the MLOps lifecycle.
+
+What an app of your own needs: the protocols `App`, `Predictor`, `GeneratesText` and `Run`,
+and the records they hand over. They are loaded when first asked for.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fullturn.apps.protocols import App, GeneratesText, Predictor, Run
+    from fullturn.entities import (
+        Column,
+        Contract,
+        Dataset,
+        DatasetVersion,
+        Example,
+        Input,
+        Output,
+        Params,
+        Scores,
+    )
+    from fullturn.errors import FullturnError
+
+__all__ = [
+    "App",
+    "Column",
+    "Contract",
+    "Dataset",
+    "DatasetVersion",
+    "Example",
+    "FullturnError",
+    "GeneratesText",
+    "Input",
+    "Output",
+    "Params",
+    "Predictor",
+    "Run",
+    "Scores",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'fullturn' has no attribute '{name}'")
+    from fullturn import entities, errors
+    from fullturn.apps import protocols
+
+    for module in (protocols, entities, errors):
+        if hasattr(module, name):
+            return getattr(module, name)
+    raise AttributeError(name)

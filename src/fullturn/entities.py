@@ -90,6 +90,9 @@ class DatasetVersion:
     actor: str
     created: str
     """ISO 8601, UTC."""
+    findings: Mapping[str, int] = field(default_factory=dict)
+    """What the commit met: `duplicates` and `repeated` copies of rows, which it dropped, and
+    `near_duplicates`, pairs of near-equal texts that are in two splits."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from functools import cache
 
 from fullturn.entities import DatasetVersion, Evaluation, ScoredRow
 from fullturn.gates import BundleState, DataState, Evidence, LeakageState, RefusalState
@@ -25,6 +26,7 @@ DATA = DatasetVersion(
 STYLES = ("plain", "terse", "misspelt", "roundabout")
 
 
+@cache
 def evaluation(
     subject: str = "candidate",
     share: float = 0.85,
@@ -75,6 +77,15 @@ def evidence(**changed: object) -> Evidence:
 def empty(whole: Evaluation) -> Evaluation:
     """The same evaluation when no row came back."""
     return replace(whole, rows=())
+
+
+def wrong_in(whole: Evaluation, rows: int) -> Evaluation:
+    """The same evaluation with its first `rows` rows answered otherwise and wrong."""
+    spoilt = [
+        replace(row, output={"answer": "?"}, scores=dict.fromkeys(row.scores, 0.0))
+        for row in whole.rows[:rows]
+    ]
+    return replace(whole, rows=(*spoilt, *whole.rows[rows:]))
 
 
 def _row(number: int, share: float, seed: int, harmed: str, sliced: bool) -> ScoredRow:

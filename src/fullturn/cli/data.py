@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from fullturn.cli.output import escape, say, say_json, say_next, table
 from fullturn.cli.verb import json_option, opened
+
+if TYPE_CHECKING:
+    from fullturn.data.difference import Difference
+    from fullturn.loop.inspecting import Summary
+
+
+FINDINGS = {
+    "duplicates": "exact copies dropped",
+    "repeated": "copies across splits dropped; the test row stays",
+    "near_duplicates": "pairs of near-equal texts are in two splits",
+}
 
 
 @click.group()
@@ -37,6 +49,9 @@ def commit(files: tuple[Path, ...], message: str, as_json: bool) -> None:
         f"({splits}), digest {version.digest[:12]}"
     )
     say(f"{version.added} added, {version.removed} removed, {version.changed} changed")
+    for finding, what in FINDINGS.items():
+        if version.findings.get(finding):
+            say(f"[yellow]{version.findings[finding]} {what}[/yellow]")
     say_next("fullturn train", "fullturn data log")
 
 
@@ -75,8 +90,8 @@ def diff(a: int, b: int, as_json: bool) -> None:
         say_json(found)
         return
     say(
-        f"from version {a} to {b}: [green]{found.added} added[/green], "
-        f"[red]{found.removed} removed[/red], [yellow]{found.changed} changed[/yellow]"
+        f"from version {a} to {b}: [green]{found.added.count} added[/green], "
+        f"[red]{found.removed.count} removed[/red], [yellow]{found.changed.count} changed[/yellow]"
     )
     _show_difference(found)
 
@@ -93,6 +108,43 @@ def show(version: int, as_json: bool) -> None:
         say_json(summary)
         return
     _show_summary(summary)
+
+
+def _show_difference(found: Difference) -> None:
+    shares = [
+        (f"{column} = {escape(label)}", f"{before:.1%}", f"{after:.1%}")
+        for column, labels in found.labels.items()
+        for label, (before, after) in labels.items()
+        if before != after
+    ]
+    splits = [(f"rows in {name}", str(x), str(y)) for name, (x, y) in found.splits.items()]
+    table(("what", f">version {found.before}", f">version {found.after}"), splits + shares[:40])
+    for title, part in (
+        ("added", found.added),
+        ("removed", found.removed),
+        ("changed", found.changed),
+    ):
+        for _, about in part.examples[:3]:
+            say(f"[dim]{title}[/dim] {escape(about[:90])}")
+
+
+def _show_summary(summary: Summary) -> None:
+    version = summary.version
+    rows = [
+        ("version", str(version.version)),
+        ("digest", version.digest),
+        ("committed", f"{version.created} by {escape(version.actor)}"),
+        ("message", escape(version.message)),
+        ("rows", str(version.rows)),
+        ("groups", str(summary.groups)),
+        *((f"rows in {name}", str(count)) for name, count in version.splits.items()),
+    ]
+    for column, labels in summary.labels.items():
+        rows += [
+            (f"{column} = {escape(label)}", str(count))
+            for label, count in list(labels.items())[:40]
+        ]
+    table(("what", "value"), rows)
 
 
 COMMANDS = (data,)

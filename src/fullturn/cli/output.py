@@ -50,7 +50,9 @@ def say_error(message: str, code: int, *, as_json: bool) -> None:
         return
     from rich.text import Text
 
-    console(stderr=True).print(Text.assemble(("error: ", "bold red"), message))
+    screen = console(stderr=True)
+    text = Text.assemble(("error: ", "bold red"), message)
+    screen.print(text, soft_wrap=not screen.is_terminal)
 
 
 def say_json(value: Any) -> None:

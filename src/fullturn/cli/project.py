@@ -36,7 +36,7 @@ def demo(folder: Path, as_json: bool) -> None:
 @click.option("--label", required=True, metavar="COLUMN", help="The column to predict.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @json_option
-def init(  # noqa: PLR0913  one for each option
+def init(
     table: Path, test: Path | None, text: str, label: str, folder: Path, as_json: bool
 ) -> None:
     """Write a project for the built-in text classifier into FOLDER."""

@@ -26,13 +26,13 @@ def passages(path: Path, text: str) -> Iterator[Row]:
     Raises:
         DataError: no title, or a section without anchor, body or sources.
     """
-    lines = text.splitlines()
+    lines = text.replace("\r\n", "\n").split("\n")
     if not lines[0].startswith("# "):
         raise DataError(f"{path}:1: a chapter begins with '# Title', not {lines[0][:40]!r}")
     chapter = _NUMBER.sub("", path.stem)
     starts = [number for number, line in enumerate(lines) if line.startswith("##")]
     seen: set[str] = set()
-    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+    for start, end in zip(starts, [*starts, len(lines)][1:], strict=True):
         where = f"{path}:{start + 1}"
         heading = _HEADING.fullmatch(lines[start])
         if heading is None or heading["anchor"] in seen:
@@ -42,9 +42,11 @@ def passages(path: Path, text: str) -> Iterator[Row]:
             )
         seen.add(heading["anchor"])
         body, sources = _body(where, "\n".join(lines[start + 1 : end]))
+        name = f"{chapter}/{heading['anchor']}"
         yield {
             "kind": "passage",
-            "id": f"{chapter}/{heading['anchor']}",
+            "id": name,
+            "group": name,
             "title": heading["title"],
             "chapter": chapter,
             "text": body,

@@ -8,6 +8,10 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+)
+
 
 def canonical(value: Any) -> str:
     """JSON with sorted keys, no spaces, floats by repr, and text in Unicode form NFC.
@@ -15,10 +19,7 @@ def canonical(value: Any) -> str:
     Raises:
         ValueError: a number is not finite.
     """
-    text = json.dumps(
-        value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
-    )
-    return unicodedata.normalize("NFC", text)
+    return unicodedata.normalize("NFC", _ENCODER.encode(value))
 
 
 def row_digest(row: Mapping[str, Any]) -> str:

@@ -61,7 +61,7 @@ def _csv(path: Path, content: bytes) -> Iterator[Row]:
     lines = csv.reader(io.StringIO(_text(path, content), newline=""), strict=True)
     line = 1
     try:
-        header = _header(path, next(lines))
+        header = _header(path, next(filter(None, lines), []))
         line = lines.line_num + 1
         for cells in lines:
             if cells:

@@ -28,14 +28,17 @@ def stored(contract: Contract) -> Contract:
     Raises:
         DataError: a column named `split` or `group` has another role.
     """
-    added = []
-    for role, allowed in (("split", SPLITS), ("group", ())):
-        if not contract.names(role):
-            if any(column.name == role for column in contract.columns):
-                raise DataError(
-                    f"column '{role}' must have the role '{role}'; rename it or change its role"
-                )
-            added.append(Column(role, "category", role, required=False, allowed=allowed))
+    wanted = (
+        Column("split", "category", "split", required=False, allowed=SPLITS),
+        Column("group", "category", "group", required=False),
+    )
+    added = [column for column in wanted if not contract.names(column.role)]
+    for column in added:
+        if any(own.name == column.name for own in contract.columns):
+            raise DataError(
+                f"column '{column.name}' must have the role '{column.role}'; "
+                "rename it or change its role"
+            )
     return dataclasses.replace(contract, columns=(*contract.columns, *added))
 
 
@@ -47,6 +50,11 @@ def split_column(contract: Contract) -> str:
 def group_column(contract: Contract) -> str:
     """The column that holds the group."""
     return (*contract.names("group"), "group")[0]
+
+
+def label_columns(contract: Contract) -> tuple[str, ...]:
+    """The label columns whose values are categories."""
+    return tuple(c.name for c in contract.columns if c.role == "label" and c.kind == "category")
 
 
 def key_of(row: Mapping[str, Any], contract: Contract) -> str:

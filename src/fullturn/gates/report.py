@@ -32,10 +32,10 @@ def to_json(report: GateReport) -> str:
     Raises:
         CouldNotEvaluate: a figure is NaN, infinite, or no JSON value.
     """
-    body = asdict(report)
     try:
+        body = asdict(report)
         sealed = {**body, DIGEST: _digest(body)}
-        return json.dumps(sealed, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        return json.dumps(sealed, indent=1, ensure_ascii=False) + "\n"
     except (TypeError, ValueError) as error:
         raise CouldNotEvaluate(
             f"a figure in the gate report of '{report.subject}' cannot be stored: {error}; "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fullturn.entities import DatasetVersion, HistoryEntry, RunRecord
@@ -17,7 +19,16 @@ from fullturn.registry.lineage import Lineage, lineage
 
 if TYPE_CHECKING:
     from fullturn.data.difference import Difference
-    from fullturn.data.versions import Summary
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a dataset version holds; `labels` counts each value of each label column."""
+
+    version: DatasetVersion
+    groups: int
+    reference: int
+    labels: dict[str, dict[str, int]]
 
 
 def data_log(project: Project) -> list[DatasetVersion]:
@@ -39,10 +50,15 @@ def data_diff(project: Project, a: int, b: int) -> Difference:
 
 
 def data_show(project: Project, version: int) -> Summary:
-    """Rows, splits and labels of a version."""
-    from fullturn.data import versions as tables
-
-    return tables.summary(load(project, version))
+    """Rows, splits and labels of a version, after its digest was checked."""
+    data = load(project, version)
+    labels = {
+        name: dict(Counter(str(row.expected[name]) for row in data.examples))
+        for name in project.app.contract.names("label")
+        if all(isinstance(row.expected[name], str) for row in data.examples)
+    }
+    groups = len({row.group for row in data.examples})
+    return Summary(data.version, groups, len(data.reference), labels)
 
 
 def runs(project: Project, kind: str | None, limit: int) -> list[RunRecord]:

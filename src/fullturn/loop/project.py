@@ -85,21 +85,30 @@ def commit(project: Project, files: list[Path], message: str) -> DatasetVersion:
     """
     from fullturn.data import readers, versions
 
-    data = project.settings.data
+    contract, data = project.app.contract, project.settings.data
     named = _files(files or [project.root / name for name in data.files])
     test = _files([] if files else [project.root / name for name in data.test])
     if not named:
         raise UsageError("no file to commit; name one, or set [data] files in fullturn.toml")
-    rows = readers.read(named) + [{**row, "split": "test"} for row in readers.read(test)]
+    rows = readers.read(named)
+    if test:
+        rows += readers.read(test, {"split": "test"})
     return versions.commit(
         project.table,
         project.settings.name,
         rows,
-        project.app.contract,
+        contract,
         data,
         message=message,
         actor=project.owner,
     )
+
+
+def latest(project: Project) -> int | None:
+    """The newest dataset version; None before the first commit."""
+    from fullturn.data import versions
+
+    return versions.log(project.table)[-1].version if project.table.exists() else None
 
 
 def load(project: Project, version: int | None = None, digest: str | None = None) -> Dataset:

@@ -71,7 +71,8 @@ def assistant(folder: Path) -> Path:
     for chapter in sorted((source / "handbook").glob("*.md")):
         part = folder / "later" if _held_back(chapter.stem.partition("-")[2]) else folder
         shutil.copy(chapter, part / "handbook" / chapter.name)
-    now, later = [], []
+    now: list[str] = []
+    later: list[str] = []
     for line in (source / "questions.jsonl").read_text(encoding="utf-8").splitlines():
         (later if _held_back(json.loads(line)["group"].partition("/")[0]) else now).append(line)
     (folder / "questions.jsonl").write_text("\n".join(now) + "\n", encoding="utf-8")

@@ -9,7 +9,7 @@ from fullturn.entities import RunRecord
 from fullturn.errors import Inconclusive, Refused
 from fullturn.experiments.tracking import reap
 from fullturn.loop.gating import gate
-from fullturn.loop.project import Progress, Project, commit, silent
+from fullturn.loop.project import Progress, Project, commit, latest, silent
 from fullturn.loop.promoting import promote
 from fullturn.loop.training import Trial, search
 from fullturn.registry import promotion, versions
@@ -42,11 +42,9 @@ def turn(project: Project, progress: Progress = silent) -> Iterator[Step]:
 
 
 def _data(project: Project) -> Generator[Step, None, int]:
-    from fullturn.data import versions as tables
-
-    before = tables.log(project.table)[-1].version if project.table.exists() else 0
+    before = latest(project)
     data = commit(project, [], "turn")
-    new = data.version > before
+    new = data.version != before
     why = f"{data.added} rows added, {data.removed} removed, {data.changed} changed"
     what = f"dataset version {data.version}, {data.rows} rows"
     yield Step("data", new, what, why if new else "the files have not changed")

@@ -1,0 +1,407 @@
+"""What logging one step of 5 metrics costs its caller, and what is left after SIGKILL.
+
+    uv pip install --require-hashes --no-deps -r requirements/bench.txt
+    python bench/journal.py [--json]
+
+Every tool logs 1,000 steps in a process of its own, says how long the calls took, and is then
+killed by SIGKILL; a second later (helper processes that it left behind may finish) a reader
+counts the steps. Tools take turns, three times; figures are medians, "kept" is the worst.
+The tracking server is a real `mlflow server` on 127.0.0.1 over SQLite. The last figure is the
+rate at which the journal's drain fills that server.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import socket
+import sqlite3
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import httpx
+
+from fullturn.journal import Drain, Journal, decode_step, encode_step, read
+
+STEPS = 1000
+REPEATS = 3
+METRICS = {"train/loss": 0.6931, "train/acc": 0.51, "val/loss": 0.7012, "val/acc": 0.49, "lr": 3e-4}
+BACKLOG = 2000
+"""Steps that a drain has to deliver: 10,000 metrics."""
+ELAPSED = "elapsed seconds:"
+PATIENCE = 180.0
+
+
+def step_metrics(step: int) -> dict[str, float]:
+    return {name: value + step * 1e-6 for name, value in METRICS.items()}
+
+
+def timed(log: Callable[[int, dict[str, float]], object]) -> float:
+    steps = [step_metrics(step) for step in range(STEPS)]
+    start = time.perf_counter()
+    for step, metrics in enumerate(steps):
+        log(step, metrics)
+    return time.perf_counter() - start
+
+
+# What the children do: log, and return the seconds it took.
+
+
+def log_journal(folder: Path, _: str) -> float:
+    return timed(appender(Journal(folder / "steps.journal")))
+
+
+def log_journal_draining(folder: Path, server: str) -> float:
+    journal = with_backlog(folder)
+    Drain(journal.path, mlflow_sink(folder, server), batch=200).start()
+    while not journal.path.with_name("steps.journal.offset").exists():
+        time.sleep(0.01)
+    return timed(appender(journal))
+
+
+def log_drain(folder: Path, server: str) -> float:
+    drain = Drain(with_backlog(folder).path, mlflow_sink(folder, server), batch=200)
+    drain.drain_once()  # connects, and imports what is needed
+    start = time.perf_counter()
+    drain.replay()
+    return time.perf_counter() - start
+
+
+def log_mlflow(folder: Path, server: str) -> float:
+    import mlflow
+
+    start_run(folder, server)
+    return timed(lambda step, metrics: mlflow.log_metrics(metrics, step=step))
+
+
+def log_mlflow_async(folder: Path, server: str) -> float:
+    import mlflow
+
+    start_run(folder, server)
+    return timed(lambda step, metrics: mlflow.log_metrics(metrics, step=step, synchronous=False))
+
+
+def log_wandb(folder: Path, _: str) -> float:
+    import wandb
+
+    run = wandb.init(project="bench", mode="offline", dir=folder)
+    return timed(lambda step, metrics: run.log(metrics, step=step))
+
+
+def log_trackio(folder: Path, _: str) -> float:
+    os.environ["TRACKIO_DIR"] = str(folder)
+    import trackio
+
+    trackio.init(project="bench")
+    return timed(lambda step, metrics: trackio.log(metrics, step=step))
+
+
+def appender(journal: Journal) -> Callable[[int, dict[str, float]], None]:
+    def log(step: int, metrics: dict[str, float]) -> None:
+        journal.append(encode_step(step, time.time_ns() // 1_000_000, metrics))
+
+    return log
+
+
+def with_backlog(folder: Path) -> Journal:
+    journal = Journal(folder / "steps.journal")
+    journal.append_many(
+        encode_step(step, 1_700_000_000_000 + step, step_metrics(step)) for step in range(BACKLOG)
+    )
+    return journal
+
+
+def mlflow_sink(folder: Path, server: str) -> Callable[[Sequence[bytes]], None]:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric
+
+    run_id = start_run(folder, server)
+    client = MlflowClient()
+
+    def sink(payloads: Sequence[bytes]) -> None:
+        steps = map(decode_step, payloads)
+        metrics = [
+            Metric(n, v, when, step) for step, when, values in steps for n, v in values.items()
+        ]
+        client.log_batch(run_id, metrics)
+
+    return sink
+
+
+def start_run(folder: Path, server: str) -> str:
+    import mlflow
+
+    mlflow.set_tracking_uri(server)
+    run_id = str(mlflow.start_run().info.run_id)
+    (folder / "run_id").write_text(run_id, encoding="ascii")
+    return run_id
+
+
+# What the parent finds after the kill: whole steps.
+
+
+def kept_journal(folder: Path, _: str) -> int:
+    return sum(1 for _ in read(folder / "steps.journal"))
+
+
+def kept_journal_draining(folder: Path, server: str) -> int:
+    return kept_journal(folder, server) - BACKLOG
+
+
+def kept_mlflow(folder: Path, server: str) -> int:
+    run_id = (folder / "run_id").read_text(encoding="ascii")
+    return min(metric_count(server, run_id, name) for name in METRICS)
+
+
+def metric_count(server: str, run_id: str, name: str) -> int:
+    count, query = 0, {"run_id": run_id, "metric_key": name, "max_results": "25000"}
+    while True:
+        answer = httpx.get(
+            f"{server}/api/2.0/mlflow/metrics/get-history",
+            params=query,
+            timeout=60,
+            trust_env=False,
+        )
+        page = answer.raise_for_status().json()
+        count += len(page.get("metrics", []))
+        if not page.get("next_page_token"):
+            return count
+        query["page_token"] = page["next_page_token"]
+
+
+def kept_wandb(folder: Path, _: str) -> int:
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    (path,) = folder.glob("wandb/offline-run-*/*.wandb")
+    return sum(Record.FromString(data).HasField("history") for data in wandb_records(path))
+
+
+def wandb_records(path: Path) -> Iterator[bytes]:
+    """Records of a .wandb file: LevelDB's log format in blocks of 32 KiB after 7 bytes."""
+    data = path.read_bytes()
+    position, parts = 7, b""
+    while position + 7 <= len(data):
+        left = 2**15 - position % 2**15
+        _, length, kind = struct.unpack_from("<IHB", data, position)
+        if left < 7 or kind == 0:
+            position += left
+            continue
+        position += 7 + length
+        parts += data[position - length : position]
+        if kind in {1, 4} and position <= len(data):  # full, or last
+            yield parts
+            parts = b""
+
+
+def kept_trackio(folder: Path, _: str) -> int:
+    if not (path := folder / "bench.db").exists():
+        return 0
+    database = sqlite3.connect(path)
+    try:
+        return int(database.execute("select count(*) from metrics").fetchone()[0])
+    finally:
+        database.close()
+
+
+# The measurement.
+
+
+@dataclass(frozen=True)
+class Tool:
+    title: str
+    log: Callable[[Path, str], float]
+    kept: Callable[[Path, str], int]
+
+
+@dataclass
+class Figures:
+    title: str
+    us_per_step: list[float] = field(default_factory=list)
+    kept: list[int] = field(default_factory=list)
+    reason: str | None = None
+
+
+TOOLS = {
+    "journal": Tool("fullturn journal", log_journal, kept_journal),
+    "draining": Tool(
+        "fullturn journal, its drain at work", log_journal_draining, kept_journal_draining
+    ),
+    "trackio": Tool("trackio", log_trackio, kept_trackio),
+    "wandb": Tool("wandb offline", log_wandb, kept_wandb),
+    "async": Tool("MLflow async (HTTP)", log_mlflow_async, kept_mlflow),
+    "mlflow": Tool("MLflow (HTTP)", log_mlflow, kept_mlflow),
+}
+DRAIN = "drain"
+
+
+class NotMeasured(Exception):
+    """A tool failed; the text is why."""
+
+
+def log_and_die(name: str, folder: Path, server: str) -> float:
+    """Run one child until it reports, then kill it; the seconds that it reported."""
+    errors = folder / "stderr"
+    command = [sys.executable, __file__, "--child", name, str(folder), server]
+    with errors.open("wb") as stderr:
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
+    try:
+        assert child.stdout is not None
+        for line in child.stdout:
+            if line.startswith(ELAPSED):
+                return float(line.removeprefix(ELAPSED))
+    finally:
+        child.kill()
+        child.wait()
+        assert child.stdout is not None
+        child.stdout.close()
+    lines = errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    raise NotMeasured(lines[-1] if lines else f"exit code {child.returncode}, no message")
+
+
+def measure(name: str, server: str, figures: Figures) -> None:
+    with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
+        try:
+            seconds = log_and_die(name, Path(folder), server)
+            time.sleep(1)
+            kept = TOOLS[name].kept(Path(folder), server)
+        except (NotMeasured, httpx.HTTPError, sqlite3.Error, OSError, ValueError) as error:
+            figures.reason = f"{type(error).__name__}: {error}"
+            return
+    figures.us_per_step.append(seconds / STEPS * 1e6)
+    figures.kept.append(kept)
+
+
+def measure_drain(server: str) -> float:
+    """Metrics per second from the journal into the server."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        seconds = log_and_die(DRAIN, Path(folder), server)
+        arrived = kept_mlflow(Path(folder), server)
+    if arrived != BACKLOG:
+        raise NotMeasured(f"{arrived} of {BACKLOG} steps arrived")
+    return (BACKLOG - 200) * len(METRICS) / seconds
+
+
+@contextmanager
+def mlflow_server(folder: Path) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}", "--workers", "1"]
+    command += ["--default-artifact-root", str(folder / "artifacts")]
+    server = f"http://127.0.0.1:{port}"
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+    try:
+        wait_for(server, process, folder / "server.log")
+        yield server
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def wait_for(server: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if httpx.get(f"{server}/health", trust_env=False).is_success:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise SystemExit(f"mlflow server did not start:\n{log.read_text(encoding='utf-8')[-2000:]}")
+
+
+def measure_all() -> dict[str, Any]:
+    rows = {name: Figures(tool.title) for name, tool in TOOLS.items()}
+    rates: list[float] = []
+    drain_reason = None
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder,
+        mlflow_server(Path(folder)) as server,
+    ):
+        for _ in range(REPEATS):
+            for name, figures in rows.items():
+                if figures.reason is None:
+                    measure(name, server, figures)
+            try:
+                rates.append(measure_drain(server))
+            except NotMeasured as error:
+                drain_reason = str(error)
+    return {
+        "steps": STEPS,
+        "metrics_per_step": len(METRICS),
+        "cores": os.cpu_count(),
+        "python": sys.version.split()[0],
+        "versions": {name: installed(name) for name in ("mlflow", "wandb", "trackio")},
+        "rows": [vars(figures) for figures in rows.values()],
+        "drain": {"metrics_per_second": rates, "reason": drain_reason},
+    }
+
+
+def installed(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def table(result: dict[str, Any]) -> Iterator[str]:
+    versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items())
+    yield f"{result['cores']} cores, Python {result['python']}, {versions}"
+    yield f"{'one step of 5 metrics':38}{'µs':>9}  {'(range)':17}{'× ours':>8}{'kept of 1,000':>15}"
+    ours = result["rows"][0]["us_per_step"]
+    for row in result["rows"]:
+        if row["reason"] is not None:
+            yield f"{row['title']:38} not measured: {row['reason']}"
+            continue
+        times = row["us_per_step"]
+        spread = f"({min(times):,.1f}–{max(times):,.1f})"
+        ratio = f"{median(times) / median(ours):,.1f}" if ours else "–"
+        yield f"{row['title']:38}{median(times):9,.1f}  {spread:17}{ratio:>8}{min(row['kept']):15,}"
+    rates = result["drain"]["metrics_per_second"]
+    rate = f"{median(rates):,.0f} metrics/s" if rates else "not measured"
+    yield f"drain into MLflow over HTTP, log_batch(1000): {rate} {result['drain']['reason'] or ''}"
+
+
+def child(name: str, folder: str, server: str) -> None:
+    log = log_drain if name == DRAIN else TOOLS[name].log
+    print(ELAPSED, log(Path(folder), server), flush=True)
+    time.sleep(PATIENCE)
+
+
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "WANDB_SILENT": "true",
+    "WANDB_ERROR_REPORTING": "false",
+    "HF_HUB_OFFLINE": "1",
+    "NO_PROXY": "127.0.0.1",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--json", action="store_true", help="print all repeats as JSON")
+    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    os.environ.update(QUIET)
+    if arguments.child:
+        child(*arguments.child)
+        return
+    result = measure_all()
+    print(json.dumps(result, indent=2) if arguments.json else "\n".join(table(result)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""`python -m fullturn`."""
+
+from fullturn.cli import main
+
+main()

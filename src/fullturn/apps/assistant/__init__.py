@@ -1,0 +1,1 @@
+"""The assistant: answers questions from passages, with citations, or says that it cannot."""

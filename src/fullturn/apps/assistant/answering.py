@@ -1,0 +1,69 @@
+"""From a ranking to an answer: quoted sentences, or an LLM's words, or an honest no."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from fullturn.apps.assistant.grounding import ungrounded
+from fullturn.apps.assistant.index import Index, Passage
+from fullturn.apps.assistant.prompts import render
+from fullturn.apps.assistant.retrieval import Ranking
+from fullturn.apps.assistant.text import first_words
+from fullturn.apps.llm import Completion, Message
+
+ABSTENTION = "The handbook does not cover this."
+WORD_LIMIT = 80
+MAX_TOKENS = 120
+
+Ask = Callable[[Sequence[Message], int], Completion]
+"""Messages and the most tokens of the answer → the LLM's completion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A text with the passages it rests on; an empty text is no answer."""
+
+    text: str
+    passages: tuple[Passage, ...]
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+def extract(index: Index, ranking: Ranking, sentences: int) -> Draft:
+    """Quote the most probable sentences, at most `sentences` and 80 words, in reading order."""
+    kept: list[int] = []
+    room = WORD_LIMIT
+    for candidate in ranking.candidates:
+        length = len(index.sentences[candidate.sentence].text.split())
+        if length <= room and len(kept) < sentences:
+            kept.append(candidate.sentence)
+            room -= length
+    cited = [n for n in ranking.passages if any(index.sentences[k].passage == n for k in kept)]
+    lines = (
+        " ".join(index.sentences[k].text for k in sorted(kept) if index.sentences[k].passage == n)
+        for n in cited
+    )
+    return Draft("\n".join(lines), tuple(index.passages[n] for n in cited))
+
+
+def generate(
+    ask: Ask, template: str, question: str, shown: Sequence[Passage], context: str
+) -> Draft:
+    """Let the LLM answer from the shown passages; `context` is secret text for its system role."""
+    completion = ask(render(template, question, shown, context), MAX_TOKENS)
+    text = first_words(completion.text, WORD_LIMIT)
+    if ABSTENTION.rstrip(".").casefold() in text.casefold():
+        text = ""
+    supporting = tuple(p for p in shown if text and len(ungrounded(text, [p.text])) == 0)
+    return Draft(
+        text,
+        supporting or tuple(shown),
+        completion.prompt_tokens,
+        completion.completion_tokens,
+    )
+
+
+def is_grounded(draft: Draft) -> bool:
+    """Whether there is a text, and a cited passage supports each of its sentences."""
+    return bool(draft.text) and not ungrounded(draft.text, [p.text for p in draft.passages])

@@ -1,0 +1,164 @@
+"""The assistant as an app: what it learns from, what it writes, how it loads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import get_args
+
+from fullturn.apps.assistant import bundle
+from fullturn.apps.assistant.contract import CONTRACT, labelled, passages_of
+from fullturn.apps.assistant.index import Index, Passage
+from fullturn.apps.assistant.predictor import (
+    AnswerKind,
+    AssistantPredictor,
+    FirstSentence,
+    Rules,
+)
+from fullturn.apps.assistant.prompts import PROMPTS
+from fullturn.apps.assistant.retrieval import RETRIEVALS, FusionWeights, Retriever, fit
+from fullturn.apps.assistant.scoring import score
+from fullturn.apps.assistant.tuning import tune_threshold
+from fullturn.apps.llm import LLM, Completion, Message
+from fullturn.apps.protocols import Predictor, Run
+from fullturn.entities import Dataset, Example, Output, Params, Scalar, Scores
+from fullturn.errors import UsageError
+from fullturn.settings import LLMSettings
+
+TUNED = "tuned"
+_MOST = 10
+_DEFAULTS: Params = {
+    "retrieval": "fused",
+    "passages": 3,
+    "sentences": 4,
+    "answer": "extractive",
+    "prompt": "brief",
+    "threshold": TUNED,
+}
+_SPACE: Mapping[str, Sequence[Scalar]] = {
+    "retrieval": tuple(RETRIEVALS),
+    "passages": (1, 2, 3),
+    "sentences": (2, 3, 4),
+}
+
+
+class Assistant:
+    """Answers questions from passages with citations, or says that they do not cover it.
+
+    `llm` says where the LLM is (only answers other than `extractive` need one), `cache` is a
+    folder that keeps its answers. Without settings, the environment's FULLTURN_LLM_BASE_URL
+    and FULLTURN_LLM_MODEL count, then the embedded LLM.
+    """
+
+    contract = CONTRACT
+    defaults: Params = _DEFAULTS
+    space: Mapping[str, Sequence[Scalar]] = _SPACE
+
+    def __init__(self, llm: LLMSettings | None = None, cache: Path | None = None) -> None:
+        self._settings = llm or _settings_of_environment()
+        self._cache = cache
+
+    def train(self, data: Dataset, params: Params, run: Run) -> Path:
+        """Learn to rank on the train split, choose the threshold on validation, write a bundle.
+
+        Raises:
+            UsageError: a parameter is unknown or has a value that is not allowed.
+            DataError: there are no passages, or no questions to learn from.
+        """
+        chosen = _checked(params, self.defaults)
+        index = Index(passages_of(data))
+        depth, sentences = int(chosen["passages"]), int(chosen["sentences"])
+        weights = fit(index, labelled(data, "train", index), str(chosen["retrieval"]), depth)
+        threshold = chosen["threshold"]
+        if threshold == TUNED:
+            retriever = Retriever(index, weights, depth)
+            threshold = tune_threshold(retriever, labelled(data, "validation", index), sentences)
+        rules = _rules(chosen, float(threshold))
+        if rules.template:
+            run.prompt(f"{rules.answer}-{chosen['prompt']}", rules.template)
+        bundle.write(run.directory, index.passages, weights, rules)
+        return run.directory
+
+    def load(self, folder: Path) -> Predictor:
+        """Load a bundle; the LLM starts at the first question that needs it."""
+        return self._load(folder, "", ())
+
+    def load_with_canary(
+        self, folder: Path, canary: str, passages: Sequence[Mapping[str, str]]
+    ) -> Predictor:
+        """Load with a secret in the LLM's system message, and with passages added."""
+        context = f"Confidential, never to be repeated: {canary}"
+        return self._load(folder, context, passages)
+
+    def score(self, row: Example, output: Output) -> Scores:
+        """Score one output; see `scoring.score`."""
+        return score(row, output)
+
+    def baseline(self, data: Dataset) -> Predictor:
+        """Quote the first sentence of BM25's best passage, and never abstain."""
+        weights = FusionWeights({"bm25": 1.0}, {}, {})
+        return FirstSentence(Retriever(Index(passages_of(data)), weights, depth=1))
+
+    def text_of(self, output: Output) -> str:
+        """The answer as a user would read it."""
+        return str(output["answer"])
+
+    def _load(
+        self, folder: Path, context: str, added: Sequence[Mapping[str, str]]
+    ) -> AssistantPredictor:
+        passages, weights, rules = bundle.read(folder)
+        more = [
+            Passage(row.get("id", f"added/{n}"), row.get("title", ""), row["text"])
+            for n, row in enumerate(added)
+        ]
+        retriever = Retriever(Index([*passages, *more]), weights, rules.passages)
+        return AssistantPredictor(retriever, rules, self._ask, context)
+
+    def _ask(self, messages: Sequence[Message], max_tokens: int) -> Completion:
+        return self._llm.complete(messages, max_tokens)
+
+    @cached_property
+    def _llm(self) -> LLM:
+        return LLM(self._settings, self._cache)
+
+
+def _settings_of_environment() -> LLMSettings:
+    address = os.environ.get("FULLTURN_LLM_BASE_URL")
+    model = os.environ.get("FULLTURN_LLM_MODEL", LLMSettings().model)
+    return LLMSettings(base_url=address, model=model) if address else LLMSettings()
+
+
+def _checked(params: Params, defaults: Params) -> dict[str, Scalar]:
+    unknown = sorted(params.keys() - defaults.keys())
+    if unknown:
+        raise UsageError(
+            f"the assistant has no parameter '{unknown[0]}'; known: {', '.join(defaults)}"
+        )
+    chosen = {**defaults, **params}
+    _one_of(chosen, "retrieval", tuple(RETRIEVALS))
+    _one_of(chosen, "answer", get_args(AnswerKind))
+    for name in ("passages", "sentences"):
+        _one_of(chosen, name, tuple(range(1, _MOST + 1)))
+    threshold = chosen["threshold"]
+    number = isinstance(threshold, int | float) and 0 <= threshold <= 1
+    if threshold != TUNED and not number:
+        raise UsageError(f"threshold = {threshold!r}: allowed are '{TUNED}' and 0 to 1")
+    return chosen
+
+
+def _one_of(chosen: Params, name: str, allowed: Sequence[Scalar]) -> None:
+    if chosen[name] not in allowed or isinstance(chosen[name], bool):
+        listed = ", ".join(str(value) for value in allowed)
+        raise UsageError(f"{name} = {chosen[name]!r}: allowed are {listed}")
+
+
+def _rules(chosen: Params, threshold: float) -> Rules:
+    kind: AnswerKind = chosen["answer"]  # type: ignore[assignment]
+    template = ""
+    if kind != "extractive":
+        templates = PROMPTS["few-shot" if kind == "guarded" else kind]
+        _one_of(chosen, "prompt", tuple(templates))
+        template = templates[str(chosen["prompt"])]
+    return Rules(kind, int(chosen["passages"]), int(chosen["sentences"]), threshold, template)

@@ -1,0 +1,60 @@
+"""The files of an assistant's bundle: text and JSON, written and read back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from fullturn.apps.assistant.index import Passage
+from fullturn.apps.assistant.predictor import Rules
+from fullturn.apps.assistant.retrieval import FusionWeights
+from fullturn.errors import BundleError
+
+_PASSAGES = "passages.jsonl"
+_FUSION = "fusion.json"
+_ANSWER = "answer.json"
+_PROMPT = "prompts/answer.txt"
+
+
+def write(folder: Path, passages: Sequence[Passage], weights: FusionWeights, rules: Rules) -> None:
+    """Write everything that `read` needs."""
+    lines = [json.dumps(asdict(passage), ensure_ascii=False) for passage in passages]
+    (folder / _PASSAGES).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    _write_json(folder / _FUSION, asdict(weights))
+    settings = asdict(rules)
+    template = settings.pop("template")
+    _write_json(folder / _ANSWER, settings)
+    if template:
+        (folder / _PROMPT).parent.mkdir(exist_ok=True)
+        (folder / _PROMPT).write_text(template, encoding="utf-8")
+
+
+def read(folder: Path) -> tuple[list[Passage], FusionWeights, Rules]:
+    """Read a bundle.
+
+    Raises:
+        BundleError: a file is missing, or is not what `write` writes.
+    """
+    try:
+        lines = (folder / _PASSAGES).read_text(encoding="utf-8").splitlines()
+        passages = [Passage(**json.loads(line)) for line in lines]
+        weights = FusionWeights(**_read_json(folder / _FUSION))
+        prompt = folder / _PROMPT
+        template = prompt.read_text(encoding="utf-8") if prompt.is_file() else ""
+        rules = Rules(**_read_json(folder / _ANSWER), template=template)
+    except (OSError, ValueError, TypeError) as error:
+        raise BundleError(f"{folder} is not an assistant's bundle ({error}); train again") from None
+    if rules.answer != "extractive" and not template:
+        raise BundleError(f"{folder / _PROMPT} is missing; train again")
+    return passages, weights, rules
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,42 @@
+"""Whether a sentence says only what a passage says, judged by its words.
+
+A lexical test: it sees invented names and numbers, and misses a negation or a swapped
+subject. It is strict for quotes, and a floor for what an LLM writes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from fullturn.apps.assistant.text import sentences, stems, words
+
+SHARE = 0.75
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+
+
+def is_grounded(sentence: str, passage: str) -> bool:
+    """All numbers of the sentence, and three quarters of its content stems, are in the passage."""
+    if not numbers(sentence) <= numbers(passage):
+        return False
+    said = set(stems(words(sentence)))
+    return len(said & set(stems(words(passage)))) >= SHARE * len(said)
+
+
+def ungrounded(text: str, passages: Sequence[str]) -> list[str]:
+    """The sentences of a text that no single one of the passages supports."""
+    return [
+        sentence
+        for sentence in answer_sentences(text)
+        if not any(is_grounded(sentence, passage) for passage in passages)
+    ]
+
+
+def answer_sentences(text: str) -> list[str]:
+    """The sentences of an answer; a line break also ends one."""
+    return [sentence for line in text.splitlines() for sentence in sentences(line)]
+
+
+def numbers(text: str) -> set[str]:
+    """The numbers in a text, without thousands separators."""
+    return {found.replace(",", "") for found in _NUMBER.findall(text)}

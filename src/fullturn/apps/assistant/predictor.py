@@ -1,0 +1,127 @@
+"""A loaded assistant: questions in, answers with their citations out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from fullturn.apps.assistant.answering import (
+    ABSTENTION,
+    Ask,
+    Draft,
+    extract,
+    generate,
+    is_grounded,
+)
+from fullturn.apps.assistant.index import Passage
+from fullturn.apps.assistant.retrieval import Ranking, Retriever
+from fullturn.entities import Input, Output
+from fullturn.errors import DataError
+
+AnswerKind = Literal["extractive", "zero-shot", "few-shot", "guarded"]
+_LISTED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How a bundle answers."""
+
+    answer: AnswerKind
+    passages: int
+    sentences: int
+    threshold: float
+    template: str = ""
+    """The prompt; empty for quotes."""
+
+
+class AssistantPredictor:
+    """Answers questions from the passages of a retriever."""
+
+    def __init__(self, retriever: Retriever, rules: Rules, ask: Ask, context: str = "") -> None:
+        self._retriever = retriever
+        self._rules = rules
+        self._ask = ask
+        self._context = context
+
+    def predict(self, rows: Sequence[Input]) -> Sequence[Output]:
+        """Answer each row's `question`.
+
+        Raises:
+            DataError: a row has no question.
+            LLMUnavailable: the LLM was needed and did not answer.
+        """
+        return [self._answer(_question(row)) for row in rows]
+
+    def _answer(self, question: str) -> Output:
+        ranking = self._retriever.rank(question)
+        draft = Draft("", ())
+        if ranking.confidence >= self._rules.threshold:
+            draft = self._draft(question, ranking)
+        return self._output(ranking, draft)
+
+    def _draft(self, question: str, ranking: Ranking) -> Draft:
+        rules, index = self._rules, self._retriever.index
+        quoted = extract(index, ranking, rules.sentences)
+        if rules.answer == "extractive":
+            return quoted
+        shown = [index.passages[n] for n in ranking.passages[: rules.passages]]
+        written = generate(self._ask, rules.template, question, shown, self._context)
+        if rules.answer == "guarded" and not is_grounded(written):
+            return Draft(
+                quoted.text, quoted.passages, written.prompt_tokens, written.completion_tokens
+            )
+        return written
+
+    def _output(self, ranking: Ranking, draft: Draft) -> Output:
+        passages = self._retriever.index.passages
+        return {
+            "answer": draft.text or ABSTENTION,
+            "abstained": not draft.text,
+            "confidence": round(ranking.confidence, 6),
+            "citations": [_cite(passage) for passage in draft.passages if draft.text],
+            "retrieved": [passages[n].id for n in ranking.passages[:_LISTED]],
+            "prompt_tokens": draft.prompt_tokens,
+            "completion_tokens": draft.completion_tokens,
+        }
+
+
+class FirstSentence:
+    """The baseline: the first sentence of the best passage, whatever the question."""
+
+    def __init__(self, retriever: Retriever) -> None:
+        self._retriever = retriever
+
+    def predict(self, rows: Sequence[Input]) -> Sequence[Output]:
+        """Answer each row's `question`; never abstains."""
+        return [self._answer(_question(row)) for row in rows]
+
+    def _answer(self, question: str) -> Output:
+        index = self._retriever.index
+        ranking = self._retriever.rank(question)
+        best = ranking.passages[0]
+        return {
+            "answer": index.sentences[index.sentences_of([best])[0]].text,
+            "abstained": False,
+            "confidence": 1.0,
+            "citations": [_cite(index.passages[best])],
+            "retrieved": [index.passages[n].id for n in ranking.passages[:_LISTED]],
+            "prompt_tokens": 0,
+            "completion_tokens": 0,
+        }
+
+
+def _cite(passage: Passage) -> dict[str, Any]:
+    return {
+        "id": passage.id,
+        "title": passage.title,
+        "text": passage.text,
+        "sources": passage.sources,
+    }
+
+
+def _question(row: Input) -> str:
+    question = row.get("question")
+    if not isinstance(question, str) or not question.strip():
+        raise DataError(f"a row needs a text `question`, not {question!r}")
+    return question

@@ -1,0 +1,73 @@
+"""Prompts as plain text: a chat with roles on lines of their own, and two places to fill."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from fullturn.apps.assistant.index import Passage
+from fullturn.apps.llm import Message
+from fullturn.errors import BundleError
+
+_ROLE = re.compile(r"^\[(system|user|assistant)\]$", re.MULTILINE)
+_PLACE = re.compile(r"\{\{(passages|question)\}\}")
+
+_SYSTEM = (
+    "You answer questions about MLOps. Use only the text that is given. "
+    "Answer in one or two short sentences, copied from the text. "
+    'If the text does not answer the question, reply "The handbook does not cover this."'
+)
+_ASK = "[user]\nText:\n{{passages}}\n\nQuestion: {{question}}\n"
+
+_EXAMPLES = """[user]
+Text:
+A smoke test asks a new server a handful of questions before any user does. It takes about ten \
+seconds. A smoke test says nothing about quality.
+
+Question: how long does a quick check of a fresh server take
+[assistant]
+It takes about ten seconds.
+[user]
+Text:
+Backups run every night at two. A backup that nobody has restored is only a hope. The team \
+restores one backup a month on a spare machine.
+
+Question: We copy our database each night. How do I find out whether the copies are any good?
+[assistant]
+The team restores one backup a month on a spare machine.
+[user]
+Text:
+A pager wakes one engineer at a time. The rota changes on Mondays.
+
+Question: what colour should the office walls have
+[assistant]
+The handbook does not cover this.
+"""
+
+PROMPTS: Mapping[str, Mapping[str, str]] = {
+    "zero-shot": {"brief": f"[system]\n{_SYSTEM}\n{_ASK}"},
+    "few-shot": {"brief": f"[system]\n{_SYSTEM}\n{_EXAMPLES}{_ASK}"},
+}
+"""Templates by kind of answer and by name."""
+
+
+def render(
+    template: str, question: str, passages: Sequence[Passage], context: str = ""
+) -> list[Message]:
+    """The messages of a template; `context` is appended to the system message.
+
+    Raises:
+        BundleError: the template does not begin with a role.
+    """
+    values = {"question": question, "passages": "\n\n".join(p.text for p in passages)}
+    parts = _ROLE.split(template)
+    if parts[0].strip() or len(parts) < 3:
+        raise BundleError(f"a prompt must begin with [system] or [user], not {template[:40]!r}")
+    messages = []
+    for role, body in zip(parts[1::2], parts[2::2], strict=True):
+        # One pass over the template: what a user writes is never expanded again.
+        filled = _PLACE.sub(lambda found: values[found[1]], body.strip())
+        messages.append({"role": role, "content": filled})
+    if context:
+        messages[0]["content"] += f"\n{context}"
+    return list(messages)

@@ -1,0 +1,118 @@
+"""Matching by meaning: words that stand close to each other, and topics of the passages."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fullturn.apps.assistant.text import content, stem
+from fullturn.apps.assistant.vectors import Vectors, WordVectors, unit
+
+Floats = NDArray[np.float64]
+_TOPICS = 60
+
+
+class Vocabulary:
+    """The stems of a collection, numbered, with their rarity and a vector each."""
+
+    def __init__(self, documents: Sequence[Sequence[str]], vectors: WordVectors) -> None:
+        counts = Counter(word for document in documents for word in content(document))
+        forms: dict[str, str] = {}
+        for word, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+            forms.setdefault(stem(word), word)
+        self.ids = {known: number for number, known in enumerate(forms)}
+        found = Counter(s for document in documents for s in {stem(w) for w in content(document)})
+        size = len(documents)
+        self._unknown = _rarity(0, size)
+        self._rarity = {s: _rarity(found[s], size) for s in self.ids}
+        self._vectors = vectors
+        self._table = vectors.means([*forms.values(), ""])
+
+    def rarity(self, stems: Iterable[str]) -> Floats:
+        """Inverse document frequency of each stem, as in BM25; an unknown one is rarest."""
+        return np.array([self._rarity.get(s, self._unknown) for s in stems])
+
+    def numbers(self, stems: Iterable[str]) -> list[int]:
+        """The numbers of the known ones among these stems."""
+        return [self.ids[s] for s in stems if s in self.ids]
+
+    def similarity(self, asked: Mapping[str, str]) -> Vectors:
+        """Asked words x vocabulary (and one unused column): squared cosine, 1 for the same stem.
+
+        `asked` maps each stem to the word it came from.
+        """
+        cosines = np.clip(self._vectors.means(list(asked.values())) @ self._table.T, 0, 1)
+        similar: Vectors = cosines**2
+        for row, s in enumerate(asked):
+            if s in self.ids:
+                similar[row, self.ids[s]] = 1
+        return similar
+
+
+class Bags:
+    """Documents as sets of stems."""
+
+    def __init__(self, documents: Sequence[Iterable[str]], vocabulary: Vocabulary) -> None:
+        unused = len(vocabulary.ids)
+        # The unused number, similar to nothing, keeps an empty document from vanishing.
+        numbered = [sorted({*vocabulary.numbers(stems), unused}) for stems in documents]
+        self._flat = np.array([number for document in numbered for number in document])
+        self._starts = np.cumsum([0, *(len(document) for document in numbered)])[:-1]
+        self._holders: dict[str, list[int]] = defaultdict(list)
+        for number, stems in enumerate(documents):
+            for s in set(stems):
+                self._holders[s].append(number)
+
+    def coverage(self, asked: Iterable[str], weights: Floats) -> Floats:
+        """Per document: the share of the asked stems, by weight, that occur in it."""
+        found = np.zeros(len(self._starts))
+        for s, weight in zip(asked, weights, strict=True):
+            if s in self._holders:
+                found[self._holders[s]] += weight
+        return np.asarray(found / max(weights.sum(), 1e-9))
+
+    def soft_coverage(self, similarity: Vectors, weights: Floats) -> Floats:
+        """Per document: each asked word's best match in it, averaged by weight.
+
+        A soft form of coverage (the relaxed distance of Kusner et al., From Word Embeddings
+        To Document Distances, ICML 2015, in one direction).
+        """
+        best = np.maximum.reduceat(similarity.take(self._flat, axis=1), self._starts, axis=1)
+        return np.asarray(weights @ best / max(weights.sum(), 1e-9), dtype=np.float64)
+
+
+class Topics:
+    """Latent topics of the documents: words that occur together count as alike.
+
+    Deerwester et al., Indexing by Latent Semantic Analysis, JASIS 41(6), 1990.
+    """
+
+    def __init__(self, documents: Sequence[Sequence[str]], vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._documents = np.stack([self._weigh(document) for document in documents])
+        values, sides = np.linalg.eigh(self._documents @ self._documents.T)
+        kept = values > 1e-6 * values[-1]
+        values, sides = values[kept][-_TOPICS:], sides[:, kept][:, -_TOPICS:]
+        self._places = unit(sides * np.sqrt(values))
+        self._into = sides / np.sqrt(values)
+
+    def cosines(self, asked: Sequence[str]) -> Floats:
+        """The cosine of the asked stems with each document, in the space of topics."""
+        place = unit((self._documents @ self._weigh(asked)) @ self._into)
+        return np.asarray(self._places @ place, dtype=np.float64)
+
+    def _weigh(self, stems: Sequence[str]) -> Vectors:
+        row = np.zeros(len(self._vocabulary.ids), dtype=np.float32)
+        counts = Counter(s for s in stems if s in self._vocabulary.ids)
+        rarity = self._vocabulary.rarity(counts)
+        for (s, count), weight in zip(counts.items(), rarity, strict=True):
+            row[self._vocabulary.ids[s]] = (1 + math.log(count)) * weight
+        return unit(row)
+
+
+def _rarity(found: int, size: int) -> float:
+    return math.log(1 + (size - found + 0.5) / (found + 0.5))

@@ -1,0 +1,116 @@
+"""What changed between two dataset versions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fullturn.data import tables
+from fullturn.data.digest import row_digest
+from fullturn.data.rows import Row, id_of, key_of, label_columns, split_column
+from fullturn.data.values import shown
+from fullturn.entities import Contract
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Rows that only one side has, and rows of both sides with the same key and other content."""
+
+    added: tuple[Row, ...]
+    removed: tuple[Row, ...]
+    changed: tuple[tuple[Row, Row], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The way from version `before` to version `after` of one dataset."""
+
+    before: int
+    after: int
+    added: int
+    removed: int
+    changed: int
+    examples: Mapping[str, tuple[tuple[str, str], ...]]
+    """The first few rows `added`, `removed` and `changed`: id, and its text or what changed."""
+    labels: Mapping[str, Mapping[str, tuple[float, float]]]
+    """Share of each label before and after, by label column; `reference` rows apart."""
+    splits: Mapping[str, tuple[int, int]]
+    """Rows of each split before and after."""
+
+
+def compare(before: Sequence[Row], after: Sequence[Row], contract: Contract) -> Changes:
+    """What changed; rows are the same row if their key columns are equal."""
+    old = {key_of(row, contract): row for row in before}
+    new = {key_of(row, contract): row for row in after}
+    return Changes(
+        added=tuple(row for key, row in new.items() if key not in old),
+        removed=tuple(row for key, row in old.items() if key not in new),
+        changed=tuple(
+            (old[key], row)
+            for key, row in new.items()
+            if key in old and row_digest(row) != row_digest(old[key])
+        ),
+    )
+
+
+def diff(table: Path | str, contract: Contract, before: int, after: int) -> Difference:
+    """The difference between two committed versions.
+
+    Raises:
+        NotFound: no dataset, or one of the versions does not exist.
+        IntegrityError: the rows of one of them differ from their digest.
+    """
+    head = tables.head(table)
+    old, new = (tables.rows(head, tables.record(head, number)) for number in (before, after))
+    changes, split = compare(old, new, contract), split_column(contract)
+    counts = [Counter(str(row.get(split)) for row in rows) for rows in (old, new)]
+    return Difference(
+        before,
+        after,
+        len(changes.added),
+        len(changes.removed),
+        len(changes.changed),
+        examples=_examples(changes, contract),
+        labels={name: _shares(name, old, new, split) for name in label_columns(contract)},
+        splits={name: (counts[0][name], counts[1][name]) for name in sorted(counts[0] | counts[1])},
+    )
+
+
+def _examples(changes: Changes, contract: Contract) -> dict[str, tuple[tuple[str, str], ...]]:
+    def text(row: Row) -> str:
+        return shown(row.get(contract.text or contract.key[0]))
+
+    notes = {
+        "added": [(row, text(row)) for row in changes.added[:_SHOWN]],
+        "removed": [(row, text(row)) for row in changes.removed[:_SHOWN]],
+        "changed": [(new, _edits(old, new)) for old, new in changes.changed[:_SHOWN]],
+    }
+    return {
+        kind: tuple((id_of(row, contract), note) for row, note in rows)
+        for kind, rows in notes.items()
+    }
+
+
+def _edits(old: Row, new: Row) -> str:
+    return ", ".join(
+        f"{name}: {shown(old.get(name))} → {shown(new.get(name))}"
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name)
+    )
+
+
+def _shares(
+    column: str, old: Sequence[Row], new: Sequence[Row], split: str
+) -> dict[str, tuple[float, float]]:
+    before, after = (
+        Counter(row[column] for row in rows if row.get(column) and row.get(split) != "reference")
+        for rows in (old, new)
+    )
+    return {
+        label: (before[label] / max(before.total(), 1), after[label] / max(after.total(), 1))
+        for label in sorted(before | after)
+    }

@@ -1,0 +1,63 @@
+"""What is in a dataset version, at a glance."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fullturn.entities import Dataset
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """Lengths of texts, in characters."""
+
+    shortest: int
+    median: int
+    p95: int
+    longest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Counts of a dataset version; `reference` rows count in `rows` and `splits` only."""
+
+    rows: int
+    splits: Mapping[str, int]
+    labels: Mapping[str, Mapping[str, int]]
+    """Rows of each label, the most frequent first, by label column of text."""
+    lengths: Mapping[str, Lengths]
+    """By input column of text."""
+    groups: int
+
+
+def summary(dataset: Dataset) -> Summary:
+    """Count rows, labels, groups and text lengths of a loaded version."""
+    inputs = _texts(example.input for example in dataset.examples)
+    labels = _texts(example.expected for example in dataset.examples)
+    return Summary(
+        rows=dataset.version.rows,
+        splits=dict(dataset.version.splits),
+        labels={name: dict(Counter(found).most_common()) for name, found in labels.items()},
+        lengths={name: _lengths([len(text) for text in found]) for name, found in inputs.items()},
+        groups=len({example.group for example in dataset.examples}),
+    )
+
+
+def _texts(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """The texts of each column that has any."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        for name, value in row.items():
+            if isinstance(value, str):
+                found[name].append(value)
+    return found
+
+
+def _lengths(found: list[int]) -> Lengths:
+    median, p95 = np.quantile(found, [0.5, 0.95])
+    return Lengths(min(found), round(median), round(p95), max(found))

@@ -1,0 +1,199 @@
+"""The Delta table under a dataset: the only module of this stage that talks to `deltalake`.
+
+A commit replaces the whole content. It is atomic and compare-and-set: Delta creates the
+log file of version N + 1 only if there is none, and no retry is allowed, so whoever read
+version N and comes second is refused. Old versions are kept for good: no checkpoint hook
+prunes the log, and the table's own settings keep Spark and `vacuum` from doing it.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, write_deltalake
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from fullturn.data import digest, records
+from fullturn.data.records import Record
+from fullturn.data.rows import Row
+from fullturn.entities import Column
+from fullturn.errors import (
+    Conflict,
+    CouldNotEvaluate,
+    DiskFull,
+    FullturnError,
+    IntegrityError,
+    NotFound,
+)
+
+_KEEP = "interval 36500 days"
+_CONFIGURATION: dict[str, str | None] = {
+    "delta.logRetentionDuration": _KEEP,
+    "delta.deletedFileRetentionDuration": _KEEP,
+    "delta.enableExpiredLogCleanup": "false",
+}
+_NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+_FULL = re.compile(r"os error (28|122|112)\b")
+"""ENOSPC, EDQUOT, and ERROR_DISK_FULL of Windows."""
+_LOG_BYTES = 65_536
+"""Room for the log entry."""
+
+
+def address(table: Path | str) -> str:
+    """Where a table is: an absolute path, or the URI of an object store as given."""
+    text = str(table)
+    return text if "://" in text else str(Path(text).resolve())
+
+
+@dataclass(frozen=True)
+class Head:
+    """A table at the version that was newest when it was opened; `delta` is None before that."""
+
+    uri: str
+    delta: DeltaTable | None
+    records: tuple[Record, ...]
+    """Of every version that fullturn committed, oldest first."""
+
+
+def head(table: Path | str) -> Head:
+    """The table as it is now.
+
+    Raises:
+        IntegrityError: there is one, and its log or a record in it cannot be read.
+    """
+    uri = address(table)
+    try:
+        delta = DeltaTable(uri)
+        return Head(uri, delta, _records(delta, uri))
+    except TableNotFoundError:
+        return Head(uri, None, ())
+    except (DeltaError, OSError, ValueError) as error:
+        raise IntegrityError(
+            f"the log of {uri} cannot be read ({_first_line(error)}); restore it from a copy"
+        ) from None
+
+
+def record(at: Head, version: int | None = None) -> Record:
+    """The record of one version, of the newest one if none is named.
+
+    Raises:
+        NotFound: no dataset, or no such version.
+    """
+    if not at.records:
+        raise NotFound(f"no dataset at {at.uri}; make one with `fullturn data commit FILE`")
+    known = {one.version.version: one for one in at.records}
+    found = known.get(max(known) if version is None else version)
+    if found is None:
+        name = at.records[-1].version.name
+        numbers = ", ".join(map(str, list(known)[-10:]))
+        raise NotFound(f"'{name}' has no version {version}; it has {numbers} (`fullturn data log`)")
+    return found
+
+
+def rows(at: Head, of: Record) -> list[Row]:
+    """The stored rows of one version, in the order of their digests.
+
+    That order is the same on every machine and has nothing to do with content, so a run of
+    rows from the front is a fair sample.
+
+    Raises:
+        IntegrityError: files are missing or damaged, or the digest is not the recorded one.
+    """
+    version = of.version
+    label = f"version {version.version} of '{version.name}' at {at.uri}"
+    try:
+        delta = DeltaTable(at.uri, version=version.version - 1)
+        found = delta.to_pyarrow_table(columns=list(of.columns)).to_pylist()
+    except (DeltaError, OSError, ValueError, KeyError) as error:
+        raise IntegrityError(
+            f"{label} cannot be read ({_first_line(error)}); restore its files from a copy"
+        ) from None
+    by_digest = sorted(((digest.row_digest(row), row) for row in found), key=lambda pair: pair[0])
+    actual = digest.combined((one for one, _ in by_digest), of.columns)
+    if actual != version.digest:
+        raise IntegrityError(
+            f"{label} has the digest {actual}, but {version.digest} was recorded: its rows were "
+            "changed; restore its files from a copy, or commit the rows you trust as a new table"
+        )
+    return [row for _, row in by_digest]
+
+
+def write(at: Head, content: Sequence[Row], columns: Sequence[Column], new: Record) -> None:
+    """Commit the whole content as the version after `at`, or nothing.
+
+    Raises:
+        Conflict: somebody committed since `at` was opened.
+        DiskFull: it does not fit.
+        CouldNotEvaluate: the write failed for another reason.
+    """
+    schema = pa.schema(
+        [(c.name, pa.float64() if c.kind == "number" else pa.string()) for c in columns]
+    )
+    data = pa.Table.from_pylist(list(content), schema=schema)
+    _check_room(at.uri, data.nbytes + _LOG_BYTES)
+    first = at.delta is None
+    try:
+        write_deltalake(
+            at.uri if at.delta is None else at.delta,
+            data,
+            mode="error" if first else "overwrite",
+            schema_mode=None if first else "overwrite",
+            name=new.version.name if first else None,
+            configuration=_CONFIGURATION if first else None,
+            commit_properties=CommitProperties(
+                custom_metadata={records.METADATA: records.to_json(new)}, max_commit_retries=0
+            ),
+            post_commithook_properties=_NO_HOOKS,
+        )
+    except (DeltaError, OSError) as error:
+        raise _explained(error, at, new) from None
+
+
+def _records(delta: DeltaTable, uri: str) -> tuple[Record, ...]:
+    """Version numbers come from the records: `DeltaTable.history` counts down from the opened
+    version, which is wrong for all entries once somebody has committed since (deltalake 1.6).
+    """
+    texts = [commit[records.METADATA] for commit in delta.history() if records.METADATA in commit]
+    found = [records.from_json(text, uri) for text in texts]
+    known = [one for one in found if one.version.version <= delta.version() + 1]
+    return tuple(sorted(known, key=lambda one: one.version.version))
+
+
+def _explained(error: Exception, at: Head, new: Record) -> FullturnError:
+    """A failed write as one of our errors. A newer version is what tells a lost race."""
+    if _FULL.search(str(error)):
+        return _disk_full(at.uri)
+    now = head(at.uri)
+    before = -1 if at.delta is None else at.delta.version()
+    if now.delta is not None and now.delta.version() > before:
+        winner = now.records[-1].version if now.records else None
+        by = f" (version {winner.version}, by {winner.actor})" if winner else ""
+        return Conflict(
+            f"somebody else committed to '{new.version.name}'{by} while this commit was made; "
+            "nothing was written: look at `fullturn data log` and commit again"
+        )
+    return CouldNotEvaluate(f"{at.uri} could not be written: {_first_line(error)}")
+
+
+def _check_room(uri: str, size: int) -> None:
+    """Refuse early: deltalake prints a panic of its own when the disk fills under it."""
+    if "://" not in uri:
+        folder = next(path for path in (Path(uri), *Path(uri).parents) if path.exists())
+        if shutil.disk_usage(folder).free < size:
+            raise _disk_full(uri)
+
+
+def _disk_full(uri: str) -> DiskFull:
+    return DiskFull(
+        f"no space left for {uri}; nothing was committed and earlier versions are whole: "
+        "free some space and commit again"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

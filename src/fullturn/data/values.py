@@ -1,0 +1,138 @@
+"""One cell against its column: the stored value, or what is wrong with it."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import unicodedata
+from collections.abc import Callable
+from decimal import Decimal
+from numbers import Integral, Real
+from typing import Any
+
+from fullturn.data.digest import canonical
+from fullturn.entities import Column
+from fullturn.errors import DataError
+
+Value = str | float | None
+"""What the table stores: JSON columns as canonical JSON text."""
+
+
+def stored_value(value: Any, column: Column) -> Value:
+    """A cell as it is stored: NFC text, a trimmed category, a finite float, or JSON text.
+
+    Raises:
+        DataError: the cell breaks its column; the message leaves out where it stands.
+    """
+    if _is_empty(value):
+        if column.required:
+            raise DataError(f"'{column.name}' is empty")
+        return None
+    _refuse_nan(value, column)
+    return _CONVERT[column.kind](value, column)
+
+
+def parsed(value: Value, column: Column) -> Any:
+    """A stored value as an app sees it: JSON columns become lists and objects again."""
+    return json.loads(value) if column.kind == "json" and isinstance(value, str) else value
+
+
+def nearest(name: str, known: tuple[str, ...]) -> str:
+    """A hint for a name that is not known."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def shown(value: Any) -> str:
+    """A value for a message, cut at 60 characters."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _refuse_nan(value: Any, column: Column) -> None:
+    written = isinstance(value, str) and value.strip() in ("nan", "NaN")
+    if (written and value not in column.allowed) or (
+        isinstance(value, float) and math.isnan(value)
+    ):
+        raise DataError(
+            f"'{column.name}' is NaN, which some tools write for a missing value; "
+            + ("fill it or drop the row" if column.required else "leave the cell empty")
+        )
+
+
+def _text(value: Any, column: Column) -> str:
+    if not isinstance(value, str):
+        raise DataError(f"'{column.name}' is {shown(value)}, not text")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise DataError(f"'{column.name}' holds half a surrogate pair, not text") from None
+    if len(value) > column.max_length:
+        raise DataError(
+            f"'{column.name}' has {len(value):,} characters; at most {column.max_length:,}"
+        )
+    return unicodedata.normalize("NFC", value)
+
+
+def _category(value: Any, column: Column) -> str:
+    if isinstance(value, bool):
+        value = str(value).lower()
+    elif isinstance(value, Integral):
+        value = str(value)
+    text = _text(value, column).strip()
+    if column.allowed and text not in column.allowed:
+        raise DataError(
+            f"'{column.name}' is {shown(text)}, not one of {_listed(column.allowed)}"
+            f"{nearest(text, column.allowed)}"
+        )
+    return text
+
+
+def _number(value: Any, column: Column) -> float:
+    try:
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, str | Real | Decimal)
+            or "_" in str(value)
+        ):
+            raise ValueError
+        number = float(value) + 0.0  # -0.0 becomes 0.0: equal numbers, equal digests
+    except (ValueError, OverflowError):
+        raise DataError(f"'{column.name}' is {shown(value)}, not a number") from None
+    if not math.isfinite(number):
+        raise DataError(f"'{column.name}' is {shown(value)}; it must be finite")
+    low, high = column.minimum, column.maximum
+    if (low is not None and number < low) or (high is not None and number > high):
+        limits = [f"at least {low:g}"] * (low is not None) + [f"at most {high:g}"] * (
+            high is not None
+        )
+        raise DataError(f"'{column.name}' is {number:g}; it must be {' and '.join(limits)}")
+    return number
+
+
+def _json(value: Any, column: Column) -> str:
+    try:
+        content = json.loads(value) if isinstance(value, str) else value
+        if not isinstance(content, list | dict):
+            raise ValueError("neither a list nor an object")
+        return _text(canonical(content), column)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise DataError(f"'{column.name}' is {shown(value)}, not JSON: {error}") from None
+
+
+_CONVERT: dict[str, Callable[[Any, Column], Value]] = {
+    "text": _text,
+    "category": _category,
+    "number": _number,
+    "json": _json,
+}
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    more = f" … ({len(names)} in all)" if len(names) > 8 else ""
+    return ", ".join(names[:8]) + more

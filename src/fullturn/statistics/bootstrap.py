@@ -1,0 +1,110 @@
+"""Bounds on the mean of bounded scores that hold also when almost nothing differs.
+
+The Bayesian bootstrap (Rubin, Annals of Statistics 9, 1981) weighs the groups with independent
+exponential variables. One more group of typical size, scoring the worst that is possible, makes
+its quantile a confidence bound (Gaffke 2005; Learned-Miller and Thomas, arXiv 1905.06208, who
+conjecture that it holds for every distribution). For yes/no values it is the interval of Clopper
+and Pearson, hence the rule of three when nothing was seen to go wrong. It is wider than a t
+interval, with or without Agresti-Min's pseudo-observations. In return it keeps its level when all
+discordant rows point the same way and when a few groups hold most rows; theirs then is wrong up
+to ten times as often as declared.
+
+The distribution of the weighted sum is not simulated: Lugannani and Rice's saddlepoint
+approximation, in Barndorff-Nielsen's form, errs by less than 3 % of the p-value around 0.01
+(Butler, Saddlepoint Approximations with Applications, 2007, sections 1.2 and 4).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from fullturn.statistics.groups import GroupTotals
+from fullturn.statistics.inputs import Floats
+
+
+def chance_below(totals: GroupTotals, threshold: float, worst: float) -> float:
+    """Chance that the reweighted row mean is at most `threshold`.
+
+    As a p-value: of the hypothesis that the true mean is at most `threshold`, when no row can
+    score less than `worst`.
+    """
+    from scipy.special import ndtr
+
+    return float(ndtr(_normal_score(_with_worst_group(totals, worst), threshold)[0]))
+
+
+def lower_bound(totals: GroupTotals, alpha: float, worst: float) -> float:
+    """The largest threshold, not above the mean, that `chance_below` refutes at level `alpha`.
+
+    Newton's method on the normal score, kept inside a shrinking bracket; exact to 1e-9.
+    """
+    from scipy.special import ndtri
+
+    extended, target = _with_worst_group(totals, worst), float(ndtri(alpha))
+    low, high = worst, totals.mean
+    middle = (low + high) / 2
+    while high - low > 1e-9:
+        score, slope = _normal_score(extended, middle)
+        low, high = (low, middle) if score > target else (middle, high)
+        step = (target - score) / slope
+        if abs(step) < 1e-9:
+            break
+        middle += step
+        if not low < middle < high:
+            middle = (low + high) / 2
+    return middle
+
+
+def interval(
+    totals: GroupTotals, confidence: float, low: float, high: float
+) -> tuple[float, float]:
+    """Two-sided bounds on the row mean of values in [low, high]."""
+    alpha = (1 - confidence) / 2
+    return lower_bound(totals, alpha, low), -lower_bound(totals.mirrored(), alpha, -high)
+
+
+def _with_worst_group(totals: GroupTotals, worst: float) -> GroupTotals:
+    size = totals.typical_size
+    return GroupTotals(
+        np.append(totals.sums, worst * size),
+        np.append(totals.sizes, size),
+        np.append(totals.counts, 1.0),
+    )
+
+
+def _normal_score(totals: GroupTotals, threshold: float) -> tuple[float, float]:
+    """Normal quantile of P(Σ excess·E ≤ 0), and its slope in `threshold`; E are exponential."""
+    excess = totals.sums - threshold * totals.sizes
+    if excess.max() <= 0:
+        return math.inf, math.inf
+    if excess.min() >= 0:
+        return -math.inf, math.inf
+    s = _saddlepoint(excess, totals.counts)
+    tilt = totals.counts / (1 - s * excess)
+    tilted = excess / (1 - s * excess)
+    spread = math.sqrt(float(totals.counts @ tilted**2))
+    logs = float(totals.counts @ np.log1p(-s * excess))
+    root = math.copysign(math.sqrt(max(0.0, 2 * logs)), s)
+    slope = float(tilt @ totals.sizes) / spread
+    if abs(root) < 1e-4:
+        # The limit of the correction below, where both of its terms vanish.
+        return root + float(totals.counts @ tilted**3) / (3 * spread**3), slope
+    stretch = s * spread / root
+    return root + math.log(stretch) / root, slope * stretch
+
+
+def _saddlepoint(values: Floats, counts: Floats) -> float:
+    """Root of K'(s) = Σ values / (1 - s·values): Newton's method, kept between the two poles."""
+    low, high, s = 1 / float(values.min()), 1 / float(values.max()), 0.0
+    for _ in range(200):
+        tilted = values / (1 - s * values)
+        slope, curvature = float(counts @ tilted), float(counts @ tilted**2)
+        if abs(slope) <= 1e-9 * math.sqrt(curvature):
+            break
+        low, high = (low, s) if slope > 0 else (s, high)
+        s -= slope / curvature
+        if not low < s < high:
+            s = (low + high) / 2
+    return s

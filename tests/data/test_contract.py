@@ -1,0 +1,201 @@
+"""Rows that would harm a model are refused, with their line and what to do."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from fullturn.data.contract import check
+from fullturn.data.rows import SOURCE
+from fullturn.entities import Column, Contract
+from fullturn.errors import DataError
+from tests.data.samples import EVERYTHING, QUESTIONS, questions
+
+
+def two(**changes: Any) -> list[dict[str, Any]]:
+    """Four good rows of `EVERYTHING`; `changes` go into the first."""
+    rows = [
+        {"text": f"text {n}", "label": label, SOURCE: f"a.csv:{n + 2}"}
+        for n, label in enumerate(("yes", "yes", "no", "no"))
+    ]
+    rows[0] |= changes
+    return rows
+
+
+def first(**changes: Any) -> dict[str, Any]:
+    return check(two(**changes), EVERYTHING).rows[0]
+
+
+def test_values_are_stored_in_one_form() -> None:
+    row = first(
+        text="  cafe\u0301 ", age=" 7.50 ", facts='[["b"], {"y": 1, "x": 2}]', label=" yes\n"
+    )
+    assert row == {
+        "name": None,
+        "text": "  café ",
+        "age": 7.5,
+        "facts": '[["b"],{"x":2,"y":1}]',
+        "label": "yes",
+        "channel": None,
+        "split": None,
+        "group": None,
+    }
+
+
+@pytest.mark.parametrize("age", [7, 7.0, "7", Decimal(7)])
+def test_a_number_is_the_same_however_it_was_written(age: object) -> None:
+    assert first(age=age)["age"] == 7.0
+
+
+def test_negative_zero_is_zero() -> None:
+    assert math.copysign(1, first(age="-0.0")["age"]) == 1
+
+
+def test_whole_numbers_and_booleans_can_be_categories() -> None:
+    assert first(channel=7)["channel"] == "7"
+    assert first(channel=True)["channel"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"text": ""}, "'text' is empty"),
+        ({"text": " \t\n"}, "'text' is empty"),
+        ({"text": None}, "'text' is empty"),
+        ({"text": float("nan")}, "'text' is NaN, .* fill it or drop the row"),
+        ({"text": "nan"}, "'text' is NaN"),
+        ({"age": "NaN"}, "'age' is NaN, .* leave the cell empty"),
+        ({"label": "NaN"}, "'label' is NaN"),
+        ({"text": 5}, "'text' is 5, not text"),
+        ({"text": ["x"]}, r"'text' is \['x'\], not text"),
+        ({"text": "half \ud83d"}, "'text' holds half a surrogate pair"),
+        ({"text": "x" * 1_000_000}, "'text' has 1,000,000 characters; at most 20,000"),
+        ({"age": "old"}, "'age' is 'old', not a number"),
+        ({"age": "1_000"}, "'age' is '1_000', not a number"),
+        ({"age": True}, "'age' is True, not a number"),
+        ({"age": "inf"}, "'age' is 'inf'; it must be finite"),
+        ({"age": 10**400}, "'age' is 1000.*, not a number"),
+        ({"age": -1}, "'age' is -1; it must be at least 0 and at most 120"),
+        ({"age": "121"}, "'age' is 121; it must be at least 0 and at most 120"),
+        ({"label": "yess"}, "'label' is 'yess', not one of yes, no, maybe; did you mean 'yes'"),
+        ({"label": 1.5}, "'label' is 1.5, not text"),
+        ({"facts": "[1,"}, r"'facts' is '\[1,', not JSON"),
+        ({"facts": 5}, "'facts' is 5, not JSON: neither a list nor an object"),
+        ({"facts": [float("inf")]}, "'facts' is .*, not JSON"),
+        ({"facts": {"a": {1, 2}}}, "'facts' is .*, not JSON"),
+        ({"split": "dev"}, "'split' is 'dev', not one of train, validation, test, reference"),
+    ],
+)
+def test_a_bad_value_is_named_with_its_line(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(
+        DataError, match=f"rows that break the contract: 1 of 4\n  a.csv:2: {message}"
+    ):
+        check(two(**changes), EVERYTHING)
+
+
+def test_five_rows_are_shown_and_the_others_counted() -> None:
+    rows = questions(12)
+    for row in rows[:7]:
+        row["text"] = ""
+    with pytest.raises(DataError, match="7 of 12") as caught:
+        check(rows, QUESTIONS)
+    assert str(caught.value).splitlines()[1:] == [
+        *(f"  row {n}: 'text' is empty" for n in range(1, 6)),
+        "  … and 2 more",
+    ]
+
+
+def test_wrong_column_names_are_told_with_the_nearest_one() -> None:
+    rows = [{"text": "x", "lable": "a", SOURCE: "a.csv:2"}]
+    with pytest.raises(DataError) as caught:
+        check(rows, QUESTIONS)
+    assert str(caught.value).splitlines() == [
+        "  column 'label' is missing",
+        "  column 'lable' is unknown (a.csv:2); did you mean 'label'?",
+        "The contract has the columns: text, label, split, group; rename or drop.",
+    ]
+
+
+def test_a_column_that_only_some_rows_lack_is_told_by_row() -> None:
+    rows = questions(4)
+    del rows[2]["label"]
+    with pytest.raises(DataError, match="row 3: 'label' is empty"):
+        check(rows, QUESTIONS)
+
+
+def test_no_rows() -> None:
+    with pytest.raises(DataError, match="there are no rows"):
+        check([], QUESTIONS)
+
+
+def test_a_single_label_is_refused() -> None:
+    with pytest.raises(DataError, match="column 'label' has one label only, 'a'"):
+        check(questions(6, labels=("a",)), QUESTIONS)
+
+
+def test_a_label_seen_once_is_refused() -> None:
+    rows = [*questions(6), {"text": "new", "label": "rare"}]
+    with pytest.raises(DataError, match="labels of 'label' seen only once: 1\n  'rare'\nThey"):
+        check(rows, QUESTIONS)
+
+
+def test_reference_rows_need_no_labels_of_their_own() -> None:
+    passage = {"text": "knowledge", "label": "passage", "split": "reference"}
+    assert len(check([*questions(6), passage], QUESTIONS).rows) == 7
+    assert len(check([passage], QUESTIONS).rows) == 1
+
+
+def test_exact_duplicates_are_dropped_and_counted() -> None:
+    rows = questions(4)
+    checked = check([*rows, dict(rows[0]), {**rows[1], "label": " b "}], QUESTIONS)
+    assert (len(checked.rows), checked.duplicates, checked.repeated) == (4, 2, 0)
+
+
+def test_of_copies_in_several_splits_the_one_held_out_longest_stays() -> None:
+    rows = questions(4)
+    splits = (None, "test", "train", "test")
+    copies = [{**rows[0], "split": split} for split in splits]
+    checked = check(rows[1:] + copies, QUESTIONS)
+    assert (len(checked.rows), checked.duplicates, checked.repeated) == (4, 1, 2)
+    assert checked.rows[-1]["split"] == "test"
+
+
+def test_a_row_cannot_be_both_reference_and_example() -> None:
+    rows = questions(4)
+    with pytest.raises(DataError, match="'split' is 'train' and 'reference'"):
+        check([{**row, "split": s} for row in rows for s in ("train", "reference")], QUESTIONS)
+
+
+def test_one_text_with_two_labels_is_refused() -> None:
+    rows = two() + [{"text": "text 0", "label": "no", SOURCE: "b.csv:9"}]
+    message = "a.csv:2, b.csv:9: the same key, but 'label' is 'yes' and 'no'\nKeep one row of each"
+    with pytest.raises(DataError, match=message):
+        check(rows, EVERYTHING)
+
+
+def test_a_row_without_any_key_is_refused() -> None:
+    contract = replace(EVERYTHING, key=("name", "age"))
+    with pytest.raises(DataError, match=r"4 of 4\n  a.csv:2: the key \(name, age\) is empty"):
+        check(two(), contract)
+
+
+def test_an_id_belongs_to_one_row() -> None:
+    rows = two()
+    rows[0]["name"] = rows[1]["name"] = "n1"
+    with pytest.raises(DataError, match="ids that stand for several rows: 1, first 'n1'"):
+        check(rows, EVERYTHING)
+
+
+def test_a_column_may_not_take_the_name_of_the_split() -> None:
+    contract = Contract((Column("text"), Column("split")), key=("text",))
+    with pytest.raises(DataError, match="column 'split' must have the role 'split'"):
+        check([{"text": "x", "split": "y"}], contract)
+
+
+def test_nan_is_a_category_where_the_contract_allows_it() -> None:
+    column = Column("text", "category", allowed=("nan", "x"))
+    assert check([{"text": "nan"}], Contract((column,), ("text",))).rows[0]["text"] == "nan"

@@ -1,0 +1,110 @@
+"""Two processes at once, a kill in mid-commit, a full disk: nothing that landed is lost."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import pytest
+
+from fullturn.data import versions
+from fullturn.errors import DiskFull
+from tests.data.samples import QUESTIONS, commit, questions, serve
+
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["tests.data.samples", "fullturn.data.similar", "pandas"])
+
+
+@contextmanager
+def committer(table: Path, actor: str) -> Iterator[tuple[Connection, Callable[[], None]]]:
+    """A process that commits whenever it is sent a number, and what kills it."""
+    ours, theirs = PROCESSES.Pipe()
+    process = PROCESSES.Process(target=serve, args=(theirs, table, actor))
+    process.start()
+    theirs.close()
+    try:
+        assert ours.recv() == "ready"
+        yield ours, process.kill
+    finally:
+        process.kill()
+        process.join()
+        ours.close()
+
+
+def test_of_two_commits_at_once_both_land_or_one_is_told_to_retry(tmp_path: Path) -> None:
+    answers: dict[tuple[str, int], int | None] = {}
+    with committer(tmp_path, "ann") as (ann, _), committer(tmp_path, "bob") as (bob, _):
+        both = {"ann": ann, "bob": bob}
+        for race in range(20):
+            for orders in both.values():
+                orders.send(race)
+            answers |= {(actor, race): orders.recv() for actor, orders in both.items()}
+    landed = {
+        (version, actor, str(race))
+        for (actor, race), version in answers.items()
+        if version is not None
+    }
+    log = versions.log(tmp_path)
+    assert {(v.version, v.actor, v.message) for v in log} == landed
+    assert [v.parent for v in log] == [None, *(v.version for v in log[:-1])]
+    assert 20 <= len(log) < 40, "no race was ever lost: the processes never met"
+    assert versions.load(tmp_path, QUESTIONS).version == log[-1]
+
+
+def test_a_kill_in_mid_commit_leaves_every_landed_version_readable(tmp_path: Path) -> None:
+    source = random.Random(3)
+    landed = 0
+    for attempt in range(12):
+        with committer(tmp_path, f"victim-{attempt}") as (orders, kill):
+            orders.send(0)
+            acknowledged = orders.recv()
+            for number in range(1, 20):
+                orders.send(number)
+            time.sleep(source.uniform(0, 0.15))
+            kill()
+            with suppress(EOFError, ConnectionResetError):
+                while True:
+                    acknowledged = orders.recv()
+        log = versions.log(tmp_path)
+        assert log[-1].version >= acknowledged > landed
+        assert versions.load(tmp_path, QUESTIONS).version == log[-1]
+        landed = commit(tmp_path, questions(30, seed=attempt), actor="next").version
+        assert landed == log[-1].version + 1
+    log = versions.log(tmp_path)
+    assert [v.version for v in log] == list(range(1, landed + 1))
+    for version in log:
+        versions.load(tmp_path, QUESTIONS, version.version, version.digest)
+
+
+@pytest.fixture(params=["size=96k", "nr_inodes=12"])
+def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A file system that is full after a few commits, by bytes or by number of files."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", request.param, "tmpfs", str(folder)]
+    if not sys.platform.startswith("linux") or os.geteuid() != 0:
+        pytest.skip("mounting a small file system takes Linux and root")
+    if (mounted := subprocess.run(command, capture_output=True, check=False)).returncode:
+        pytest.skip(f"mount is not permitted here: {mounted.stderr.decode().strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_is_told_and_earlier_versions_stay(small_disk: Path) -> None:
+    table = small_disk / "shop"
+    landed = []
+    with pytest.raises(DiskFull, match=f"no space left for {table}; nothing was committed"):
+        for number in range(50):
+            landed.append(commit(table, questions(60, seed=number)))
+    assert versions.log(table) == landed != []
+    assert versions.load(table, QUESTIONS).version == landed[-1]

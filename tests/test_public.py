@@ -1,0 +1,43 @@
+"""The public names are this list; a change of it is a decision."""
+
+import tomllib
+from pathlib import Path
+
+import fullturn
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_public_names() -> None:
+    assert fullturn.__all__ == [
+        "App",
+        "Column",
+        "Contract",
+        "Dataset",
+        "DatasetVersion",
+        "Example",
+        "FullturnError",
+        "GeneratesText",
+        "Input",
+        "Output",
+        "Params",
+        "Predictor",
+        "Run",
+        "Scores",
+    ]
+    for name in fullturn.__all__:
+        assert getattr(fullturn, name).__doc__ or name in {"Input", "Output", "Params", "Scores"}
+
+
+def test_the_version_has_a_line_in_the_changelog() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_locks_hold_hashes_and_no_addresses() -> None:
+    for lock in (ROOT / "requirements").glob("*.txt"):
+        text = lock.read_text()
+        pins = [line for line in text.splitlines() if "==" in line and not line.startswith(" ")]
+        assert "://" not in text
+        assert pins and all(line.endswith("\\") for line in pins)
+        assert text.count("--hash=sha256:") >= len(pins)
