@@ -136,8 +136,7 @@ class Store:
 
     @_guarded
     def _make(self) -> None:
-        mlflow.set_tracking_uri(self.uri)
-        mlflow.set_registry_uri(self.uri)
+        _point_mlflow_at(self.uri)
         self._client = MlflowClient(self.uri, self.uri)
         found = self._client.get_experiment_by_name(self.name)
         self.experiment_id = found.experiment_id if found else self._create_experiment()
@@ -402,6 +401,20 @@ class Store:
         if self.uri.startswith("http"):
             return f"{self.uri.rstrip('/')}/#/experiments/{self.experiment_id}/runs/{run_id}"
         return f"mlflow ui --backend-store-uri {quote(self.uri, safe=':/')}"
+
+
+def _point_mlflow_at(uri: str) -> None:
+    """Set the address for the calls that take none (prompts, traces), in this process only.
+
+    MLflow also writes it into the environment, where the next project would find it.
+    """
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+    if before is None:
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
+    else:
+        os.environ["MLFLOW_TRACKING_URI"] = before
 
 
 def save_pyfunc(

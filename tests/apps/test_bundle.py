@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_sealed_bundle_loads(folder: Path) -> None:
     predictor = bundle.load(Toy(), folder, bundle.verify(folder))
-    assert predictor.predict([{"text": "hello", "channel": "chat"}]) == [{"label": "billing"}]
+    assert predictor.predict([{"text": "hello"}]) == [{"label": "billing"}]
 
 
 def test_one_changed_byte_is_named(folder: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_folder_without_manifest_is_no_bundle(tmp_path: Path) -> None:
 
 def test_probes_tell_when_answers_differ(folder: Path) -> None:
     predictor = bundle.load(Toy(), folder)
-    row = {"text": "hello", "channel": "chat"}
+    row = {"text": "hello"}
     same = {"probe": [{"input": row, "output": {"label": "billing"}}]}
     other = {"probe": [{"input": row, "output": {"label": "delivery"}}]}
     assert bundle.probe(predictor, same) == []

@@ -7,6 +7,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from hypothesis import settings
+
 from fullturn.data import versions
 from fullturn.entities import Column, Contract
 from fullturn.errors import Conflict
@@ -28,6 +30,8 @@ EVERYTHING = Contract(
     text="text",
 )
 SETTINGS = DataSettings()
+steady = settings(deadline=None, derandomize=True, max_examples=60)
+"""For property tests: the same examples each time, and no clock."""
 WORDS = "card order parcel refund login invoice street winter monday report engine coffee".split()
 
 

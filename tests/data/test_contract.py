@@ -171,7 +171,7 @@ def test_a_row_cannot_be_both_reference_and_example() -> None:
 
 
 def test_one_text_with_two_labels_is_refused() -> None:
-    rows = two() + [{"text": "text 0", "label": "no", SOURCE: "b.csv:9"}]
+    rows = [*two(), {"text": "text 0", "label": "no", SOURCE: "b.csv:9"}]
     message = "a.csv:2, b.csv:9: the same key, but 'label' is 'yes' and 'no'\nKeep one row of each"
     with pytest.raises(DataError, match=message):
         check(rows, EVERYTHING)

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from fullturn.data.difference import compare, diff
 from fullturn.data.rows import id_of
 from fullturn.errors import NotFound
-from tests.data.samples import QUESTIONS, commit, questions
+from tests.data.samples import QUESTIONS, commit, questions, steady
 
 TABLES = st.dictionaries(st.sampled_from("abcdefgh"), st.sampled_from("xy"), max_size=8)
 
 
+@steady
 @given(TABLES, TABLES)
 def test_rows_are_added_removed_changed_or_the_same(
     old: dict[str, str], new: dict[str, str]

@@ -10,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fullturn.data.digest import canonical, dataset_digest, row_digest
+from tests.data.samples import steady
 
 VALUES = st.one_of(st.none(), st.text(max_size=8), st.floats(allow_nan=False, allow_infinity=False))
 ROWS = st.lists(st.dictionaries(st.sampled_from("abcd"), VALUES, max_size=4), max_size=6)
 
 
+@steady
 @given(ROWS, st.randoms())
 def test_order_of_rows_and_columns_does_not_matter(
     rows: list[dict[str, object]], source: random.Random
@@ -24,6 +26,7 @@ def test_order_of_rows_and_columns_does_not_matter(
     assert dataset_digest(mixed, "dcba") == dataset_digest(rows, "abcd")
 
 
+@steady
 @given(ROWS, ROWS)
 def test_other_content_has_another_digest(
     one: list[dict[str, object]], other: list[dict[str, object]]
@@ -42,6 +45,7 @@ def test_a_repeated_row_and_a_further_column_count() -> None:
     assert dataset_digest([row], ["text"]) != dataset_digest([row], ["text", "label"])
 
 
+@steady
 @given(st.text(max_size=12))
 def test_text_counts_in_its_composed_form(text: str) -> None:
     forms = {row_digest({"t": unicodedata.normalize(form, text)}) for form in ("NFC", "NFD")}

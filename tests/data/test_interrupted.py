@@ -20,7 +20,9 @@ from fullturn.errors import DiskFull
 from tests.data.samples import QUESTIONS, commit, questions, serve
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tests.data.samples", "fullturn.data.similar", "pandas"])
+PROCESSES.set_forkserver_preload(
+    ["pytest", "tests.data.samples", "fullturn.data.similar", "pandas", "pyarrow.dataset"]
+)
 
 
 @contextmanager
@@ -43,10 +45,12 @@ def test_of_two_commits_at_once_both_land_or_one_is_told_to_retry(tmp_path: Path
     answers: dict[tuple[str, int], int | None] = {}
     with committer(tmp_path, "ann") as (ann, _), committer(tmp_path, "bob") as (bob, _):
         both = {"ann": ann, "bob": bob}
-        for race in range(20):
+        race = 0
+        while race < 20 or (race < 500 and None not in answers.values()):
             for orders in both.values():
                 orders.send(race)
             answers |= {(actor, race): orders.recv() for actor, orders in both.items()}
+            race += 1
     landed = {
         (version, actor, str(race))
         for (actor, race), version in answers.items()
@@ -55,14 +59,14 @@ def test_of_two_commits_at_once_both_land_or_one_is_told_to_retry(tmp_path: Path
     log = versions.log(tmp_path)
     assert {(v.version, v.actor, v.message) for v in log} == landed
     assert [v.parent for v in log] == [None, *(v.version for v in log[:-1])]
-    assert 20 <= len(log) < 40, "no race was ever lost: the processes never met"
+    assert race <= len(log) < 2 * race, "no race was ever lost: the processes never met"
     assert versions.load(tmp_path, QUESTIONS).version == log[-1]
 
 
 def test_a_kill_in_mid_commit_leaves_every_landed_version_readable(tmp_path: Path) -> None:
     source = random.Random(3)
     landed = 0
-    for attempt in range(12):
+    for attempt in range(8):
         with committer(tmp_path, f"victim-{attempt}") as (orders, kill):
             orders.send(0)
             acknowledged = orders.recv()
@@ -100,7 +104,9 @@ def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]
         subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_a_full_disk_is_told_and_earlier_versions_stay(small_disk: Path) -> None:
+def test_a_full_disk_is_told_and_earlier_versions_stay(
+    small_disk: Path, capfd: pytest.CaptureFixture[str], request: pytest.FixtureRequest
+) -> None:
     table = small_disk / "shop"
     landed = []
     with pytest.raises(DiskFull, match=f"no space left for {table}; nothing was committed"):
@@ -108,3 +114,5 @@ def test_a_full_disk_is_told_and_earlier_versions_stay(small_disk: Path) -> None
             landed.append(commit(table, questions(60, seed=number)))
     assert versions.log(table) == landed != []
     assert versions.load(table, QUESTIONS).version == landed[-1]
+    if "size" in request.node.name:
+        assert "panicked" not in capfd.readouterr().err, "deltalake was let run into a full disk"

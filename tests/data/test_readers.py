@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from fullturn.data.readers import read
 from fullturn.data.rows import SOURCE
 from fullturn.errors import DataError
+from tests.data.samples import steady
 
 
 def written(folder: Path, name: str, content: bytes | str) -> Path:
@@ -103,6 +104,7 @@ def test_a_missing_file_a_folder_and_no_file_at_all(tmp_path: Path) -> None:
         read([])
 
 
+@steady
 @given(st.binary(max_size=60))
 def test_any_bytes_become_rows_or_a_data_error(content: bytes) -> None:
     import tempfile

@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fullturn.data.similar import similar_pairs, trigrams
-from tests.data.samples import questions
+from tests.data.samples import questions, steady
 
 LETTERS = st.text(alphabet="ab ", min_size=1, max_size=14)
 
 
+@steady
 @given(st.lists(LETTERS, max_size=12), st.sampled_from([0.3, 0.5, 0.75, 0.9, 1.0]))
 def test_the_join_finds_what_comparing_every_pair_finds(texts: list[str], threshold: float) -> None:
     sets = [trigrams(text) for text in texts]

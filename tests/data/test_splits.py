@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fullturn.data.contract import check
-from fullturn.data.groups import position
+from fullturn.data.groups import Pins, position
 from fullturn.data.rows import key_of, stored
-from fullturn.data.splits import Assigned, Pins, assign, pins_of
+from fullturn.data.splits import Assigned, assign, pins_of
 from fullturn.entities import Column, Contract
 from fullturn.errors import DataError, SettingsError
 from fullturn.settings import DataSettings
-from tests.data.samples import EVERYTHING, QUESTIONS, SETTINGS, questions
+from tests.data.samples import EVERYTHING, QUESTIONS, SETTINGS, questions, steady
 
 GROUPED = replace(QUESTIONS, columns=(*QUESTIONS.columns, Column("customer", role="group")))
 
@@ -49,6 +49,7 @@ def test_the_place_of_a_group_is_pinned() -> None:
     ]
 
 
+@steady
 @given(st.integers(0, 50), st.randoms())
 def test_the_order_of_rows_does_not_matter(seed: int, source: Any) -> None:
     rows = questions(12, seed=seed)
@@ -62,6 +63,7 @@ def test_rows_that_come_later_move_no_row() -> None:
     assert before.items() <= after.items()
 
 
+@steady
 @given(st.integers(0, 30))
 def test_rows_of_the_parent_keep_split_and_group_whatever_is_added(seed: int) -> None:
     rows = questions(12, seed=seed)

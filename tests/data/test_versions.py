@@ -16,7 +16,14 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from fullturn.data import tables, versions
 from fullturn.data.summary import Lengths, summary
 from fullturn.entities import Column, Contract
-from fullturn.errors import Conflict, CouldNotEvaluate, DataError, IntegrityError, NotFound
+from fullturn.errors import (
+    Conflict,
+    CouldNotEvaluate,
+    DataError,
+    IntegrityError,
+    NotFound,
+    UsageError,
+)
 from fullturn.settings import DataSettings
 from tests.data.samples import EVERYTHING, QUESTIONS, commit, questions
 
@@ -56,7 +63,9 @@ def test_the_digest_returns_with_the_content(table: Path) -> None:
 
 
 def test_a_further_column_is_a_new_version_and_old_ones_stay_readable(table: Path) -> None:
-    wider = replace(QUESTIONS, columns=(*QUESTIONS.columns, Column("age", "number", required=False)))
+    wider = replace(
+        QUESTIONS, columns=(*QUESTIONS.columns, Column("age", "number", required=False))
+    )
     first = commit(table, questions(30))
     second = commit(table, [{**row, "age": 5} for row in questions(30)], contract=wider)
     assert (second.version, second.changed) == (2, 30)
@@ -70,6 +79,11 @@ def test_a_version_without_a_required_column_is_refused(table: Path) -> None:
     needy = replace(QUESTIONS, columns=(*QUESTIONS.columns, Column("age", "number")))
     with pytest.raises(DataError, match="version 1 of 'shop' has no column 'age'"):
         versions.load(table, needy)
+    renamed = replace(QUESTIONS, columns=(*QUESTIONS.columns, Column("part", role="split")))
+    with pytest.raises(DataError, match="version 1 of 'shop' has no column 'part'"):
+        versions.load(table, renamed)
+    rows = [{**row, "part": "test" if n % 2 else "train"} for n, row in enumerate(questions(30))]
+    assert commit(table, rows, contract=renamed).splits == {"train": 15, "test": 15}
 
 
 def test_what_the_commit_dropped_is_counted(table: Path) -> None:
@@ -132,6 +146,20 @@ def test_rows_load_in_one_order_however_they_were_stored(table: Path, tmp_path: 
     assert examples == versions.load(table, QUESTIONS).examples
 
 
+@pytest.mark.parametrize("name", ["my data", "50% off", "a+b&c", "{ü}", "~a@b:c;"])
+def test_a_folder_may_have_an_odd_name(tmp_path: Path, name: str) -> None:
+    commit(tmp_path / name, questions(30))
+    assert commit(tmp_path / name, questions(31)).version == 2
+    assert [found.name for found in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("mark", list("#?[]^|\\\n"))
+def test_a_folder_that_deltalake_cannot_use_is_refused(tmp_path: Path, mark: str) -> None:
+    with pytest.raises(UsageError, match="which a Delta table's path cannot; move the project"):
+        commit(tmp_path / f"a{mark}b" / "shop", questions(30))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_table_that_moved_keeps_its_versions(table: Path, tmp_path: Path) -> None:
     first = commit(table, questions(30))
     shutil.move(table, tmp_path / "moved")
@@ -142,7 +170,9 @@ def test_a_table_that_moved_keeps_its_versions(table: Path, tmp_path: Path) -> N
 
 def test_no_dataset_and_no_such_version(table: Path) -> None:
     for ask in (versions.log, versions.show, lambda at: versions.load(at, QUESTIONS)):
-        with pytest.raises(NotFound, match="no dataset at .*shop; make one with `fullturn data com"):
+        with pytest.raises(
+            NotFound, match="no dataset at .*shop; make one with `fullturn data com"
+        ):
             ask(table)
     commit(table, questions(30))
     commit(table, questions(31))
@@ -154,7 +184,7 @@ def test_no_dataset_and_no_such_version(table: Path) -> None:
 def test_changed_rows_are_noticed(table: Path) -> None:
     version = commit(table, questions(30))
     content = DeltaTable(table).to_pyarrow_table()
-    labels = ["b" if n == 7 else label for n, label in enumerate(content["label"].to_pylist())]
+    labels = ["b" if n == 6 else label for n, label in enumerate(content["label"].to_pylist())]
     assert labels != content["label"].to_pylist()
     _replace_rows(table, content.set_column(1, "label", pa.array(labels)))
     with pytest.raises(IntegrityError, match=f"has the digest .* but {version.digest} was"):
@@ -267,7 +297,14 @@ def test_the_record_is_readable_by_any_delta_reader(table: Path) -> None:
 
 
 def test_text_survives_as_it_was_written(table: Path) -> None:
-    odd = ["\x00 nul", "line\nbreak\r\n", "‮right to left", "🙂" * 300, '"quoted", text', " space "]
+    odd = [
+        "\x00 nul",
+        "line\nbreak\r\n",
+        "\u202eright to left",
+        "🙂" * 300,
+        '"quoted", text',
+        " space ",
+    ]
     rows = questions(20) + [{"text": text, "label": "a"} for text in odd]
     commit(table, rows)
     assert {e.input["text"] for e in versions.load(table, QUESTIONS).examples} >= set(odd)

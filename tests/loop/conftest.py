@@ -26,6 +26,7 @@ owner = "tester"
 [gates]
 margin = 0.05
 slice_floor = 0.4
+behaviour_margin = 0.3
 latency_p95_ms = 100.0
 """
 

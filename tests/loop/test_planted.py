@@ -56,7 +56,7 @@ def test_a_planted_fault_is_caught_by_its_check(
     report = gated(project, fault)
     assert result(report, code).outcome in outcomes, result(report, code).reason
     assert report.outcome != "PASSED"
-    assert versions.version.__name__ and not project.store.versions(project.store.name)
+    assert not project.store.versions(project.store.name)
 
 
 def test_a_worse_candidate_does_not_replace_the_champion(project: Project) -> None:
@@ -92,7 +92,13 @@ def test_rows_equal_to_a_test_row_are_withheld_from_training(project: Project) -
 
     first = load(project)
     shouted = [
-        {**dict(e.input), **dict(e.expected), "text": e.input["text"].upper(), "split": "train"}
+        {
+            **dict(e.input),
+            **dict(e.expected),
+            "channel": "chat",
+            "text": e.input["text"].upper(),
+            "split": "train",
+        }
         for e in first.split("test")[:20]
     ]
     write_rows(project.root / "more.csv", shouted)

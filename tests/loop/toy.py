@@ -40,8 +40,9 @@ def messages(count: int, seed: int) -> list[dict[str, str]]:
         words = source.sample(SUBJECTS[label], 2)
         if source.random() < 0.25:
             words[1] = source.choice(SUBJECTS[source.choice(list(SUBJECTS))])
-        text = source.choice(FRAMES).format(*words) + f" nr {source.randrange(10_000)}"
-        rows[text] = {"text": text, "label": label, "channel": source.choice(CHANNELS)}
+        channel = source.choice(CHANNELS)
+        text = f"{source.choice(FRAMES).format(*words)} nr {source.randrange(10_000)} by {channel}"
+        rows[text] = {"text": text, "label": label, "channel": channel}
     return list(rows.values())
 
 
@@ -51,7 +52,7 @@ class Toy:
     contract = Contract(
         columns=(
             Column("text"),
-            Column("channel", "category", "input"),
+            Column("channel", "category", "slice"),
             Column("label", "category", "label"),
         ),
         key=("text",),
@@ -104,14 +105,15 @@ class Words:
         if self.fault == "slow":
             time.sleep(0.3)
         outputs = [self._one(row) for row in rows]
-        return outputs[1:] if self.fault == "loses rows" and len(rows) > 2 else outputs
+        lost = self.fault == "loses rows" and len(str(rows[0]["text"])) % 2
+        return outputs[1:] if lost else outputs
 
     def _one(self, row: Input) -> Output:
         if self.fault == "constant":
             return {"label": self.model.get("constant", "billing")}
         if self.fault == "random":
             return {"label": random.choice(list(SUBJECTS))}
-        if self.fault == "ruins a slice" and row["channel"] == "mail":
+        if self.fault == "ruins a slice" and str(row["text"]).endswith("mail"):
             return {"label": "nothing"}
         text = str(row["text"])
         if self.fault == "case" and text != text.lower():

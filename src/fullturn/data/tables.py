@@ -29,6 +29,7 @@ from fullturn.errors import (
     FullturnError,
     IntegrityError,
     NotFound,
+    UsageError,
 )
 
 _KEEP = "interval 36500 days"
@@ -40,14 +41,27 @@ _CONFIGURATION: dict[str, str | None] = {
 _NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 _FULL = re.compile(r"os error (28|122|112)\b")
 """ENOSPC, EDQUOT, and ERROR_DISK_FULL of Windows."""
+_UNUSABLE = re.compile(r"[#?^|\[\]\\\x00-\x1f]")
+"""deltalake 1.6 takes a path for a URL: it loses the history, panics, or writes elsewhere."""
 _LOG_BYTES = 65_536
 """Room for the log entry."""
 
 
 def address(table: Path | str) -> str:
-    """Where a table is: an absolute path, or the URI of an object store as given."""
-    text = str(table)
-    return text if "://" in text else str(Path(text).resolve())
+    """Where a table is: an absolute path, or the URI of an object store as given.
+
+    Raises:
+        UsageError: deltalake cannot work in a folder of that name.
+    """
+    if "://" in str(table):
+        return str(table)
+    path = Path(table).resolve()
+    if unusable := _UNUSABLE.search("".join(path.parts[1:])):
+        raise UsageError(
+            f"{path} holds {unusable[0]!r}, which a Delta table's path cannot; "
+            "move the project to a folder without it"
+        )
+    return str(path)
 
 
 @dataclass(frozen=True)
@@ -113,7 +127,7 @@ def rows(at: Head, of: Record) -> list[Row]:
         raise IntegrityError(
             f"{label} cannot be read ({_first_line(error)}); restore its files from a copy"
         ) from None
-    by_digest = sorted(((digest.row_digest(row), row) for row in found), key=lambda pair: pair[0])
+    by_digest = [(digest.row_digest(row), row) for row in found]
     actual = digest.combined((one for one, _ in by_digest), of.columns)
     if actual != version.digest:
         raise IntegrityError(

@@ -119,9 +119,9 @@ def load(
             f"{found.digest}, but {expected_digest} was expected: this is another table or its "
             "history was rewritten; load the version that has the expected digest"
         )
-    _check_columns(record, contract)
-    rows = tables.rows(head, record)
     split, full = split_column(contract), stored(contract)
+    _check_columns(record, full)
+    rows = tables.rows(head, record)
     return Dataset(
         found,
         examples=tuple(_example(row, full) for row in rows if row[split] != "reference"),
@@ -171,11 +171,12 @@ def _counts(before: Sequence[Row], after: Sequence[Row], contract: Contract) -> 
 
 
 def _check_columns(record: Record, contract: Contract) -> None:
-    lacking = [c.name for c in contract.columns if c.required and c.name not in record.columns]
+    needed = [c.name for c in contract.columns if c.required or c.role in ("split", "group")]
+    lacking = [name for name in needed if name not in record.columns]
     if lacking:
         raise DataError(
             f"version {record.version.version} of '{record.version.name}' has no column "
-            f"'{lacking[0]}', which the app's contract requires; commit rows that have it"
+            f"'{lacking[0]}', which the app's contract requires; commit its rows again"
         )
 
 

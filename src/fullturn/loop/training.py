@@ -109,6 +109,8 @@ def _train(
     folder, digest = _seal(project, run, files, view, params)
     predictor = bundle.load(app, folder, digest)
     raced = _race(project, run, predictor, view, best)
+    if not raced.evaluation.rows:
+        raise AppError("predict() gave another number of outputs than rows, in every batch")
     _record(project, run, view, raced)
     source = store.log_model(run.id, run.plan.name, folder, {PREFIX + "bundle": digest})
     store.tag_run(run.id, {PREFIX + "model": source, PREFIX + "bundle": digest})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from fullturn.apps.assistant.grounding import ungrounded
+from fullturn.apps.assistant.grounding import answer_sentences, supports, ungrounded
 from fullturn.apps.assistant.index import Index, Passage
 from fullturn.apps.assistant.prompts import render
 from fullturn.apps.assistant.retrieval import Ranking
@@ -55,13 +55,19 @@ def generate(
     text = first_words(completion.text, WORD_LIMIT)
     if ABSTENTION.rstrip(".").casefold() in text.casefold():
         text = ""
-    supporting = tuple(p for p in shown if text and len(ungrounded(text, [p.text])) == 0)
     return Draft(
         text,
-        supporting or tuple(shown),
+        _supporting(text, shown),
         completion.prompt_tokens,
         completion.completion_tokens,
     )
+
+
+def _supporting(text: str, shown: Sequence[Passage]) -> tuple[Passage, ...]:
+    """The shown passages that support a sentence of the text; all if none does."""
+    parts = answer_sentences(text)
+    found = tuple(p for p in shown if any(supports(p.text, part) for part in parts))
+    return found or tuple(shown if text else ())
 
 
 def is_grounded(draft: Draft) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 from fullturn.apps.assistant import bundle
+from fullturn.apps.assistant.bundle import Files
 from fullturn.apps.assistant.contract import CONTRACT, labelled, passages_of
 from fullturn.apps.assistant.index import Index, Passage
 from fullturn.apps.assistant.predictor import (
@@ -20,6 +21,7 @@ from fullturn.apps.assistant.predictor import (
 from fullturn.apps.assistant.prompts import PROMPTS
 from fullturn.apps.assistant.retrieval import RETRIEVALS, FusionWeights, Retriever, fit
 from fullturn.apps.assistant.scoring import score
+from fullturn.apps.assistant.synonyms import of_the_field
 from fullturn.apps.assistant.tuning import tune_threshold
 from fullturn.apps.llm import LLM, Completion, Message
 from fullturn.apps.protocols import Predictor, Run
@@ -68,7 +70,7 @@ class Assistant:
             DataError: there are no passages, or no questions to learn from.
         """
         chosen = _checked(params, self.defaults)
-        index = Index(passages_of(data))
+        index = Index(passages_of(data), of_the_field())
         depth, sentences = int(chosen["passages"]), int(chosen["sentences"])
         weights = fit(index, labelled(data, "train", index), str(chosen["retrieval"]), depth)
         threshold = chosen["threshold"]
@@ -78,7 +80,7 @@ class Assistant:
         rules = _rules(chosen, float(threshold))
         if rules.template:
             run.prompt(f"{rules.answer}-{chosen['prompt']}", rules.template)
-        bundle.write(run.directory, index.passages, weights, rules)
+        bundle.write(run.directory, Files(index.passages, index.synonyms, weights, rules))
         return run.directory
 
     def load(self, folder: Path) -> Predictor:
@@ -99,7 +101,7 @@ class Assistant:
     def baseline(self, data: Dataset) -> Predictor:
         """Quote the first sentence of BM25's best passage, and never abstain."""
         weights = FusionWeights({"bm25": 1.0}, {}, {})
-        return FirstSentence(Retriever(Index(passages_of(data)), weights, depth=1))
+        return FirstSentence(Retriever(Index(passages_of(data), of_the_field()), weights, depth=1))
 
     def text_of(self, output: Output) -> str:
         """The answer as a user would read it."""
@@ -108,13 +110,15 @@ class Assistant:
     def _load(
         self, folder: Path, context: str, added: Sequence[Mapping[str, str]]
     ) -> AssistantPredictor:
-        passages, weights, rules = bundle.read(folder)
+        files = bundle.read(folder)
         more = [
             Passage(row.get("id", f"added/{n}"), row.get("title", ""), row["text"])
             for n, row in enumerate(added)
         ]
-        retriever = Retriever(Index([*passages, *more]), weights, rules.passages)
-        return AssistantPredictor(retriever, rules, self._ask, context)
+        retriever = Retriever(
+            Index([*files.passages, *more], files.synonyms), files.weights, files.rules.passages
+        )
+        return AssistantPredictor(retriever, files.rules, self._ask, context)
 
     def _ask(self, messages: Sequence[Message], max_tokens: int) -> Completion:
         return self._llm.complete(messages, max_tokens)

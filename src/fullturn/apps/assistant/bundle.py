@@ -4,27 +4,40 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from fullturn.apps.assistant.index import Passage
 from fullturn.apps.assistant.predictor import Rules
 from fullturn.apps.assistant.retrieval import FusionWeights
+from fullturn.apps.assistant.synonyms import Synonyms
 from fullturn.errors import BundleError
 
 _PASSAGES = "passages.jsonl"
 _FUSION = "fusion.json"
 _ANSWER = "answer.json"
+_SYNONYMS = "synonyms.txt"
 _PROMPT = "prompts/answer.txt"
 
 
-def write(folder: Path, passages: Sequence[Passage], weights: FusionWeights, rules: Rules) -> None:
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What a bundle holds."""
+
+    passages: Sequence[Passage]
+    synonyms: Synonyms
+    weights: FusionWeights
+    rules: Rules
+
+
+def write(folder: Path, files: Files) -> None:
     """Write everything that `read` needs."""
-    lines = [json.dumps(asdict(passage), ensure_ascii=False) for passage in passages]
+    lines = [json.dumps(asdict(passage), ensure_ascii=False) for passage in files.passages]
     (folder / _PASSAGES).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    _write_json(folder / _FUSION, asdict(weights))
-    settings = asdict(rules)
+    _write_json(folder / _FUSION, asdict(files.weights))
+    (folder / _SYNONYMS).write_text(files.synonyms.text, encoding="utf-8")
+    settings = asdict(files.rules)
     template = settings.pop("template")
     _write_json(folder / _ANSWER, settings)
     if template:
@@ -32,7 +45,7 @@ def write(folder: Path, passages: Sequence[Passage], weights: FusionWeights, rul
         (folder / _PROMPT).write_text(template, encoding="utf-8")
 
 
-def read(folder: Path) -> tuple[list[Passage], FusionWeights, Rules]:
+def read(folder: Path) -> Files:
     """Read a bundle.
 
     Raises:
@@ -41,6 +54,7 @@ def read(folder: Path) -> tuple[list[Passage], FusionWeights, Rules]:
     try:
         lines = (folder / _PASSAGES).read_text(encoding="utf-8").splitlines()
         passages = [Passage(**json.loads(line)) for line in lines]
+        synonyms = Synonyms((folder / _SYNONYMS).read_text(encoding="utf-8"))
         weights = FusionWeights(**_read_json(folder / _FUSION))
         prompt = folder / _PROMPT
         template = prompt.read_text(encoding="utf-8") if prompt.is_file() else ""
@@ -49,7 +63,7 @@ def read(folder: Path) -> tuple[list[Passage], FusionWeights, Rules]:
         raise BundleError(f"{folder} is not an assistant's bundle ({error}); train again") from None
     if rules.answer != "extractive" and not template:
         raise BundleError(f"{folder / _PROMPT} is missing; train again")
-    return passages, weights, rules
+    return Files(passages, synonyms, weights, rules)
 
 
 def _write_json(path: Path, value: Any) -> None:

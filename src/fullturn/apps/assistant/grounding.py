@@ -15,7 +15,7 @@ SHARE = 0.75
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
-def is_grounded(sentence: str, passage: str) -> bool:
+def supports(passage: str, sentence: str) -> bool:
     """All numbers of the sentence, and three quarters of its content stems, are in the passage."""
     if not numbers(sentence) <= numbers(passage):
         return False
@@ -28,7 +28,7 @@ def ungrounded(text: str, passages: Sequence[str]) -> list[str]:
     return [
         sentence
         for sentence in answer_sentences(text)
-        if not any(is_grounded(sentence, passage) for passage in passages)
+        if not any(supports(passage, sentence) for passage in passages)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Matching by words: BM25 over stems or over pieces of words."""
+"""Matching by words: BM25 over stems."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-_PIECE = 4
 
 
 class BM25:
@@ -38,13 +37,3 @@ class BM25:
         if not known:
             return np.zeros(self._size)
         return np.asarray(self._model.get_scores_from_ids(known), dtype=np.float64)
-
-
-def pieces(tokens: Iterable[str]) -> list[str]:
-    """Overlapping pieces of four letters of each word, with its borders, for misspelt words."""
-    marked = (f" {word} " for word in tokens)
-    return [
-        word[start : start + _PIECE]
-        for word in marked
-        for start in range(max(1, len(word) - _PIECE + 1))
-    ]

@@ -79,7 +79,8 @@ class AssistantPredictor:
             "answer": draft.text or ABSTENTION,
             "abstained": not draft.text,
             "confidence": round(ranking.confidence, 6),
-            "citations": [_cite(passage) for passage in draft.passages if draft.text],
+            "citations": [passage.id for passage in draft.passages],
+            "passages": [_quoted(passage) for passage in draft.passages],
             "retrieved": [passages[n].id for n in ranking.passages[:_LISTED]],
             "prompt_tokens": draft.prompt_tokens,
             "completion_tokens": draft.completion_tokens,
@@ -104,14 +105,15 @@ class FirstSentence:
             "answer": index.sentences[index.sentences_of([best])[0]].text,
             "abstained": False,
             "confidence": 1.0,
-            "citations": [_cite(index.passages[best])],
+            "citations": [index.passages[best].id],
+            "passages": [_quoted(index.passages[best])],
             "retrieved": [index.passages[n].id for n in ranking.passages[:_LISTED]],
             "prompt_tokens": 0,
             "completion_tokens": 0,
         }
 
 
-def _cite(passage: Passage) -> dict[str, Any]:
+def _quoted(passage: Passage) -> dict[str, Any]:
     return {
         "id": passage.id,
         "title": passage.title,

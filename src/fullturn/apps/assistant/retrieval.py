@@ -22,7 +22,7 @@ RETRIEVALS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 """The features of passages and of sentences that each way of ranking may use."""
 
-EVIDENCE = ("log_top", "log_second", "known", "coverage", "soft_match", "cosine", "sentence")
+EVIDENCE = ("log_top", "log_second", "known", "match", "related", "cosine", "sentence")
 """What the answerability of a question is judged by."""
 _CONSTANT = "constant"
 _PROBABILITY = "log_probability"
@@ -169,8 +169,8 @@ def _evidence(match: Match, probabilities: Floats, sentence: float) -> Floats:
             np.log(first + 1e-12),
             np.log(second + 1e-12),
             match.known,
-            features["coverage"],
-            features["soft_match"],
+            features["match"],
+            features["related"],
             features["cosine"],
             sentence,
         ]

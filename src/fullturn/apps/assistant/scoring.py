@@ -24,7 +24,7 @@ def score(row: Example, output: Output) -> Scores:
     abstained = bool(output["abstained"])
     told = share_of_facts(str(output["answer"]), facts)
     grounded = abstained or not ungrounded(
-        str(output["answer"]), [cited["text"] for cited in output["citations"]]
+        str(output["answer"]), [passage["text"] for passage in output["passages"]]
     )
     right = not abstained and told == 1 and grounded if passage else abstained
     return {

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fullturn.apps.assistant.synonyms import Synonyms
 from fullturn.apps.assistant.text import content, stem
 from fullturn.apps.assistant.vectors import Vectors, WordVectors, unit
 
 Floats = NDArray[np.float64]
 _TOPICS = 60
+_SYNONYM = 0.8
+"""How much a synonym is worth, against the word itself."""
 
 
 class Vocabulary:
@@ -29,21 +32,28 @@ class Vocabulary:
         size = len(documents)
         self._unknown = _rarity(0, size)
         self._rarity = {s: _rarity(found[s], size) for s in self.ids}
+        self._rarities = np.array(list(self._rarity.values()))
         self._vectors = vectors
         self._table = vectors.means([*forms.values(), ""])
 
-    def rarity(self, stems: Iterable[str]) -> Floats:
-        """Inverse document frequency of each stem, as in BM25; an unknown one is rarest."""
-        return np.array([self._rarity.get(s, self._unknown) for s in stems])
+    def rarity(self, terms: Iterable[str]) -> Floats:
+        """Inverse document frequency of each stem, as in BM25; an unknown one is rarest.
+
+        A phrase is as rare as its stems are on average.
+        """
+        return np.array([self._mean_rarity(term.split()) for term in terms])
+
+    def _mean_rarity(self, stems: Sequence[str]) -> float:
+        return sum(self._rarity.get(s, self._unknown) for s in stems) / len(stems)
 
     def numbers(self, stems: Iterable[str]) -> list[int]:
         """The numbers of the known ones among these stems."""
         return [self.ids[s] for s in stems if s in self.ids]
 
     def similarity(self, asked: Mapping[str, str]) -> Vectors:
-        """Asked words x vocabulary (and one unused column): squared cosine, 1 for the same stem.
+        """Asked terms x vocabulary (and one unused column): squared cosine, 1 for the same stem.
 
-        `asked` maps each stem to the word it came from.
+        `asked` maps each stem, or phrase of stems, to the words it came from.
         """
         cosines = np.clip(self._vectors.means(list(asked.values())) @ self._table.T, 0, 1)
         similar: Vectors = cosines**2
@@ -51,6 +61,20 @@ class Vocabulary:
             if s in self.ids:
                 similar[row, self.ids[s]] = 1
         return similar
+
+    def related(self, asked: Iterable[str], synonyms: Synonyms) -> Vectors:
+        """Asked terms x vocabulary (and one unused column): 1 for the same stem or a synonym."""
+        rows = [self.numbers({term, *synonyms.of(term)}) for term in asked]
+        related = np.zeros((len(rows), len(self.ids) + 1), dtype=np.float32)
+        for row, numbers in enumerate(rows):
+            related[row, numbers] = 1
+        return related
+
+    def discounted(self, related: Vectors, weights: Floats) -> Vectors:
+        """Related stems with less weight where the found one is commoner than the asked one."""
+        share = np.append(self._rarities, 0)[None, :] / np.maximum(weights, 1e-9)[:, None]
+        lessened: Vectors = (_SYNONYM * related * np.minimum(share, 1)).astype(np.float32)
+        return lessened
 
 
 class Bags:
@@ -62,24 +86,12 @@ class Bags:
         numbered = [sorted({*vocabulary.numbers(stems), unused}) for stems in documents]
         self._flat = np.array([number for document in numbered for number in document])
         self._starts = np.cumsum([0, *(len(document) for document in numbered)])[:-1]
-        self._holders: dict[str, list[int]] = defaultdict(list)
-        for number, stems in enumerate(documents):
-            for s in set(stems):
-                self._holders[s].append(number)
 
-    def coverage(self, asked: Iterable[str], weights: Floats) -> Floats:
-        """Per document: the share of the asked stems, by weight, that occur in it."""
-        found = np.zeros(len(self._starts))
-        for s, weight in zip(asked, weights, strict=True):
-            if s in self._holders:
-                found[self._holders[s]] += weight
-        return np.asarray(found / max(weights.sum(), 1e-9))
-
-    def soft_coverage(self, similarity: Vectors, weights: Floats) -> Floats:
+    def coverage(self, similarity: Vectors, weights: Floats) -> Floats:
         """Per document: each asked word's best match in it, averaged by weight.
 
-        A soft form of coverage (the relaxed distance of Kusner et al., From Word Embeddings
-        To Document Distances, ICML 2015, in one direction).
+        The share of the question that the document covers, softly: the relaxed distance of
+        Kusner et al., From Word Embeddings To Document Distances, ICML 2015, in one direction.
         """
         best = np.maximum.reduceat(similarity.take(self._flat, axis=1), self._starts, axis=1)
         return np.asarray(weights @ best / max(weights.sum(), 1e-9), dtype=np.float64)
