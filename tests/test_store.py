@@ -7,7 +7,7 @@ import pytest
 
 from fullturn.entities import DatasetVersion
 from fullturn.errors import NotFound, StoreUnavailable
-from fullturn.store import Point, Span, Store, save_pyfunc
+from fullturn.store import Point, Span, Store, Traced, save_pyfunc
 from tests.conftest import free_port
 
 DATA = DatasetVersion(
@@ -80,13 +80,16 @@ def test_a_prompt_gets_a_new_version_only_for_a_new_text(any_store: Store) -> No
     assert uris[0] == uris[1] != uris[2]
 
 
-def test_a_trace_keeps_its_steps(any_store: Store) -> None:
+def test_a_trace_keeps_its_steps_and_is_kept_once(any_store: Store) -> None:
     now = time.time_ns()
     whole = Span("answer", "CHAIN", {"question": "why"}, {"answer": "so"}, now, now + 9)
     step = Span("retrieve", "RETRIEVER", {"question": "why"}, ["p1"], now, now + 5)
-    trace_id = any_store.trace("answer", [whole, step], {"fullturn.version": "1"})
+    record = Traced("ab" * 16, (whole, step), {"fullturn.version": "1"}, "r" * 32)
+    any_store.trace(record)
+    any_store.trace(record)
     [trace] = any_store.traces()
-    assert trace["id"] == trace_id
+    assert trace["id"] == "tr-" + "ab" * 16
+    assert "so" in trace["response"]
     assert sorted(trace["spans"]) == ["answer", "retrieve"]
     assert trace["tags"]["fullturn.version"] == "1"
 

@@ -6,6 +6,7 @@ looks right in MLflow's own pages, and stays there when fullturn is taken away.
 
 from __future__ import annotations
 
+import base64
 import functools
 import json
 import logging
@@ -36,8 +37,19 @@ with warnings.catch_warnings():
     import mlflow
     import mlflow.pyfunc
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModelStatus, Metric, Param, RunTag, ViewType
+from mlflow.entities import (
+    LoggedModelStatus,
+    Metric,
+    Param,
+    RunTag,
+    TraceInfo,
+    TraceLocation,
+    TraceState,
+    ViewType,
+)
+from mlflow.entities import Span as MlflowSpan
 from mlflow.exceptions import MlflowException
+from mlflow.tracing.client import TracingClient
 from sqlalchemy.exc import SQLAlchemyError
 
 from fullturn.entities import DatasetVersion, ModelVersion, Params, RunRecord, RunStatus
@@ -75,6 +87,17 @@ class Span:
     outputs: Any
     start: int
     end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """An answered question: the first span is the whole, the others are its steps."""
+
+    id: str
+    """32 hexadecimal digits."""
+    spans: tuple[Span, ...]
+    tags: Mapping[str, str]
+    run_id: str
 
 
 def _guarded(call: Callable[P, R]) -> Callable[P, R]:
@@ -362,31 +385,17 @@ class Store:
         return str(latest.uri)
 
     @_guarded
-    def trace(self, name: str, spans: Sequence[Span], tags: Mapping[str, str]) -> str:
-        """Write one answered question: the first span is the whole, the others its steps."""
-        whole, *steps = spans
-        root = self._client.start_trace(
-            name,
-            span_type=whole.kind,
-            inputs=whole.inputs,
-            tags=dict(tags),
-            experiment_id=self.experiment_id,
-            start_time_ns=whole.start,
-        )
-        for step in steps:
-            span = self._client.start_span(
-                step.name,
-                root.trace_id,
-                root.span_id,
-                span_type=step.kind,
-                inputs=step.inputs,
-                start_time_ns=step.start,
-            )
-            self._client.end_span(
-                span.trace_id, span.span_id, outputs=step.outputs, end_time_ns=step.end
-            )
-        self._client.end_trace(root.trace_id, outputs=whole.outputs, end_time_ns=whole.end)
-        return str(root.trace_id)
+    def trace(self, traced: Traced) -> None:
+        """Write one answered question; writing it twice changes nothing.
+
+        Goes to the server directly: MLflow's own exporter only logs a warning when it fails.
+        """
+        whole, *steps = traced.spans
+        client = TracingClient(self.uri)
+        client.start_trace(_trace_info(traced, self.experiment_id))
+        root = _span(traced.id, 0, whole)
+        spans = [root, *(_span(traced.id, n, step) for n, step in enumerate(steps, 1))]
+        client.log_spans(self.experiment_id, spans)
 
     @_guarded
     def traces(self, limit: int = 100) -> list[dict[str, Any]]:
@@ -459,6 +468,45 @@ def _version(version: Any) -> ModelVersion:
         aliases=tuple(version.aliases or ()),
         tags=dict(version.tags or {}),
         created=_iso(version.creation_timestamp),
+    )
+
+
+def _trace_info(traced: Traced, experiment_id: str) -> TraceInfo:
+    whole = traced.spans[0]
+    return TraceInfo(
+        trace_id=f"tr-{traced.id}",
+        trace_location=TraceLocation.from_experiment_id(experiment_id),
+        request_time=whole.start // 1_000_000,
+        state=TraceState.OK,
+        request_preview=json.dumps(whole.inputs, ensure_ascii=False)[:1000],
+        response_preview=json.dumps(whole.outputs, ensure_ascii=False, default=str)[:1000],
+        execution_duration=(whole.end - whole.start) // 1_000_000,
+        tags={"mlflow.traceName": whole.name, **traced.tags},
+        trace_metadata={"mlflow.sourceRun": traced.run_id, "mlflow.trace_schema.version": "3"},
+    )
+
+
+def _span(trace_id: str, number: int, span: Span) -> MlflowSpan:
+    """A span as MLflow stores it: ids in base64, attributes in JSON."""
+    attributes = {
+        "mlflow.traceRequestId": f"tr-{trace_id}",
+        "mlflow.spanType": span.kind,
+        "mlflow.spanInputs": span.inputs,
+        "mlflow.spanOutputs": span.outputs,
+    }
+    first, own = (base64.b64encode(n.to_bytes(8)).decode() for n in (1, number + 1))
+    return MlflowSpan.from_dict(
+        {
+            "trace_id": base64.b64encode(bytes.fromhex(trace_id)).decode(),
+            "span_id": own,
+            "parent_span_id": first if number else None,
+            "name": span.name,
+            "start_time_unix_nano": span.start,
+            "end_time_unix_nano": span.end,
+            "events": [],
+            "status": {"code": "STATUS_CODE_OK", "message": ""},
+            "attributes": {key: json.dumps(v, default=str) for key, v in attributes.items()},
+        }
     )
 
 

@@ -76,6 +76,7 @@ def test_added_columns_do_not_replace_those_of_the_file(tmp_path: Path) -> None:
         ("a.csv", "text;label\na;b\n", r"a\.csv:1: cells are not separated by commas"),
         ("a.csv", "text,label\nok,a\nyes, it is,b\n", r"a\.csv:3: 3 cells under a header of 2"),
         ("a.csv", 'text,label\nok,a\n"never closed,b\nx,a\n', r"a\.csv:3: .*double quote"),
+        ("a.csv", 'text,label\n"half" quoted,b\n', r"a\.csv:2: ',' expected after '\"'"),
         ("a.csv", b"text,label\nok,a\ncaf\xe9,b\n", r"a\.csv:3: not UTF-8 at byte 19 \(0xe9\)"),
         ("a.csv", "text\n".encode("utf-16"), r"a\.csv:1: not UTF-8 at byte 0 \(0xff\)"),
         ("a.csv", f"text\n{'x' * 1_000_000}\n", r"a\.csv:2: .*at most 131,072 characters"),

@@ -75,6 +75,15 @@ def test_rows_of_the_parent_keep_split_and_group_whatever_is_added(seed: int) ->
     assert not new.near_duplicates
 
 
+def test_a_row_keeps_its_group_when_its_twin_is_gone() -> None:
+    rows = questions(20)
+    twins = [{**row, "text": f"{row['text']}!"} for row in rows[:10]]
+    old = split(rows + twins)
+    pins = pins_of(old.rows, stored(QUESTIONS))
+    for left in (rows, rows[10:] + twins):
+        assert by_text(split(left, pins=pins)).items() <= by_text(old).items()
+
+
 @pytest.mark.parametrize("rows", [4, 6, 9, 20])
 def test_each_label_reaches_train_first_then_test_then_validation(rows: int) -> None:
     for seed in range(30):
@@ -111,6 +120,7 @@ def test_near_equal_texts_in_two_splits_are_reported_or_refused() -> None:
         found = split(rows, replace(QUESTIONS, near_duplicates=policy))
         assert len(found.near_duplicates) == 6
         assert [row["split"] for row in found.rows] == [row["split"] for row in rows]
+        assert len({row["group"] for row in found.rows}) == len(rows)
     with pytest.raises(DataError, match="in two splits: 6\n") as caught:
         split(rows, replace(QUESTIONS, near_duplicates="refuse"))
     assert f"  {rows[0]['text']!r} and {rows[8]['text']!r}" in str(caught.value)

@@ -127,7 +127,7 @@ def rows(at: Head, of: Record) -> list[Row]:
         raise IntegrityError(
             f"{label} cannot be read ({_first_line(error)}); restore its files from a copy"
         ) from None
-    by_digest = [(digest.row_digest(row), row) for row in found]
+    by_digest = sorted(((digest.row_digest(row), row) for row in found), key=lambda pair: pair[0])
     actual = digest.combined((one for one, _ in by_digest), of.columns)
     if actual != version.digest:
         raise IntegrityError(

@@ -21,7 +21,8 @@ from fullturn.entities import (
 from fullturn.errors import CouldNotEvaluate, IntegrityError, NotFound
 from fullturn.evaluation import behaviour, records, refusal, scoring
 from fullturn.evaluation.fingerprint import fingerprint
-from fullturn.experiments.tracking import RunPlan, TrackedRun
+from fullturn.experiments.traces import TraceSpool
+from fullturn.experiments.tracking import RunPlan, TrackedRun, journal_path
 from fullturn.gates import (
     ALL,
     BundleState,
@@ -75,7 +76,9 @@ def gate(
         owner=project.settings.experiment.owner,
     )
     with TrackedRun(project.store, project.root, project.state, plan) as run:
-        evidence = Gathering(project, candidate, progress).evidence()
+        path = journal_path(project.state, f"{run.id}-traces")
+        with TraceSpool(project.store, path, candidate.id) as spool:
+            evidence = Gathering(project, candidate, progress, spool).evidence()
         limits = project.settings.gates
         report = compute(ALL, evidence, limits, actor=project.owner, waivers=waivers)
         _store(project, run, report)
@@ -114,6 +117,7 @@ class Gathering:
     project: Project
     run: RunRecord
     progress: Progress
+    spool: TraceSpool
     absent: dict[str, str] = field(default_factory=dict)
 
     def evidence(self) -> Evidence:
@@ -124,6 +128,8 @@ class Gathering:
         champion = promotion.champion(project.store)
         candidate = self._try("candidate", self._candidate)
         evaluated = self._evaluated("candidate", candidate, test, data)
+        if evaluated is not None and isinstance(app, GeneratesText):
+            self.spool.append(evaluated.rows)
         return Evidence(
             subject=self.run.id,
             champion_name=f"version {champion}" if champion else None,
