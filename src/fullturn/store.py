@@ -11,6 +11,7 @@ import functools
 import json
 import logging
 import os
+import re
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -53,7 +54,7 @@ from mlflow.tracing.client import TracingClient
 from sqlalchemy.exc import SQLAlchemyError
 
 from fullturn.entities import DatasetVersion, ModelVersion, Params, RunRecord, RunStatus
-from fullturn.errors import NotFound, StoreUnavailable
+from fullturn.errors import FullturnError, NotFound, StoreUnavailable, UsageError
 
 for _name in ("mlflow", "alembic"):
     logging.getLogger(_name).setLevel(logging.ERROR)
@@ -117,9 +118,11 @@ def _guarded(call: Callable[P, R]) -> Callable[P, R]:
     return wrapper
 
 
-def _translated(error: MlflowException, uri: str) -> NotFound | StoreUnavailable:
+def _translated(error: MlflowException, uri: str) -> FullturnError:
     if error.error_code == "RESOURCE_DOES_NOT_EXIST":
         return NotFound(f"{_first_line(error)} (tracking server {uri})")
+    if error.error_code == "INVALID_PARAMETER_VALUE":
+        return UsageError(f"{_first_line(error)} (tracking server {uri})")
     return StoreUnavailable(_unavailable(uri, error))
 
 
@@ -292,7 +295,7 @@ class Store:
         run = self._client.get_run(run_id)
         model = self._client.create_logged_model(
             self.experiment_id,
-            name=name,
+            name=re.sub(r"[/:.%\"']", "-", name),
             source_run_id=run_id,
             tags=dict(tags),
             params=dict(run.data.params),

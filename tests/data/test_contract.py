@@ -196,6 +196,12 @@ def test_a_column_may_not_take_the_name_of_the_split() -> None:
         check([{"text": "x", "split": "y"}], contract)
 
 
+def test_a_split_column_of_ones_own_holds_only_splits() -> None:
+    contract = replace(QUESTIONS, columns=(*QUESTIONS.columns, Column("part", role="split")))
+    with pytest.raises(DataError, match="'part' is 'dev', not one of train, validation, test"):
+        check([{**row, "part": "dev"} for row in questions(4)], contract)
+
+
 def test_nan_is_a_category_where_the_contract_allows_it() -> None:
     column = Column("text", "category", allowed=("nan", "x"))
     assert check([{"text": "nan"}], Contract((column,), ("text",))).rows[0]["text"] == "nan"

@@ -119,7 +119,14 @@ def test_loading_gives_examples_and_reference_rows(table: Path) -> None:
         for n in range(20)
     ]
     known = [
-        {"text": f"b{n}", "label": "maybe", "split": "reference", "facts": {"n": n}} for n in (2, 1)
+        {
+            "text": f"b{n}",
+            "label": "maybe",
+            "split": "reference",
+            "name": f"p{n}",
+            "facts": {"n": n},
+        }
+        for n in (3, 1, 4, 2)
     ]
     commit(table, rows + known, contract=EVERYTHING)
     data = versions.load(table, EVERYTHING)
@@ -132,8 +139,9 @@ def test_loading_gives_examples_and_reference_rows(table: Path) -> None:
     assert Counter(e.split for e in data.examples) == {
         name: count for name, count in data.version.splits.items() if name != "reference"
     }
-    assert data.version.splits["reference"] == 2
-    assert {"text": "b1", "label": "maybe", "facts": {"n": 1}} in data.reference
+    assert data.version.splits["reference"] == 4
+    assert data.reference[0] == {"name": "p1", "text": "b1", "label": "maybe", "facts": {"n": 1}}
+    assert [row["name"] for row in data.reference] == ["p1", "p2", "p3", "p4"]
 
 
 def test_rows_load_in_one_order_however_they_were_stored(table: Path, tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def load(app: App, folder: Path, digest: str | None = None) -> Predictor:
         return app.load(folder / FILES)
     except FullturnError:
         raise
-    except Exception as error:  # noqa: BLE001  the app is the user's code
+    except Exception as error:
         raise BundleError(f"{type(app).__name__}.load({folder}) raised {error!r}") from error
 
 

@@ -12,7 +12,7 @@ from fullturn.cli.verb import json_option, opened
 
 if TYPE_CHECKING:
     from fullturn.data.difference import Difference
-    from fullturn.loop.inspecting import Summary
+    from fullturn.data.summary import Summary
 
 
 FINDINGS = {
@@ -90,8 +90,8 @@ def diff(a: int, b: int, as_json: bool) -> None:
         say_json(found)
         return
     say(
-        f"from version {a} to {b}: [green]{found.added.count} added[/green], "
-        f"[red]{found.removed.count} removed[/red], [yellow]{found.changed.count} changed[/yellow]"
+        f"from version {a} to {b}: [green]{found.added} added[/green], "
+        f"[red]{found.removed} removed[/red], [yellow]{found.changed} changed[/yellow]"
     )
     _show_difference(found)
 
@@ -119,25 +119,20 @@ def _show_difference(found: Difference) -> None:
     ]
     splits = [(f"rows in {name}", str(x), str(y)) for name, (x, y) in found.splits.items()]
     table(("what", f">version {found.before}", f">version {found.after}"), splits + shares[:40])
-    for title, part in (
-        ("added", found.added),
-        ("removed", found.removed),
-        ("changed", found.changed),
-    ):
-        for _, about in part.examples[:3]:
+    for title, rows in found.examples.items():
+        for _, about in rows[:3]:
             say(f"[dim]{title}[/dim] {escape(about[:90])}")
 
 
 def _show_summary(summary: Summary) -> None:
-    version = summary.version
     rows = [
-        ("version", str(version.version)),
-        ("digest", version.digest),
-        ("committed", f"{version.created} by {escape(version.actor)}"),
-        ("message", escape(version.message)),
-        ("rows", str(version.rows)),
+        ("rows", str(summary.rows)),
         ("groups", str(summary.groups)),
-        *((f"rows in {name}", str(count)) for name, count in version.splits.items()),
+        *((f"rows in {name}", str(count)) for name, count in summary.splits.items()),
+        *(
+            (f"characters of {name}", f"{x.shortest} to {x.longest}, median {x.median}")
+            for name, x in summary.lengths.items()
+        ),
     ]
     for column, labels in summary.labels.items():
         rows += [

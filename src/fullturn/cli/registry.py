@@ -79,11 +79,13 @@ def lineage(version: str, as_json: bool) -> None:
     if as_json:
         say_json(found)
         return
-    for key, value in asdict(found).items():
-        if key == "promotions":
-            value = "; ".join(f"#{e['number']} {e['action']}: {e['reason']}" for e in value)
-        elif isinstance(value, tuple | list):
-            value = ", ".join(map(str, value))
+    moves = "; ".join(f"#{e.number} {e.action}: {e.reason}" for e in found.promotions)
+    lines = asdict(found) | {
+        "aliases": ", ".join(found.aliases),
+        "prompts": ", ".join(found.prompts),
+        "promotions": moves,
+    }
+    for key, value in lines.items():
         say(f"[dim]{key.replace('_', ' '):>13}[/dim]  {escape(value or '-')}")
     say_next(f"fullturn reproduce {version}")
 

@@ -25,21 +25,30 @@ def place(row: Mapping[str, Any], number: int) -> str:
 def stored(contract: Contract) -> Contract:
     """The contract of the table: the given one, with columns for split and group.
 
+    A split column of its own holds categories, and only the four splits.
+
     Raises:
         DataError: a column named `split` or `group` has another role.
     """
-    wanted = (
+    columns = [
+        dataclasses.replace(column, kind="category", allowed=SPLITS)
+        if column.role == "split"
+        else column
+        for column in contract.columns
+    ]
+    for column in (
         Column("split", "category", "split", required=False, allowed=SPLITS),
         Column("group", "category", "group", required=False),
-    )
-    added = [column for column in wanted if not contract.names(column.role)]
-    for column in added:
-        if any(own.name == column.name for own in contract.columns):
+    ):
+        if contract.names(column.role):
+            continue
+        if any(own.name == column.name for own in columns):
             raise DataError(
                 f"column '{column.name}' must have the role '{column.role}'; "
                 "rename it or change its role"
             )
-    return dataclasses.replace(contract, columns=(*contract.columns, *added))
+        columns.append(column)
+    return dataclasses.replace(contract, columns=tuple(columns))
 
 
 def split_column(contract: Contract) -> str:

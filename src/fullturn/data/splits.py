@@ -70,9 +70,8 @@ def assign(
 def pins_of(rows: Sequence[Row], contract: Contract) -> Pins:
     """What a version decided about its rows, for the version after it."""
     split, group = split_column(contract), group_column(contract)
-    return {
-        key_of(row, contract): (row[group], row[split]) for row in rows if row[split] != "reference"
-    }
+    placed = [row for row in rows if row.get(split) not in (None, "reference")]
+    return {key_of(row, contract): (row[group], row[split]) for row in placed}
 
 
 def _shares(examples: Sequence[Row], split: str, settings: DataSettings) -> dict[str, float]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fullturn.entities import DatasetVersion, HistoryEntry, RunRecord
@@ -19,16 +17,7 @@ from fullturn.registry.lineage import Lineage, lineage
 
 if TYPE_CHECKING:
     from fullturn.data.difference import Difference
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What a dataset version holds; `labels` counts each value of each label column."""
-
-    version: DatasetVersion
-    groups: int
-    reference: int
-    labels: dict[str, dict[str, int]]
+    from fullturn.data.summary import Summary
 
 
 def data_log(project: Project) -> list[DatasetVersion]:
@@ -51,14 +40,9 @@ def data_diff(project: Project, a: int, b: int) -> Difference:
 
 def data_show(project: Project, version: int) -> Summary:
     """Rows, splits and labels of a version, after its digest was checked."""
-    data = load(project, version)
-    labels = {
-        name: dict(Counter(str(row.expected[name]) for row in data.examples))
-        for name in project.app.contract.names("label")
-        if all(isinstance(row.expected[name], str) for row in data.examples)
-    }
-    groups = len({row.group for row in data.examples})
-    return Summary(data.version, groups, len(data.reference), labels)
+    from fullturn.data.summary import summary
+
+    return summary(load(project, version))
 
 
 def runs(project: Project, kind: str | None, limit: int) -> list[RunRecord]:
