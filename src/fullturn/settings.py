@@ -46,7 +46,7 @@ class ExperimentSettings(_Table):
 class GateSettings(_Table):
     """[gates]: error rates, margins and budgets."""
 
-    alpha: Share = 0.05
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
     margin: Share = 0.03
     slice_floor: Share = 0.3
     slice_rows: int = Field(default=20, ge=2)

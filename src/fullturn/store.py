@@ -235,11 +235,18 @@ class Store:
         return _record(self._client.get_run(run_id))
 
     @_guarded
-    def runs(self, kind: str | None = None, limit: int = 1000) -> list[RunRecord]:
-        """Runs of this project, newest first; of one kind if given."""
-        condition = f"tags.`{PREFIX}kind` = '{_quoted(kind)}'" if kind else ""
+    def runs(
+        self, kind: str | None = None, limit: int = 1000, status: RunStatus | None = None
+    ) -> list[RunRecord]:
+        """Runs of this project, newest first; of one kind or status if given."""
+        conditions = [f"tags.`{PREFIX}kind` = '{_quoted(kind)}'"] if kind else []
+        conditions += [f"attributes.status = '{status}'"] if status else []
         found = self._client.search_runs(
-            [self.experiment_id], condition, ViewType.ACTIVE_ONLY, limit, ["start_time DESC"]
+            [self.experiment_id],
+            " and ".join(conditions),
+            ViewType.ACTIVE_ONLY,
+            limit,
+            ["start_time DESC"],
         )
         return [_record(run) for run in found]
 

@@ -79,8 +79,8 @@ def test_whole_numbers_and_booleans_can_be_categories() -> None:
         ({"age": True}, "'age' is True, not a number"),
         ({"age": "inf"}, "'age' is 'inf'; it must be finite"),
         ({"age": 10**400}, "'age' is 1000.*, not a number"),
-        ({"age": -1}, "'age' is -1; it must be at least 0 and at most 120"),
-        ({"age": "121"}, "'age' is 121; it must be at least 0 and at most 120"),
+        ({"age": -1}, "'age' is -1; it must be at least 0"),
+        ({"age": "121"}, "'age' is 121; it must be at most 120"),
         ({"label": "yess"}, "'label' is 'yess', not one of yes, no, maybe; did you mean 'yes'"),
         ({"label": 1.5}, "'label' is 1.5, not text"),
         ({"facts": "[1,"}, r"'facts' is '\[1,', not JSON"),
@@ -116,8 +116,15 @@ def test_wrong_column_names_are_told_with_the_nearest_one() -> None:
     assert str(caught.value).splitlines() == [
         "  column 'label' is missing",
         "  column 'lable' is unknown (a.csv:2); did you mean 'label'?",
-        "The contract has the columns: text, label, split, group; rename or drop.",
+        "The contract has the columns: text, label, split, group. Rename or drop the others.",
     ]
+
+
+def test_a_file_without_a_header_line() -> None:
+    rows = [{"where is my card": "a b", "arrival": "c", SOURCE: "a.csv:2"}]
+    with pytest.raises(DataError, match="Is there a header line") as caught:
+        check(rows, QUESTIONS)
+    assert "column 'where is my card' is unknown (a.csv:2)" in str(caught.value)
 
 
 def test_a_column_that_only_some_rows_lack_is_told_by_row() -> None:

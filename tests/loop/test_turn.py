@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import mlflow
@@ -131,15 +132,23 @@ def test_plain_mlflow_loads_and_serves_the_champion(project: Project) -> None:
     port = free_port()
     words = ["-m", "mlflow", "models", "serve", "-m", str(folder), "-p", str(port)]
     command = [sys.executable, *words, "-h", "127.0.0.1", "--env-manager", "local"]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     with (project.root / "serve.log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        server = subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env={**os.environ, "PATH": path, "PYTHONPATH": str(Path(__file__).parents[2])},
+        )
     try:
         wait_for(f"http://127.0.0.1:{port}/ping", lambda: server.poll() is None)
         body = {"dataframe_records": [ROW]}
         answer = httpx.post(f"http://127.0.0.1:{port}/invocations", json=body, timeout=60)
         assert answer.json() == {"predictions": [{"label": "billing"}]}
     finally:
-        os.killpg(server.pid, signal.SIGKILL)
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGKILL)
         server.wait()
 
 

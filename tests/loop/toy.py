@@ -75,6 +75,8 @@ class Toy:
             counts[label].update(text.split())
             if step % 50 == 0:
                 run.log(step, {"vocabulary": float(len(counts[label]))})
+        if params["fault"] == "hangs":
+            _hang(run)
         model = {"params": dict(params), "counts": counts}
         (run.directory / "model.json").write_text(json.dumps(model))
         return run.directory
@@ -91,6 +93,16 @@ class Toy:
         """The most frequent label."""
         labels = Counter(e.expected["label"] for e in data.split("train"))
         return Words({"params": {"fault": "constant"}, "constant": labels.most_common(1)[0][0]})
+
+
+def _hang(run: Run) -> None:
+    """Wait until a file appears, or a minute; then log 100 steps more."""
+    go_on = run.directory.parents[3] / "go on"
+    deadline = time.monotonic() + 60
+    while not go_on.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    for step in range(100):
+        run.log(step, {"after": float(step)})
 
 
 class Words:

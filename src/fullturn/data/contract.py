@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fullturn.data.rows import (
+    HELD_OUT,
     SOURCE,
     Row,
     id_of,
@@ -17,13 +18,10 @@ from fullturn.data.rows import (
     split_column,
     stored,
 )
-from fullturn.data.values import nearest, shown, stored_value
+from fullturn.data.values import stored_value
+from fullturn.data.wording import SHOWN, lines, nearest, shown
 from fullturn.entities import Contract
 from fullturn.errors import DataError
-
-SHOWN = 5
-_HELD_OUT = ("train", "validation", "test")
-"""The later a split stands here, the more a row is worth to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +62,20 @@ def _check_columns(rows: Sequence[Mapping[str, Any]], contract: Contract) -> Non
         for name in row:
             if name not in first:
                 first[name] = place(row, number)
-    known = tuple(column.name for column in contract.columns)
-    missing = [c.name for c in contract.columns if c.required and c.name not in first]
-    unknown = [name for name in first if name not in (*known, SOURCE)]
+    known = [column.name for column in contract.columns]
+    required = [column.name for column in contract.columns if column.required]
+    missing = [name for name in required if name not in first]
     problems = [f"column '{name}' is missing" for name in missing]
-    for name in unknown:
-        hint = nearest(name, tuple(missing) or known)
-        problems.append(f"column '{name}' is unknown ({first[name]}){hint}")
+    problems += [
+        f"column {shown(name)} is unknown ({where}){nearest(name, missing or known)}"
+        for name, where in first.items()
+        if name not in (*known, SOURCE)
+    ]
     if problems:
+        hint = " Is there a header line?" if missing == required else ""
         raise DataError(
-            f"{_lines(problems)}\nThe contract has the columns: {', '.join(known)}; rename or drop."
+            f"{lines(problems)}\nThe contract has the columns: {', '.join(known)}. "
+            f"Rename or drop the others.{hint}"
         )
 
 
@@ -92,7 +94,7 @@ def _convert(rows: Sequence[Mapping[str, Any]], contract: Contract) -> tuple[lis
             places.append(where)
     if problems:
         raise DataError(
-            f"rows that break the contract: {len(problems)} of {len(rows)}\n{_lines(problems)}"
+            f"rows that break the contract: {len(problems)} of {len(rows)}\n{lines(problems)}"
         )
     return converted, places
 
@@ -115,7 +117,7 @@ def _unique(rows: Sequence[Row], places: Sequence[str], contract: Contract) -> C
     if problems:
         raise DataError(
             f"keys ({', '.join(contract.key)}) that stand for different rows: {len(problems)}\n"
-            f"{_lines(problems)}\nKeep one row of each, or correct them."
+            f"{lines(problems)}\nKeep one row of each, or correct them."
         )
     _check_ids(kept, contract)
     return CheckedRows(tuple(kept), duplicates, repeated)
@@ -132,7 +134,7 @@ def _contradiction(copies: Sequence[Row], split: str) -> str | None:
 
 
 def _worth(split: str | None) -> int:
-    return _HELD_OUT.index(split) if split in _HELD_OUT else -1
+    return HELD_OUT.index(split) if split in HELD_OUT else -1
 
 
 def _check_ids(rows: Sequence[Row], contract: Contract) -> None:
@@ -157,11 +159,6 @@ def _check_labels(rows: Sequence[Row], contract: Contract) -> None:
         once = sorted(label for label, count in counts.items() if count == 1)
         if once:
             raise DataError(
-                f"labels of '{name}' seen only once: {len(once)}\n{_lines(list(map(repr, once)))}\n"
+                f"labels of '{name}' seen only once: {len(once)}\n{lines(list(map(repr, once)))}\n"
                 "They cannot be in both train and test: add a row to each, merge or drop them."
             )
-
-
-def _lines(problems: Sequence[str]) -> str:
-    more = [f"… and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
-    return "\n".join(f"  {line}" for line in [*problems[:SHOWN], *more])

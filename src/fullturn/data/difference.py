@@ -10,10 +10,8 @@ from pathlib import Path
 from fullturn.data import tables
 from fullturn.data.digest import row_digest
 from fullturn.data.rows import Row, id_of, key_of, label_columns, split_column
-from fullturn.data.values import shown
+from fullturn.data.wording import SHOWN, shown
 from fullturn.entities import Contract
-
-_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +83,9 @@ def _examples(changes: Changes, contract: Contract) -> dict[str, tuple[tuple[str
         return shown(row.get(contract.text or contract.key[0]))
 
     notes = {
-        "added": [(row, text(row)) for row in changes.added[:_SHOWN]],
-        "removed": [(row, text(row)) for row in changes.removed[:_SHOWN]],
-        "changed": [(new, _edits(old, new)) for old, new in changes.changed[:_SHOWN]],
+        "added": [(row, text(row)) for row in changes.added[:SHOWN]],
+        "removed": [(row, text(row)) for row in changes.removed[:SHOWN]],
+        "changed": [(new, _edits(old, new)) for old, new in changes.changed[:SHOWN]],
     }
     return {
         kind: tuple((id_of(row, contract), note) for row, note in rows)

@@ -14,7 +14,9 @@ from fullturn.errors import DataError
 Row = dict[str, Any]
 SOURCE = "_source"
 """The key under which a reader notes where a row stands ("train.csv:12"); never stored."""
-SPLITS = ("train", "validation", "test", "reference")
+HELD_OUT = ("train", "validation", "test")
+"""The splits of examples, by how long their rows are held out."""
+SPLITS = (*HELD_OUT, "reference")
 
 
 def place(row: Mapping[str, Any], number: int) -> str:

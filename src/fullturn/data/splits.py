@@ -12,14 +12,13 @@ from dataclasses import dataclass
 
 from fullturn.data.groups import Grouped, Pins, group_rows, position
 from fullturn.data.rows import Row, group_column, id_of, key_of, label_columns, split_column
-from fullturn.data.values import shown
+from fullturn.data.wording import lines, shown
 from fullturn.entities import Contract
 from fullturn.errors import DataError, SettingsError
 from fullturn.settings import DataSettings
 
 _NEEDED = ("train", "test", "validation")
 """Splits by how badly a label is needed in them."""
-_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,16 +146,9 @@ def _check_filled(splits: Sequence[str], groups: int) -> None:
 
 
 def _refusal(leaks: Sequence[tuple[Row, Row]], contract: Contract) -> str:
-    lines = [
-        f"  {shown(one[contract.text or ''])} and {shown(other[contract.text or ''])}"
-        for one, other in leaks[:_SHOWN]
-    ]
-    more = [f"  … and {len(leaks) - _SHOWN} more"] if len(leaks) > _SHOWN else []
-    return "\n".join(
-        [
-            f"pairs of near-equal texts in two splits: {len(leaks)}",
-            *lines,
-            *more,
-            "Remove one of each pair, put both in one split, or let the contract group them.",
-        ]
+    text = contract.text or ""
+    pairs = [f"{shown(one[text])} and {shown(other[text])}" for one, other in leaks]
+    return (
+        f"pairs of near-equal texts in two splits: {len(leaks)}\n{lines(pairs)}\n"
+        "Remove one of each pair, put both in one split, or let the contract group them."
     )

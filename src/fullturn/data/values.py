@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import unicodedata
@@ -12,6 +11,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from fullturn.data.digest import canonical
+from fullturn.data.wording import listed, nearest, shown
 from fullturn.entities import Column
 from fullturn.errors import DataError
 
@@ -36,18 +36,6 @@ def stored_value(value: Any, column: Column) -> Value:
 def parsed(value: Value, column: Column) -> Any:
     """A stored value as an app sees it: JSON columns become lists and objects again."""
     return json.loads(value) if column.kind == "json" and isinstance(value, str) else value
-
-
-def nearest(name: str, known: tuple[str, ...]) -> str:
-    """A hint for a name that is not known."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
-
-
-def shown(value: Any) -> str:
-    """A value for a message, cut at 60 characters."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"
 
 
 def _is_empty(value: Any) -> bool:
@@ -87,7 +75,7 @@ def _category(value: Any, column: Column) -> str:
     text = _text(value, column).strip()
     if column.allowed and text not in column.allowed:
         raise DataError(
-            f"'{column.name}' is {shown(text)}, not one of {_listed(column.allowed)}"
+            f"'{column.name}' is {shown(text)}, not one of {listed(column.allowed)}"
             f"{nearest(text, column.allowed)}"
         )
     return text
@@ -95,23 +83,19 @@ def _category(value: Any, column: Column) -> str:
 
 def _number(value: Any, column: Column) -> float:
     try:
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, str | Real | Decimal)
-            or "_" in str(value)
-        ):
+        if isinstance(value, bool) or not isinstance(value, str | Real | Decimal):
+            raise TypeError
+        if "_" in str(value):
             raise ValueError
         number = float(value) + 0.0  # -0.0 becomes 0.0: equal numbers, equal digests
-    except (ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError):
         raise DataError(f"'{column.name}' is {shown(value)}, not a number") from None
     if not math.isfinite(number):
         raise DataError(f"'{column.name}' is {shown(value)}; it must be finite")
-    low, high = column.minimum, column.maximum
-    if (low is not None and number < low) or (high is not None and number > high):
-        limits = [f"at least {low:g}"] * (low is not None) + [f"at most {high:g}"] * (
-            high is not None
-        )
-        raise DataError(f"'{column.name}' is {number:g}; it must be {' and '.join(limits)}")
+    if column.minimum is not None and number < column.minimum:
+        raise DataError(f"'{column.name}' is {number:g}; it must be at least {column.minimum:g}")
+    if column.maximum is not None and number > column.maximum:
+        raise DataError(f"'{column.name}' is {number:g}; it must be at most {column.maximum:g}")
     return number
 
 
@@ -131,8 +115,3 @@ _CONVERT: dict[str, Callable[[Any, Column], Value]] = {
     "number": _number,
     "json": _json,
 }
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    more = f" … ({len(names)} in all)" if len(names) > 8 else ""
-    return ", ".join(names[:8]) + more

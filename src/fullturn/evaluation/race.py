@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fullturn.apps.protocols import App, Predictor
 from fullturn.entities import DatasetVersion, Evaluation, Example, ScoredRow
 from fullturn.errors import DataError
-from fullturn.evaluation.scoring import answer
+from fullturn.evaluation.scoring import answer, check_names
 from fullturn.settings import ExperimentSettings
 from fullturn.statistics.sequential import EProcess
 
@@ -59,6 +59,7 @@ def race(
         if process.rejects(settings.race_alpha):
             break
     seconds = time.perf_counter() - started
+    check_names(rows)
     evaluation = Evaluation(
         subject, data.name, examples[0].split, tuple(rows), sum(map(len, groups)), seconds
     )

@@ -23,13 +23,15 @@ def evaluate(
 
     Raises:
         DataError: there are no examples.
-        AppError: the app raised, or a score is not a number in [0, 1].
+        AppError: the app raised, a row has no score, or one that is not a number in [0, 1], or
+            other scores than the first row.
     """
     if not examples:
         raise DataError(f"'{data.name}' version {data.version} has no rows to evaluate on")
     started = time.perf_counter()
     rows = tuple(row for batch in _batches(examples) for row in answer(app, predictor, batch))
     seconds = time.perf_counter() - started
+    check_names(rows)
     split: Split = examples[0].split
     return Evaluation(subject, data.name, split, rows, len(examples), seconds)
 
@@ -61,6 +63,20 @@ def latencies(predictor: Predictor, examples: Sequence[Example]) -> list[float]:
     return seconds[1:]
 
 
+def check_names(rows: Sequence[ScoredRow]) -> None:
+    """Refuse rows with other scores than the first; the order counts, as the primary is first.
+
+    Raises:
+        AppError: two rows differ.
+    """
+    for row in rows[1:]:
+        if list(row.scores) != list(rows[0].scores):
+            raise AppError(
+                f"row '{row.id}' has the scores {list(row.scores)}, row '{rows[0].id}' has "
+                f"{list(rows[0].scores)}: score() must name the same ones in the same order"
+            )
+
+
 def _row(app: App, example: Example, output: Output, latency: float) -> ScoredRow:
     try:
         scores = {name: float(value) for name, value in app.score(example, output).items()}
@@ -68,6 +84,8 @@ def _row(app: App, example: Example, output: Output, latency: float) -> ScoredRo
         raise
     except Exception as error:
         raise AppError(f"score() raised {error!r} on row '{example.id}'") from error
+    if not scores:
+        raise AppError(f"score() gave no score for row '{example.id}': give at least one")
     for name, value in scores.items():
         if not (math.isfinite(value) and 0 <= value <= 1):
             raise AppError(f"score '{name}' of row '{example.id}' is {value}, not within [0, 1]")

@@ -16,6 +16,9 @@ from fullturn.entities import Input, Output, ScoredRow
 from fullturn.journal import Drain, Journal
 from fullturn.store import PREFIX, Span, Store, Traced
 
+TRACES = "-traces"
+"""Ends the name of a spool's journal, after the run's id."""
+
 
 def traced(
     inputs: Input, output: Output, latency: float, tags: Mapping[str, str], run_id: str
@@ -44,7 +47,7 @@ class TraceSpool:
     def __init__(self, store: Store, path: Path, run_id: str) -> None:
         self._run_id = run_id
         self._journal = Journal(path)
-        self._drain = Drain(path, _Sink(store))
+        self._drain = Drain(path, TraceSink(store))
 
     def __enter__(self) -> Self:
         self._drain.start()
@@ -70,10 +73,13 @@ class TraceSpool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sink:
+class TraceSink:
+    """The receiving end of a spool; a trace sent twice is kept once."""
+
     store: Store
 
     def __call__(self, payloads: Sequence[bytes]) -> None:
+        """Write these traces."""
         for payload in payloads:
             self.store.trace(_read(orjson.loads(payload)))
 

@@ -12,11 +12,15 @@ from types import FrameType, TracebackType
 from typing import Self
 
 from fullturn.entities import Params, RunRecord, RunStatus
+from fullturn.errors import StoreUnavailable
 from fullturn.experiments import provenance
+from fullturn.experiments.traces import TRACES, TraceSink
 from fullturn.journal import Drain, Journal, decode_step, encode_step
 from fullturn.store import PREFIX, Point, Store
 
 JOURNALS = "journals"
+DRAIN_SECONDS = 20
+"""How long the end of a run waits for its metrics to reach the tracking server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +79,16 @@ class TrackedRun:
         if self._restore is not None:
             signal.signal(signal.SIGTERM, self._restore)  # type: ignore[arg-type]
         self._journal.close()
-        left = self._drain.close(timeout=30)
-        if error is not None:
-            self.store.tag_run(self.id, {PREFIX + "error": f"{type(error).__name__}: {error}"})
-        if left:
-            self.store.tag_run(self.id, {PREFIX + "undrained": str(left)})
-        self.store.end_run(self.id, _status(error))
+        left = self._drain.close(timeout=DRAIN_SECONDS)
+        try:
+            if error is not None:
+                self.store.tag_run(self.id, {PREFIX + "error": f"{type(error).__name__}: {error}"})
+            self.store.end_run(self.id, _status(error))
+        except StoreUnavailable as unavailable:
+            raise StoreUnavailable(
+                f"{unavailable} Run {self.id[:8]} is still open there, and {left} records wait in "
+                f"{self._path}: once the server is back, `fullturn runs` sends them and ends it."
+            ) from (error or unavailable)
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Record metrics of one step: one append to a local file, shipped in the background."""
@@ -94,24 +102,30 @@ class TrackedRun:
 
 
 def reap(store: Store, state: Path) -> list[RunRecord]:
-    """End the runs whose process is gone, after replaying what their journals still hold."""
-    ended = []
-    for run in store.runs():
-        if run.status == "RUNNING" and _gone(run):
-            path = journal_path(state, run.id)
-            if path.exists():
-                Drain(path, Sink(store, run.id)).replay()
-            store.tag_run(run.id, {PREFIX + "error": "the process is gone; ended by the reaper"})
-            store.end_run(run.id, "KILLED")
-            ended.append(run)
+    """Send what journals of former processes still hold, and end the runs whose process is gone."""
+    for path in sorted((state / JOURNALS).glob("*.journal")):
+        run = store.run(path.name.removesuffix(".journal").removesuffix(TRACES))
+        if run.status != "RUNNING" or _gone(run):
+            _replay(store, path, run.id)
+    ended = [run for run in store.runs(status="RUNNING") if _gone(run)]
+    for run in ended:
+        store.tag_run(run.id, {PREFIX + "error": "the process is gone; ended by the reaper"})
+        store.end_run(run.id, "KILLED")
     return ended
 
 
-def journal_path(state: Path, run_id: str) -> Path:
-    """Where the metrics of a run wait for MLflow."""
+def _replay(store: Store, path: Path, run_id: str) -> None:
+    sink = TraceSink(store) if path.stem.endswith(TRACES) else Sink(store, run_id)
+    drain = Drain(path, sink)
+    drain.replay()
+    drain.close()
+
+
+def journal_path(state: Path, run_id: str, of: str = "") -> Path:
+    """Where the metrics of a run wait for MLflow; with `of` TRACES, its traces."""
     folder = state / JOURNALS
     folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{run_id}.journal"
+    return folder / f"{run_id}{of}.journal"
 
 
 @dataclass(frozen=True, slots=True)

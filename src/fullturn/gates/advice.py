@@ -38,6 +38,11 @@ _WHEN_OPEN = {
     "SERV01": "Time more calls: a percentile of a few is a guess.",
     "SAFE01": "Try more injections: none of a few says little.",
 }
+_LIKELY = 0.8
+_SUSPICIOUS = (
+    "An equally good candidate would most likely have passed with these rows: read those that "
+    "the champion had right and the candidate has wrong, `fullturn compare`."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,8 @@ def _advice(result: CheckResult) -> str:
         return _AFTER_FAILURE.get(result.code, "Repair what the check found.")
     if result.reason.startswith(("no evidence", "could not be computed")):
         return "Get the missing evidence: the check says what stood in the way."
+    if result.figures.get("pass_probability", 0) >= _LIKELY:
+        return _SUSPICIOUS
     return _WHEN_OPEN.get(result.code, "Gather more evidence.")
 
 

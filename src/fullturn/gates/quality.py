@@ -17,7 +17,7 @@ from fullturn.statistics.paired import (
     non_inferiority_p,
     paired_difference,
 )
-from fullturn.statistics.power import minimum_detectable_effect
+from fullturn.statistics.power import minimum_detectable_effect, pass_probability
 
 
 class RowsOut(Check):
@@ -90,12 +90,16 @@ class NonInferior(Check):
                 for m in pairs
             },
         }
+        chance = _chance_to_pass(shown[primary], limits)
+        if chance is not None:
+            figures["pass_probability"] = chance
         open_metrics = [m for m in pairs if not_worse[m] >= limits.alpha]
         losers = [m for m in open_metrics if worse[m] < limits.alpha]
         lowest = min(losers or open_metrics or [primary], key=lambda m: shown[m].estimate)
         reason = (
             f"{lowest} {_shown(shown[lowest])}; margin {limits.margin}, "
-            f"smallest detectable difference {detectable[lowest]:.3f}"
+            f"smallest detectable difference {detectable[lowest]:.3f}; "
+            f"{_foretold(chance)}{f' on {primary}' if len(pairs) > 1 else ''}"
         )
         if not open_metrics:
             return passed(reason, **figures)
@@ -202,6 +206,25 @@ def _slices(evaluation: Evaluation, least: int) -> tuple[dict[str, Evaluation], 
         else:
             small.append(f"{key}={value}")
     return judged, small
+
+
+def _chance_to_pass(difference: PairedDifference, limits: GateSettings) -> float | None:
+    """Chance that an equally good candidate is shown not to be worse by the margin.
+
+    None if no row was scored differently: what little spread is then assumed was not observed.
+    """
+    if not difference.discordant_groups:
+        return None
+    return pass_probability(
+        limits.margin, difference.standard_error, difference.groups, limits.alpha
+    )
+
+
+def _foretold(chance: float | None) -> str:
+    if chance is None:
+        return "both score the same in every row"
+    # Neither 0 nor 100 %: the approximation does not reach that far.
+    return f"an equally good candidate passes with {min(99, max(1, round(100 * chance)))} %"
 
 
 def _ids(evaluation: Evaluation | None) -> set[str]:

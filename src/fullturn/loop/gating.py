@@ -21,7 +21,7 @@ from fullturn.entities import (
 from fullturn.errors import CouldNotEvaluate, IntegrityError, NotFound
 from fullturn.evaluation import behaviour, records, refusal, scoring
 from fullturn.evaluation.fingerprint import fingerprint
-from fullturn.experiments.traces import TraceSpool
+from fullturn.experiments.traces import TRACES, TraceSpool
 from fullturn.experiments.tracking import RunPlan, TrackedRun, journal_path
 from fullturn.gates import (
     ALL,
@@ -76,7 +76,7 @@ def gate(
         owner=project.settings.experiment.owner,
     )
     with TrackedRun(project.store, project.root, project.state, plan) as run:
-        path = journal_path(project.state, f"{run.id}-traces")
+        path = journal_path(project.state, run.id, TRACES)
         with TraceSpool(project.store, path, candidate.id) as spool:
             evidence = Gathering(project, candidate, progress, spool).evidence()
         limits = project.settings.gates

@@ -30,21 +30,21 @@ class Draft:
     completion_tokens: int = 0
 
 
-def extract(index: Index, ranking: Ranking, sentences: int) -> Draft:
-    """Quote the most probable sentences, at most `sentences` and 80 words, in reading order."""
+def extract(index: Index, ranking: Ranking, passages: int, sentences: int) -> Draft:
+    """Quote the best sentences of the best passages, at most 80 words, in reading order."""
+    allowed = ranking.passages[:passages]
     kept: list[int] = []
     room = WORD_LIMIT
-    for candidate in ranking.candidates:
-        length = len(index.sentences[candidate.sentence].text.split())
-        if length <= room and len(kept) < sentences:
-            kept.append(candidate.sentence)
-            room -= length
-    cited = [n for n in ranking.passages if any(index.sentences[k].passage == n for k in kept)]
-    lines = (
-        " ".join(index.sentences[k].text for k in sorted(kept) if index.sentences[k].passage == n)
-        for n in cited
-    )
-    return Draft("\n".join(lines), tuple(index.passages[n] for n in cited))
+    for number in ranking.sentences:
+        sentence = index.sentences[number]
+        if sentence.passage in allowed and sentence.length <= room:
+            kept.append(number)
+            room -= sentence.length
+        if len(kept) == sentences:
+            break
+    quoted = {n: [k for k in sorted(kept) if index.sentences[k].passage == n] for n in allowed}
+    lines = [" ".join(index.sentences[k].text for k in ks) for ks in quoted.values() if ks]
+    return Draft("\n".join(lines), tuple(index.passages[n] for n, ks in quoted.items() if ks))
 
 
 def generate(

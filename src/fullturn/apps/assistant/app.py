@@ -19,7 +19,7 @@ from fullturn.apps.assistant.predictor import (
     Rules,
 )
 from fullturn.apps.assistant.prompts import PROMPTS
-from fullturn.apps.assistant.retrieval import RETRIEVALS, FusionWeights, Retriever, fit
+from fullturn.apps.assistant.retrieval import RETRIEVALS, Retriever, fit
 from fullturn.apps.assistant.scoring import score
 from fullturn.apps.assistant.synonyms import of_the_field
 from fullturn.apps.assistant.tuning import tune_threshold
@@ -71,12 +71,15 @@ class Assistant:
         """
         chosen = _checked(params, self.defaults)
         index = Index(passages_of(data), of_the_field())
-        depth, sentences = int(chosen["passages"]), int(chosen["sentences"])
-        weights = fit(index, labelled(data, "train", index), str(chosen["retrieval"]), depth)
+        weights = fit(index, labelled(data, "train", index), str(chosen["retrieval"]))
         threshold = chosen["threshold"]
         if threshold == TUNED:
-            retriever = Retriever(index, weights, depth)
-            threshold = tune_threshold(retriever, labelled(data, "validation", index), sentences)
+            threshold = tune_threshold(
+                Retriever(index, weights),
+                labelled(data, "validation", index),
+                int(chosen["passages"]),
+                int(chosen["sentences"]),
+            )
         rules = _rules(chosen, float(threshold))
         if rules.template:
             run.prompt(f"{rules.answer}-{chosen['prompt']}", rules.template)
@@ -100,8 +103,7 @@ class Assistant:
 
     def baseline(self, data: Dataset) -> Predictor:
         """Quote the first sentence of BM25's best passage, and never abstain."""
-        weights = FusionWeights({"bm25": 1.0}, {}, {})
-        return FirstSentence(Retriever(Index(passages_of(data), of_the_field()), weights, depth=1))
+        return FirstSentence(Index(passages_of(data), of_the_field()))
 
     def text_of(self, output: Output) -> str:
         """The answer as a user would read it."""
@@ -115,9 +117,7 @@ class Assistant:
             Passage(row.get("id", f"added/{n}"), row.get("title", ""), row["text"])
             for n, row in enumerate(added)
         ]
-        retriever = Retriever(
-            Index([*files.passages, *more], files.synonyms), files.weights, files.rules.passages
-        )
+        retriever = Retriever(Index([*files.passages, *more], files.synonyms), files.weights)
         return AssistantPredictor(retriever, files.rules, self._ask, context)
 
     def _ask(self, messages: Sequence[Message], max_tokens: int) -> Completion:

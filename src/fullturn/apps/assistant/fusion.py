@@ -1,6 +1,6 @@
-"""Learned weights: which passage, which sentence, and whether there is an answer at all.
+"""Learned weights: which sentence answers, and whether there is an answer at all.
 
-Three small linear models. Their weights are numbers in a JSON file; fitting needs scipy,
+Two small linear models. Their weights are numbers in a JSON file; fitting needs scipy,
 applying them needs nothing.
 """
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 
 def softmax(scores: Floats) -> Floats:
@@ -25,11 +26,14 @@ def sigmoid(score: float) -> float:
     return float(0.5 * (1 + np.tanh(score / 2)))
 
 
-def fit_choice(questions: Sequence[Floats], right: Sequence[int], penalty: float = 3.0) -> Floats:
-    """Weights under which the right candidate of each question is most probable.
+def fit_choice(
+    questions: Sequence[Floats], right: Sequence[Bools], penalty: float = 10.0
+) -> Floats:
+    """Weights under which the right candidates of each question are most probable together.
 
     A conditional logit (McFadden 1974): P(candidate) is the softmax of features @ weights
-    over the candidates of one question. `questions` holds candidates x features arrays.
+    over the candidates of one question. `questions` holds candidates x features arrays,
+    `right` marks at least one candidate of each.
     """
     scale = np.concatenate(list(questions)).std(axis=0) + 1e-9
     scaled = [features / scale for features in questions]
@@ -38,8 +42,9 @@ def fit_choice(questions: Sequence[Floats], right: Sequence[int], penalty: float
         total, slope = penalty * float(weights @ weights) / 2, penalty * weights
         for features, chosen in zip(scaled, right, strict=True):
             probable = softmax(features @ weights)
-            total -= float(np.log(probable[chosen] + 1e-12))
-            slope = slope + probable @ features - features[chosen]
+            hit = probable * chosen
+            total -= float(np.log(hit.sum() + 1e-12))
+            slope = slope + (probable - hit / (hit.sum() + 1e-12)) @ features
         return total, slope
 
     return np.asarray(_minimise(loss, len(scale)) / scale)

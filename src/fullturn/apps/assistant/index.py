@@ -1,10 +1,10 @@
-"""Passages → numbers: how well a question matches each passage and each sentence."""
+"""Passages → numbers: how well a question matches each of their sentences."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,22 +15,25 @@ from fullturn.apps.assistant.semantic import Bags, Topics, Vocabulary
 from fullturn.apps.assistant.spelling import Speller
 from fullturn.apps.assistant.synonyms import Synonyms
 from fullturn.apps.assistant.text import content, sentences, stem, stems, words
-from fullturn.apps.assistant.vectors import word_vectors
+from fullturn.apps.assistant.vectors import Vectors, word_vectors
 
 Floats = NDArray[np.float64]
 
-PASSAGE_FEATURES = (
-    "bm25",
-    "match",
-    "related",
-    "cosine",
-    "topics",
-    "chapter",
-    "sentence_bm25",
-    "sentence_match",
-    "sentence_cosine",
+_OWN = ("bm25", "match", "related", "cosine")
+FEATURES = (
+    *(f"passage_{name}" for name in (*_OWN, "topics")),
+    "chapter_bm25",
+    *(f"best_{name}" for name in ("bm25", "match", "cosine")),
+    *_OWN,
+    *(f"before_{name}" for name in _OWN),
+    *(f"after_{name}" for name in _OWN),
+    "number",
+    "first",
+    "last",
+    "place",
+    "length",
 )
-SENTENCE_FEATURES = ("bm25", "match", "related", "cosine", "number", "first", "length")
+"""Of a sentence: its passage, its chapter, the best of its passage, itself, its neighbours."""
 _ASKS_NUMBER = re.compile(
     r"\b(how (many|much|long|often|large|big|small|high|low|far|fast|quickly|soon|old)|percent\w*"
     r"|share|number|size|rate|odds|probability|chance|limit|threshold|count|figure)\b"
@@ -58,16 +61,36 @@ class Sentence:
     passage: int
     position: int
     text: str
+    length: int
+    """Number of words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """How a question matches: passages x PASSAGE_FEATURES, sentences x SENTENCE_FEATURES."""
+    """How a question matches: sentences x FEATURES."""
 
-    passages: Floats
-    sentences: Floats
+    features: Floats
     known: float
     """Share of the question's words, by rarity, that some passage uses."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question, taken apart."""
+
+    tokens: list[str]
+    terms: dict[str, str]
+    """Stems and known phrases, each with its words."""
+    weights: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class _Collection:
+    """Texts, ready to be compared with a question: whole passages, or sentences."""
+
+    bm25: BM25
+    bags: Bags
+    means: Vectors
 
 
 class Index:
@@ -77,94 +100,98 @@ class Index:
         self.passages = tuple(passages)
         self.synonyms = synonyms
         self.sentences = tuple(
-            Sentence(number, position, text)
+            Sentence(number, position, text, len(text.split()))
             for number, passage in enumerate(passages)
             for position, text in enumerate(sentences(passage.text))
         )
-        self._vectors = word_vectors()
+        self.owners = np.array([sentence.passage for sentence in self.sentences])
         texts = [f"{passage.title}. {passage.text}" for passage in passages]
         tokens = [words(text) for text in texts]
+        self._vectors = word_vectors()
         self._speller = Speller(Counter(w for t in tokens for w in t), self._vectors.english)
         self._vocabulary = Vocabulary(tokens, self._vectors)
-        self._index_passages(texts, [stems(t) for t in tokens])
-        self._index_sentences([sentence.text for sentence in self.sentences])
-
-    def _index_passages(self, texts: Sequence[str], stemmed: Sequence[Sequence[str]]) -> None:
-        self._bm25 = BM25(stemmed)
-        self._bags = Bags(stemmed, self._vocabulary)
-        self._topics = Topics(stemmed, self._vocabulary)
-        self._means = self._vectors.means(texts)
-        names = [passage.chapter for passage in self.passages]
-        chapters = {name: number for number, name in enumerate(dict.fromkeys(names))}
-        self._chapters = np.array([chapters[name] for name in names])
-
-    def _index_sentences(self, texts: Sequence[str]) -> None:
-        stemmed = [stems(words(text)) for text in texts]
-        self._owners = np.array([sentence.passage for sentence in self.sentences])
-        self._sentence_bm25 = BM25(stemmed)
-        self._sentence_bags = Bags(stemmed, self._vocabulary)
-        self._sentence_means = self._vectors.means(texts)
-        self._holds_number = np.array([bool(_HOLDS_NUMBER.search(text)) for text in texts])
-        self._first = np.array([sentence.position == 0 for sentence in self.sentences])
-        self._lengths = np.array([len(text.split()) for text in texts])
-
-    def sentences_of(self, passages: Iterable[int]) -> list[int]:
-        """The numbers of all sentences of these passages, in the order of the passages."""
-        starts = np.searchsorted(self._owners, [*range(len(self.passages) + 1)])
-        return [
-            number
-            for passage in dict.fromkeys(passages)
-            for number in range(starts[passage], starts[passage + 1])
-        ]
+        self._topics = Topics([stems(t) for t in tokens], self._vocabulary)
+        self._wholes = self._collection(texts)
+        self._parts = self._collection([sentence.text for sentence in self.sentences])
+        names = {name: n for n, name in enumerate(dict.fromkeys(p.chapter for p in passages))}
+        self._chapters = np.array([names[passage.chapter] for passage in passages])
+        self._place_sentences()
 
     def match(self, question: str) -> Match:
-        """The features of every passage and every sentence for one question."""
-        tokens = self._speller.correct(words(question))
-        asked = {stem(word): word for word in content(tokens)}
-        terms = asked | {p: p for p in self.synonyms.phrases([stem(word) for word in tokens])}
-        weights = self._vocabulary.rarity(terms)
-        related = self._vocabulary.related(terms, self.synonyms)
-        similar = np.maximum(
-            self._vocabulary.similarity(terms), self._vocabulary.discounted(related, weights)
+        """The features of every sentence for one question."""
+        asked = self._take_apart(question)
+        related = self._vocabulary.related(asked.terms, self.synonyms)
+        similar = self._vocabulary.similar(asked.terms, related, asked.weights)
+        mean = self._vectors.means([" ".join(asked.tokens)])[0]
+        whole, part = (
+            np.stack(
+                [
+                    texts.bm25.scores(stems(asked.tokens)),
+                    texts.bags.coverage(similar, asked.weights),
+                    texts.bags.overlap(related, asked.weights),
+                    texts.means @ mean,
+                ],
+                axis=1,
+            )
+            for texts in (self._wholes, self._parts)
         )
-        mean = self._vectors.means([" ".join(tokens)])[0]
-        by_sentence = np.stack(
+        topics = self._topics.cosines(stems(asked.tokens))
+        of_passage = np.column_stack([whole, topics, self._mean_of_chapter(whole[:, 0])])
+        best = np.maximum.reduceat(part[:, [0, 1, 3]], self._starts, axis=0)
+        padded = np.vstack([part, np.zeros(len(_OWN))])
+        asks_number = bool(_ASKS_NUMBER.search(" ".join(asked.tokens)))
+        features = np.column_stack(
             [
-                self._sentence_bm25.scores(stems(tokens)),
-                self._sentence_bags.coverage(similar, weights),
-                self._sentence_bags.coverage(related, weights),
-                self._sentence_means @ mean,
-                self._holds_number * bool(_ASKS_NUMBER.search(" ".join(tokens))),
-                self._first,
-                self._lengths,
-            ],
-            axis=1,
+                of_passage[self.owners],
+                best[self.owners],
+                part,
+                padded[self._before],
+                padded[self._after],
+                self._holds_number * asks_number,
+                self._fixed,
+            ]
         )
-        bm25 = self._bm25.scores(stems(tokens))
-        by_passage = np.stack(
-            [
-                bm25,
-                self._bags.coverage(similar, weights),
-                self._bags.coverage(related, weights),
-                self._means @ mean,
-                self._topics.cosines(stems(tokens)),
-                self._mean_of_chapter(bm25),
-                self._best_of_passage(by_sentence[:, 0]),
-                self._best_of_passage(by_sentence[:, 1]),
-                self._best_of_passage(by_sentence[:, 3]),
-            ],
-            axis=1,
-        )
-        found = np.array([s in self._vocabulary.ids for s in asked])
-        rarity = weights[: len(asked)]
-        known = float(rarity @ found / max(rarity.sum(), 1e-9)) if asked else 0.0
-        return Match(by_passage, by_sentence, known)
+        return Match(features, self._known(asked))
 
-    def _best_of_passage(self, scores: Floats) -> Floats:
-        best = np.zeros(len(self.passages))
-        np.maximum.at(best, self._owners, scores)
-        return best
+    def bm25(self, question: str) -> list[int]:
+        """The numbers of all passages by BM25 alone, best first."""
+        scores = self._wholes.bm25.scores(stems(words(question)))
+        return [int(number) for number in np.argsort(-scores, kind="stable")]
+
+    def _take_apart(self, question: str) -> _Asked:
+        tokens = self._speller.correct(words(question))
+        terms = {stem(word): word for word in content(tokens)}
+        terms |= {p: p for p in self.synonyms.phrases([stem(word) for word in tokens])}
+        return _Asked(tokens, terms, self._vocabulary.rarity(terms))
+
+    def _known(self, asked: _Asked) -> float:
+        found = [term in self._vocabulary.ids for term in asked.terms]
+        single = [" " not in term for term in asked.terms]
+        total = float(asked.weights @ single)
+        return float(asked.weights @ found) / total if total else 0.0
 
     def _mean_of_chapter(self, scores: Floats) -> Floats:
         sums = np.bincount(self._chapters, scores)
         return np.asarray((sums / np.bincount(self._chapters))[self._chapters])
+
+    def _collection(self, texts: Sequence[str]) -> _Collection:
+        stemmed = [stems(words(text)) for text in texts]
+        return _Collection(
+            BM25(stemmed), Bags(stemmed, self._vocabulary), self._vectors.means(texts)
+        )
+
+    def _place_sentences(self) -> None:
+        """What a sentence's features need that no question changes."""
+        count = len(self.sentences)
+        numbers = np.arange(count)
+        first = np.diff(self.owners, prepend=-1) != 0
+        last = np.diff(self.owners, append=-1) != 0
+        self._starts = np.flatnonzero(first)
+        # Row `count` of the padded scores is zero: a sentence without a neighbour.
+        self._before = np.where(first, count, numbers - 1)
+        self._after = np.where(last, count, numbers + 1)
+        positions = np.array([sentence.position for sentence in self.sentences])
+        place = positions / np.maximum(1, np.bincount(self.owners)[self.owners] - 1)
+        lengths = [sentence.length for sentence in self.sentences]
+        self._fixed = np.column_stack([first, last, place, lengths])
+        self._holds_number = np.array([bool(_HOLDS_NUMBER.search(s.text)) for s in self.sentences])

@@ -14,8 +14,9 @@ from fullturn.apps.assistant.answering import (
     generate,
     is_grounded,
 )
-from fullturn.apps.assistant.index import Passage
+from fullturn.apps.assistant.index import Index, Passage
 from fullturn.apps.assistant.retrieval import Ranking, Retriever
+from fullturn.apps.assistant.text import sentences
 from fullturn.entities import Input, Output
 from fullturn.errors import DataError
 
@@ -58,11 +59,12 @@ class AssistantPredictor:
         draft = Draft("", ())
         if ranking.confidence >= self._rules.threshold:
             draft = self._draft(question, ranking)
-        return self._output(ranking, draft)
+        order = [self._retriever.index.passages[number] for number in ranking.passages]
+        return _output(draft, ranking.confidence, order)
 
     def _draft(self, question: str, ranking: Ranking) -> Draft:
         rules, index = self._rules, self._retriever.index
-        quoted = extract(index, ranking, rules.sentences)
+        quoted = extract(index, ranking, rules.passages, rules.sentences)
         if rules.answer == "extractive":
             return quoted
         shown = [index.passages[n] for n in ranking.passages[: rules.passages]]
@@ -73,44 +75,34 @@ class AssistantPredictor:
             )
         return written
 
-    def _output(self, ranking: Ranking, draft: Draft) -> Output:
-        passages = self._retriever.index.passages
-        return {
-            "answer": draft.text or ABSTENTION,
-            "abstained": not draft.text,
-            "confidence": round(ranking.confidence, 6),
-            "citations": [passage.id for passage in draft.passages],
-            "passages": [_quoted(passage) for passage in draft.passages],
-            "retrieved": [passages[n].id for n in ranking.passages[:_LISTED]],
-            "prompt_tokens": draft.prompt_tokens,
-            "completion_tokens": draft.completion_tokens,
-        }
-
 
 class FirstSentence:
-    """The baseline: the first sentence of the best passage, whatever the question."""
+    """The baseline: the first sentence of BM25's best passage, whatever the question."""
 
-    def __init__(self, retriever: Retriever) -> None:
-        self._retriever = retriever
+    def __init__(self, index: Index) -> None:
+        self._index = index
 
     def predict(self, rows: Sequence[Input]) -> Sequence[Output]:
         """Answer each row's `question`; never abstains."""
         return [self._answer(_question(row)) for row in rows]
 
     def _answer(self, question: str) -> Output:
-        index = self._retriever.index
-        ranking = self._retriever.rank(question)
-        best = ranking.passages[0]
-        return {
-            "answer": index.sentences[index.sentences_of([best])[0]].text,
-            "abstained": False,
-            "confidence": 1.0,
-            "citations": [index.passages[best].id],
-            "passages": [_quoted(index.passages[best])],
-            "retrieved": [index.passages[n].id for n in ranking.passages[:_LISTED]],
-            "prompt_tokens": 0,
-            "completion_tokens": 0,
-        }
+        order = [self._index.passages[number] for number in self._index.bm25(question)]
+        text = sentences(order[0].text)[0]
+        return _output(Draft(text, (order[0],)), 1.0, order)
+
+
+def _output(draft: Draft, confidence: float, retrieved: Sequence[Passage]) -> Output:
+    return {
+        "answer": draft.text or ABSTENTION,
+        "abstained": not draft.text,
+        "confidence": round(confidence, 6),
+        "citations": [passage.id for passage in draft.passages],
+        "passages": [_quoted(passage) for passage in draft.passages],
+        "retrieved": [passage.id for passage in retrieved[:_LISTED]],
+        "prompt_tokens": draft.prompt_tokens,
+        "completion_tokens": draft.completion_tokens,
+    }
 
 
 def _quoted(passage: Passage) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Which passages and sentences answer a question: one index, three ways of ranking."""
+"""Which sentences and passages answer a question: one index, three ways of ranking."""
 
 from __future__ import annotations
 
@@ -8,31 +8,33 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fullturn.apps.assistant.fusion import fit_choice, fit_yes_no, sigmoid, softmax
-from fullturn.apps.assistant.index import PASSAGE_FEATURES, SENTENCE_FEATURES, Index, Match
+from fullturn.apps.assistant.fusion import Bools, fit_choice, fit_yes_no, sigmoid, softmax
+from fullturn.apps.assistant.index import FEATURES, Index, Match
 from fullturn.apps.assistant.text import contains
+from fullturn.errors import DataError
 
 Floats = NDArray[np.float64]
 Weights = Mapping[str, float]
 
-RETRIEVALS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "bm25": (("bm25",), ("bm25",)),
-    "vectors": (("cosine", "sentence_cosine"), ("cosine",)),
-    "fused": (PASSAGE_FEATURES, SENTENCE_FEATURES),
+RETRIEVALS: Mapping[str, tuple[str, ...]] = {
+    "bm25": tuple(name for name in FEATURES if name.endswith("bm25")),
+    "vectors": tuple(name for name in FEATURES if name.endswith("cosine")),
+    "fused": FEATURES,
 }
-"""The features of passages and of sentences that each way of ranking may use."""
+"""The features that each way of ranking may use."""
 
-EVIDENCE = ("log_top", "log_second", "known", "match", "related", "cosine", "sentence")
+_STRONGEST = ("passage_match", "passage_related", "passage_cosine")
+_EVIDENCE = ("score", "log_first", "log_second", "known", *_STRONGEST)
 """What the answerability of a question is judged by."""
 _CONSTANT = "constant"
-_PROBABILITY = "log_probability"
+_CONFUSING = ("passage_bm25", "passage_match", "passage_cosine")
+_NEGATIVES = 12
 
 
 @dataclass(frozen=True, slots=True)
 class FusionWeights:
     """The learned numbers of a bundle, by feature."""
 
-    passage: Weights
     sentence: Weights
     answerable: Weights
 
@@ -47,141 +49,105 @@ class Labelled:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A sentence that may answer, by its number in the index, with its probability."""
-
-    sentence: int
-    passage: int
-    probability: float
-
-
-@dataclass(frozen=True, slots=True)
 class Ranking:
-    """What was found for a question, best first.
-
-    `passages` are all passages' numbers; `probabilities` are by passage number;
-    `candidates` are the sentences of the first few passages.
-    """
+    """Numbers of all passages and of all sentences of an index, best first."""
 
     passages: tuple[int, ...]
-    probabilities: Floats
-    candidates: tuple[Candidate, ...]
+    sentences: tuple[int, ...]
     confidence: float
     """Probability that the passages answer the question at all."""
 
 
 class Retriever:
-    """Ranks the passages of an index, and the sentences of the best `depth` of them."""
+    """Ranks the sentences of an index, and its passages by their sentences."""
 
-    def __init__(self, index: Index, weights: FusionWeights, depth: int) -> None:
+    def __init__(self, index: Index, weights: FusionWeights) -> None:
         self.index = index
-        self._depth = depth
-        self._passage = _column(weights.passage, PASSAGE_FEATURES)
-        self._sentence = _column(weights.sentence, (*SENTENCE_FEATURES, _PROBABILITY, _CONSTANT))
-        self._answerable = _column(weights.answerable, (*EVIDENCE, _CONSTANT))
+        self._sentence = _column(weights.sentence, FEATURES)
+        self._answerable = _column(weights.answerable, (*_EVIDENCE, _CONSTANT))
 
     def rank(self, question: str) -> Ranking:
         """Rank everything for one question."""
         match = self.index.match(question)
-        probabilities = softmax(match.passages @ self._passage)
-        order = np.argsort(-probabilities, kind="stable")
-        numbers = self.index.sentences_of(order[: self._depth])
-        scores = _sentence_rows(self.index, match, probabilities, numbers) @ self._sentence
-        best = np.argsort(-scores, kind="stable")
-        candidates = tuple(
-            Candidate(int(numbers[i]), self.index.sentences[numbers[i]].passage, sigmoid(scores[i]))
-            for i in best
+        scores = match.features @ self._sentence
+        passages = _by_passage(self.index, scores)
+        evidence = _evidence(match, scores, passages)
+        return Ranking(
+            tuple(np.argsort(-passages, kind="stable").tolist()),
+            tuple(np.argsort(-scores, kind="stable").tolist()),
+            sigmoid(float(np.append(evidence, 1.0) @ self._answerable)),
         )
-        evidence = _evidence(match, probabilities, candidates[0].probability)
-        confidence = sigmoid(float(np.append(evidence, 1.0) @ self._answerable))
-        return Ranking(tuple(int(n) for n in order), probabilities, candidates, confidence)
 
 
-def fit(index: Index, questions: Sequence[Labelled], retrieval: str, depth: int) -> FusionWeights:
+def fit(index: Index, questions: Sequence[Labelled], retrieval: str) -> FusionWeights:
     """Learn all weights from labelled questions; only features of `retrieval` get any.
 
-    Deterministic: the three losses are convex.
+    Deterministic: both losses are convex.
+
+    Raises:
+        DataError: no question has an answer, so there is nothing to learn from.
     """
-    passage_names, sentence_names = RETRIEVALS[retrieval]
     matches = [index.match(question.text) for question in questions]
-    pairs = [
-        (question, match)
-        for question, match in zip(questions, matches, strict=True)
-        if question.passage is not None
-    ]
-    chosen = [PASSAGE_FEATURES.index(name) for name in passage_names]
-    fitted = fit_choice(
-        [match.passages[:, chosen] for _, match in pairs],
-        [question.passage for question, _ in pairs if question.passage is not None],
-    )
-    passage = dict(zip(passage_names, map(float, fitted), strict=True))
-    sentence = _fit_sentences(
-        index, pairs, _column(passage, PASSAGE_FEATURES), sentence_names, depth
-    )
-    retriever = Retriever(index, FusionWeights(passage, sentence, {}), depth)
-    return FusionWeights(passage, sentence, _fit_answerable(retriever, questions, matches))
+    chosen = [FEATURES.index(name) for name in RETRIEVALS[retrieval]]
+    cases, right = _choices(index, questions, matches)
+    fitted = fit_choice([case[:, chosen] for case in cases], right)
+    sentence = dict(zip(RETRIEVALS[retrieval], fitted.tolist(), strict=True))
+    column = _column(sentence, FEATURES)
+    evidence = []
+    for match in matches:
+        scores = match.features @ column
+        evidence.append(_evidence(match, scores, _by_passage(index, scores)))
+    labels = [question.passage is not None for question in questions]
+    answerable = fit_yes_no(np.stack(evidence), labels).tolist()
+    return FusionWeights(sentence, dict(zip((*_EVIDENCE, _CONSTANT), answerable, strict=True)))
 
 
-def _fit_sentences(
-    index: Index,
-    pairs: Sequence[tuple[Labelled, Match]],
-    passage: Floats,
-    names: Sequence[str],
-    depth: int,
-) -> dict[str, float]:
-    chosen = [*(SENTENCE_FEATURES.index(name) for name in names), len(SENTENCE_FEATURES)]
-    rows: list[Floats] = []
-    labels: list[bool] = []
-    for question, match in pairs:
-        probabilities = softmax(match.passages @ passage)
-        best = np.argsort(-probabilities, kind="stable")[:depth]
-        numbers = index.sentences_of([*best, question.passage or 0])
-        rows.append(_sentence_rows(index, match, probabilities, numbers)[:, chosen])
-        labels.extend(_answers(index, number, question) for number in numbers)
-    fitted = fit_yes_no(np.concatenate(rows), labels)
-    return dict(zip((*names, _PROBABILITY, _CONSTANT), map(float, fitted), strict=True))
-
-
-def _fit_answerable(
-    retriever: Retriever, questions: Sequence[Labelled], matches: Sequence[Match]
-) -> dict[str, float]:
-    rows = []
+def _choices(
+    index: Index, questions: Sequence[Labelled], matches: Sequence[Match]
+) -> tuple[list[Floats], list[Bools]]:
+    """Sentences to choose from, and which hold a key fact, for each question with an answer."""
+    cases: list[Floats] = []
+    right: list[Bools] = []
     for question, match in zip(questions, matches, strict=True):
-        ranking = retriever.rank(question.text)
-        rows.append(_evidence(match, ranking.probabilities, ranking.candidates[0].probability))
-    fitted = fit_yes_no(np.stack(rows), [question.passage is not None for question in questions])
-    return dict(zip((*EVIDENCE, _CONSTANT), map(float, fitted), strict=True))
+        offered = _confusing(index, match, question.passage)
+        kept = [n for n, sentence in enumerate(index.sentences) if sentence.passage in offered]
+        facts = np.array([_holds_fact(index, number, question) for number in kept])
+        if facts.any():
+            cases.append(match.features[kept])
+            right.append(facts)
+    if not cases:
+        raise DataError(
+            "no question of split 'train' has key facts in a passage; the assistant needs "
+            "answered questions to learn from"
+        )
+    return cases, right
 
 
-def _sentence_rows(
-    index: Index, match: Match, probabilities: Floats, numbers: Sequence[int]
-) -> Floats:
-    owners = [index.sentences[number].passage for number in numbers]
-    likely = np.log(probabilities[owners] + 1e-12)
-    return np.column_stack([match.sentences[list(numbers)], likely, np.ones(len(numbers))])
+def _confusing(index: Index, match: Match, passage: int | None) -> set[int]:
+    """The right passage, and those that look most like it by words or by vectors."""
+    found = {-1 if passage is None else passage}
+    for name in _CONFUSING:
+        best = np.argsort(-match.features[:, FEATURES.index(name)], kind="stable")
+        found.update(list(dict.fromkeys(index.owners[best].tolist()))[:_NEGATIVES])
+    return found
 
 
-def _evidence(match: Match, probabilities: Floats, sentence: float) -> Floats:
-    first, second = np.sort(probabilities)[::-1][:2] if len(probabilities) > 1 else (1.0, 0.0)
-    features = dict(zip(PASSAGE_FEATURES, match.passages.max(axis=0), strict=True))
-    return np.array(
-        [
-            np.log(first + 1e-12),
-            np.log(second + 1e-12),
-            match.known,
-            features["match"],
-            features["related"],
-            features["cosine"],
-            sentence,
-        ]
-    )
-
-
-def _answers(index: Index, number: int, question: Labelled) -> bool:
+def _holds_fact(index: Index, number: int, question: Labelled) -> bool:
     sentence = index.sentences[number]
     return sentence.passage == question.passage and any(
         contains(sentence.text, fact) for fact in question.facts
     )
+
+
+def _by_passage(index: Index, scores: Floats) -> Floats:
+    """The probability of each passage: that of its sentences together."""
+    return np.asarray(np.bincount(index.owners, softmax(scores)), dtype=np.float64)
+
+
+def _evidence(match: Match, scores: Floats, passages: Floats) -> Floats:
+    likely = np.log(np.sort(passages)[::-1][:2] + 1e-12)
+    strongest = match.features[:, [FEATURES.index(name) for name in _STRONGEST]].max(axis=0)
+    return np.array([scores.max(), likely[0], likely[-1], match.known, *strongest])
 
 
 def _column(weights: Weights, names: Sequence[str]) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -50,31 +50,26 @@ class Vocabulary:
         """The numbers of the known ones among these stems."""
         return [self.ids[s] for s in stems if s in self.ids]
 
-    def similarity(self, asked: Mapping[str, str]) -> Vectors:
-        """Asked terms x vocabulary (and one unused column): squared cosine, 1 for the same stem.
+    def related(self, terms: Iterable[str], synonyms: Synonyms) -> list[list[int]]:
+        """For each asked term, the numbers of its own stem and of its synonyms."""
+        return [self.numbers({term, *synonyms.of(term)}) for term in terms]
 
-        `asked` maps each stem, or phrase of stems, to the words it came from.
+    def similar(
+        self, terms: Mapping[str, str], related: Sequence[Sequence[int]], weights: Floats
+    ) -> Vectors:
+        """Vocabulary (and one unused row) x asked terms: how alike they are, from 0 to 1.
+
+        The squared cosine of their vectors; 1 for the same stem. `terms` maps each stem, or
+        phrase of stems, to its words. A synonym commoner than the asked word counts less.
         """
-        cosines = np.clip(self._vectors.means(list(asked.values())) @ self._table.T, 0, 1)
+        cosines = np.clip(self._table @ self._vectors.means(list(terms.values())).T, 0, 1)
         similar: Vectors = cosines**2
-        for row, s in enumerate(asked):
-            if s in self.ids:
-                similar[row, self.ids[s]] = 1
+        for column, (term, numbers, weight) in enumerate(zip(terms, related, weights, strict=True)):
+            worth = _SYNONYM * np.minimum(self._rarities[numbers] / weight, 1)
+            similar[numbers, column] = np.maximum(similar[numbers, column], worth)
+            if term in self.ids:
+                similar[self.ids[term], column] = 1
         return similar
-
-    def related(self, asked: Iterable[str], synonyms: Synonyms) -> Vectors:
-        """Asked terms x vocabulary (and one unused column): 1 for the same stem or a synonym."""
-        rows = [self.numbers({term, *synonyms.of(term)}) for term in asked]
-        related = np.zeros((len(rows), len(self.ids) + 1), dtype=np.float32)
-        for row, numbers in enumerate(rows):
-            related[row, numbers] = 1
-        return related
-
-    def discounted(self, related: Vectors, weights: Floats) -> Vectors:
-        """Related stems with less weight where the found one is commoner than the asked one."""
-        share = np.append(self._rarities, 0)[None, :] / np.maximum(weights, 1e-9)[:, None]
-        lessened: Vectors = (_SYNONYM * related * np.minimum(share, 1)).astype(np.float32)
-        return lessened
 
 
 class Bags:
@@ -86,15 +81,27 @@ class Bags:
         numbered = [sorted({*vocabulary.numbers(stems), unused}) for stems in documents]
         self._flat = np.array([number for document in numbered for number in document])
         self._starts = np.cumsum([0, *(len(document) for document in numbered)])[:-1]
+        self._holders: dict[int, list[int]] = defaultdict(list)
+        for place, document in enumerate(numbered):
+            for number in document:
+                self._holders[number].append(place)
 
-    def coverage(self, similarity: Vectors, weights: Floats) -> Floats:
-        """Per document: each asked word's best match in it, averaged by weight.
+    def coverage(self, similar: Vectors, weights: Floats) -> Floats:
+        """Per document: each asked term's best match in it, averaged by weight.
 
         The share of the question that the document covers, softly: the relaxed distance of
         Kusner et al., From Word Embeddings To Document Distances, ICML 2015, in one direction.
         """
-        best = np.maximum.reduceat(similarity.take(self._flat, axis=1), self._starts, axis=1)
-        return np.asarray(weights @ best / max(weights.sum(), 1e-9), dtype=np.float64)
+        best = np.maximum.reduceat(similar.take(self._flat, axis=0), self._starts, axis=0)
+        return np.asarray(best @ weights / max(weights.sum(), 1e-9), dtype=np.float64)
+
+    def overlap(self, related: Sequence[Sequence[int]], weights: Floats) -> Floats:
+        """Per document: the share of asked terms, by weight, that it holds in some wording."""
+        found = np.zeros(len(self._starts))
+        for numbers, weight in zip(related, weights, strict=True):
+            places = {place for number in numbers for place in self._holders[number]}
+            found[list(places)] += weight
+        return np.asarray(found / max(weights.sum(), 1e-9))
 
 
 class Topics:

@@ -11,7 +11,9 @@ from fullturn.apps.assistant.scoring import share_of_facts
 UNTUNED = 0.5
 
 
-def tune_threshold(retriever: Retriever, questions: Sequence[Labelled], sentences: int) -> float:
+def tune_threshold(
+    retriever: Retriever, questions: Sequence[Labelled], passages: int, sentences: int
+) -> float:
     """The threshold with the most questions handled right, quotes being the answers.
 
     A question that has an answer is handled right when it is answered with all its facts,
@@ -20,7 +22,7 @@ def tune_threshold(retriever: Retriever, questions: Sequence[Labelled], sentence
     cases = []
     for question in questions:
         ranking = retriever.rank(question.text)
-        quoted = extract(retriever.index, ranking, sentences)
+        quoted = extract(retriever.index, ranking, passages, sentences)
         holds = share_of_facts(quoted.text, question.facts) == 1
         gain = -1 if question.passage is None else int(holds)
         cases.append((ranking.confidence, gain))
