@@ -29,6 +29,7 @@ for _name, _value in {
     "MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "false",
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "GIT_PYTHON_REFRESH": "quiet",
 }.items():
     os.environ.setdefault(_name, _value)
@@ -57,7 +58,7 @@ from fullturn.entities import DatasetVersion, ModelVersion, Params, RunRecord, R
 from fullturn.errors import FullturnError, NotFound, StoreUnavailable, UsageError
 
 for _name in ("mlflow", "alembic"):
-    logging.getLogger(_name).setLevel(logging.ERROR)
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -40,6 +40,16 @@ def wait_for_run(store: Store) -> str:
     raise AssertionError("no run started")
 
 
+def fill(path: Path) -> None:
+    """Write until the disk is full."""
+    filler = os.open(path, os.O_CREAT | os.O_WRONLY)
+    try:
+        while os.write(filler, b"x" * 4096):
+            pass
+    except OSError:
+        os.close(filler)
+
+
 def server(folder: Path, port: int) -> "subprocess.Popen[bytes]":
     words = ["-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
     where = ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}", "--workers", "1"]
@@ -88,9 +98,9 @@ def test_a_server_that_goes_away_in_mid_run_loses_nothing(
     assert uri in err and "fullturn runs" in err and "Traceback" not in err
     second = server(folder, port)
     try:
-        out, _ = fullturn(project.root, "runs", "--json", MLFLOW_TRACKING_URI=uri).communicate(
-            timeout=120
-        )
+        again = fullturn(project.root, "runs", "--json", MLFLOW_TRACKING_URI=uri)
+        out, err = again.communicate(timeout=120)
+        assert again.returncode == 0 and out, (out, err)
         [run] = json.loads(out)
         assert (run["id"], run["status"]) == (run_id, "KILLED")
         steps = [m.step for m in store._client.get_metric_history(run_id, "after")]
@@ -121,12 +131,7 @@ def test_a_full_disk_ends_the_command_with_4_and_keeps_what_was_there(
     try:
         shutil.copytree(project.root, small / "project")
         root = small / "project"
-        with (small / "filler").open("wb") as filler:
-            try:
-                while filler.write(b"x" * 4096):
-                    filler.flush()
-            except OSError:
-                pass
+        fill(small / "filler")
         process = fullturn(root, "train")
         _, err = process.communicate(timeout=240)
         assert process.returncode == 4, err

@@ -12,7 +12,7 @@ from fullturn import settings as reader
 from fullturn.apps.catalog import find
 from fullturn.apps.protocols import App
 from fullturn.entities import Dataset, DatasetVersion
-from fullturn.errors import UsageError
+from fullturn.errors import NotFound, UsageError
 from fullturn.settings import Settings
 
 if TYPE_CHECKING:
@@ -108,7 +108,10 @@ def latest(project: Project) -> int | None:
     """The newest dataset version; None before the first commit."""
     from fullturn.data import versions
 
-    return versions.log(project.table)[-1].version if project.table.exists() else None
+    try:
+        return versions.show(project.table).version
+    except NotFound:
+        return None
 
 
 def load(project: Project, version: int | None = None, digest: str | None = None) -> Dataset:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fullturn.apps.assistant.grounding import answer_sentences, supports, ungrounded
 from fullturn.apps.assistant.index import Index, Passage
@@ -47,29 +47,28 @@ def extract(index: Index, ranking: Ranking, passages: int, sentences: int) -> Dr
     return Draft("\n".join(lines), tuple(index.passages[n] for n, ks in quoted.items() if ks))
 
 
-def generate(
-    ask: Ask, template: str, question: str, shown: Sequence[Passage], context: str
-) -> Draft:
-    """Let the LLM answer from the shown passages; `context` is secret text for its system role."""
-    completion = ask(render(template, question, shown, context), MAX_TOKENS)
+def generate(ask: Ask, template: str, question: str, quoted: Draft, context: str) -> Draft:
+    """Let the LLM answer from the quoted text; `context` is secret text in its system role."""
+    completion = ask(render(template, question, quoted.text, context), MAX_TOKENS)
     text = first_words(completion.text, WORD_LIMIT)
     if ABSTENTION.rstrip(".").casefold() in text.casefold():
         text = ""
-    return Draft(
-        text,
-        _supporting(text, shown),
-        completion.prompt_tokens,
-        completion.completion_tokens,
-    )
+    cited = _supporting(text, quoted.passages)
+    return Draft(text, cited, completion.prompt_tokens, completion.completion_tokens)
 
 
-def _supporting(text: str, shown: Sequence[Passage]) -> tuple[Passage, ...]:
-    """The shown passages that support a sentence of the text; all if none does."""
+def guard(written: Draft, quoted: Draft) -> Draft:
+    """What the LLM wrote if a cited passage supports each of its sentences, else the quote."""
+    texts = [passage.text for passage in written.passages]
+    if written.text and not ungrounded(written.text, texts):
+        return written
+    return replace(written, text=quoted.text, passages=quoted.passages)
+
+
+def _supporting(text: str, passages: Sequence[Passage]) -> tuple[Passage, ...]:
+    """The passages that support a sentence of the text; all of them if none does."""
+    if not text:
+        return ()
     parts = answer_sentences(text)
-    found = tuple(p for p in shown if any(supports(p.text, part) for part in parts))
-    return found or tuple(shown if text else ())
-
-
-def is_grounded(draft: Draft) -> bool:
-    """Whether there is a text, and a cited passage supports each of its sentences."""
-    return bool(draft.text) and not ungrounded(draft.text, [p.text for p in draft.passages])
+    found = tuple(p for p in passages if any(supports(p.text, part) for part in parts))
+    return found or tuple(passages)

@@ -10,8 +10,8 @@ from typing import get_args
 
 from fullturn.apps.assistant import bundle
 from fullturn.apps.assistant.bundle import Files
-from fullturn.apps.assistant.contract import CONTRACT, labelled, passages_of
-from fullturn.apps.assistant.index import Index, Passage
+from fullturn.apps.assistant.contract import CONTRACT, as_passage, labelled, passages_of
+from fullturn.apps.assistant.index import Index
 from fullturn.apps.assistant.predictor import (
     AnswerKind,
     AssistantPredictor,
@@ -113,11 +113,8 @@ class Assistant:
         self, folder: Path, context: str, added: Sequence[Mapping[str, str]]
     ) -> AssistantPredictor:
         files = bundle.read(folder)
-        more = [
-            Passage(row.get("id", f"added/{n}"), row.get("title", ""), row["text"])
-            for n, row in enumerate(added)
-        ]
-        retriever = Retriever(Index([*files.passages, *more], files.synonyms), files.weights)
+        passages = [*files.passages, *map(as_passage, added)]
+        retriever = Retriever(Index(passages, files.synonyms), files.weights)
         return AssistantPredictor(retriever, files.rules, self._ask, context)
 
     def _ask(self, messages: Sequence[Message], max_tokens: int) -> Completion:

@@ -12,6 +12,7 @@ from fullturn.apps.assistant.index import Passage
 from fullturn.apps.assistant.predictor import Rules
 from fullturn.apps.assistant.retrieval import FusionWeights
 from fullturn.apps.assistant.synonyms import Synonyms
+from fullturn.apps.vectors import weights_digest
 from fullturn.errors import BundleError
 
 _PASSAGES = "passages.jsonl"
@@ -35,7 +36,7 @@ def write(folder: Path, files: Files) -> None:
     """Write everything that `read` needs."""
     lines = [json.dumps(asdict(passage), ensure_ascii=False) for passage in files.passages]
     (folder / _PASSAGES).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    _write_json(folder / _FUSION, asdict(files.weights))
+    _write_json(folder / _FUSION, {**asdict(files.weights), "vectors": weights_digest()})
     (folder / _SYNONYMS).write_text(files.synonyms.text, encoding="utf-8")
     settings = asdict(files.rules)
     template = settings.pop("template")
@@ -55,12 +56,19 @@ def read(folder: Path) -> Files:
         lines = (folder / _PASSAGES).read_text(encoding="utf-8").splitlines()
         passages = [Passage(**json.loads(line)) for line in lines]
         synonyms = Synonyms((folder / _SYNONYMS).read_text(encoding="utf-8"))
-        weights = FusionWeights(**_read_json(folder / _FUSION))
+        fusion = _read_json(folder / _FUSION)
+        vectors = fusion.pop("vectors")
+        weights = FusionWeights(**fusion)
         prompt = folder / _PROMPT
         template = prompt.read_text(encoding="utf-8") if prompt.is_file() else ""
         rules = Rules(**_read_json(folder / _ANSWER), template=template)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise BundleError(f"{folder} is not an assistant's bundle ({error}); train again") from None
+    if vectors != weights_digest():
+        raise BundleError(
+            f"{folder} was made with other word vectors ({str(vectors)[:12]}) than the installed "
+            f"ones ({weights_digest()[:12]}); install the wordllama of its run, or train again"
+        )
     if rules.answer != "extractive" and not template:
         raise BundleError(f"{folder / _PROMPT} is missing; train again")
     return Files(passages, synonyms, weights, rules)

@@ -10,6 +10,7 @@ from fullturn.apps.assistant.retrieval import Labelled
 from fullturn.entities import Column, Contract, Dataset, Split
 from fullturn.errors import DataError
 
+_PASSAGE = ("id", "title", "text", "chapter", "sources")
 _KINDS = ("passage", "answered", "near", "far")
 _STYLES = ("plain", "terse", "roundabout", "misspelt")
 
@@ -46,7 +47,7 @@ def passages_of(data: Dataset) -> list[Passage]:
             f"dataset {data.version.name} v{data.version.version} has no rows of split "
             "'reference'; the assistant answers from those: add its passages"
         )
-    return [_passage(row) for row in data.reference]
+    return [as_passage(row) for row in data.reference]
 
 
 def labelled(data: Dataset, split: Split, index: Index) -> list[Labelled]:
@@ -66,8 +67,12 @@ def labelled(data: Dataset, split: Split, index: Index) -> list[Labelled]:
     return questions
 
 
-def _passage(row: Mapping[str, Any]) -> Passage:
+def as_passage(row: Mapping[str, Any]) -> Passage:
+    """A passage from a row of split `reference`.
+
+    Raises:
+        DataError: it has no text.
+    """
     if not row.get("text"):
-        raise DataError(f"passage {row.get('id')!r} has no text")
-    wanted = ("id", "title", "text", "chapter", "sources")
-    return Passage(**{name: str(row.get(name) or "") for name in wanted})
+        raise DataError(f"passage {row.get('id')!r} has no text; fill it, or drop the row")
+    return Passage(*(str(row.get(name) or "") for name in _PASSAGE))

@@ -15,7 +15,7 @@ from fullturn.apps.assistant.semantic import Bags, Topics, Vocabulary
 from fullturn.apps.assistant.spelling import Speller
 from fullturn.apps.assistant.synonyms import Synonyms
 from fullturn.apps.assistant.text import content, sentences, stem, stems, words
-from fullturn.apps.assistant.vectors import Vectors, word_vectors
+from fullturn.apps.vectors import Vectors, word_vectors
 
 Floats = NDArray[np.float64]
 

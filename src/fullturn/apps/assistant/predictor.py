@@ -12,7 +12,7 @@ from fullturn.apps.assistant.answering import (
     Draft,
     extract,
     generate,
-    is_grounded,
+    guard,
 )
 from fullturn.apps.assistant.index import Index, Passage
 from fullturn.apps.assistant.retrieval import Ranking, Retriever
@@ -67,13 +67,8 @@ class AssistantPredictor:
         quoted = extract(index, ranking, rules.passages, rules.sentences)
         if rules.answer == "extractive":
             return quoted
-        shown = [index.passages[n] for n in ranking.passages[: rules.passages]]
-        written = generate(self._ask, rules.template, question, shown, self._context)
-        if rules.answer == "guarded" and not is_grounded(written):
-            return Draft(
-                quoted.text, quoted.passages, written.prompt_tokens, written.completion_tokens
-            )
-        return written
+        written = generate(self._ask, rules.template, question, quoted, self._context)
+        return guard(written, quoted) if rules.answer == "guarded" else written
 
 
 class FirstSentence:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from fullturn.apps.assistant.index import Passage
 from fullturn.apps.llm import Message
 from fullturn.errors import BundleError
 
 _ROLE = re.compile(r"^\[(system|user|assistant)\]$", re.MULTILINE)
-_PLACE = re.compile(r"\{\{(passages|question)\}\}")
+_PLACE = re.compile(r"\{\{(text|question)\}\}")
 
 _SYSTEM = (
     "You answer questions about MLOps. Use only the text that is given. "
     "Answer in one or two short sentences, copied from the text. "
     'If the text does not answer the question, reply "The handbook does not cover this."'
 )
-_ASK = "[user]\nText:\n{{passages}}\n\nQuestion: {{question}}\n"
+_ASK = "[user]\nText:\n{{text}}\n\nQuestion: {{question}}\n"
 
 _EXAMPLES = """[user]
 Text:
@@ -51,23 +50,23 @@ PROMPTS: Mapping[str, Mapping[str, str]] = {
 """Templates by kind of answer and by name."""
 
 
-def render(
-    template: str, question: str, passages: Sequence[Passage], context: str = ""
-) -> list[Message]:
-    """The messages of a template; `context` is appended to the system message.
+def render(template: str, question: str, text: str, context: str = "") -> list[Message]:
+    """The messages of a template; `context` goes into the system message.
 
     Raises:
         BundleError: the template does not begin with a role.
     """
-    values = {"question": question, "passages": "\n\n".join(p.text for p in passages)}
-    parts = _ROLE.split(template)
-    if parts[0].strip() or len(parts) < 3:
+    values = {"question": question, "text": text}
+    before, *parts = _ROLE.split(template)
+    if before.strip() or not parts:
         raise BundleError(f"a prompt must begin with [system] or [user], not {template[:40]!r}")
-    messages = []
-    for role, body in zip(parts[1::2], parts[2::2], strict=True):
-        # One pass over the template: what a user writes is never expanded again.
-        filled = _PLACE.sub(lambda found: values[found[1]], body.strip())
-        messages.append({"role": role, "content": filled})
-    if context:
+    # One pass over the template: what a user writes is never expanded again.
+    messages = [
+        {"role": role, "content": _PLACE.sub(lambda found: values[found[1]], body.strip())}
+        for role, body in zip(parts[0::2], parts[1::2], strict=True)
+    ]
+    if context and messages[0]["role"] == "system":
         messages[0]["content"] += f"\n{context}"
+    elif context:
+        messages.insert(0, {"role": "system", "content": context})
     return list(messages)

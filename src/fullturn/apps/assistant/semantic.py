@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fullturn.apps.assistant.synonyms import Synonyms
 from fullturn.apps.assistant.text import content, stem
-from fullturn.apps.assistant.vectors import Vectors, WordVectors, unit
+from fullturn.apps.vectors import Vectors, WordVectors, unit
 
 Floats = NDArray[np.float64]
 _TOPICS = 60

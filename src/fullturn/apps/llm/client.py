@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import time
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -68,6 +69,7 @@ class LLM:
         self._client = httpx.Client(
             timeout=self._settings.timeout, trust_env=self._settings.base_url is not None
         )
+        weakref.finalize(self, self._client.close)
 
     def __enter__(self) -> LLM:
         return self
@@ -133,27 +135,25 @@ class LLM:
 
     def _post(self, address: str, body: Mapping[str, Any], key: str | None) -> httpx.Response:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        for attempt in range(_ATTEMPTS):
-            last = attempt == _ATTEMPTS - 1
+        for attempt in range(1, _ATTEMPTS + 1):
             try:
                 response = self._client.post(address, json=body, headers=headers)
+                if attempt == _ATTEMPTS or not _worth_another(response):
+                    break
             except httpx.TimeoutException as error:
                 # Not tried again: an LLM that was too slow once will be too slow twice.
                 raise LLMUnavailable(
                     f"{address} did not answer within {self._settings.timeout:g} s; raise "
                     "`timeout` in [llm], or ask for fewer tokens"
                 ) from error
-            except (httpx.TransportError, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-                if last or not isinstance(error, httpx.TransportError):
+            except (httpx.TransportError, httpx.InvalidURL) as error:
+                if attempt == _ATTEMPTS or not isinstance(error, httpx.NetworkError):
                     raise LLMUnavailable(
                         f"{address} cannot be reached ({error}); check `base_url` in [llm] and "
                         "that the LLM is running"
                     ) from error
-            else:
-                if last or not _worth_another(response):
-                    return response
-            time.sleep(_FIRST_PAUSE * 2**attempt)
-        raise AssertionError("the last attempt returns or raises")
+            time.sleep(_FIRST_PAUSE * 2 ** (attempt - 1))
+        return response
 
 
 def _key(digest: str, asked: Mapping[str, Any]) -> str:

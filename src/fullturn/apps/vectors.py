@@ -1,4 +1,4 @@
-"""Vectors of words and sentences, from the file that the wheel `wordllama` holds.
+"""Vectors of sentences, from the file that the wheel `wordllama` holds.
 
 The file is read directly: importing the package takes a second, asks for a logger of its own
 on the root logger, and its loader looks for the network first. The vectors are the same
@@ -7,6 +7,7 @@ on the root logger, and its loader looks for the network first. The vectors are 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from importlib.util import find_spec
@@ -30,6 +31,7 @@ class WordVectors:
         from safetensors.numpy import load_file
         from tokenizers import Tokenizer
 
+        self._folder = folder
         self._table: NDArray[np.float16] = load_file(folder / _WEIGHTS)["embedding.weight"]
         self._tokenizer: Any = Tokenizer.from_file(str(folder / _TOKENIZER))
 
@@ -44,6 +46,14 @@ class WordVectors:
         """Whole words of the tokenizer: frequent English words, good enough to trust."""
         marked = (token for token in self._tokenizer.get_vocab() if token.startswith("▁"))
         return frozenset(word.casefold() for token in marked if len(word := token[1:]) > 2)
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 over both files; a bundle that uses the vectors records it."""
+        both = hashlib.sha256()
+        for name in (_WEIGHTS, _TOKENIZER):
+            both.update((self._folder / name).read_bytes())
+        return both.hexdigest()
 
     def _mean(self, text: str) -> Vectors:
         # One at a time: the tokenizer's batches start threads that cost more than they save.
@@ -73,3 +83,13 @@ def word_vectors() -> WordVectors:
         if (Path(folder) / _WEIGHTS).is_file():
             return WordVectors(Path(folder))
     raise BundleError(f"the word vectors {_WEIGHTS} are missing; run `pip install wordllama`")
+
+
+def sentence_vectors(texts: Sequence[str]) -> Vectors:
+    """One vector for each text, [n, 256], of length one; zero for an empty text."""
+    return word_vectors().means(texts)
+
+
+def weights_digest() -> str:
+    """sha256 of what `sentence_vectors` reads: other weights give other vectors."""
+    return word_vectors().digest

@@ -1,0 +1,148 @@
+"""The classifier as an app: what it learns from, what it writes, how it loads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fullturn.apps.baseline import Majority
+from fullturn.apps.classifier import files, parameters
+from fullturn.apps.classifier.files import Trained
+from fullturn.apps.classifier.model import Fitted, fit
+from fullturn.apps.protocols import Run
+from fullturn.entities import (
+    Column,
+    Contract,
+    Dataset,
+    Example,
+    Input,
+    Output,
+    Params,
+    Scalar,
+    Scores,
+)
+from fullturn.errors import DataError
+from fullturn.settings import DataSettings
+
+_STEPS = 10
+
+
+class Classifier:
+    """Tells which label a text has. `data` names the text and the label column.
+
+    Without settings (a bundle loaded outside its project) a predictor reads the column that
+    its bundle names.
+    """
+
+    defaults: Params = parameters.DEFAULTS
+    space: Mapping[str, Sequence[Scalar]] = parameters.SPACE
+
+    def __init__(self, data: DataSettings | None = None) -> None:
+        data = data or DataSettings()
+        self._text, self._label = data.text or "text", data.label or "label"
+        self.contract = _contract(self._text, self._label)
+
+    def train(self, data: Dataset, params: Params, run: Run) -> Path:
+        """Fit on the train split alone, log a learning curve, write a bundle.
+
+        Raises:
+            UsageError: a parameter is unknown or has a value that is not allowed.
+            DataError: the train split has fewer than two labels.
+        """
+        recipe, most = parameters.parse(params)
+        rows = data.split("train")
+        labels = [str(row.expected[self._label]) for row in rows]
+        if len(set(labels)) < 2:
+            raise DataError(
+                f"the train split of '{data.version.name}' version {data.version.version} has "
+                f"{len(rows)} rows with {len(set(labels))} labels; a classifier needs two at least"
+            )
+        order = np.random.default_rng(run.seed).permutation(len(rows))[:most]
+        texts = [str(rows[place].input[self._text]) for place in order]
+        fitted = fit(texts, [labels[place] for place in order], recipe)
+        _log_curve(fitted, run)
+        files.write(run.directory, Trained(fitted.model, self._text))
+        return run.directory
+
+    def load(self, bundle: Path) -> ClassifierPredictor:
+        """Load a bundle.
+
+        Raises:
+            BundleError: it is not a classifier's bundle.
+            IntegrityError: the installed word vectors are not those of training.
+        """
+        return ClassifierPredictor(files.read(bundle))
+
+    def score(self, row: Example, output: Output) -> Scores:
+        """Scores of one output, in [0, 1].
+
+        right        1 for the right label, else 0
+        calibration  1 - (confidence - right)², one minus the Brier score of the answer
+        """
+        right = float(output["label"] == row.expected[self._label])
+        return {"right": right, "calibration": 1 - (float(output["confidence"]) - right) ** 2}
+
+    def baseline(self, data: Dataset) -> Majority:
+        """Always the most frequent label of the train split."""
+        return Majority.of(data.split("train"), self._label)
+
+
+class ClassifierPredictor:
+    """A loaded bundle: `label`, and `confidence`, the label's probability to four digits."""
+
+    def __init__(self, trained: Trained) -> None:
+        self._model, self._column = trained.model, trained.text
+
+    def predict(self, rows: Sequence[Input]) -> list[Output]:
+        """Answer each row.
+
+        Raises:
+            DataError: a row has no text.
+        """
+        shares = self._model.probabilities([self._text(row) for row in rows])
+        labels = self._model.labels
+        # Four digits: further ones differ between batch sizes and machines.
+        return [
+            {"label": labels[best], "confidence": round(float(row[best]), 4)}
+            for row, best in zip(shares, shares.argmax(axis=1), strict=True)
+        ]
+
+    def _text(self, row: Input) -> str:
+        text = row.get(self._column)
+        if not isinstance(text, str):
+            raise DataError(
+                f"'{self._column}' = {text!r} is no text; this model reads its text from there, "
+                f"the row has: {', '.join(map(str, row)) or 'nothing'}"
+            )
+        return text
+
+
+def _contract(text: str, label: str) -> Contract:
+    return Contract(
+        columns=(
+            Column(text),
+            Column(label, kind="category", role="label"),
+            Column("group", kind="category", role="group", required=False),
+            Column("split", kind="category", role="split", required=False),
+        ),
+        key=(text,),
+        near_duplicates="group",
+        text=text,
+    )
+
+
+def _log_curve(fitted: Fitted, run: Run) -> None:
+    """Of each tenth of the rows: how often a model of the rows before was right, and how sure."""
+    best = fitted.progressive.argmax(axis=1)
+    right = (best == fitted.truth).astype(float)
+    sure = fitted.progressive.max(axis=1)
+    for part in np.array_split(np.arange(len(right)), min(_STEPS, len(right))):
+        run.log(
+            int(part[-1]) + 1,
+            {
+                "progressive_right": float(right[part].mean()),
+                "progressive_calibration": float(1 - ((sure - right)[part] ** 2).mean()),
+            },
+        )

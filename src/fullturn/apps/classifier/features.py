@@ -1,0 +1,89 @@
+"""Texts as numbers: rare runs of characters, weighted by TF-IDF."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int64]
+LONGEST = 7
+"""Bytes of an n-gram at most: with a leading 1 they fill an int64."""
+_SEEN_IN = 2
+"""An n-gram counts if so many training texts hold it."""
+
+
+def as_sentence(text: str) -> str:
+    """The text; where it is all capitals or has none, with the case of an English sentence.
+
+    Word vectors of capitals are poor ones, and lower case loses what case can tell.
+    A lone surrogate, which JSON lets through, becomes a question mark.
+    """
+    text = text.encode("utf-8", "replace").decode()
+    if text.isupper() or text.islower():
+        return re.sub(r"\bi\b", "I", text.capitalize())
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Ngrams:
+    """The n-grams of bytes that training texts hold, and how rare each is.
+
+    `codes` ascend, int64 [f]; `rarity` is each one's inverse document frequency, [f].
+    """
+
+    codes: Integers
+    rarity: Floats
+    shortest: int
+    longest: int
+
+    @classmethod
+    def learn(cls, texts: Sequence[str], shortest: int, longest: int) -> Self:
+        """The n-grams of these texts that at least two of them hold."""
+        found, rows = _ngrams(texts, shortest, longest)
+        codes, places = np.unique(found, return_inverse=True)
+        holders = np.unique(places * len(texts) + rows) // max(len(texts), 1)
+        frequency = np.bincount(holders, minlength=len(codes))
+        kept = frequency >= _SEEN_IN
+        rarity = np.log((1 + len(texts)) / (1 + frequency[kept])) + 1
+        return cls(codes[kept], rarity.astype(np.float32), shortest, longest)
+
+    def weigh(self, texts: Sequence[str]) -> csr_matrix:
+        """TF-IDF, [n, f], rows of length one; a text without known n-grams is a zero row.
+
+        (1 + ln count) · (1 + ln((1 + texts) / (1 + texts that hold it))), the variant of
+        scikit-learn's TfidfVectorizer with sublinear_tf.
+        """
+        found, rows = _ngrams(texts, self.shortest, self.longest)
+        columns = np.searchsorted(self.codes, found)
+        known = self.codes.take(columns, mode="clip") == found
+        ones = np.ones(known.sum(), dtype=np.float32)
+        counts = csr_matrix((ones, (rows[known], columns[known])), (len(texts), len(self.codes)))
+        counts.data = (1 + np.log(counts.data)) * self.rarity[counts.indices]
+        row_of = np.repeat(np.arange(len(texts)), np.diff(counts.indptr))
+        squares = np.bincount(row_of, counts.data**2, minlength=len(texts))
+        counts.data /= np.sqrt(squares, dtype=np.float32)[row_of]
+        return counts
+
+
+def _ngrams(texts: Sequence[str], shortest: int, longest: int) -> tuple[Integers, Integers]:
+    """Every n-gram of the lower-case texts as a number, and the row that it is in."""
+    raw = [f" {' '.join(text.lower().split())} ".encode() for text in texts]
+    flat = np.frombuffer(b"".join(raw), dtype=np.uint8).astype(np.int64)
+    lengths = np.fromiter(map(len, raw), dtype=np.int64)
+    row_of = np.repeat(np.arange(len(raw)), lengths)
+    code, found, rows = np.ones_like(flat), [], []
+    for size in range(1, longest + 1):
+        last = flat[size - 1 :]
+        code = code[: len(last)] * 256 + last
+        inside = row_of[: len(last)] == row_of[size - 1 :]
+        if size >= shortest:
+            found.append(code[inside])
+            rows.append(row_of[: len(last)][inside])
+    return np.concatenate(found), np.concatenate(rows)

@@ -1,0 +1,119 @@
+"""The error rates that the gate declares are the ones that happen.
+
+Synthetic evaluations, no model behind them: the true difference is known (bench/gate.py draws
+them, and prints the rates of more settings). Seeded, hence the same in every run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from bench.gate import LIMITS, SETTINGS, Setting, declared, draw, judged, measure, table
+
+from fullturn.entities import Evaluation, GateReport
+from fullturn.gates import ALL, compute
+from tests.gates.candidates import evidence
+
+PAIRS = 200
+GROUPS = 150
+
+
+def allowed(rate: float) -> float:
+    """The rate and two Monte Carlo standard errors."""
+    return rate + 2 * math.sqrt(rate * (1 - rate) / PAIRS)
+
+
+@pytest.mark.parametrize("discordance", [0.02, 0.08, 0.2])
+def test_an_equally_good_candidate_is_blocked_no_more_often_than_declared(
+    discordance: float,
+) -> None:
+    rates = measure(Setting(GROUPS, discordance), PAIRS, seed=1)
+    assert rates.failed <= allowed(LIMITS.alpha)
+    assert rates.failed + rates.inconclusive <= allowed(1 - rates.foretold)
+    assert 0.1 < rates.foretold < 0.9
+
+
+def test_a_candidate_worse_by_the_margin_is_rarely_passed_and_rarely_failed() -> None:
+    rates = measure(Setting(GROUPS, 0.08, margins=1), PAIRS, seed=2)
+    assert 0 < rates.passed <= allowed(LIMITS.alpha)
+    assert 0 < rates.failed <= allowed(LIMITS.alpha)
+
+
+def test_a_candidate_worse_by_more_is_blocked_and_the_worse_the_more_often_failed() -> None:
+    two, three = (measure(Setting(GROUPS, 0.08, m), PAIRS // 2, seed=3) for m in (2, 3))
+    assert two.passed == three.passed == 0
+    assert LIMITS.alpha < two.failed < three.failed
+    assert three.failed > 0.5
+
+
+def test_the_whole_gate_lets_a_good_candidate_equal_to_its_champion_through() -> None:
+    rng = np.random.default_rng(4)
+    reports = [whole_gate(rng) for _ in range(PAIRS)]
+    found = Counter((r.code, r.outcome) for report in reports for r in report.results)
+    assert all(found[check.code, "FAILED"] == 0 for check in ALL)
+    assert all(found[check.code, "PASSED"] > 0.95 * PAIRS for check in ALL), found
+    assert sum(report.outcome == "PASSED" for report in reports) > 0.95 * PAIRS
+
+
+def whole_gate(rng: np.random.Generator) -> GateReport:
+    """All checks on a candidate that is the champion, with behaviour rows that differ by chance."""
+    candidate, other = draw(rng, Setting(GROUPS, 0.08))
+    clean, perturbed = draw(rng, Setting(100, 0.02))
+    same = evidence(
+        candidate=candidate,
+        champion=replace(candidate, subject="champion"),
+        validation=other,
+        baseline=weaker(rng, candidate),
+        behaviours=dict.fromkeys(("typos", "case", "paraphrase"), (clean, perturbed)),
+    )
+    return compute(ALL, same, LIMITS, actor="ada")
+
+
+def weaker(rng: np.random.Generator, whole: Evaluation) -> Evaluation:
+    """The same rows, with half of the right answers lost."""
+    lost = rng.random(len(whole.rows)) < 0.5
+    rows = (
+        replace(row, scores={"right": row.scores["right"] * (not gone)})
+        for row, gone in zip(whole.rows, lost, strict=True)
+    )
+    return replace(whole, subject="baseline", rows=tuple(rows))
+
+
+def test_the_chance_to_pass_is_told_for_the_primary_score() -> None:
+    pair = draw(np.random.default_rng(5), Setting(GROUPS, 0.08))
+    found = judged(*pair)
+    chance = found.figures["pass_probability"]
+    assert f"an equally good candidate passes with {100 * chance:.0f} %" in found.reason
+    two = [
+        replace(e, rows=tuple(replace(r, scores={**r.scores, "cited": 1.0}) for r in e.rows))
+        for e in pair
+    ]
+    assert judged(*two).reason.endswith(f"passes with {100 * chance:.0f} % on right")
+    assert judged(*two).figures["pass_probability"] == chance
+
+
+def test_no_chance_is_told_when_both_score_the_same() -> None:
+    candidate, _ = draw(np.random.default_rng(6), Setting(GROUPS, 0.08))
+    found = judged(candidate, candidate)
+    assert found.outcome == "PASSED"
+    assert "pass_probability" not in found.figures
+    assert found.reason.endswith("both score the same in every row")
+
+
+def test_a_chance_is_never_told_as_certain() -> None:
+    pair = draw(np.random.default_rng(7), Setting(2000, 0.002))
+    assert judged(*pair).figures["pass_probability"] > 0.995
+    assert "passes with 99 %" in judged(*pair).reason
+    few = draw(np.random.default_rng(8), Setting(4, 0.9))
+    assert "passes with 1 %" in judged(*few).reason
+
+
+def test_the_benchmark_prints_a_line_for_each_setting() -> None:
+    rates = [measure(setting, 1, seed=9) for setting in SETTINGS[::6]]
+    lines = list(table(rates, pairs=1))
+    assert [line for line in lines if "declared" in line] == [declared(m) for m in range(4)]
+    assert sum(line.strip().startswith("150") for line in lines) == 4
