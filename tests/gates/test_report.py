@@ -289,6 +289,19 @@ def test_missing_evidence_is_asked_for_once() -> None:
     assert "missing evidence" in step.text and "fullturn gate" in again.text
 
 
+@pytest.mark.parametrize(("chance", "word"), [(0.3, "data commit"), (0.95, "fullturn compare")])
+def test_more_rows_are_asked_for_only_where_an_equal_candidate_could_not_pass(
+    chance: float, word: str
+) -> None:
+    results = tuple(
+        replace(r, outcome="INCONCLUSIVE", figures={**r.figures, "pass_probability": chance})
+        for r in PASSED.results
+        if r.code == "EVAL03"
+    )
+    step, _ = next_steps(replace(PASSED, outcome="INCONCLUSIVE", results=results))
+    assert word in step.text
+
+
 def test_what_is_waived_asks_for_nothing() -> None:
     assert [step.codes for step in next_steps(FAILED)] == [("EVAL03",), ("SAFE01",), ()]
 

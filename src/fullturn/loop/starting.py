@@ -51,6 +51,8 @@ def init(folder: Path, table: Path, text: str, label: str, test: Path | None = N
         *(f"{key} = {json.dumps(value)}" for key, value in files.items()),
         f"text = {json.dumps(text)}",
         f"label = {json.dumps(label)}",
+        "train_share = 0.7",
+        "validation_share = 0.1",
         "",
         "[experiment]",
         "candidates = 3",

@@ -14,7 +14,6 @@ from fullturn.apps.assistant.text import content, stem
 from fullturn.apps.vectors import Vectors, WordVectors, unit
 
 Floats = NDArray[np.float64]
-_TOPICS = 60
 _SYNONYM = 0.8
 """How much a synonym is worth, against the word itself."""
 
@@ -110,12 +109,14 @@ class Topics:
     Deerwester et al., Indexing by Latent Semantic Analysis, JASIS 41(6), 1990.
     """
 
-    def __init__(self, documents: Sequence[Sequence[str]], vocabulary: Vocabulary) -> None:
+    def __init__(
+        self, documents: Sequence[Sequence[str]], vocabulary: Vocabulary, count: int = 60
+    ) -> None:
         self._vocabulary = vocabulary
         self._documents = np.stack([self._weigh(document) for document in documents])
         values, sides = np.linalg.eigh(self._documents @ self._documents.T)
         kept = values > 1e-6 * values[-1]
-        values, sides = values[kept][-_TOPICS:], sides[:, kept][:, -_TOPICS:]
+        values, sides = values[kept][-count:], sides[:, kept][:, -count:]
         self._places = unit(sides * np.sqrt(values))
         self._into = sides / np.sqrt(values)
 

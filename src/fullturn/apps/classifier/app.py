@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fullturn.apps.baseline import Majority
 from fullturn.apps.classifier import files, parameters
 from fullturn.apps.classifier.files import Trained
-from fullturn.apps.classifier.model import Fitted, fit
 from fullturn.apps.protocols import Run
 from fullturn.entities import (
     Column,
@@ -25,6 +25,9 @@ from fullturn.entities import (
 )
 from fullturn.errors import DataError
 from fullturn.settings import DataSettings
+
+if TYPE_CHECKING:
+    from fullturn.apps.classifier.fitting import Fitted
 
 _STEPS = 10
 
@@ -51,6 +54,8 @@ class Classifier:
             UsageError: a parameter is unknown or has a value that is not allowed.
             DataError: the train split has fewer than two labels.
         """
+        from fullturn.apps.classifier.fitting import fit
+
         recipe, most = parameters.parse(params)
         rows = data.split("train")
         labels = [str(row.expected[self._label]) for row in rows]

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
@@ -28,15 +31,16 @@ class Trained:
 
 def write(folder: Path, trained: Trained) -> None:
     """Write everything that `read` needs."""
-    model = trained.model
-    arrays = {
+    model, path = trained.model, folder / _ARRAYS
+    arrays: dict[str, NDArray[Any]] = {
         "codes": model.ngrams.codes,
         "rarity": model.ngrams.rarity,
         "vectors": model.vectors,
         "duals": model.duals,
         "weights": model.weights,
     }
-    save_file(arrays, folder / _ARRAYS)
+    # safetensors writes memory as it lies, and reads it back row by row.
+    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
     record = {
         "text": trained.text,
         "labels": model.labels,

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from fullturn.apps.classifier.features import LONGEST
-from fullturn.apps.classifier.model import Recipe
 from fullturn.entities import Params, Scalar
 from fullturn.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a model is fitted.
+
+    `penalty` is the ridge's; `gamma` the Gaussian's; `ngrams` the weight of like wording
+    against like meaning; `shortest` and `longest` bound n-grams in bytes.
+    """
+
+    penalty: float
+    gamma: float
+    ngrams: float
+    shortest: int
+    longest: int
+
 
 DEFAULTS: Params = {
     "penalty": 0.2,
