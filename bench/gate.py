@@ -39,6 +39,8 @@ SHARED = 0.7
 SCORES = {False: {"right": 0.0}, True: {"right": 1.0}}
 SLICES = ({"half": "first"}, {"half": "second"})
 Z_AT_5_PERCENT = 1.6449
+FEW = 20
+"""Below so many pairs a ratio to them says nothing."""
 DATA = DatasetVersion(
     name="synthetic",
     version=1,
@@ -178,10 +180,10 @@ def table(rates: Sequence[Rates], pairs: int) -> Iterator[str]:
         f"{'mean':>9}{'z-test':>9}{'z-test+margin':>15}"
     )
     for margins, section in groupby(rates, lambda rate: rate.setting.margins):
-        yield from _section(margins, list(section))
+        yield from _section(margins, list(section), pairs)
 
 
-def _section(margins: int, rates: Sequence[Rates]) -> Iterator[str]:
+def _section(margins: int, rates: Sequence[Rates], pairs: int) -> Iterator[str]:
     yield declared(margins)
     for rate in rates:
         setting = rate.setting
@@ -190,11 +192,10 @@ def _section(margins: int, rates: Sequence[Rates]) -> Iterator[str]:
     average = [mean(column) for column in zip(*map(_shares, rates), strict=True)]
     yield _line("on average", average)
     _, _, ours, *others = average
-    if ours:
-        ratios = (f"{other / ours:.1f} ×" for other in others)
-        yield f"{'passed, for each one that the gate passes':70}" + "{:>9}{:>9}{:>15}".format(
-            *ratios
-        )
+    if ours * pairs * len(rates) >= FEW:
+        by_mean, z_test, margin = (f"{other / ours:.1f} ×" for other in others)
+        label = "passed, for each one that the gate passes"
+        yield f"{label:70}{by_mean:>9}{z_test:>9}{margin:>15}"
 
 
 def declared(margins: int) -> str:

@@ -18,7 +18,8 @@ from fullturn.errors import SettingsError
 from fullturn.gates import ALL, compute
 from fullturn.gates.quality import paired_scores
 from fullturn.settings import parse
-from fullturn.statistics.paired import paired_difference
+from fullturn.statistics.groups import standard_error
+from fullturn.statistics.paired import difference_totals
 from fullturn.statistics.power import pass_probability
 from tests.gates.candidates import evidence
 
@@ -73,11 +74,9 @@ def whole_gate(rng: np.random.Generator) -> tuple[Outcome, float]:
         baseline=weaker(rng, candidate),
         behaviours=dict.fromkeys(("typos", "case", "paraphrase"), (clean, perturbed)),
     )
-    spread = paired_difference(*paired_scores(perturbed, clean)[1:])
-    return (
-        compute(ALL, same, LIMITS, actor="ada").outcome,
-        pass_probability(LIMITS.behaviour_margin, spread.standard_error, spread.groups),
-    )
+    error = standard_error(difference_totals(*paired_scores(perturbed, clean)[1:]))
+    chance = pass_probability(LIMITS.behaviour_margin, error, groups=100)
+    return compute(ALL, same, LIMITS, actor="ada").outcome, chance
 
 
 def weaker(rng: np.random.Generator, whole: Evaluation) -> Evaluation:

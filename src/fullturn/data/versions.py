@@ -191,8 +191,18 @@ def _example(row: Row, contract: Contract) -> Example:
         expected=by_role["label"],
         group=row[group_column(contract)],
         split=row[split_column(contract)],
-        slices={name: str(value) for name, value in by_role["slice"].items() if value is not None},
+        slices={
+            name: str(value)
+            for name, value in (by_role["slice"] | _classes(row, contract)).items()
+            if value is not None
+        },
     )
+
+
+def _classes(row: Row, contract: Contract) -> dict[str, Any]:
+    """Labels that name a class: each class is a slice too."""
+    labels = (c.name for c in contract.columns if c.role == "label" and c.kind == "category")
+    return {name: row.get(name) for name in labels}
 
 
 def _plain(row: Row, contract: Contract) -> dict[str, Any]:

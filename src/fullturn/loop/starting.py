@@ -58,6 +58,7 @@ def init(folder: Path, table: Path, text: str, label: str, test: Path | None = N
         "candidates = 3",
         "",
         "[gates]",
+        "behaviour_rows = 600",
         "latency_p95_ms = 100.0",
         "",
     ]

@@ -48,6 +48,13 @@ def test_an_answer_has_at_most_eighty_words() -> None:
     assert "One is first." in draft.text
 
 
+def test_of_a_sentence_that_is_too_long_the_beginning_is_quoted() -> None:
+    index = Index([Passage("a", "A", "Endless " + "word " * 99 + "end.")], Synonyms(""))
+    draft = extract(index, ranked(0, passages=(0,)), 1, 1)
+    assert draft.text.startswith("Endless word")
+    assert len(draft.text.split()) == WORD_LIMIT
+
+
 def asked(content: str) -> tuple[Draft, dict[str, object]]:
     """What becomes of an LLM's words, and what it was sent; a test peer plays the LLM."""
     reply = good(choices=[{"message": {"content": content}}])

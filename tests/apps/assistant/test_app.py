@@ -138,7 +138,7 @@ def test_without_passages_there_is_no_assistant(tmp_path: Path) -> None:
 
 def test_an_empty_passage_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="passage 'a/b' has no text"):
-        Assistant().train(dataset({"a/b": ""}), {}, FolderRun(tmp_path))
+        Assistant().train(dataset({"a/b": " "}), {}, FolderRun(tmp_path))
 
 
 def test_a_question_about_an_unknown_passage_is_named(tmp_path: Path) -> None:

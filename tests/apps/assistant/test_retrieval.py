@@ -81,6 +81,12 @@ def test_questions_with_an_answer_are_more_confident() -> None:
     assert answered > 0.5 > retriever.rank("how do i cook rice").confidence
 
 
+def test_whoever_never_saw_an_unanswerable_question_always_answers() -> None:
+    questions = [q for q in labelled(DATA, "train", INDEX) if q.passage is not None]
+    retriever = Retriever(INDEX, fit(INDEX, questions, "fused"))
+    assert retriever.rank("how do i cook rice").confidence > 0.9
+
+
 def test_fitting_is_deterministic() -> None:
     questions = labelled(DATA, "train", INDEX)
     assert fit(INDEX, questions, "fused") == fit(INDEX, questions, "fused")

@@ -31,7 +31,10 @@ class Draft:
 
 
 def extract(index: Index, ranking: Ranking, passages: int, sentences: int) -> Draft:
-    """Quote the best sentences of the best passages, at most 80 words, in reading order."""
+    """Quote the best sentences of the best passages, at most 80 words, in reading order.
+
+    If no sentence is that short, the beginning of the best one.
+    """
     allowed = ranking.passages[:passages]
     kept: list[int] = []
     room = WORD_LIMIT
@@ -42,6 +45,10 @@ def extract(index: Index, ranking: Ranking, passages: int, sentences: int) -> Dr
             room -= sentence.length
         if len(kept) == sentences:
             break
+    if not kept:
+        best = next(n for n in ranking.sentences if index.sentences[n].passage in allowed)
+        beginning = first_words(index.sentences[best].text, WORD_LIMIT)
+        return Draft(beginning, (index.passages[index.sentences[best].passage],))
     quoted = {n: [k for k in sorted(kept) if index.sentences[k].passage == n] for n in allowed}
     lines = [" ".join(index.sentences[k].text for k in ks) for ks in quoted.values() if ks]
     return Draft("\n".join(lines), tuple(index.passages[n] for n, ks in quoted.items() if ks))

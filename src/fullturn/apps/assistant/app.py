@@ -36,7 +36,7 @@ _DEFAULTS: Params = {
     "passages": 3,
     "sentences": 4,
     "answer": "extractive",
-    "prompt": "brief",
+    "prompt": "copy",
     "threshold": TUNED,
 }
 _SPACE: Mapping[str, Sequence[Scalar]] = {
@@ -159,7 +159,7 @@ def _rules(chosen: Params, threshold: float) -> Rules:
     kind: AnswerKind = chosen["answer"]  # type: ignore[assignment]
     template = ""
     if kind != "extractive":
-        templates = PROMPTS["few-shot" if kind == "guarded" else kind]
+        templates = PROMPTS[kind]
         _one_of(chosen, "prompt", tuple(templates))
         template = templates[str(chosen["prompt"])]
     return Rules(kind, int(chosen["passages"]), int(chosen["sentences"]), threshold, template)

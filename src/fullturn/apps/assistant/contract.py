@@ -73,6 +73,6 @@ def as_passage(row: Mapping[str, Any]) -> Passage:
     Raises:
         DataError: it has no text.
     """
-    if not row.get("text"):
+    if not str(row.get("text") or "").strip():
         raise DataError(f"passage {row.get('id')!r} has no text; fill it, or drop the row")
     return Passage(*(str(row.get(name) or "") for name in _PASSAGE))

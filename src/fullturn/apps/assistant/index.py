@@ -20,10 +20,11 @@ from fullturn.apps.vectors import Vectors, word_vectors
 Floats = NDArray[np.float64]
 
 _OWN = ("bm25", "match", "related", "cosine")
+_BEST = [0, 1, 3]
 FEATURES = (
     *(f"passage_{name}" for name in (*_OWN, "topics")),
     "chapter_bm25",
-    *(f"best_{name}" for name in ("bm25", "match", "cosine")),
+    *(f"best_{_OWN[column]}" for column in _BEST),
     *_OWN,
     *(f"before_{name}" for name in _OWN),
     *(f"after_{name}" for name in _OWN),
@@ -39,7 +40,7 @@ _ASKS_NUMBER = re.compile(
     r"|share|number|size|rate|odds|probability|chance|limit|threshold|count|figure)\b"
 )
 _HOLDS_NUMBER = re.compile(
-    r"\d|\b(two|three|four|five|six|seven|eight|nine|ten|half|third|quarter)\b"
+    r"\d|\b(two|three|four|five|six|seven|eight|nine|ten|half|third|quarter)\b", re.IGNORECASE
 )
 
 
@@ -78,10 +79,14 @@ class Match:
 class _Asked:
     """A question, taken apart."""
 
-    tokens: list[str]
-    terms: dict[str, str]
-    """Stems and known phrases, each with its words."""
+    stems: list[str]
     weights: Floats
+    """Of its terms, which are different stems and known phrases: their rarity."""
+    related: list[list[int]]
+    similar: Vectors
+    mean: Vectors
+    known: float
+    asks_number: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,16 @@ class _Collection:
     bm25: BM25
     bags: Bags
     means: Vectors
+
+    def scores(self, asked: _Asked) -> Floats:
+        """Texts x _OWN."""
+        columns = [
+            self.bm25.scores(asked.stems),
+            self.bags.coverage(asked.similar, asked.weights),
+            self.bags.overlap(asked.related, asked.weights),
+            self.means @ asked.mean,
+        ]
+        return np.column_stack(columns)
 
 
 class Index:
@@ -120,38 +135,21 @@ class Index:
     def match(self, question: str) -> Match:
         """The features of every sentence for one question."""
         asked = self._take_apart(question)
-        related = self._vocabulary.related(asked.terms, self.synonyms)
-        similar = self._vocabulary.similar(asked.terms, related, asked.weights)
-        mean = self._vectors.means([" ".join(asked.tokens)])[0]
-        whole, part = (
-            np.stack(
-                [
-                    texts.bm25.scores(stems(asked.tokens)),
-                    texts.bags.coverage(similar, asked.weights),
-                    texts.bags.overlap(related, asked.weights),
-                    texts.means @ mean,
-                ],
-                axis=1,
-            )
-            for texts in (self._wholes, self._parts)
-        )
-        topics = self._topics.cosines(stems(asked.tokens))
+        whole, part = self._wholes.scores(asked), self._parts.scores(asked)
+        topics = self._topics.cosines(asked.stems)
         of_passage = np.column_stack([whole, topics, self._mean_of_chapter(whole[:, 0])])
-        best = np.maximum.reduceat(part[:, [0, 1, 3]], self._starts, axis=0)
+        best = np.maximum.reduceat(part[:, _BEST], self._starts, axis=0)
         padded = np.vstack([part, np.zeros(len(_OWN))])
-        asks_number = bool(_ASKS_NUMBER.search(" ".join(asked.tokens)))
-        features = np.column_stack(
-            [
-                of_passage[self.owners],
-                best[self.owners],
-                part,
-                padded[self._before],
-                padded[self._after],
-                self._holds_number * asks_number,
-                self._fixed,
-            ]
-        )
-        return Match(features, self._known(asked))
+        features = [
+            of_passage[self.owners],
+            best[self.owners],
+            part,
+            padded[self._before],
+            padded[self._after],
+            self._holds_number * asked.asks_number,
+            self._fixed,
+        ]
+        return Match(np.column_stack(features), asked.known)
 
     def bm25(self, question: str) -> list[int]:
         """The numbers of all passages by BM25 alone, best first."""
@@ -160,15 +158,22 @@ class Index:
 
     def _take_apart(self, question: str) -> _Asked:
         tokens = self._speller.correct(words(question))
-        terms = {stem(word): word for word in content(tokens)}
-        terms |= {p: p for p in self.synonyms.phrases([stem(word) for word in tokens])}
-        return _Asked(tokens, terms, self._vocabulary.rarity(terms))
-
-    def _known(self, asked: _Asked) -> float:
-        found = [term in self._vocabulary.ids for term in asked.terms]
-        single = [" " not in term for term in asked.terms]
-        total = float(asked.weights @ single)
-        return float(asked.weights @ found) / total if total else 0.0
+        corrected = " ".join(tokens)
+        single = {stem(word): word for word in content(tokens)}
+        terms = single | {p: p for p in self.synonyms.phrases([stem(word) for word in tokens])}
+        weights = self._vocabulary.rarity(terms)
+        related = self._vocabulary.related(terms, self.synonyms)
+        rarity = self._vocabulary.rarity(single)
+        found = [term in self._vocabulary.ids for term in single]
+        return _Asked(
+            stems=stems(tokens),
+            weights=weights,
+            related=related,
+            similar=self._vocabulary.similar(terms, related, weights),
+            mean=self._vectors.means([corrected])[0],
+            known=float(rarity @ found / rarity.sum()) if single else 0.0,
+            asks_number=bool(_ASKS_NUMBER.search(corrected)),
+        )
 
     def _mean_of_chapter(self, scores: Floats) -> Floats:
         sums = np.bincount(self._chapters, scores)

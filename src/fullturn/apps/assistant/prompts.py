@@ -11,14 +11,10 @@ from fullturn.errors import BundleError
 _ROLE = re.compile(r"^\[(system|user|assistant)\]$", re.MULTILINE)
 _PLACE = re.compile(r"\{\{(text|question)\}\}")
 
-_SYSTEM = (
-    "You answer questions about MLOps. Use only the text that is given. "
-    "Answer in one or two short sentences, copied from the text. "
-    'If the text does not answer the question, reply "The handbook does not cover this."'
-)
+_RULE = "You answer questions about MLOps. Use only the text that is given."
+_DECLINE = 'If the text does not answer the question, reply "The handbook does not cover this."'
 _ASK = "[user]\nText:\n{{text}}\n\nQuestion: {{question}}\n"
-
-_EXAMPLES = """[user]
+_SMOKE = """[user]
 Text:
 A smoke test asks a new server a handful of questions before any user does. It takes about ten \
 seconds. A smoke test says nothing about quality.
@@ -26,15 +22,18 @@ seconds. A smoke test says nothing about quality.
 Question: how long does a quick check of a fresh server take
 [assistant]
 It takes about ten seconds.
-[user]
+"""
+_BACKUP = """[user]
 Text:
 Backups run every night at two. A backup that nobody has restored is only a hope. The team \
 restores one backup a month on a spare machine.
 
 Question: We copy our database each night. How do I find out whether the copies are any good?
 [assistant]
-The team restores one backup a month on a spare machine.
-[user]
+A backup that nobody has restored is only a hope. The team restores one backup a month on a \
+spare machine.
+"""
+_WALLS = """[user]
 Text:
 A pager wakes one engineer at a time. The rota changes on Mondays.
 
@@ -42,12 +41,31 @@ Question: what colour should the office walls have
 [assistant]
 The handbook does not cover this.
 """
+_COPY = """[system]
+You copy sentences.
+[user]
+{{text}}
 
-PROMPTS: Mapping[str, Mapping[str, str]] = {
-    "zero-shot": {"brief": f"[system]\n{_SYSTEM}\n{_ASK}"},
-    "few-shot": {"brief": f"[system]\n{_SYSTEM}\n{_EXAMPLES}{_ASK}"},
+Copy the two or three sentences from the text above that answer this question, word for word: \
+{{question}}
+"""
+
+_ZERO_SHOT = {
+    "copy": _COPY,
+    "brief": f"[system]\n{_RULE} Answer in one or two short sentences. {_DECLINE}\n{_ASK}",
 }
-"""Templates by kind of answer and by name."""
+_FEW_SHOT = {
+    "copy": f"[system]\n{_RULE} Answer with sentences copied from the text.\n"
+    f"{_SMOKE}{_BACKUP}{_ASK}",
+    "brief": f"[system]\n{_RULE} Answer with sentences copied from the text. {_DECLINE}\n"
+    f"{_SMOKE}{_BACKUP}{_WALLS}{_ASK}",
+}
+PROMPTS: Mapping[str, Mapping[str, str]] = {
+    "zero-shot": _ZERO_SHOT,
+    "few-shot": _FEW_SHOT,
+    "guarded": _ZERO_SHOT,
+}
+"""Templates by kind of answer and by name. Only `brief` offers to decline."""
 
 
 def render(template: str, question: str, text: str, context: str = "") -> list[Message]:

@@ -28,7 +28,7 @@ _EVIDENCE = ("score", "log_first", "log_second", "known", *_STRONGEST)
 """What the answerability of a question is judged by."""
 _CONSTANT = "constant"
 _CONFUSING = ("passage_bm25", "passage_match", "passage_cosine")
-_NEGATIVES = 12
+_NEGATIVES = 30
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -80,10 +80,10 @@ class Bags:
         numbered = [sorted({*vocabulary.numbers(stems), unused}) for stems in documents]
         self._flat = np.array([number for document in numbered for number in document])
         self._starts = np.cumsum([0, *(len(document) for document in numbered)])[:-1]
-        self._holders: dict[int, list[int]] = defaultdict(list)
+        self._holders: dict[int, list[int]] = {}
         for place, document in enumerate(numbered):
             for number in document:
-                self._holders[number].append(place)
+                self._holders.setdefault(number, []).append(place)
 
     def coverage(self, similar: Vectors, weights: Floats) -> Floats:
         """Per document: each asked term's best match in it, averaged by weight.
@@ -98,7 +98,7 @@ class Bags:
         """Per document: the share of asked terms, by weight, that it holds in some wording."""
         found = np.zeros(len(self._starts))
         for numbers, weight in zip(related, weights, strict=True):
-            places = {place for number in numbers for place in self._holders[number]}
+            places = {place for number in numbers for place in self._holders.get(number, ())}
             found[list(places)] += weight
         return np.asarray(found / max(weights.sum(), 1e-9))
 

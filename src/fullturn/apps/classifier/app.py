@@ -45,7 +45,7 @@ class Classifier:
     def __init__(self, data: DataSettings | None = None) -> None:
         data = data or DataSettings()
         self._text, self._label = data.text or "text", data.label or "label"
-        self.contract = _contract(self._text, self._label)
+        self.contract = _contract(self._text, self._label, apart=bool(data.test))
 
     def train(self, data: Dataset, params: Params, run: Run) -> Path:
         """Fit on the train split alone, log a learning curve, write a bundle.
@@ -95,7 +95,8 @@ class Classifier:
 
 
 class ClassifierPredictor:
-    """A loaded bundle: `label`, and `confidence`, the label's probability to four digits."""
+    """A loaded bundle: `label`, and `confidence`, the probability that it is right, to
+    four digits."""
 
     def __init__(self, trained: Trained) -> None:
         self._model, self._column = trained.model, trained.text
@@ -106,12 +107,10 @@ class ClassifierPredictor:
         Raises:
             DataError: a row has no text.
         """
-        shares = self._model.probabilities([self._text(row) for row in rows])
-        labels = self._model.labels
         # Four digits: further ones differ between batch sizes and machines.
         return [
-            {"label": labels[best], "confidence": round(float(row[best]), 4)}
-            for row, best in zip(shares, shares.argmax(axis=1), strict=True)
+            {"label": label, "confidence": round(sure, 4)}
+            for label, sure in self._model.answer([self._text(row) for row in rows])
         ]
 
     def _text(self, row: Input) -> str:
@@ -124,7 +123,8 @@ class ClassifierPredictor:
         return text
 
 
-def _contract(text: str, label: str) -> Contract:
+def _contract(text: str, label: str, *, apart: bool) -> Contract:
+    """Near-equal texts share a split, unless the test rows were chosen apart: they stay."""
     return Contract(
         columns=(
             Column(text),
@@ -133,21 +133,15 @@ def _contract(text: str, label: str) -> Contract:
             Column("split", kind="category", role="split", required=False),
         ),
         key=(text,),
-        near_duplicates="group",
+        near_duplicates="report" if apart else "group",
         text=text,
     )
 
 
 def _log_curve(fitted: Fitted, run: Run) -> None:
     """Of each tenth of the rows: how often a model of the rows before was right, and how sure."""
-    best = fitted.progressive.argmax(axis=1)
-    right = (best == fitted.truth).astype(float)
-    sure = fitted.progressive.max(axis=1)
+    right = fitted.right.astype(float)
+    calibration = 1 - (fitted.confidence - right) ** 2
     for part in np.array_split(np.arange(len(right)), min(_STEPS, len(right))):
-        run.log(
-            int(part[-1]) + 1,
-            {
-                "progressive_right": float(right[part].mean()),
-                "progressive_calibration": float(1 - ((sure - right)[part] ** 2).mean()),
-            },
-        )
+        scores = {"right": right[part].mean(), "calibration": calibration[part].mean()}
+        run.log(int(part[-1]) + 1, {f"progressive_{k}": float(v) for k, v in scores.items()})

@@ -45,7 +45,7 @@ def write(folder: Path, trained: Trained) -> None:
         "text": trained.text,
         "labels": model.labels,
         "gamma": model.gamma,
-        "sharpness": model.sharpness,
+        "platt": model.platt,
         "shortest": model.ngrams.shortest,
         "longest": model.ngrams.longest,
         "word_vectors": weights_digest(),
@@ -72,7 +72,7 @@ def read(folder: Path) -> Trained:
             vectors=arrays["vectors"],
             duals=arrays["duals"],
             weights=arrays["weights"],
-            sharpness=record["sharpness"],
+            platt=(record["platt"][0], record["platt"][1]),
         )
         trained, recorded = Trained(model, record["text"]), record["word_vectors"]
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:

@@ -9,29 +9,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
+from scipy.optimize import minimize
 
 from fullturn.apps.classifier.features import Floats, Ngrams, as_sentence
-from fullturn.apps.classifier.model import BLOCK, Model, gaussian, softmax
+from fullturn.apps.classifier.model import BLOCK, Model, confidence, decide, gaussian
 from fullturn.apps.classifier.parameters import Recipe
 from fullturn.apps.vectors import sentence_vectors
 from fullturn.errors import UsageError
 
 _JUDGED = 0.2
-"""The share of rows, the last ones, whose progressive scores set the confidence."""
-_SHARPNESS = np.geomspace(1, 150, 120)
+"""The share of rows, the last ones, whose progressive scores calibrate the confidence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
     """A model, and what models of fewer rows made of the next one.
 
-    `progressive` [n, k] are, for each row in the order of training, the probabilities of a
-    model of the rows before it; `truth` [n] is the place of its label in `model.labels`.
+    For each row, in the order of training: `right` [n] tells whether a model of the rows
+    before it found its label, `confidence` [n] how sure it was.
     """
 
     model: Model
-    progressive: Floats
-    truth: NDArray[Any]
+    right: NDArray[np.bool_]
+    confidence: NDArray[np.float64]
 
 
 def fit(texts: Sequence[str], labels: Sequence[str], recipe: Recipe) -> Fitted:
@@ -49,9 +49,12 @@ def fit(texts: Sequence[str], labels: Sequence[str], recipe: Recipe) -> Fitted:
     targets = np.eye(len(names), dtype=np.float32)[truth] - np.float32(1 / len(names))
     duals, progressive = _solve(_alike(vectors, wording, recipe), targets)
     weights = np.float32(recipe.ngrams) * (wording.T @ duals)
-    sharpness = _sharpness(progressive, truth)
-    model = Model(tuple(names), ngrams, recipe.gamma, vectors, duals, weights, sharpness)
-    return Fitted(model, softmax(progressive, sharpness), truth)
+    best, margin = decide(progressive)
+    right = best == truth
+    judged = slice(-max(1, int(_JUDGED * len(truth))), None)
+    platt = _platt(margin[judged], right[judged])
+    model = Model(tuple(names), ngrams, recipe.gamma, vectors, duals, weights, platt)
+    return Fitted(model, right, confidence(margin, platt))
 
 
 def _alike(vectors: Floats, wording: Any, recipe: Recipe) -> Floats:
@@ -85,16 +88,17 @@ def _solve(alike: Floats, targets: Floats) -> tuple[Floats, Floats]:
     return np.asarray(duals, np.float32), np.asarray(scores, np.float32)
 
 
-def _sharpness(progressive: Floats, truth: NDArray[Any]) -> float:
-    """The factor that makes the true labels of the last rows most likely (temperature scaling).
+def _platt(margin: Floats, right: NDArray[np.bool_]) -> tuple[float, float]:
+    """Slope and intercept of the confidence: a logistic regression of `right` on the margin.
 
-    Guo et al., On Calibration of Modern Neural Networks, ICML 2017.
+    Platt's smoothed targets keep it finite where all rows are right.
     """
-    judged = slice(-max(1, int(_JUDGED * len(truth))), None)
-    scores, true = progressive[judged], truth[judged, None]
+    hits = int(right.sum())
+    targets = np.where(right, (hits + 1) / (hits + 2), 1 / (len(right) - hits + 2))
 
-    def likelihood(sharpness: float) -> float:
-        shares = np.take_along_axis(softmax(scores, sharpness), true, axis=1)
-        return float(np.log(np.maximum(shares, 1e-12)).sum())
+    def loss(platt: NDArray[np.float64]) -> float:
+        logit = platt[0] * margin + platt[1]
+        return float((np.logaddexp(0, logit) - targets * logit).mean())
 
-    return float(max(_SHARPNESS, key=likelihood))
+    slope, intercept = minimize(loss, np.array([1.0, 0.0]), method="BFGS").x
+    return float(slope), float(intercept)

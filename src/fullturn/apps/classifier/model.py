@@ -6,10 +6,12 @@ wording (the cosine of their n-grams).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fullturn.apps.classifier.features import Floats, Ngrams, as_sentence
 from fullturn.apps.vectors import sentence_vectors
@@ -23,7 +25,7 @@ class Model:
     """n training texts, k labels, f n-grams.
 
     `vectors` [n, 256] and `duals` [n, k] answer by meaning, `weights` [f, k] by wording.
-    `sharpness` turns scores into probabilities.
+    `platt` are slope and intercept of the confidence.
     """
 
     labels: tuple[str, ...]
@@ -32,15 +34,14 @@ class Model:
     vectors: Floats
     duals: Floats
     weights: Floats
-    sharpness: float
+    platt: tuple[float, float]
 
-    def probabilities(self, texts: Sequence[str]) -> Floats:
-        """The probability of each label, [len(texts), k]."""
-        blocks = [
-            softmax(self._scores(texts[start : start + BLOCK]), self.sharpness)
-            for start in range(0, len(texts), BLOCK)
-        ]
-        return np.concatenate([np.zeros((0, len(self.labels)), np.float32), *blocks])
+    def answer(self, texts: Sequence[str]) -> Iterator[tuple[str, float]]:
+        """The label of each text, and the probability that it is right."""
+        for start in range(0, len(texts), BLOCK):
+            best, margin = decide(self._scores(texts[start : start + BLOCK]))
+            for place, sure in zip(best, confidence(margin, self.platt), strict=True):
+                yield self.labels[place], float(sure)
 
     def _scores(self, texts: Sequence[str]) -> Floats:
         texts = [as_sentence(text) for text in texts]
@@ -49,11 +50,20 @@ class Model:
         return scores
 
 
-def softmax(scores: Floats, sharpness: float) -> Floats:
-    """Probabilities of scores, by row."""
-    powers = np.exp(np.float32(sharpness) * (scores - scores.max(axis=1, keepdims=True)))
-    shares: Floats = powers / powers.sum(axis=1, keepdims=True)
-    return shares
+def decide(scores: Floats) -> tuple[NDArray[Any], Floats]:
+    """Of each row, the place of the highest score, and its lead over the second."""
+    best = scores.argmax(axis=1)
+    upper = np.partition(scores, -2, axis=1)[:, -2:]
+    return best, upper[:, 1] - upper[:, 0]
+
+
+def confidence(margin: Floats, platt: tuple[float, float]) -> NDArray[np.float64]:
+    """The probability that an answer with this lead is right (Platt scaling).
+
+    Platt, Probabilistic Outputs for Support Vector Machines, 1999.
+    """
+    slope, intercept = platt
+    return np.asarray(1 / (1 + np.exp(-(slope * margin.astype(np.float64) + intercept))))
 
 
 def gaussian(one: Floats, other: Floats, gamma: float) -> Floats:
