@@ -134,8 +134,9 @@ def test_loading_gives_examples_and_reference_rows(table: Path) -> None:
     example, nameless = by_text["text 3 xxx"], by_text["text 0 "]
     assert (example.id, example.input) == ("row-3", {"text": "text 3 xxx", "age": 3.0})
     assert example.expected == {"facts": [["fact", 3]], "label": "no"}
-    assert example.slices == {"channel": "mail"}
-    assert (len(nameless.id), nameless.slices, nameless.group) == (16, {}, nameless.id)
+    assert example.slices == {"channel": "mail", "label": "no"}
+    assert (len(nameless.id), nameless.group) == (16, nameless.id)
+    assert set(nameless.slices) == {"label"}
     assert Counter(e.split for e in data.examples) == {
         name: count for name, count in data.version.splits.items() if name != "reference"
     }

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from fullturn.apps.protocols import App, Predictor
-from fullturn.entities import DatasetVersion, Evaluation, Example, Output, ScoredRow, Split
+from fullturn.entities import DatasetVersion, Evaluation, Example, Input, Output, ScoredRow, Split
 from fullturn.errors import AppError, DataError, FullturnError
 
 BATCH = 32
@@ -39,12 +39,7 @@ def evaluate(
 def answer(app: App, predictor: Predictor, batch: Sequence[Example]) -> list[ScoredRow]:
     """Answer one batch and score it; nothing if the number of outputs is wrong."""
     started = time.perf_counter()
-    try:
-        outputs = list(predictor.predict([example.input for example in batch]))
-    except FullturnError:
-        raise
-    except Exception as error:
-        raise AppError(f"predict() raised {error!r} on a batch from row '{batch[0].id}'") from error
+    outputs = ask(predictor, [example.input for example in batch])
     if len(outputs) != len(batch):
         return []
     latency = (time.perf_counter() - started) / len(batch)
@@ -53,12 +48,26 @@ def answer(app: App, predictor: Predictor, batch: Sequence[Example]) -> list[Sco
     ]
 
 
+def ask(predictor: Predictor, rows: Sequence[Input]) -> list[Output]:
+    """What the predictor answers; its own errors become ours.
+
+    Raises:
+        AppError: predict() raised.
+    """
+    try:
+        return list(predictor.predict(rows))
+    except FullturnError:
+        raise
+    except Exception as error:
+        raise AppError(f"predict() raised {error!r} on a batch from {rows[0]!r:.80}") from error
+
+
 def latencies(predictor: Predictor, examples: Sequence[Example]) -> list[float]:
     """Seconds for each example, asked one at a time; the first answer is warm-up."""
     seconds = []
     for example in (*examples[:1], *examples):
         started = time.perf_counter()
-        predictor.predict([example.input])
+        ask(predictor, [example.input])
         seconds.append(time.perf_counter() - started)
     return seconds[1:]
 

@@ -18,7 +18,7 @@ from fullturn.entities import (
     ModelVersion,
     RunRecord,
 )
-from fullturn.errors import CouldNotEvaluate, IntegrityError, NotFound
+from fullturn.errors import AppError, CouldNotEvaluate, FullturnError, IntegrityError, NotFound
 from fullturn.evaluation import behaviour, records, refusal, scoring
 from fullturn.evaluation.fingerprint import fingerprint
 from fullturn.experiments.traces import TRACES, TraceSpool
@@ -142,7 +142,9 @@ class Gathering:
             candidate=evaluated,
             validation=self._try("validation", self._validation),
             champion=self._champion(champion, test, data),
-            baseline=self._evaluated("baseline", app.baseline(training_view(data)), test, data),
+            baseline=self._evaluated(
+                "baseline", self._try("baseline", lambda: self._baseline(data)), test, data
+            ),
             behaviours=self._behaviours(candidate, evaluated, test, data),
             repeated=self._repeated(candidate, test, data),
             latencies=self._latencies(candidate, test),
@@ -164,6 +166,14 @@ class Gathering:
     def _candidate(self) -> Predictor:
         source, digest = self._source()
         return bundle.load(self.project.app, self.project.store.fetch_model(source), digest)
+
+    def _baseline(self, data: Dataset) -> Predictor:
+        try:
+            return self.project.app.baseline(training_view(data))
+        except FullturnError:
+            raise
+        except Exception as error:
+            raise AppError(f"baseline() raised {error!r}") from error
 
     def _data(self) -> DataState:
         recorded = self.run.tags.get(PREFIX + "data_digest", "nothing")
