@@ -14,7 +14,7 @@ from fullturn.evaluation.scoring import answer, check_names
 from fullturn.settings import ExperimentSettings
 from fullturn.statistics.sequential import EProcess
 
-CHUNK = 8
+CHUNK = 4
 """Groups answered between two looks; the test is valid at every look."""
 
 

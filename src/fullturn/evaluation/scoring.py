@@ -39,7 +39,8 @@ def evaluate(
 def answer(app: App, predictor: Predictor, batch: Sequence[Example]) -> list[ScoredRow]:
     """Answer one batch and score it; nothing if the number of outputs is wrong."""
     started = time.perf_counter()
-    outputs = ask(predictor, [example.input for example in batch])
+    where = f"a batch from row '{batch[0].id}'"
+    outputs = ask(predictor, [example.input for example in batch], where)
     if len(outputs) != len(batch):
         return []
     latency = (time.perf_counter() - started) / len(batch)
@@ -48,8 +49,8 @@ def answer(app: App, predictor: Predictor, batch: Sequence[Example]) -> list[Sco
     ]
 
 
-def ask(predictor: Predictor, rows: Sequence[Input]) -> list[Output]:
-    """What the predictor answers; its own errors become ours.
+def ask(predictor: Predictor, rows: Sequence[Input], where: str) -> list[Output]:
+    """What the predictor answers; its own errors become ours, which say `where`.
 
     Raises:
         AppError: predict() raised.
@@ -59,7 +60,7 @@ def ask(predictor: Predictor, rows: Sequence[Input]) -> list[Output]:
     except FullturnError:
         raise
     except Exception as error:
-        raise AppError(f"predict() raised {error!r} on a batch from {rows[0]!r:.80}") from error
+        raise AppError(f"predict() raised {error!r} on {where}") from error
 
 
 def latencies(predictor: Predictor, examples: Sequence[Example]) -> list[float]:
@@ -67,7 +68,7 @@ def latencies(predictor: Predictor, examples: Sequence[Example]) -> list[float]:
     seconds = []
     for example in (*examples[:1], *examples):
         started = time.perf_counter()
-        ask(predictor, [example.input])
+        ask(predictor, [example.input], f"row '{example.id}'")
         seconds.append(time.perf_counter() - started)
     return seconds[1:]
 

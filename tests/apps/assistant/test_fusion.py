@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from fullturn.apps.assistant.fusion import fit_choice, fit_yes_no, sigmoid, softmax
@@ -37,6 +38,21 @@ def test_several_right_candidates_share_the_credit() -> None:
     weights = fit_choice([case] * 5, [np.array([True, True, False])] * 5)
     assert weights[0] == pytest.approx(weights[1], abs=1e-4)
     assert softmax(case @ weights)[:2].sum() > 2 / 3
+
+
+def test_no_other_weights_make_the_right_candidates_more_probable() -> None:
+    draw = np.random.default_rng(3)
+    cases = [draw.normal(size=(5, 2)) for _ in range(40)]
+    right = [draw.permutation([True, True, False, False, False]) for _ in range(40)]
+    scale = np.concatenate(cases).std(axis=0)
+
+    def loss(weights: NDArray[np.float64]) -> float:
+        shares = (softmax(c @ (weights / scale)) @ r for c, r in zip(cases, right, strict=True))
+        return float(weights @ weights / 2 - sum(np.log(share) for share in shares))
+
+    found = fit_choice(cases, right, penalty=1.0) * scale
+    for step in ([0.01, 0], [-0.01, 0], [0, 0.01], [0, -0.01]):
+        assert loss(found) < loss(found + step)
 
 
 def test_fitting_again_gives_the_same_bits() -> None:

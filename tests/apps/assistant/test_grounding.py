@@ -27,6 +27,7 @@ def test_numbers_must_match_and_most_words_too(sentence: str, supported: bool) -
 def test_a_quarter_of_the_words_may_be_new() -> None:
     assert supports("alpha beta gamma", "Alpha beta gamma delta.")
     assert not supports("alpha beta gamma", "Alpha beta gamma delta epsilon.")
+    assert not supports("one two three four five", "One two three four five six seven.")
 
 
 def test_one_passage_must_support_a_sentence_alone() -> None:

@@ -86,6 +86,14 @@ def test_a_question_without_content_matches_nothing() -> None:
     assert bags.coverage(known.similar({}, [], none), none).tolist() == [0, 0, 0, 0]
 
 
+def test_a_rare_word_says_more_about_the_topic_than_a_common_one() -> None:
+    documents = [["run", "canary"], ["run", "digest"], ["run", "seed"], ["run", "seed"]]
+    topics = Topics([stems(d) for d in documents], Vocabulary(documents, word_vectors()))
+    found = topics.cosines(stems(["run", "digest"]))
+    assert found[1] == pytest.approx(1, abs=1e-5)
+    assert all(found[other] < 0.2 for other in (0, 2, 3))
+
+
 def test_topics_join_words_that_occur_together() -> None:
     documents = [["crash", "kill"], ["kill", "reaper"], ["bread", "flour"], ["bread", "oven"]]
     topics = Topics(documents, Vocabulary(documents, word_vectors()), count=2)

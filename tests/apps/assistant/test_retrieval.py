@@ -30,6 +30,7 @@ def test_a_neighbours_features_are_those_of_the_sentence_before_and_after() -> N
     own, before, after = (column("noise of seeds", f"{p}match") for p in ("", "before_", "after_"))
     assert before[:3] == [0, own[0], own[1]]
     assert after[:3] == [own[1], own[2], 0]
+    assert own[2] > 0 == before[3]
 
 
 def test_a_misspelt_question_matches_like_the_right_one() -> None:
@@ -95,6 +96,12 @@ def test_fitting_is_deterministic() -> None:
 def test_nothing_to_learn_from_is_said() -> None:
     with pytest.raises(DataError, match="answered questions to learn from"):
         fit(INDEX, [Labelled("pancakes", None, ())], "fused")
+
+
+def test_a_fact_that_only_another_passage_states_teaches_nothing() -> None:
+    elsewhere = Labelled("reaper", NAMES.index("runs/seeds"), [["reaper"]])
+    with pytest.raises(DataError, match="answered questions to learn from"):
+        fit(INDEX, [elsewhere], "fused")
 
 
 def test_one_passage_is_enough() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from fullturn.apps.assistant.spelling import Speller, distance
 
 KNOWN = {"registry": 9, "promotion": 4, "rollback": 3, "threshold": 2, "training": 8, "trailing": 1}
-ENGLISH = {"holiday", "bread"}
+ENGLISH = {"holiday", "bread", "trading"}
 SPELLER = Speller(KNOWN, ENGLISH)
 words = st.text("abcde", max_size=6)
 
@@ -27,12 +27,16 @@ def test_a_dropped_added_replaced_or_swapped_letter_is_repaired(wrong: str, righ
     assert SPELLER.correct([wrong]) == [right]
 
 
+def test_an_unknown_word_so_near_would_be_repaired() -> None:
+    assert Speller(KNOWN, ()).correct(["trading"]) == ["training"]
+
+
 def test_of_two_near_words_the_commoner_one_wins() -> None:
     assert SPELLER.correct(["trainling"]) == ["training"]
 
 
 @pytest.mark.parametrize(
-    "word", ["registry", "holiday", "bread", "promotions", "v2", "xyzzy", "abc", "3.17"]
+    "word", ["registry", "holiday", "bread", "trading", "promotions", "v2", "xyzzy", "abc", "3.17"]
 )
 def test_known_short_and_hopeless_words_stay(word: str) -> None:
     assert SPELLER.correct([word]) == [word]

@@ -144,7 +144,8 @@ def test_every_parameter_is_part_of_the_question(tmp_path: Path) -> None:
             llm.complete(CHAT, temperature=0.5)
             llm.complete(CHAT, seed=1)
             llm.complete([*CHAT, {"role": "user", "content": "there"}])
-        ask(peer, tmp_path, model="other")
+        with LLM(settings.model_copy(update={"model": "other"}), tmp_path) as llm:
+            llm.complete(CHAT)
         assert len(peer.asked) == 6
 
 

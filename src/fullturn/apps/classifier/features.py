@@ -17,6 +17,8 @@ LONGEST = 7
 """Bytes of an n-gram at most: with a leading 1 they fill an int64."""
 _SEEN_IN = 2
 """An n-gram counts if so many training texts hold it."""
+_NONE = 0
+"""The code of no n-gram."""
 
 
 def as_sentence(text: str) -> str:
@@ -62,7 +64,7 @@ class Ngrams:
         """
         found, rows = _ngrams(texts, self.shortest, self.longest)
         columns = np.searchsorted(self.codes, found)
-        known = self.codes.take(columns, mode="clip") == found
+        known = np.append(self.codes, _NONE)[columns] == found
         ones = np.ones(known.sum(), dtype=np.float32)
         counts = csr_matrix((ones, (rows[known], columns[known])), (len(texts), len(self.codes)))
         counts.data = (1 + np.log(counts.data)) * self.rarity[counts.indices]

@@ -14,7 +14,8 @@ from safetensors.numpy import load_file, save_file
 
 from fullturn.apps.classifier.features import Ngrams
 from fullturn.apps.classifier.model import Model
-from fullturn.apps.vectors import weights_digest
+from fullturn.apps.classifier.spelling import Speller
+from fullturn.apps.vectors import weights_digest, word_vectors
 from fullturn.errors import BundleError, IntegrityError
 
 _ARRAYS = "arrays.safetensors"
@@ -44,6 +45,7 @@ def write(folder: Path, trained: Trained) -> None:
     record = {
         "text": trained.text,
         "labels": model.labels,
+        "words": model.speller.words,
         "gamma": model.gamma,
         "platt": model.platt,
         "shortest": model.ngrams.shortest,
@@ -67,6 +69,7 @@ def read(folder: Path) -> Trained:
         ngrams = Ngrams(arrays["codes"], arrays["rarity"], record["shortest"], record["longest"])
         model = Model(
             labels=tuple(record["labels"]),
+            speller=Speller(record["words"], word_vectors().english),
             ngrams=ngrams,
             gamma=record["gamma"],
             vectors=arrays["vectors"],

@@ -14,7 +14,8 @@ from scipy.optimize import minimize
 from fullturn.apps.classifier.features import Floats, Ngrams, as_sentence
 from fullturn.apps.classifier.model import BLOCK, Model, confidence, decide, gaussian
 from fullturn.apps.classifier.parameters import Recipe
-from fullturn.apps.vectors import sentence_vectors
+from fullturn.apps.classifier.spelling import Speller
+from fullturn.apps.vectors import sentence_vectors, word_vectors
 from fullturn.errors import UsageError
 
 _JUDGED = 0.2
@@ -53,7 +54,8 @@ def fit(texts: Sequence[str], labels: Sequence[str], recipe: Recipe) -> Fitted:
     right = best == truth
     judged = slice(-max(1, int(_JUDGED * len(truth))), None)
     platt = _platt(margin[judged], right[judged])
-    model = Model(tuple(names), ngrams, recipe.gamma, vectors, duals, weights, platt)
+    speller = Speller.learn(texts, word_vectors().english)
+    model = Model(tuple(names), speller, ngrams, recipe.gamma, vectors, duals, weights, platt)
     return Fitted(model, right, confidence(margin, platt))
 
 
@@ -91,8 +93,10 @@ def _solve(alike: Floats, targets: Floats) -> tuple[Floats, Floats]:
 def _platt(margin: Floats, right: NDArray[np.bool_]) -> tuple[float, float]:
     """Slope and intercept of the confidence: a logistic regression of `right` on the margin.
 
-    Platt's smoothed targets keep it finite where all rows are right.
+    Platt's smoothed targets keep it finite where all rows are right. A tie, right and wrong
+    once, is added: no lead says nothing, also where the rows have no wrong answer to show it.
     """
+    margin, right = np.append(margin, [0, 0]), np.append(right, [True, False])
     hits = int(right.sum())
     targets = np.where(right, (hits + 1) / (hits + 2), 1 / (len(right) - hits + 2))
 

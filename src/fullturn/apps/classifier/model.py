@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fullturn.apps.classifier.features import Floats, Ngrams, as_sentence
+from fullturn.apps.classifier.spelling import Speller
 from fullturn.apps.vectors import sentence_vectors
 
 BLOCK = 512
@@ -29,6 +30,7 @@ class Model:
     """
 
     labels: tuple[str, ...]
+    speller: Speller
     ngrams: Ngrams
     gamma: float
     vectors: Floats
@@ -44,7 +46,7 @@ class Model:
                 yield self.labels[place], float(sure)
 
     def _scores(self, texts: Sequence[str]) -> Floats:
-        texts = [as_sentence(text) for text in texts]
+        texts = [self.speller.correct(as_sentence(text)) for text in texts]
         near = gaussian(sentence_vectors(texts), self.vectors, self.gamma)
         scores: Floats = near @ self.duals + self.ngrams.weigh(texts) @ self.weights
         return scores

@@ -1,7 +1,4 @@
-"""An app of your own: which of three cultivars is a wine made of, by 13 measurements?
-
-`app = "wine_app:WineApp"` in fullturn.toml; `python wine_data.py` writes the rows.
-"""
+"""An app of your own, `app = "wine_app:WineApp"`: which of three cultivars is a wine made of?"""
 
 from collections.abc import Sequence
 from pathlib import Path

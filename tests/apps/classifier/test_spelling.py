@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fullturn.apps.classifier.spelling import Speller
+
+TEXTS = ["My transfer is pending", "a pending transfer", "The transfer failed", "it failed"]
+SPELLER = Speller.learn(TEXTS, {"wander", "transform"})
+
+
+@pytest.mark.parametrize(
+    "typo", ["transfr", "trannsfer", "transger", "tarnsfer", "ransfer", "transfere"]
+)
+def test_a_slip_of_one_letter_is_corrected(typo: str) -> None:
+    assert SPELLER.correct(f"my {typo}, please") == "my transfer, please"
+
+
+def test_the_first_letter_keeps_its_case() -> None:
+    assert SPELLER.correct("Pendng transfer") == "Pending transfer"
+
+
+def test_known_english_and_short_words_stay() -> None:
+    for text in ("Failed transfers? wander, transform", "it ist", "xyzzy 12345 pend1ng"):
+        kept = text.replace("transfers", "transfer")
+        assert SPELLER.correct(text) == kept
+
+
+def test_words_seen_once_are_not_known() -> None:
+    assert SPELLER.words == ("transfer", "failed", "pending")
+
+
+def test_of_near_words_the_more_frequent_is_taken() -> None:
+    speller = Speller.learn(["cards", "cards", "carts", "carts", "carts"], ())
+    assert speller.correct("carps") == "carts"
+    assert Speller(["cards", "carts"], ()).correct("carps") == "cards"
+
+
+@given(st.text(max_size=40))
+def test_correcting_twice_changes_nothing_more(text: str) -> None:
+    once = SPELLER.correct(text)
+    assert SPELLER.correct(once) == once
