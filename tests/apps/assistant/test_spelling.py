@@ -36,7 +36,8 @@ def test_of_two_near_words_the_commoner_one_wins() -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["registry", "holiday", "bread", "straining", "promotions", "v2", "xyzzy", "abc", "3.17"]
+    "word",
+    ["registry", "holiday", "bread", "straining", "promotions", "v2", "xyzzy", "abc", "3.17"],
 )
 def test_known_short_and_hopeless_words_stay(word: str) -> None:
     assert SPELLER.correct([word]) == [word]
