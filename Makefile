@@ -6,7 +6,7 @@ COMPILE := $(UV) pip compile --quiet --system-certs pyproject.toml --extra llm -
 	--python-version 3.11 --universal --no-header
 CORES := $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: demo test lint lock lock-check readme docs docs-check clean
+.PHONY: demo test lint lock lock-check docs docs-check clean
 
 demo: .venv/installed
 	$(BIN)/fullturn demo demo
@@ -35,11 +35,6 @@ lock: .venv/installed
 	$(COMPILE) --output-file requirements/runtime.txt
 	$(COMPILE) --group dev --output-file requirements/dev.txt
 	$(COMPILE) --group dev --group bench --output-file requirements/bench.txt
-
-# The README shows a real run of the demo.
-readme: .venv/installed
-	$(BIN)/fullturn demo demo | tee .venv/demo.log
-	$(BIN)/python scripts/transcript.py .venv/demo.log
 
 docs: .venv/installed
 	$(BIN)/python scripts/reference.py

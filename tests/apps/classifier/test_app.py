@@ -76,7 +76,11 @@ def test_typing_errors_and_capitals_hardly_matter(predictor: ClassifierPredictor
 
 def test_a_batch_answers_as_its_rows_do(predictor: ClassifierPredictor) -> None:
     rows = [row.input for row in DATA.split("test")]
-    assert predictor.predict(rows) == [predictor.predict([row])[0] for row in rows]
+    for one, row in zip(predictor.predict(rows), rows, strict=True):
+        [alone] = predictor.predict([row])
+        assert one["label"] == alone["label"]
+        assert one["confidence"] == pytest.approx(alone["confidence"], abs=1.1e-3)
+        assert one["confidence"] == round(one["confidence"], 3)
     assert predictor.predict([]) == []
 
 

@@ -71,6 +71,13 @@ def test_the_wider_lead_is_the_surer_answer() -> None:
     assert vague < 0.8
 
 
+def test_a_misspelt_text_is_answered_like_its_correct_form() -> None:
+    model = fit(TEXTS, LABELS, RECIPE).model
+    assert [*model.answer(["what is the excahnge rate"])] == [
+        *model.answer(["what is the exchange rate"])
+    ]
+
+
 def test_two_rows_are_enough() -> None:
     [(label, sure)] = fit(["yes", "no"], ["a", "b"], RECIPE).model.answer(["yes"])
     assert label == "a"

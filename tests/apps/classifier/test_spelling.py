@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from fullturn.apps.classifier.spelling import Speller
 
 TEXTS = ["My transfer is pending", "a pending transfer", "The transfer failed", "it failed"]
-SPELLER = Speller.learn(TEXTS, {"wander", "transform"})
+SPELLER = Speller.learn(TEXTS, {"wander", "fabled"})
 
 
 @pytest.mark.parametrize(
@@ -22,9 +22,9 @@ def test_the_first_letter_keeps_its_case() -> None:
 
 
 def test_known_english_and_short_words_stay() -> None:
-    for text in ("Failed transfers? wander, transform", "it ist", "xyzzy 12345 pend1ng"):
-        kept = text.replace("transfers", "transfer")
-        assert SPELLER.correct(text) == kept
+    for text in ("Failed transfer? wander, fabled", "it ist", "xyzzy 12345 p3nd"):
+        assert SPELLER.correct(text) == text
+    assert Speller(SPELLER.words, ()).correct("fabled") == "failed"
 
 
 def test_words_seen_once_are_not_known() -> None:

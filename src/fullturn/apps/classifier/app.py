@@ -96,7 +96,7 @@ class Classifier:
 
 class ClassifierPredictor:
     """A loaded bundle: `label`, and `confidence`, the probability that it is right, to
-    four digits."""
+    three digits."""
 
     def __init__(self, trained: Trained) -> None:
         self._model, self._column = trained.model, trained.text
@@ -107,9 +107,9 @@ class ClassifierPredictor:
         Raises:
             DataError: a row has no text.
         """
-        # Four digits: further ones differ between batch sizes and machines.
+        # Three digits: further ones differ between batch sizes and machines.
         return [
-            {"label": label, "confidence": round(sure, 4)}
+            {"label": label, "confidence": round(sure, 3)}
             for label, sure in self._model.answer([self._text(row) for row in rows])
         ]
 
