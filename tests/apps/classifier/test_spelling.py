@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fullturn.apps.classifier.spelling import Speller
@@ -37,6 +37,7 @@ def test_of_near_words_the_more_frequent_is_taken() -> None:
     assert Speller(["cards", "carts"], ()).correct("carps") == "cards"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_correcting_twice_changes_nothing_more(text: str) -> None:
     once = SPELLER.correct(text)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fullturn.apps.assistant.cores import one_core
 from fullturn.apps.assistant.fusion import Bools, fit_choice, fit_yes_no, sigmoid, softmax
 from fullturn.apps.assistant.index import FEATURES, Index, Match
 from fullturn.apps.assistant.text import contains
@@ -68,6 +69,10 @@ class Retriever:
 
     def rank(self, question: str) -> Ranking:
         """Rank everything for one question."""
+        with one_core():
+            return self._rank(question)
+
+    def _rank(self, question: str) -> Ranking:
         match = self.index.match(question)
         scores = match.features @ self._sentence
         passages = _by_passage(self.index, scores)
@@ -87,6 +92,11 @@ def fit(index: Index, questions: Sequence[Labelled], retrieval: str) -> FusionWe
     Raises:
         DataError: no question has an answer, so there is nothing to learn from.
     """
+    with one_core():
+        return _fit(index, questions, retrieval)
+
+
+def _fit(index: Index, questions: Sequence[Labelled], retrieval: str) -> FusionWeights:
     matches = [index.match(question.text) for question in questions]
     chosen = [FEATURES.index(name) for name in RETRIEVALS[retrieval]]
     cases, right = _choices(index, questions, matches)
