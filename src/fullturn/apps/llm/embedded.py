@@ -86,11 +86,14 @@ class _Embedded:
     def _start(self) -> Endpoint:
         import xllamacpp
 
-        key = secrets.token_urlsafe(24)
+        key, weights = secrets.token_urlsafe(24), weights_file()
         try:
-            self._server = xllamacpp.Server(_parameters(xllamacpp, weights_file(), key))
+            self._server = xllamacpp.Server(_parameters(xllamacpp, weights, key))
         except RuntimeError as error:
-            raise LLMUnavailable(f"the embedded LLM did not start: {error}") from error
+            raise LLMUnavailable(
+                f"the embedded LLM did not start from {weights} ({error}); the file may be "
+                f"damaged: get it again with `{_INSTALL}`"
+            ) from error
         # The interpreter must not end while the server's threads run.
         atexit.register(self.stop)
         return Endpoint(f"{self._server.listening_address}/v1", "embedded", key)
