@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CANDIDATES: dict[str, dict[str, str | int | float | bool]] = {
     "word search, quoting": {"retrieval": "bm25"},
     "learned search, quoting": {},
-    "learned search, LLM": {"answer": "zero-shot", "passages": 1},
+    "learned search, LLM": {"answer": "zero-shot", "prompt": "brief", "passages": 1},
 }
 CARELESS = "answers everything"
 QUESTIONS = (

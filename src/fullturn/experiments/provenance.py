@@ -8,6 +8,7 @@ import os
 import platform
 import socket
 import subprocess
+from functools import lru_cache
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def code(root: Path) -> Code:
     return Code(commit, dirty=True, diff_digest=_sha256(diff + contents))
 
 
+@lru_cache(maxsize=1)
 def environment() -> tuple[str, str]:
     """A digest of Python and every installed distribution, and the text it is taken over."""
     pins = {f"{d.metadata['Name'].lower()}=={d.version}" for d in distributions() if d.metadata}

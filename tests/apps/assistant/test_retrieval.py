@@ -11,7 +11,7 @@ from fullturn.errors import DataError
 from tests.apps.assistant.samples import PASSAGES, dataset
 
 DATA = dataset()
-INDEX = Index(passages_of(DATA), of_the_field())
+INDEX = Index(passages_of(DATA), Synonyms(of_the_field()))
 NAMES = list(PASSAGES)
 
 

@@ -11,7 +11,7 @@ from typing import get_args
 from fullturn.apps.assistant import bundle
 from fullturn.apps.assistant.bundle import Files
 from fullturn.apps.assistant.contract import CONTRACT, as_passage, labelled, passages_of
-from fullturn.apps.assistant.index import Index
+from fullturn.apps.assistant.index import index_of
 from fullturn.apps.assistant.predictor import (
     AnswerKind,
     AssistantPredictor,
@@ -70,7 +70,7 @@ class Assistant:
             DataError: there are no passages, or no questions to learn from.
         """
         chosen = _checked(params, self.defaults)
-        index = Index(passages_of(data), of_the_field())
+        index = index_of(tuple(passages_of(data)), of_the_field())
         weights = fit(index, labelled(data, "train", index), str(chosen["retrieval"]))
         threshold = chosen["threshold"]
         if threshold == TUNED:
@@ -83,7 +83,7 @@ class Assistant:
         rules = _rules(chosen, float(threshold))
         if rules.template:
             run.prompt(f"{rules.answer}-{chosen['prompt']}", rules.template)
-        bundle.write(run.directory, Files(index.passages, index.synonyms, weights, rules))
+        bundle.write(run.directory, Files(index.passages, index.synonyms.text, weights, rules))
         return run.directory
 
     def load(self, folder: Path) -> Predictor:
@@ -103,7 +103,7 @@ class Assistant:
 
     def baseline(self, data: Dataset) -> Predictor:
         """Quote the first sentence of BM25's best passage, and never abstain."""
-        return FirstSentence(Index(passages_of(data), of_the_field()))
+        return FirstSentence(index_of(tuple(passages_of(data)), of_the_field()))
 
     def text_of(self, output: Output) -> str:
         """The answer as a user would read it."""
@@ -113,8 +113,8 @@ class Assistant:
         self, folder: Path, context: str, added: Sequence[Mapping[str, str]]
     ) -> AssistantPredictor:
         files = bundle.read(folder)
-        passages = [*files.passages, *map(as_passage, added)]
-        retriever = Retriever(Index(passages, files.synonyms), files.weights)
+        index = index_of((*files.passages, *map(as_passage, added)), files.thesaurus)
+        retriever = Retriever(index, files.weights)
         return AssistantPredictor(retriever, files.rules, self._ask, context)
 
     def _ask(self, messages: Sequence[Message], max_tokens: int) -> Completion:

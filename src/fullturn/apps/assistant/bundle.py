@@ -11,7 +11,6 @@ from typing import Any
 from fullturn.apps.assistant.index import Passage
 from fullturn.apps.assistant.predictor import Rules
 from fullturn.apps.assistant.retrieval import FusionWeights
-from fullturn.apps.assistant.synonyms import Synonyms
 from fullturn.apps.vectors import weights_digest
 from fullturn.errors import BundleError
 
@@ -27,7 +26,7 @@ class Files:
     """What a bundle holds."""
 
     passages: Sequence[Passage]
-    synonyms: Synonyms
+    thesaurus: str
     weights: FusionWeights
     rules: Rules
 
@@ -37,7 +36,7 @@ def write(folder: Path, files: Files) -> None:
     lines = [json.dumps(asdict(passage), ensure_ascii=False) for passage in files.passages]
     (folder / _PASSAGES).write_text("\n".join(lines) + "\n", encoding="utf-8")
     _write_json(folder / _FUSION, {**asdict(files.weights), "vectors": weights_digest()})
-    (folder / _SYNONYMS).write_text(files.synonyms.text, encoding="utf-8")
+    (folder / _SYNONYMS).write_text(files.thesaurus, encoding="utf-8")
     settings = asdict(files.rules)
     template = settings.pop("template")
     _write_json(folder / _ANSWER, settings)
@@ -55,7 +54,7 @@ def read(folder: Path) -> Files:
     try:
         lines = (folder / _PASSAGES).read_text(encoding="utf-8").splitlines()
         passages = [Passage(**json.loads(line)) for line in lines]
-        synonyms = Synonyms((folder / _SYNONYMS).read_text(encoding="utf-8"))
+        thesaurus = (folder / _SYNONYMS).read_text(encoding="utf-8")
         fusion = _read_json(folder / _FUSION)
         vectors = fusion.pop("vectors")
         weights = FusionWeights(**fusion)
@@ -71,7 +70,7 @@ def read(folder: Path) -> Files:
         )
     if rules.answer != "extractive" and not template:
         raise BundleError(f"{folder / _PROMPT} is missing; train again")
-    return Files(passages, synonyms, weights, rules)
+    return Files(passages, thesaurus, weights, rules)
 
 
 def _write_json(path: Path, value: Any) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from fullturn.apps.assistant.text import sentences, stems, words
 
@@ -19,8 +20,8 @@ def supports(passage: str, sentence: str) -> bool:
     """All numbers of the sentence, and three quarters of its content stems, are in the passage."""
     if not numbers(sentence) <= numbers(passage):
         return False
-    said = set(stems(words(sentence)))
-    return len(said & set(stems(words(passage)))) >= SHARE * len(said)
+    said = _stems(sentence)
+    return len(said & _stems(passage)) >= SHARE * len(said)
 
 
 def ungrounded(text: str, passages: Sequence[str]) -> list[str]:
@@ -40,3 +41,8 @@ def answer_sentences(text: str) -> list[str]:
 def numbers(text: str) -> set[str]:
     """The numbers in a text, without thousands separators."""
     return {found.replace(",", "") for found in _NUMBER.findall(text)}
+
+
+@lru_cache(maxsize=2_000)
+def _stems(text: str) -> frozenset[str]:
+    return frozenset(stems(words(text)))

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,6 +107,12 @@ class _Collection:
             self.means @ asked.mean,
         ]
         return np.column_stack(columns)
+
+
+@lru_cache(maxsize=4)
+def index_of(passages: tuple[Passage, ...], thesaurus: str) -> Index:
+    """The index over these passages, made once per process; `thesaurus` as in `Synonyms`."""
+    return Index(passages, Synonyms(thesaurus))
 
 
 class Index:
