@@ -1,4 +1,4 @@
-"""A race: a candidate is scored group by group, and stops when it is shown to be worse."""
+"""A race: a candidate is scored row by row, and stops when it is shown to be worse."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from fullturn.apps.protocols import App, Predictor
 from fullturn.entities import DatasetVersion, Evaluation, Example, ScoredRow
 from fullturn.errors import DataError
-from fullturn.evaluation.scoring import answer, check_names
+from fullturn.evaluation.scoring import BATCH, answer, batches, check_names
 from fullturn.settings import ExperimentSettings
 from fullturn.statistics.sequential import EProcess
 
-CHUNK = 4
+LOOK = 4
 """Groups answered between two looks; the test is valid at every look."""
 
 
@@ -40,46 +40,50 @@ def race(
 ) -> Race:
     """Score a candidate against `best`, the primary score of each row of the best so far.
 
-    Groups come in an order drawn from the seed. The test is an e-process on the mean difference
-    of a group: stopping a candidate that is not worse has probability at most `race_alpha`,
-    however often one looks (Ville's inequality).
+    One row of each group is answered first, in an order drawn from the seed; rows of a group
+    repeat one another, so this finds out most per answer. Who survives answers the rest. The
+    test is an e-process on the difference of a row drawn from a group: stopping a candidate
+    that is not worse has probability at most `race_alpha`, however often one looks (Ville's
+    inequality).
     """
     if not examples:
         raise DataError(f"'{data.name}' version {data.version} has no rows to race on")
     started = time.perf_counter()
-    groups = _shuffled_groups(examples, settings.seed)
+    first, rest = _one_of_each_group(examples, settings.seed)
     process, rows, looked = EProcess(), list[ScoredRow](), 0
-    for start in range(0, len(groups), CHUNK):
-        chunk = groups[start : start + CHUNK]
-        answered = answer(app, predictor, [example for group in chunk for example in group])
+    for part in batches(first, LOOK if best else BATCH):
+        answered = answer(app, predictor, part)
         rows += answered
-        looked += len(chunk)
-        for difference in _group_differences(answered, best) if best else ():
-            process.update(difference)
+        looked += len(part)
+        for worse_by in _losses(answered, best or {}):
+            process.update(worse_by)
         if process.rejects(settings.race_alpha):
             break
+    stopped = looked < len(first)
+    if not stopped:
+        rows += [row for part in batches(rest, BATCH) for row in answer(app, predictor, part)]
     seconds = time.perf_counter() - started
     check_names(rows)
     evaluation = Evaluation(
-        subject, data.name, examples[0].split, tuple(rows), sum(map(len, groups)), seconds
+        subject, data.name, examples[0].split, tuple(rows), len(examples), seconds
     )
-    return Race(evaluation, looked < len(groups), looked, len(groups), process.e_value)
+    return Race(evaluation, stopped, looked, len(first), process.e_value)
 
 
-def _shuffled_groups(examples: Sequence[Example], seed: int) -> list[list[Example]]:
+def _one_of_each_group(
+    examples: Sequence[Example], seed: int
+) -> tuple[list[Example], list[Example]]:
     groups: dict[str, list[Example]] = {}
     for example in examples:
         groups.setdefault(example.group, []).append(example)
+    draw = random.Random(seed)
     names = sorted(groups)
-    random.Random(seed).shuffle(names)
-    return [groups[name] for name in names]
+    draw.shuffle(names)
+    first = [groups[name].pop(draw.randrange(len(groups[name]))) for name in names]
+    return first, [example for name in names for example in groups[name]]
 
 
-def _group_differences(rows: Sequence[ScoredRow], best: Mapping[str, float]) -> list[float]:
-    """How much better the best so far did, per group, in [-1, 1]."""
-    groups: dict[str, list[float]] = {}
-    for row in rows:
-        if row.id in best:
-            primary = next(iter(row.scores.values()))
-            groups.setdefault(row.group, []).append(best[row.id] - primary)
-    return [sum(values) / len(values) for values in groups.values()]
+def _losses(rows: Sequence[ScoredRow], best: Mapping[str, float]) -> list[float]:
+    """How much better the best so far did on these rows, in [-1, 1]."""
+    known = [row for row in rows if row.id in best]
+    return [best[row.id] - next(iter(row.scores.values())) for row in known]

@@ -29,7 +29,7 @@ def evaluate(
     if not examples:
         raise DataError(f"'{data.name}' version {data.version} has no rows to evaluate on")
     started = time.perf_counter()
-    rows = tuple(row for batch in _batches(examples) for row in answer(app, predictor, batch))
+    rows = tuple(row for batch in batches(examples) for row in answer(app, predictor, batch))
     seconds = time.perf_counter() - started
     check_names(rows)
     split: Split = examples[0].split
@@ -61,6 +61,12 @@ def ask(predictor: Predictor, rows: Sequence[Input], where: str) -> list[Output]
         raise
     except Exception as error:
         raise AppError(f"predict() raised {error!r} on {where}") from error
+
+
+def batches(examples: Sequence[Example], size: int = BATCH) -> Iterator[Sequence[Example]]:
+    """The examples in parts of `size`, the last one shorter."""
+    for start in range(0, len(examples), size):
+        yield examples[start : start + size]
 
 
 def latencies(predictor: Predictor, examples: Sequence[Example]) -> list[float]:
@@ -102,8 +108,3 @@ def _row(app: App, example: Example, output: Output, latency: float) -> ScoredRo
     return ScoredRow(
         example.id, example.group, example.slices, example.input, output, scores, latency
     )
-
-
-def _batches(examples: Sequence[Example]) -> Iterator[Sequence[Example]]:
-    for start in range(0, len(examples), BATCH):
-        yield examples[start : start + BATCH]

@@ -1,0 +1,70 @@
+"""The race: whom it stops, whom it lets finish, and how often it errs."""
+
+from __future__ import annotations
+
+import random
+
+from fullturn.entities import Example
+from fullturn.evaluation.race import Race, race
+from fullturn.settings import ExperimentSettings
+from tests.evaluation.test_scoring import Echo, app
+from tests.gates.candidates import DATA
+
+MEMBERS = 2
+GROUPS = 60
+SETTINGS = ExperimentSettings()
+
+
+def run(
+    scores: dict[str, float], best: dict[str, float] | None, seed: int = 7
+) -> tuple[Race, list[str]]:
+    """Race a candidate with these scores, by row; also the rows asked, in order."""
+    asked: list[str] = []
+
+    def predict(rows: object) -> list[dict[str, str]]:
+        asked.extend(row["id"] for row in rows)  # type: ignore[attr-defined]
+        return list(rows)  # type: ignore[call-overload]
+
+    examples = [
+        Example(name, {"id": name}, {}, name.split(".")[0], "validation") for name in scores
+    ]
+    scored = app(lambda example, _: {"right": scores[example.id]})
+    settings = SETTINGS.model_copy(update={"seed": seed})
+    return race(scored, Echo(predict), examples, DATA, best, "candidate", settings), asked
+
+
+def rows(draw: random.Random, share: float) -> dict[str, float]:
+    """Scores by row; rows of a group are right or wrong together."""
+    groups = [float(draw.random() < share) for _ in range(GROUPS)]
+    return {f"g{g}.{m}": right for g, right in enumerate(groups) for m in range(MEMBERS)}
+
+
+def test_one_row_of_each_group_is_asked_before_any_second_one() -> None:
+    found, asked = run(rows(random.Random(1), 0.5), None)
+    assert len({name.split(".")[0] for name in asked[:GROUPS]}) == GROUPS
+    assert sorted(asked) == sorted(rows(random.Random(1), 0.5))
+    assert not found.stopped and (found.groups, found.of_groups) == (GROUPS, GROUPS)
+
+
+def test_a_much_worse_candidate_stops_after_few_groups() -> None:
+    best = rows(random.Random(2), 1.0)
+    found, asked = run(dict.fromkeys(best, 0.0), best)
+    assert found.stopped and found.groups == len(asked) <= 12
+    assert found.e_value >= 1 / SETTINGS.race_alpha
+    assert len(found.evaluation.rows) == found.groups
+
+
+def test_the_order_follows_the_seed() -> None:
+    scores = rows(random.Random(3), 0.5)
+    assert run(scores, None, seed=1)[1] == run(scores, None, seed=1)[1]
+    assert run(scores, None, seed=1)[1] != run(scores, None, seed=2)[1]
+
+
+def test_an_equal_candidate_is_stopped_no_more_often_than_declared() -> None:
+    draw = random.Random(4)
+    stopped = sum(
+        run(rows(draw, 0.6), rows(draw, 0.6), seed=number)[0].stopped for number in range(300)
+    )
+    # 300 races at a rate of `race_alpha` = 0.05 exceed 25 with probability below 0.01.
+    assert SETTINGS.race_alpha == 0.05
+    assert stopped <= 25
