@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fullturn.apps.assistant.cores import one_core
 from fullturn.apps.assistant.fusion import Bools, fit_choice, fit_yes_no, sigmoid, softmax
 from fullturn.apps.assistant.index import FEATURES, Index, Match
 from fullturn.apps.assistant.text import contains
+from fullturn.apps.cores import one_core
 from fullturn.errors import DataError
 
 Floats = NDArray[np.float64]
