@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from fullturn.apps.classifier.features import Floats, Ngrams, as_sentence
 from fullturn.apps.classifier.spelling import Speller
+from fullturn.apps.cores import one_core
 from fullturn.apps.vectors import sentence_vectors
 
 BLOCK = 512
@@ -47,8 +48,10 @@ class Model:
 
     def _scores(self, texts: Sequence[str]) -> Floats:
         texts = [self.speller.correct(as_sentence(text)) for text in texts]
-        near = gaussian(sentence_vectors(texts), self.vectors, self.gamma)
-        scores: Floats = near @ self.duals + self.ngrams.weigh(texts) @ self.weights
+        vectors, wording = sentence_vectors(texts), self.ngrams.weigh(texts)
+        with one_core():
+            near = gaussian(vectors, self.vectors, self.gamma)
+            scores: Floats = near @ self.duals + wording @ self.weights
         return scores
 
 
