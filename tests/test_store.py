@@ -62,10 +62,11 @@ def test_versions_are_numbered_and_aliased(any_store: Store, tmp_path: Path) -> 
     (folder / "bundle").mkdir(parents=True)
     (folder / "bundle" / "x.json").write_text("{}")
     save_pyfunc(folder, "bundle", "fullturn.apps.bundle", [("text", "text")], {"a": "b"})
-    source = any_store.log_model(run_id, "model", folder, {"fullturn.bundle": "d"})
+    source = any_store.log_model(run_id, "model", folder, {"fullturn.bundle": "d"}, {"score": 0.5})
     first = any_store.register(any_store.name, source, run_id, {"k": "v"})
     second = any_store.register(any_store.name, source, run_id, {})
     assert (first.version, second.version, first.tags["k"]) == (1, 2, "v")
+    assert any_store.run(run_id).metrics["score"] == 0.5
     assert any_store.alias(any_store.name, "champion") is None
     any_store.set_alias(any_store.name, "champion", 2)
     assert any_store.alias(any_store.name, "champion") == 2
@@ -74,9 +75,9 @@ def test_versions_are_numbered_and_aliased(any_store: Store, tmp_path: Path) -> 
 
 
 def test_a_prompt_gets_a_new_version_only_for_a_new_text(any_store: Store) -> None:
-    name = f"{any_store.name}-answer"
+    name, run_id = f"{any_store.name}-answer", started(any_store)
     texts = ["Answer {{question}}", "Answer {{question}}", "Quote {{question}}"]
-    uris = [any_store.prompt(name, text) for text in texts]
+    uris = [any_store.prompt(run_id, name, text) for text in texts]
     assert uris[0] == uris[1] != uris[2]
 
 

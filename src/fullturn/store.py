@@ -40,6 +40,7 @@ with warnings.catch_warnings():
     import mlflow.pyfunc
 from mlflow import MlflowClient
 from mlflow.entities import (
+    LoggedModelOutput,
     LoggedModelStatus,
     Metric,
     Param,
@@ -64,6 +65,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 PREFIX = "fullturn."
+NOTE = "mlflow.note.content"
+"""The tag whose Markdown MLflow shows as a run's description."""
 BATCH = 1000
 """Most metrics that MLflow takes in one call."""
 _MISSING = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
@@ -298,8 +301,18 @@ class Store:
     # Models
 
     @_guarded
-    def log_model(self, run_id: str, name: str, folder: Path, tags: Mapping[str, str]) -> str:
-        """Store a sealed bundle as a logged model of a run; returns its `models:/m-…` address."""
+    def log_model(
+        self,
+        run_id: str,
+        name: str,
+        folder: Path,
+        tags: Mapping[str, str],
+        metrics: Mapping[str, float],
+    ) -> str:
+        """Store a sealed bundle as a run's logged model, with metrics, which the run gets too.
+
+        Returns its `models:/m-…` address.
+        """
         run = self._client.get_run(run_id)
         model = self._client.create_logged_model(
             self.experiment_id,
@@ -310,6 +323,10 @@ class Store:
         )
         self._client.log_model_artifacts(model.model_id, str(folder))
         self._client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+        self._client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+        now = time.time_ns() // 1_000_000
+        of_model = [Metric(k, v, now, 0, model_id=model.model_id) for k, v in metrics.items()]
+        self._client.log_batch(run_id, metrics=of_model)
         return f"models:/{model.model_id}"
 
     @_guarded
@@ -388,11 +405,15 @@ class Store:
     # Prompts and traces
 
     @_guarded
-    def prompt(self, name: str, template: str) -> str:
-        """The URI of this prompt's version with this text; registered if the text is new."""
+    def prompt(self, run_id: str, name: str, template: str) -> str:
+        """Link a run to this prompt's version with this text, registered if the text is new.
+
+        Returns its `prompts:/…` address.
+        """
         latest = mlflow.genai.load_prompt(f"prompts:/{name}@latest", allow_missing=True)
         if latest is None or latest.template != template:
             latest = mlflow.genai.register_prompt(name, template)
+        self._client.link_prompt_version_to_run(run_id, latest)
         return str(latest.uri)
 
     @_guarded

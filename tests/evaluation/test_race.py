@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable, Mapping
 
-from fullturn.entities import Example
-from fullturn.evaluation.race import Race, race
+from fullturn.entities import Dataset, Example
+from fullturn.evaluation.race import LOOK, Race, race
 from fullturn.settings import ExperimentSettings
-from tests.evaluation.test_scoring import Echo, app
+from tests.evaluation.test_scoring import Echo, app, ignore
 from tests.gates.candidates import DATA
 
 MEMBERS = 2
 GROUPS = 60
 SETTINGS = ExperimentSettings()
+
+
+def dataset(names: Iterable[str]) -> Dataset:
+    """One validation row for each name `group.member`."""
+    rows = [Example(name, {"id": name}, {}, name.split(".")[0], "validation") for name in names]
+    return Dataset(DATA, tuple(rows))
 
 
 def run(
@@ -25,18 +32,27 @@ def run(
         asked.extend(row["id"] for row in rows)  # type: ignore[attr-defined]
         return list(rows)  # type: ignore[call-overload]
 
-    examples = [
-        Example(name, {"id": name}, {}, name.split(".")[0], "validation") for name in scores
-    ]
     scored = app(lambda example, _: {"right": scores[example.id]})
     settings = SETTINGS.model_copy(update={"seed": seed})
-    return race(scored, Echo(predict), examples, DATA, best, "candidate", settings), asked
+    raced = race(scored, Echo(predict), dataset(scores), best, "candidate", settings, ignore)
+    return raced, asked
 
 
 def rows(draw: random.Random, share: float) -> dict[str, float]:
     """Scores by row; rows of a group are right or wrong together."""
     groups = [float(draw.random() < share) for _ in range(GROUPS)]
     return {f"g{g}.{m}": right for g, right in enumerate(groups) for m in range(MEMBERS)}
+
+
+def test_every_look_is_logged_with_its_evidence() -> None:
+    draw, seen = random.Random(0), dict[int, Mapping[str, float]]()
+    scores = rows(draw, 0.5)
+    scored = app(lambda example, _: {"right": scores[example.id]})
+    raced = race(scored, Echo(), dataset(scores), scores, "same", SETTINGS, seen.__setitem__)
+    assert list(seen) == list(range(LOOK, GROUPS + 1, LOOK))
+    first = raced.evaluation.rows[:GROUPS]
+    mean = sum(row.scores["right"] for row in first) / GROUPS
+    assert seen[GROUPS] == {"race.score": mean, "race.e_value": raced.e_value}
 
 
 def test_one_row_of_each_group_is_asked_before_any_second_one() -> None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 
 import pytest
 
 from fullturn.apps.protocols import App
-from fullturn.entities import Example, Input, Output, Scores
+from fullturn.entities import Dataset, Example, Input, Output, Scores
 from fullturn.errors import AppError, DataError
 from fullturn.evaluation.race import race
 from fullturn.evaluation.scoring import BATCH, evaluate
 from fullturn.settings import ExperimentSettings
 from tests.gates.candidates import DATA
 
+SETTINGS = ExperimentSettings()
 Predict = Callable[[Sequence[Input]], Sequence[Output]]
 
 
@@ -32,6 +34,10 @@ def right(example: Example, output: Output) -> Scores:
 def app(score: Callable[[Example, Output], object] = right) -> App:
     """An app of which only the scoring matters."""
     return cast(App, type("Scored", (), {"score": staticmethod(score)})())
+
+
+def ignore(step: int, metrics: Mapping[str, float]) -> None:
+    """A log that keeps nothing."""
 
 
 class Echo:
@@ -89,8 +95,9 @@ def test_a_row_with_other_scores_than_the_first_is_the_app_s_error(names: list[s
     with pytest.raises(AppError) as raised:
         evaluate(app(odd), Echo(), examples(2 * BATCH), "ours", DATA)
     assert f"row 'row-{BATCH}' has the scores {names}, row 'row-0'" in str(raised.value)
+    raced = Dataset(DATA, tuple(replace(e, split="validation") for e in examples(2 * BATCH)))
     with pytest.raises(AppError, match=f"row 'row-{BATCH}'|row 'row-0'"):
-        race(app(odd), Echo(), examples(2 * BATCH), DATA, None, "ours", ExperimentSettings())
+        race(app(odd), Echo(), raced, None, "ours", SETTINGS, ignore)
 
 
 def test_a_row_without_scores_is_the_app_s_error() -> None:

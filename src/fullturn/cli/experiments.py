@@ -60,10 +60,7 @@ def show_trials(trials: list[Trial]) -> None:
 
 
 def _trial_row(trial: Trial) -> tuple[str, ...]:
-    from fullturn.statistics.intervals import cluster_mean
-
-    evaluation = trial.race.evaluation
-    level = cluster_mean(evaluation.column(evaluation.metrics[0]), evaluation.groups)
+    evaluation, level = trial.race.evaluation, trial.race.interval
     latency = 1000 * sum(row.latency for row in evaluation.rows) / len(evaluation.rows)
     return (
         trial.run.id[:8],

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fullturn.apps.protocols import App, Predictor
-from fullturn.entities import DatasetVersion, Evaluation, Example, ScoredRow
+from fullturn.entities import Dataset, Evaluation, Example, ScoredRow
 from fullturn.errors import DataError
 from fullturn.evaluation.scoring import BATCH, answer, batches, check_names
 from fullturn.settings import ExperimentSettings
+from fullturn.statistics.intervals import Interval, cluster_mean
 from fullturn.statistics.sequential import EProcess
 
 LOOK = 4
@@ -28,26 +29,39 @@ class Race:
     of_groups: int
     e_value: float
 
+    @property
+    def interval(self) -> Interval:
+        """The primary score at 95 %; one group alone says nothing, so it spans [0, 1]."""
+        evaluation, primary = self.evaluation, self.evaluation.metrics[0]
+        if len(set(evaluation.groups)) < 2:
+            return Interval(evaluation.mean(primary), 0.0, 1.0, 0.95)
+        return cluster_mean(evaluation.column(primary), evaluation.groups)
+
 
 def race(
     app: App,
     predictor: Predictor,
-    examples: Sequence[Example],
-    data: DatasetVersion,
+    data: Dataset,
     best: Mapping[str, float] | None,
     subject: str,
     settings: ExperimentSettings,
+    log: Callable[[int, Mapping[str, float]], None],
 ) -> Race:
-    """Score a candidate against `best`, the primary score of each row of the best so far.
+    """Score a candidate on the validation split against the best so far.
 
-    One row of each group is answered first, in an order drawn from the seed; rows of a group
-    repeat one another, so this finds out most per answer. Who survives answers the rest. The
-    test is an e-process on the difference of a row drawn from a group: stopping a candidate
-    that is not worse has probability at most `race_alpha`, however often one looks (Ville's
-    inequality).
+    `best` holds that one's primary score of each row, if there is one. One row of each group is
+    answered first, in an order drawn from the seed; rows of a group repeat one another, so this
+    finds out most per answer. Who survives answers the rest. The test is an e-process on the
+    difference of a row drawn from a group: stopping a candidate that is not worse has
+    probability at most `race_alpha`, however often one looks (Ville's inequality). After each
+    look, `log` gets the number of answers, their mean primary score and the e-value.
     """
+    examples, version = data.split("validation"), data.version
     if not examples:
-        raise DataError(f"'{data.name}' version {data.version} has no rows to race on")
+        raise DataError(
+            f"'{version.name}' version {version.version} has {version.rows} rows and none of them "
+            "in the validation split, on which candidates race: commit more rows"
+        )
     started = time.perf_counter()
     first, rest = _one_of_each_group(examples, settings.seed)
     process, rows, looked = EProcess(), list[ScoredRow](), 0
@@ -57,6 +71,7 @@ def race(
         looked += len(part)
         for worse_by in _losses(answered, best or {}):
             process.update(worse_by)
+        log(looked, {"race.score": _mean(rows), "race.e_value": process.e_value})
         if process.rejects(settings.race_alpha):
             break
     stopped = looked < len(first)
@@ -65,7 +80,7 @@ def race(
     seconds = time.perf_counter() - started
     check_names(rows)
     evaluation = Evaluation(
-        subject, data.name, examples[0].split, tuple(rows), len(examples), seconds
+        subject, version.name, "validation", tuple(rows), len(examples), seconds
     )
     return Race(evaluation, stopped, looked, len(first), process.e_value)
 
@@ -81,6 +96,11 @@ def _one_of_each_group(
     draw.shuffle(names)
     first = [groups[name].pop(draw.randrange(len(groups[name]))) for name in names]
     return first, [example for name in names for example in groups[name]]
+
+
+def _mean(rows: Sequence[ScoredRow]) -> float:
+    scores = [next(iter(row.scores.values())) for row in rows]
+    return sum(scores) / len(scores) if scores else 0.0
 
 
 def _losses(rows: Sequence[ScoredRow], best: Mapping[str, float]) -> list[float]:

@@ -96,7 +96,7 @@ class TrackedRun:
 
     def prompt(self, name: str, template: str) -> str:
         """Register a prompt version; returns its URI."""
-        uri = self.store.prompt(name, template)
+        uri = self.store.prompt(self.id, name, template)
         self.store.tag_run(self.id, {PREFIX + "prompt." + name: uri})
         return uri
 
@@ -148,11 +148,15 @@ class Sink:
 def _provenance(root: Path, plan: RunPlan) -> dict[str, str]:
     code = provenance.code(root)
     digest, _ = provenance.environment()
+    owner = provenance.owner(root, plan.owner)
     tags = {
+        "mlflow.user": owner,
+        "mlflow.source.name": f"fullturn {plan.kind}",
+        "mlflow.source.type": "LOCAL",
         PREFIX + "dirty": str(code.dirty).lower(),
         PREFIX + "environment": digest,
         PREFIX + "seed": str(plan.seed),
-        PREFIX + "owner": provenance.owner(root, plan.owner),
+        PREFIX + "owner": owner,
         **{PREFIX + key: value for key, value in provenance.process_tags().items()},
     }
     if code.commit:

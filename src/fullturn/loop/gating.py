@@ -36,7 +36,7 @@ from fullturn.gates import report as writer
 from fullturn.loop.project import Progress, Project, load, silent
 from fullturn.loop.training import TRAINED, VALIDATION, examples_of, training_view
 from fullturn.registry import promotion, versions
-from fullturn.store import PREFIX
+from fullturn.store import NOTE, PREFIX
 
 REPEATED_ROWS = 30
 LATENCY_CALLS = 40
@@ -100,7 +100,7 @@ def _store(project: Project, run: TrackedRun, report: GateReport) -> None:
     texts = (writer.to_json(report), writer.to_markdown(report), writer.to_html(report))
     for name, text in zip(REPORTS, texts, strict=True):
         project.store.put_text(run.id, text, name)
-    project.store.tag_run(run.id, {PREFIX + "outcome": report.outcome})
+    project.store.tag_run(run.id, {NOTE: texts[1], PREFIX + "outcome": report.outcome})
     project.store.tag_run(
         report.subject, {PREFIX + "gate": run.id, PREFIX + "outcome": report.outcome}
     )

@@ -17,7 +17,7 @@ from fullturn.evaluation.race import Race, race
 from fullturn.experiments.search import candidates, complete
 from fullturn.experiments.tracking import RunPlan, TrackedRun
 from fullturn.loop.project import Progress, Project, load, silent
-from fullturn.store import PREFIX, save_pyfunc
+from fullturn.store import NOTE, PREFIX, save_pyfunc
 
 VALIDATION = "evaluation/validation.jsonl"
 TRAINED = "evaluation/trained.json"
@@ -112,7 +112,9 @@ def _train(
     if not raced.evaluation.rows:
         raise AppError("predict() gave another number of outputs than rows, in every batch")
     _record(project, run, view, raced)
-    source = store.log_model(run.id, run.plan.name, folder, {PREFIX + "bundle": digest})
+    evaluation, tags = raced.evaluation, {PREFIX + "bundle": digest}
+    means = {f"validation.{name}": evaluation.mean(name) for name in evaluation.metrics}
+    source = store.log_model(run.id, run.plan.name, folder, tags, means)
     store.tag_run(run.id, {PREFIX + "model": source, PREFIX + "bundle": digest})
     return raced
 
@@ -149,26 +151,35 @@ def _seal(
 def _race(
     project: Project, run: TrackedRun, predictor: Predictor, view: Dataset, best: Trial | None
 ) -> Race:
-    rows, known = view.split("validation"), _primary(best) if best else None
-    settings = project.settings.experiment
-    return race(project.app, predictor, rows, view.version, known, run.id, settings)
+    known, settings = _primary(best) if best else None, project.settings.experiment
+    return race(project.app, predictor, view, known, run.id, settings, run.log)
 
 
 def _record(project: Project, run: TrackedRun, view: Dataset, raced: Race) -> None:
     store, evaluation = project.store, raced.evaluation
-    for name in evaluation.metrics:
-        run.log(0, {f"validation.{name}": evaluation.mean(name)})
     seen = sorted({fingerprint(example) for example in view.examples})
     trained = {"rows": len(view.examples), "fingerprints": seen}
     store.put_text(run.id, json.dumps(trained), TRAINED)
     store.put_text(run.id, records.to_jsonl(evaluation), VALIDATION)
     note = f"stopped after {raced.groups} of {raced.of_groups} groups: worse than the best so far"
     tags = {
+        NOTE: _note(view, raced),
         PREFIX + "race": note if raced.stopped else f"all {raced.of_groups} groups",
         PREFIX + "race.e_value": f"{raced.e_value:.3g}",
         PREFIX + "primary": evaluation.metrics[0],
     }
     store.tag_run(run.id, tags)
+
+
+def _note(view: Dataset, raced: Race) -> str:
+    """What a person should see first on the run's page, in Markdown."""
+    evaluation, found = raced.evaluation, raced.interval
+    ended = "stopped early: worse than the best so far" if raced.stopped else "ran to the end"
+    return (
+        f"**{evaluation.metrics[0]} {found.estimate:.3f}** [{found.low:.3f}, {found.high:.3f}] "
+        f"at 95 % on {len(evaluation.rows)} validation rows of {view.version.name} version "
+        f"{view.version.version}. The race {ended}."
+    )
 
 
 def _primary(trial: Trial) -> Mapping[str, float]:

@@ -50,7 +50,7 @@ def as_groups(groups: npt.ArrayLike, rows: int) -> Codes:
         raise StatisticsInputError(f"groups mix types that do not compare: {error}") from error
     if names.size < 2:
         raise StatisticsInputError(
-            f"all {rows} rows belong to group {labels[0]!r}: at least 2 groups are needed"
+            f"all {rows} rows belong to group '{labels[0]}': at least 2 groups are needed"
         )
     return codes
 
