@@ -6,7 +6,7 @@ COMPILE := $(UV) pip compile --quiet --system-certs pyproject.toml --extra llm -
 	--python-version 3.11 --universal --no-header
 CORES := $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: demo test lint lock lock-check docs docs-check clean
+.PHONY: demo test lint lock lock-check docs docs-check readme clean
 
 demo: .venv/installed
 	$(BIN)/fullturn demo demo
@@ -41,6 +41,11 @@ docs: .venv/installed
 
 docs-check: .venv/installed
 	$(BIN)/python scripts/reference.py --check
+
+# The README shows a real demo; needs chromium for the picture.
+readme: .venv/installed
+	$(BIN)/fullturn demo demo > .venv/demo.log
+	$(BIN)/python scripts/readme.py .venv/demo.log
 
 .venv/installed: requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fullturn needs Python 3.11 or newer; set PYTHON=")'
