@@ -48,6 +48,28 @@ def test_numbers_matter_only_to_questions_that_ask_for_them() -> None:
     assert sum(column("what is a canary", "number")) == 0
 
 
+@pytest.mark.parametrize(
+    ("question", "asks"),
+    [
+        ("What is a canary?", True),
+        ("define canary", True),
+        ("so what does canary mean", True),
+        ("how does a canary start", False),
+        ("what share of users sees a canary", False),
+    ],
+)
+def test_a_question_for_a_definition_looks_at_first_sentences(question: str, asks: bool) -> None:
+    first = [float(x) for x in column("x", "first")]
+    assert column(question, "definition") == (first if asks else [0.0] * len(first))
+
+
+def test_a_title_is_compared_on_its_own() -> None:
+    title = INDEX.passages[0].title
+    of_title = column(title, "title_match")
+    assert of_title[0] == pytest.approx(1) and of_title[0] == max(of_title)
+    assert min(of_title) < 1
+
+
 def test_known_is_the_share_of_words_that_the_passages_use() -> None:
     assert INDEX.match("canary traffic").known == 1
     assert 0 < INDEX.match("canary pancakes").known < 1

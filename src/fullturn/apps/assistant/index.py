@@ -24,21 +24,27 @@ _OWN = ("bm25", "match", "related", "cosine")
 _BEST = [0, 1, 3]
 FEATURES = (
     *(f"passage_{name}" for name in (*_OWN, "topics")),
+    "title_match",
+    "title_related",
     "chapter_bm25",
     *(f"best_{_OWN[column]}" for column in _BEST),
     *_OWN,
     *(f"before_{name}" for name in _OWN),
     *(f"after_{name}" for name in _OWN),
     "number",
+    "definition",
     "first",
     "last",
     "place",
     "length",
 )
-"""Of a sentence: its passage, its chapter, the best of its passage, itself, its neighbours."""
+"""Of a sentence: its passage, title and chapter, the best of its passage, itself, neighbours."""
 _ASKS_NUMBER = re.compile(
     r"\b(how (many|much|long|often|large|big|small|high|low|far|fast|quickly|soon|old)|percent\w*"
     r"|share|number|size|rate|odds|probability|chance|limit|threshold|count|figure)\b"
+)
+_ASKS_DEFINITION = re.compile(
+    r"^((so|and|please) )?(what (is|are|does|s)|whats|define|explain|describe)\b|\bmeaning of\b"
 )
 _HOLDS_NUMBER = re.compile(
     r"\d|\b(two|three|four|five|six|seven|eight|nine|ten|half|third|quarter)\b", re.IGNORECASE
@@ -88,6 +94,7 @@ class _Asked:
     mean: Vectors
     known: float
     asks_number: bool
+    asks_definition: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +141,7 @@ class Index:
         self._vocabulary = Vocabulary(tokens, self._vectors)
         self._topics = Topics([stems(t) for t in tokens], self._vocabulary)
         self._wholes = self._collection(texts)
+        self._titles = self._collection([passage.title for passage in passages])
         self._parts = self._collection([sentence.text for sentence in self.sentences])
         names = {name: n for n, name in enumerate(dict.fromkeys(p.chapter for p in passages))}
         self._chapters = np.array([names[passage.chapter] for passage in passages])
@@ -144,7 +152,8 @@ class Index:
         asked = self._take_apart(question)
         whole, part = self._wholes.scores(asked), self._parts.scores(asked)
         topics = self._topics.cosines(asked.stems)
-        of_passage = np.column_stack([whole, topics, self._mean_of_chapter(whole[:, 0])])
+        titled = self._titles.scores(asked)[:, 1:3]
+        of_passage = np.column_stack([whole, topics, titled, self._mean_of_chapter(whole[:, 0])])
         best = np.maximum.reduceat(part[:, _BEST], self._starts, axis=0)
         padded = np.vstack([part, np.zeros(len(_OWN))])
         features = [
@@ -154,6 +163,7 @@ class Index:
             padded[self._before],
             padded[self._after],
             self._holds_number * asked.asks_number,
+            self._first * asked.asks_definition,
             self._fixed,
         ]
         return Match(np.column_stack(features), asked.known)
@@ -180,6 +190,7 @@ class Index:
             mean=self._vectors.means([corrected])[0],
             known=float(rarity @ found / rarity.sum()) if single else 0.0,
             asks_number=bool(_ASKS_NUMBER.search(corrected)),
+            asks_definition=bool(_ASKS_DEFINITION.search(corrected)),
         )
 
     def _mean_of_chapter(self, scores: Floats) -> Floats:
@@ -205,5 +216,6 @@ class Index:
         positions = np.array([sentence.position for sentence in self.sentences])
         place = positions / np.maximum(1, np.bincount(self.owners)[self.owners] - 1)
         lengths = [sentence.length for sentence in self.sentences]
+        self._first = first.astype(np.float64)
         self._fixed = np.column_stack([first, last, place, lengths])
         self._holds_number = np.array([bool(_HOLDS_NUMBER.search(s.text)) for s in self.sentences])
