@@ -70,7 +70,8 @@ def test_versions_are_numbered_and_aliased(any_store: Store, tmp_path: Path) -> 
     assert any_store.alias(any_store.name, "champion") is None
     any_store.set_alias(any_store.name, "champion", 2)
     assert any_store.alias(any_store.name, "champion") == 2
-    assert [v.version for v in any_store.versions(any_store.name)] == [1, 2]
+    found = any_store.versions(any_store.name)
+    assert [(v.version, v.aliases) for v in found] == [(1, ()), (2, ("champion",))]
     assert (any_store.fetch_model(source) / "bundle" / "x.json").read_text() == "{}"
 
 

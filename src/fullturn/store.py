@@ -379,7 +379,11 @@ class Store:
             found += page
             token = page.token
             if not token:
-                return sorted((_version(v) for v in found), key=lambda v: v.version)
+                break
+        # A search leaves the aliases out.
+        of = self._client.get_registered_model(name).aliases if found else {}
+        named = [_version(v, {a for a, n in of.items() if n == v.version}) for v in found]
+        return sorted(named, key=lambda v: v.version)
 
     @_guarded
     def alias(self, name: str, alias: str) -> int | None:
@@ -491,13 +495,13 @@ def _record(run: Any) -> RunRecord:
     )
 
 
-def _version(version: Any) -> ModelVersion:
+def _version(version: Any, aliases: Iterable[str] = ()) -> ModelVersion:
     return ModelVersion(
         name=version.name,
         version=int(version.version),
         run_id=version.run_id or "",
         source=version.source,
-        aliases=tuple(version.aliases or ()),
+        aliases=tuple(sorted(aliases)),
         tags=dict(version.tags or {}),
         created=_iso(version.creation_timestamp),
     )
