@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from fullturn.cli import data, experiments, gate, project, registry
+from fullturn.cli import answers, data, experiments, gate, project, registry
 
 _SECTIONS = {
     "Start": ("demo", "init", "turn", "ask", "predict"),
@@ -57,6 +57,6 @@ def cli(ctx: click.Context, folder: str) -> None:
     ctx.obj = folder
 
 
-for _module in (project, data, experiments, gate, registry):
+for _module in (project, answers, data, experiments, gate, registry):
     for _command in _module.COMMANDS:
         cli.add_command(_command)

@@ -115,7 +115,7 @@ def _run_row(run: RunRecord) -> tuple[str, ...]:
 @click.argument("b")
 @json_option
 def compare(a: str, b: str, as_json: bool) -> None:
-    """Compare runs A and B: parameters, metrics with intervals, flipped rows."""
+    """Compare runs A and B: parameters, metrics, rows that flipped."""
     from fullturn.loop import inspecting
 
     found = inspecting.compare_runs(opened(), a, b)

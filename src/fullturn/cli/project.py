@@ -1,4 +1,4 @@
-"""`init`, `turn`, `ask`, `predict`, `demo`."""
+"""`demo`, `init`, `turn`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from fullturn.cli.output import escape, progress, say, say_json, say_next
-from fullturn.cli.verb import json_option, opened, parameters
+from fullturn.cli.verb import json_option, opened
 
 if TYPE_CHECKING:
-    from fullturn.loop.answering import Answered
     from fullturn.loop.turn import Step
 
 
@@ -53,7 +52,7 @@ def init(
 @click.command()
 @json_option
 def turn(as_json: bool) -> None:
-    """Do what is due: commit data, search, gate, register, promote; say why."""
+    """Do what is due and say why: data, search, gate, register, promote."""
     from fullturn.loop.turn import turn as passes
 
     steps = []
@@ -74,60 +73,4 @@ def show_step(step: Step) -> None:
     say(f"{sign} [bold]{step.stage:<12}[/bold] {escape(step.what)} [dim]({escape(step.why)})[/dim]")
 
 
-@click.command()
-@click.argument("question")
-@json_option
-def ask(question: str, as_json: bool) -> None:
-    """Ask the champion of an assistant a QUESTION."""
-    from fullturn.errors import UsageError
-    from fullturn.loop.answering import answer
-
-    project = opened()
-    column = project.app.contract.text
-    if column is None or project.settings.app == "classifier":
-        raise UsageError("`ask` is for assistants; use `fullturn predict name=value`")
-    answered = answer(project, [{column: question}])[0]
-    if as_json:
-        say_json(answered)
-        return
-    show_answer(answered)
-    say_next(f"fullturn lineage {answered.version}")
-
-
-def show_answer(answered: Answered) -> None:
-    """An assistant's answer with its citations."""
-    output = answered.output
-    say(f"[bold]{escape(output['answer'])}[/bold]")
-    cited = ", ".join(output.get("citations", ())) or "nothing cited"
-    say(
-        f"[dim]{escape(cited)} · confidence {output['confidence']:.2f} · "
-        f"version {answered.version} · {1000 * answered.latency:.0f} ms · "
-        f"trace {answered.trace[:11]}[/dim]"
-    )
-
-
-@click.command()
-@click.argument("values", nargs=-1, metavar="COLUMN=VALUE…")
-@json_option
-def predict(values: tuple[str, ...], as_json: bool) -> None:
-    """Ask the champion for one row, given as COLUMN=VALUE."""
-    from fullturn.loop.answering import answer
-
-    project = opened()
-    kinds = {column.name: column.kind for column in project.app.contract.columns}
-    texts = dict(pair.partition("=")[::2] for pair in values)
-    row = {
-        name: value if kinds.get(name) == "number" else texts[name]
-        for name, value in parameters(values).items()
-    }
-    answered = answer(project, [row])[0]
-    if as_json:
-        say_json(answered)
-        return
-    for name, value in answered.output.items():
-        say(f"{name}: [bold]{escape(f'{value:.3f}' if isinstance(value, float) else value)}[/bold]")
-    say(f"[dim]version {answered.version} · {1000 * answered.latency:.1f} ms[/dim]")
-    say_next(f"fullturn lineage {answered.version}")
-
-
-COMMANDS = (demo, init, turn, ask, predict)
+COMMANDS = (demo, init, turn)

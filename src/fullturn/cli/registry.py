@@ -30,7 +30,7 @@ def promote(version: str, reason: str, as_json: bool) -> None:
 @click.option("--reason", required=True, help="Why; it is kept in the history.")
 @json_option
 def rollback(to: int | None, reason: str, as_json: bool) -> None:
-    """Go back to an earlier champion, once it has been loaded and probed."""
+    """Go back to an earlier champion, once it is loaded and probed."""
     from fullturn.loop import promoting
 
     _moved(promoting.rollback(opened(), to, reason), as_json)
@@ -72,7 +72,7 @@ def history(as_json: bool) -> None:
 @click.argument("version")
 @json_option
 def lineage(version: str, as_json: bool) -> None:
-    """Where VERSION came from: run, commit, dataset version, gate report."""
+    """Where VERSION came from: run, commit, data, gate report."""
     from fullturn.loop import inspecting
 
     found = inspecting.lineage_of(opened(), version)

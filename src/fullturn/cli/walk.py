@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fullturn.cli.answers import show_answer
 from fullturn.cli.experiments import show_trials
 from fullturn.cli.gate import show_report
 from fullturn.cli.output import escape, progress, say, say_json, say_next
-from fullturn.cli.project import show_answer
 
 if TYPE_CHECKING:
     from fullturn.loop.gating import Gated
