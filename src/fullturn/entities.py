@@ -18,6 +18,9 @@ Scores = Mapping[str, float]
 Split = Literal["train", "validation", "test", "reference"]
 """`reference` rows are knowledge that an app consults (an assistant's passages)."""
 Outcome = Literal["PASSED", "FAILED", "INCONCLUSIVE"]
+Arm = Literal["champion", "baseline", "canary", "shadow"]
+"""Who answers a request: the champion; in a release also the version under test (canary), an
+equally large control group of the champion (baseline), and a copy nobody sees (shadow)."""
 RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
 
@@ -234,3 +237,42 @@ class HistoryEntry:
     created: str
     effective: bool = True
     """False for an entry that lost a race: it is kept, and changed nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One answered request, as the prediction log keeps it."""
+
+    id: str
+    sequence: int
+    """Position in the log: grows with every record, also when the clock goes back."""
+    time: int
+    """When it was answered, in milliseconds since 1970."""
+    arm: Arm
+    version: int
+    key: str
+    """The entity that asked (a user, an order), or the id where the request named none."""
+    input: Input
+    output: Output | None
+    """None if the predictor failed; `error` says how."""
+    latency: float
+    """Seconds from the request's arrival to its answer."""
+    error: str | None = None
+    copy_of: str | None = None
+    """For a shadow's answer, the id of the prediction that the user saw."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What became known of a prediction later: the right answer, or a score of the one given."""
+
+    prediction: str
+    sequence: int
+    time: int
+    """When it arrived, in milliseconds since 1970."""
+    expected: Mapping[str, Any] | None
+    """The label columns, by name; an app scores outputs against it."""
+    score: float | None
+    """How good the answer was, in [0, 1]; holds for the one answer that was given."""
+    source: str = ""
+    """Who says so; training data takes only so much from one source."""

@@ -7,7 +7,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -57,6 +57,69 @@ class GateSettings(_Table):
     refusal_rate: Share = 0.05
 
 
+class ServingSettings(_Table):
+    """[serving]: the address, and what one server takes."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8321, ge=0, le=65535)
+    token_env: str | None = None
+    """Name of the environment variable that holds the API token; None: no token asked."""
+    body_bytes: int = Field(default=10 * 2**20, ge=1024)
+    batch_rows: int = Field(default=64, ge=1)
+    queue_rows: int = Field(default=2048, ge=1)
+    shadow_rows: int = Field(default=256, ge=1)
+    timeout: float = Field(default=30.0, gt=0)
+    poll: float = Field(default=0.5, gt=0)
+    """Seconds between two looks at the registry."""
+    unlogged: bool = False
+    """Whether to answer also while the prediction log cannot be written (disk full)."""
+
+
+class ReleaseSettings(_Table):
+    """[release]: stages, shares, guardrails, error rates and deadlines."""
+
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    """Highest probability of rolling back a version that is not worse, over all guardrails."""
+    margin: Share = 0.05
+    """How much worse on a guardrail still counts as not worse, when promoting."""
+    shadow_requests: int = Field(default=200, ge=0)
+    canary_share: float = Field(default=0.1, gt=0, le=0.5)
+    canary_requests: int = Field(default=200, ge=1)
+    slow_ms: float = Field(default=1000.0, gt=0)
+    """An answer slower than this counts as slow."""
+    guardrails: tuple[Literal["errors", "slow", "loss"], ...] = ("errors", "slow", "loss")
+    deadline_minutes: float = Field(default=1440.0, gt=0)
+    """A stage without a decision by then ends the release: back to the champion."""
+    expected_requests: int = Field(default=10_000, ge=1)
+    """Requests foreseen per stage, for the figures printed before the start."""
+
+
+class MonitoringSettings(_Table):
+    """[monitoring]: false alarms, windows, and where alarms go."""
+
+    arl: int = Field(default=10_000, ge=100)
+    """Requests between false alarms, on average, over all detectors together; at least."""
+    margin: Share = 0.05
+    """Fall of the quality that counts as one."""
+    webhook: str | None = None
+
+
+class RetrainingSettings(_Table):
+    """[retraining]: what it costs, what a wrong answer costs, and the bounds."""
+
+    cost: float = Field(default=50.0, ge=0)
+    """Training, review and rollout of one version, in the same unit as `wrong_answer`."""
+    wrong_answer: float = Field(default=0.1, ge=0)
+    horizon_requests: int = Field(default=10_000, ge=1)
+    """Requests until the next decision."""
+    maximum_age_days: float = Field(default=90.0, gt=0)
+    cooldown_minutes: float = Field(default=60.0, ge=0)
+    budget_per_month: int = Field(default=30, ge=0)
+    """Trainings that may be started in 30 days."""
+    source_share: Share = 0.2
+    """Largest share of the new rows that may come from one source or key."""
+
+
 class LLMSettings(_Table):
     """[llm]: an OpenAI-compatible address; the embedded model when there is none."""
 
@@ -77,6 +140,10 @@ class Settings(_Table):
     experiment: ExperimentSettings = ExperimentSettings()
     gates: GateSettings = GateSettings()
     llm: LLMSettings = LLMSettings()
+    serving: ServingSettings = ServingSettings()
+    release: ReleaseSettings = ReleaseSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
+    retraining: RetrainingSettings = RetrainingSettings()
 
 
 def find_root(start: Path) -> Path:

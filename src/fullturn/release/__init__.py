@@ -1,0 +1,1 @@
+"""From shadow over canary to champion, or back: what the evidence says."""

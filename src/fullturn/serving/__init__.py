@@ -1,0 +1,1 @@
+"""Serve the champion over HTTP: batches, arms, hot swaps, the prediction log."""
