@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Mapping
 
+import pytest
+
 from fullturn.entities import Dataset, Example
 from fullturn.evaluation.race import LOOK, Race, race
 from fullturn.settings import ExperimentSettings
@@ -53,6 +55,17 @@ def test_every_look_is_logged_with_its_evidence() -> None:
     first = raced.evaluation.rows[:GROUPS]
     mean = sum(row.scores["right"] for row in first) / GROUPS
     assert seen[GROUPS] == {"race.score": mean, "race.e_value": raced.e_value}
+
+
+def test_a_stopped_candidate_s_score_counts_each_group_by_its_rows() -> None:
+    scores = {f"big{g}.{m}": 0.0 for g in range(30) for m in range(3)}
+    scores |= {f"small{g}.0": 1.0 for g in range(30)}
+    raced, asked = run(scores, dict.fromkeys(scores, 1.0))
+    small = sum(name.startswith("small") for name in asked)
+    assert raced.stopped and 0 < small < len(asked)
+    expected = small / (small + 3 * (len(asked) - small))
+    assert raced.mean("right") == pytest.approx(expected)
+    assert raced.interval.low < raced.interval.estimate == pytest.approx(expected)
 
 
 def test_one_row_of_each_group_is_asked_before_any_second_one() -> None:

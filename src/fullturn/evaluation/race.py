@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from fullturn.apps.protocols import App, Predictor
 from fullturn.entities import Dataset, Evaluation, Example, ScoredRow
@@ -28,14 +31,22 @@ class Race:
     groups: int
     of_groups: int
     e_value: float
+    stands_for: tuple[int, ...]
+    """How many rows each answered one stands for: the rows of its group, if it was stopped."""
+
+    def mean(self, metric: str) -> float:
+        """The mean of a score over all rows, as far as the answered ones tell."""
+        scores = self.evaluation.column(metric)
+        return float(np.average(scores, weights=self.stands_for)) if scores else 0.0
 
     @property
     def interval(self) -> Interval:
         """The primary score at 95 %; one group alone says nothing, so it spans [0, 1]."""
         evaluation, primary = self.evaluation, self.evaluation.metrics[0]
         if len(set(evaluation.groups)) < 2:
-            return Interval(evaluation.mean(primary), 0.0, 1.0, 0.95)
-        return cluster_mean(evaluation.column(primary), evaluation.groups)
+            return Interval(self.mean(primary), 0.0, 1.0, 0.95)
+        scores = np.repeat(evaluation.column(primary), self.stands_for)
+        return cluster_mean(scores, np.repeat(evaluation.groups, self.stands_for))
 
 
 def race(
@@ -82,7 +93,9 @@ def race(
     evaluation = Evaluation(
         subject, version.name, "validation", tuple(rows), len(examples), seconds
     )
-    return Race(evaluation, stopped, looked, len(first), process.e_value)
+    sizes = Counter(e.group for e in examples) if stopped else {}
+    stands_for = tuple(sizes.get(row.group, 1) for row in rows)
+    return Race(evaluation, stopped, looked, len(first), process.e_value, stands_for)
 
 
 def _one_of_each_group(

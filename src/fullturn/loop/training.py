@@ -33,9 +33,8 @@ class Trial:
 
     @property
     def score(self) -> float:
-        """Mean of the primary score on the validation rows that were answered."""
-        evaluation = self.race.evaluation
-        return evaluation.mean(evaluation.metrics[0])
+        """Mean of the primary score on the validation rows."""
+        return self.race.mean(self.race.evaluation.metrics[0])
 
 
 def train(
@@ -112,8 +111,8 @@ def _train(
     if not raced.evaluation.rows:
         raise AppError("predict() gave another number of outputs than rows, in every batch")
     _record(project, run, view, raced)
-    evaluation, tags = raced.evaluation, {PREFIX + "bundle": digest}
-    means = {f"validation.{name}": evaluation.mean(name) for name in evaluation.metrics}
+    tags = {PREFIX + "bundle": digest}
+    means = {f"validation.{name}": raced.mean(name) for name in raced.evaluation.metrics}
     source = store.log_model(run.id, run.plan.name, folder, tags, means)
     store.tag_run(run.id, {PREFIX + "model": source, PREFIX + "bundle": digest})
     return raced
