@@ -176,6 +176,15 @@ def test_shares_that_leave_nothing_for_test_are_refused() -> None:
         split(questions(10), settings=settings)
 
 
+def test_rows_with_a_test_split_of_their_own_may_fill_the_other_two() -> None:
+    settings = DataSettings(train_share=0.9, validation_share=0.1)
+    rows = questions(400)
+    apart = [{**row, "split": "test"} for row in rows[:40]]
+    counts = Counter(row["split"] for row in split([*apart, *rows[40:]], settings=settings).rows)
+    assert counts["test"] == 40
+    assert 0.82 < counts["train"] / 360 < 0.98
+
+
 def test_an_unlabelled_row_is_spread_like_a_label_of_its_own() -> None:
     contract = replace(EVERYTHING, columns=EVERYTHING.columns[:2])
     rows = [{"text": row["text"]} for row in questions(3)]

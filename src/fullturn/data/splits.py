@@ -76,13 +76,13 @@ def pins_of(rows: Sequence[Row], contract: Contract) -> Pins:
 def _shares(examples: Sequence[Row], split: str, settings: DataSettings) -> dict[str, float]:
     """Shares of the splits that are filled by hash; they sum to 1."""
     train, validation = settings.train_share, settings.validation_share
-    if train + validation >= 1:
+    given = {row[split] for row in examples} - {"train"}
+    if train + validation >= 1 and "test" not in given:
         raise SettingsError(
             f"data.train_share = {train:g} and data.validation_share = {validation:g} leave "
             "nothing for test; their sum must be below 1"
         )
     shares = {"train": train, "validation": validation, "test": 1 - train - validation}
-    given = {row[split] for row in examples} - {"train"}
     free = {name: share for name, share in shares.items() if name not in given}
     return {name: share / sum(free.values()) for name, share in free.items()}
 
