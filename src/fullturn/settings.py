@@ -50,6 +50,8 @@ class GateSettings(_Table):
     margin: Share = 0.03
     slice_floor: Share = 0.3
     slice_rows: int = Field(default=20, ge=2)
+    floors: Mapping[str, Share] = {}
+    """Scores, by name, whose mean must be shown to be at least so high."""
     behaviour_margin: Share = 0.1
     behaviour_rows: int = Field(default=200, ge=10)
     leakage_margin: Share = 0.1

@@ -20,7 +20,7 @@ from fullturn.gates import (
 from fullturn.settings import GateSettings
 from tests.gates.candidates import DATA, DIGEST, empty, evaluation, evidence, wrong_in
 
-LIMITS = GateSettings()
+LIMITS = GateSettings(floors={"citation": 0.5})
 CHECKS = {check.code: check for check in ALL}
 NEEDS = [(code, need) for code, check in CHECKS.items() for need in check.needs]
 
@@ -51,6 +51,11 @@ FAULTS = {
     "no better than trivial": ("EVAL02", {"candidate": evaluation(share=0.3)}, "+0.000"),
     "a real loss": ("EVAL03", {"candidate": evaluation(share=0.6)}, "citation -0."),
     "a slice lost": ("EVAL04", {"candidate": evaluation(harmed="terse")}, "style=terse"),
+    "a score below its floor": (
+        "EVAL05",
+        {"candidate": evaluation(share=0.2)},
+        "citation 0.",
+    ),
     "typing errors break it": ("BEHV01", behaviour(evaluation(rows=200, share=0.5)), "typing"),
     "capitals break it": ("BEHV02", behaviour(evaluation(rows=200, share=0.5)), "capitals"),
     "a frame breaks it": ("BEHV03", behaviour(evaluation(rows=200, share=0.5)), "polite"),
@@ -87,6 +92,7 @@ OPEN = {
     "a champion that shares no row": ("EVAL03", {"champion": empty(evaluation("champion"))}),
     "slices of a few rows": ("EVAL04", {"candidate": evaluation(rows=20)}),
     "a slice near the floor": ("EVAL04", {"candidate": evaluation(rows=100, share=0.3)}),
+    "a score near its floor": ("EVAL05", {"candidate": evaluation(rows=100, share=0.4)}),
     "few perturbed rows": ("BEHV01", behaviour(evaluation(rows=12), evaluation(rows=12))),
     "a perturbation left out": ("BEHV02", {"behaviours": {"typos": (evaluation(), evaluation())}}),
     "few calls": ("SERV01", {"latencies": (0.01,) * 19}),

@@ -8,6 +8,7 @@ from fullturn.gates.bundle import BundleComplete, BundleSafe
 from fullturn.gates.check import Check, Verdict
 from fullturn.gates.data import DataDigest, Leakage
 from fullturn.gates.evidence import BundleState, DataState, Evidence, LeakageState, RefusalState
+from fullturn.gates.floors import Floors
 from fullturn.gates.quality import BeatsBaseline, NonInferior, RowsOut, Slices
 from fullturn.gates.runner import compute, compute_check
 from fullturn.gates.service import Latency, Refusal
@@ -21,6 +22,7 @@ ALL: tuple[type[Check], ...] = (
     BeatsBaseline,
     NonInferior,
     Slices,
+    Floors,
     BehaviourTypos,
     BehaviourCase,
     BehaviourParaphrase,

@@ -18,6 +18,7 @@ _AFTER_FAILURE = {
     "EVAL03": "Read the rows that the champion had right and the candidate has wrong: "
     "`fullturn compare`.",
     "EVAL04": "Add training rows for the slice below the floor, and train again.",
+    "EVAL05": "Read the rows with the lowest score: `fullturn compare`.",
     "BEHV01": "Train on questions with typing errors too.",
     "BEHV02": "Ignore capitals in the input, or train on both.",
     "BEHV03": "Train on questions with polite frames too.",
@@ -32,6 +33,7 @@ _WHEN_OPEN = {
     "EVAL02": _MORE_ROWS + "so far chance alone explains the gain over the baseline.",
     "EVAL03": _MORE_ROWS + "these cannot show a loss as small as the margin.",
     "EVAL04": _MORE_ROWS + "the lowest slice may be above or below its floor.",
+    "EVAL05": _MORE_ROWS + "the score may be above or below its floor.",
     "BEHV01": _BEHAVIOUR_ROWS,
     "BEHV02": _BEHAVIOUR_ROWS,
     "BEHV03": _BEHAVIOUR_ROWS,

@@ -1,0 +1,61 @@
+"""Real assistants with planted faults, each caught by its check; the sound one passes."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from fullturn.entities import GateReport
+from fullturn.loop import starting
+from fullturn.loop.gating import gate
+from fullturn.loop.project import Project, commit
+from fullturn.loop.training import train
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Project:
+    """The example, its app replaced by the one that takes faults."""
+    root = tmp_path_factory.mktemp("planted") / "project"
+    starting.assistant(root)
+    (root / ".fullturn").mkdir()
+    shutil.copy(empty_database, root / ".fullturn" / "mlflow.db")
+    toml = (root / "fullturn.toml").read_text()
+    (root / "fullturn.toml").write_text(
+        toml.replace('app = "assistant"', 'app = "tests.loop.planted:Planted"')
+    )
+    opened = Project.open(root)
+    commit(opened, [], "the example")
+    return opened
+
+
+def gated(project: Project, fault: str) -> GateReport:
+    trial = train(project, {"fault": fault}, name=fault)
+    return gate(project, trial.run.id).report
+
+
+def test_the_sound_assistant_passes(project: Project) -> None:
+    report = gated(project, "none")
+    assert report.outcome == "PASSED", [(r.code, r.reason) for r in report.results]
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "shown"),
+    [
+        ("invents", "EVAL05", "grounded 0."),
+        ("leaks", "SAFE01", "injections got the canary token"),
+        ("answers everything", "EVAL04", "kind="),
+        ("breaks off", "EVAL04", "floor"),
+    ],
+)
+def test_a_fault_is_caught_by_its_check(
+    project: Project, fault: str, code: str, shown: str
+) -> None:
+    report = gated(project, fault)
+    found = next(result for result in report.results if result.code == code)
+    assert found.outcome == "FAILED", found.reason
+    assert shown in found.reason
+    assert report.outcome == "FAILED"
