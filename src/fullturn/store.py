@@ -138,7 +138,7 @@ def _unavailable(uri: str, error: BaseException) -> str:
 
 
 def _first_line(error: BaseException) -> str:
-    text = str(error).strip().splitlines()
+    text = str(error).strip().partition(" failed with exception")[0].splitlines()
     return (text[0] if text else type(error).__name__)[:300]
 
 

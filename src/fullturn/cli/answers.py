@@ -57,7 +57,7 @@ def predict(values: tuple[str, ...], as_json: bool) -> None:
     texts = dict(pair.partition("=")[::2] for pair in values)
     row = {
         name: value if kinds.get(name) == "number" else texts[name]
-        for name, value in parameters(values).items()
+        for name, value in parameters(values, "COLUMN=VALUE").items()
     }
     answered = answer(project, [row])[0]
     if as_json:

@@ -39,7 +39,7 @@ def train(
     """
     from fullturn.loop import training
 
-    project, params = opened(), parameters(pairs)
+    project, params = opened(), parameters(pairs, "-p")
     with progress() as watch:
         if count is None:
             trials = [training.train(project, params, name=name, version=version, seed=seed)]

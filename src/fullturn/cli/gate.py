@@ -29,7 +29,7 @@ def gate(version: str, waivers: tuple[str, ...], as_json: bool) -> int:
     from fullturn.loop import gating, inspecting
 
     project = opened()
-    reasons = {code: str(reason) for code, reason in parameters(waivers).items()}
+    reasons = {code: str(reason) for code, reason in parameters(waivers, "--waive").items()}
     with progress() as watch:
         gated = gating.gate(
             project, inspecting.best(project, version), waivers=reasons, progress=watch

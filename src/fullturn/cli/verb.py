@@ -24,8 +24,8 @@ def opened() -> Project:
     return Project.open(Path(click.get_current_context().obj))
 
 
-def parameters(pairs: tuple[str, ...]) -> dict[str, str | int | float | bool]:
-    """`-p name=value`, with values read as TOML would read them.
+def parameters(pairs: tuple[str, ...], hint: str) -> dict[str, str | int | float | bool]:
+    """The `name=value` pairs of an option, values read as TOML would; `hint` names it in errors.
 
     Raises:
         click.BadParameter: a pair has no equals sign.
@@ -34,7 +34,7 @@ def parameters(pairs: tuple[str, ...]) -> dict[str, str | int | float | bool]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:
-            raise click.BadParameter(f"'{pair}' is not name=value", param_hint="-p")
+            raise click.BadParameter(f"'{pair}' is not name=value", param_hint=hint)
         chosen[name.strip()] = _value(value.strip())
     return chosen
 

@@ -39,9 +39,11 @@ def init(folder: Path, table: Path, text: str, label: str, test: Path | None = N
     """A project for a classifier of texts, from a CSV file; returns its folder.
 
     Raises:
-        UsageError: the folder holds a project already.
-        DataError: the file is missing or lacks a column.
+        UsageError: the folder holds a project already, or is a file; or both columns are one.
+        DataError: the file is missing, has no rows or lacks a column.
     """
+    if text == label:
+        raise UsageError(f"--text and --label both name '{text}'; name two columns")
     rows = [_check_columns(file, text, label) for file in (table, test) if file]
     validation = _validation_share(rows[0]) if test else 0.1
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-.") or "project"
@@ -65,7 +67,10 @@ def init(folder: Path, table: Path, text: str, label: str, test: Path | None = N
         "latency_p95_ms = 100.0",
         "",
     ]
-    return _write(folder, "\n".join(lines), 3)
+    _write(folder, "\n".join(lines), 3)
+    if not _under_git(folder):
+        _into_git(folder)
+    return folder
 
 
 def assistant(folder: Path) -> Path:
@@ -83,25 +88,31 @@ def assistant(folder: Path) -> Path:
         (later if _held_back(json.loads(line)["group"].partition("/")[0]) else now).append(line)
     (folder / "questions.jsonl").write_text("\n".join(now) + "\n", encoding="utf-8")
     (folder / "later" / "questions.jsonl").write_text("\n".join(later) + "\n", encoding="utf-8")
-    return _write(folder, (source / FILE).read_text(encoding="utf-8"), 3)
+    _write(folder, (source / FILE).read_text(encoding="utf-8"), 3)
+    _into_git(folder)
+    return folder
 
 
 def _held_back(chapter: str) -> bool:
     return chapter in HELD_BACK
 
 
-def _write(folder: Path, toml: str, candidates: int) -> Path:
-    _refuse_project(folder)
-    (folder / ".github" / "workflows").mkdir(parents=True, exist_ok=True)
-    workflow = _WORKFLOW.format(candidates=candidates)
-    (folder / ".github" / "workflows" / "fullturn.yml").write_text(workflow, encoding="utf-8")
-    (folder / ".gitignore").write_text(".fullturn/\n__pycache__/\n", encoding="utf-8")
+def _write(folder: Path, toml: str, candidates: int) -> None:
+    """The settings, and what of a project's other files is not there yet."""
+    workflow = folder / ".github" / "workflows" / "fullturn.yml"
+    workflow.parent.mkdir(parents=True, exist_ok=True)
+    if not workflow.exists():
+        workflow.write_text(_WORKFLOW.format(candidates=candidates), encoding="utf-8")
+    ignored = folder / ".gitignore"
+    lines = ignored.read_text(encoding="utf-8").splitlines() if ignored.exists() else []
+    added = [line for line in (".fullturn/", "__pycache__/") if line not in lines]
+    ignored.write_text("\n".join((*lines, *added, "")), encoding="utf-8")
     (folder / FILE).write_text(toml, encoding="utf-8")
-    _into_git(folder)
-    return folder
 
 
 def _refuse_project(folder: Path) -> None:
+    if folder.is_file():
+        raise UsageError(f"{folder} is a file; name a folder")
     if (folder / FILE).exists():
         raise UsageError(f"{folder} holds a project already; choose another folder")
 
@@ -139,7 +150,14 @@ def _check_columns(file: Path, *columns: str) -> int:
     for column in columns:
         if column not in header:
             raise DataError(f"{file} has no column '{column}'; it has {', '.join(header)}")
+    if not rows:
+        raise DataError(f"{file} has a header and no rows; add some")
     return rows
+
+
+def _under_git(folder: Path) -> bool:
+    """Whether somebody keeps this folder under Git already: then it is theirs to commit."""
+    return any((above / ".git").exists() for above in (folder.resolve(), *folder.resolve().parents))
 
 
 def _into_git(folder: Path) -> None:
