@@ -191,9 +191,16 @@ def tracking_uri(settings: Settings, root: Path) -> str:
 
 
 def state_folder(settings: Settings, root: Path) -> Path:
-    """The folder that holds everything fullturn writes locally; made if need be."""
+    """The folder that holds everything fullturn writes locally; made if need be.
+
+    Raises:
+        SettingsError: there is a file in its place.
+    """
     folder = (root / settings.state).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise SettingsError(f"state = '{settings.state}': {folder} is a file; name a folder") from None
     return folder
 
 

@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import re
+import sqlite3
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -115,7 +116,7 @@ def _guarded(call: Callable[P, R]) -> Callable[P, R]:
         except MlflowException as error:
             store: Any = args[0]
             raise _translated(error, store.uri) from error
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, OSError, ModuleNotFoundError) as error:
             store = args[0]
             raise StoreUnavailable(_unavailable(store.uri, error)) from error
 
@@ -124,17 +125,34 @@ def _guarded(call: Callable[P, R]) -> Callable[P, R]:
 
 def _translated(error: MlflowException, uri: str) -> FullturnError:
     if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-        return NotFound(f"{_first_line(error)} (tracking server {uri})")
+        return NotFound(_without_password(f"{_first_line(error)} (tracking server {uri})"))
     if error.error_code == "INVALID_PARAMETER_VALUE":
-        return UsageError(f"{_first_line(error)} (tracking server {uri})")
+        return UsageError(_without_password(f"{_first_line(error)} (tracking server {uri})"))
     return StoreUnavailable(_unavailable(uri, error))
 
 
 def _unavailable(uri: str, error: BaseException) -> str:
-    return (
-        f"the tracking server {uri} does not answer or refuses: {_first_line(error)}; "
-        "check `tracking_uri` in fullturn.toml, or MLFLOW_TRACKING_URI, and try again"
+    if isinstance(error, ModuleNotFoundError):
+        step = f"install {error.name}, or another driver for it"
+    else:
+        step = "check `tracking_uri` in fullturn.toml, or MLFLOW_TRACKING_URI, and try again"
+    return _without_password(
+        f"the tracking server {uri} does not answer or refuses: {_first_line(_cause(error))}; {step}"
     )
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What the system or SQLite said, under the layers that passed it on."""
+    found, below = error, error.__cause__ or error.__context__
+    while below is not None:
+        if isinstance(below, OSError | sqlite3.Error):
+            found = below
+        below = below.__cause__ or below.__context__
+    return found
+
+
+def _without_password(text: str) -> str:
+    return re.sub(r"(://[^:/@\s]*):[^/@\s]+@", r"\1:…@", text)
 
 
 def _first_line(error: BaseException) -> str:

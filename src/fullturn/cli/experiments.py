@@ -76,8 +76,16 @@ def _trial_row(trial: Trial) -> tuple[str, ...]:
 
 
 @click.command()
-@click.option("--kind", default="train", show_default=True, help="train, gate, or all.")
-@click.option("-n", "limit", default=20, show_default=True, help="How many.")
+@click.option(
+    "--kind",
+    type=click.Choice(["train", "gate", "all"]),
+    default="train",
+    show_default=True,
+    help="Of which kind.",
+)
+@click.option(
+    "-n", "limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many."
+)
 @json_option
 def runs(kind: str, limit: int, as_json: bool) -> None:
     """List runs, newest first; closes those whose process is gone."""

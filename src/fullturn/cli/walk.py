@@ -87,6 +87,8 @@ def _project(story: Walk) -> Project:
 
     folder = story.folder
     story.scene("Project", "an assistant that answers questions about MLOps from a handbook")
+    if folder.is_file():
+        raise UsageError(f"{folder} is a file; name a folder")
     if folder.exists() and any(folder.iterdir()):
         if not (folder / ".fullturn").is_dir() or not (folder / "later").is_dir():
             raise UsageError(f"{folder} is not empty and no former demo; choose another folder")

@@ -42,7 +42,7 @@ def _rows(path: Path) -> list[Row]:
         raise DataError(f"{path} is empty; it needs a header and rows")
     rows = list(reader(path, content))
     if not rows:
-        raise DataError(f"{path} has no rows")
+        raise DataError(f"{path} has no rows; it needs at least one")
     return rows
 
 

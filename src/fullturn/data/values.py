@@ -27,7 +27,7 @@ def stored_value(value: Any, column: Column) -> Value:
     """
     if _is_empty(value):
         if column.required:
-            raise DataError(f"'{column.name}' is empty")
+            raise DataError(f"'{column.name}' is empty; fill it or drop the row")
         return None
     _refuse_nan(value, column)
     return _CONVERT[column.kind](value, column)
@@ -62,7 +62,8 @@ def _text(value: Any, column: Column) -> str:
         raise DataError(f"'{column.name}' holds half a surrogate pair, not text") from None
     if len(value) > column.max_length:
         raise DataError(
-            f"'{column.name}' has {len(value):,} characters; at most {column.max_length:,}"
+            f"'{column.name}' has {len(value):,} characters, at most {column.max_length:,} are "
+            "allowed; shorten it"
         )
     return unicodedata.normalize("NFC", value)
 

@@ -6,7 +6,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fullturn.entities import Input, Output
+from fullturn.data.values import parsed, stored_value
+from fullturn.entities import Contract, Input, Output
 from fullturn.errors import AppError, DataError
 from fullturn.experiments.traces import traced
 from fullturn.loop.project import Project
@@ -30,12 +31,9 @@ def answer(project: Project, rows: Sequence[Input]) -> list[Answered]:
 
     Raises:
         NotFound: there is no champion.
-        DataError: a row lacks an input column, or has another.
+        DataError: a row breaks the contract.
     """
-    wanted = set(project.app.contract.names("input"))
-    for row in rows:
-        if set(row) != wanted:
-            raise DataError(f"a row has the columns {sorted(row)}, expected {sorted(wanted)}")
+    rows = [checked(row, project.app.contract) for row in rows]
     version, predictor = champion(project)
     tags = {PREFIX + "version": str(version.version)}
     answered = []
@@ -49,3 +47,17 @@ def answer(project: Project, rows: Sequence[Input]) -> list[Answered]:
         project.store.trace(trace)
         answered.append(Answered(row, outputs[0], version.version, latency, f"tr-{trace.id}"))
     return answered
+
+
+def checked(row: Input, contract: Contract) -> Input:
+    """The row as a dataset version would hold it: no cell is empty, too long or out of range.
+
+    Raises:
+        DataError: it lacks an input column, has another, or a cell breaks its column.
+    """
+    columns = {column.name: column for column in contract.columns if column.role == "input"}
+    if row.keys() != columns.keys():
+        raise DataError(f"a row has the columns {sorted(row)}, expected {sorted(columns)}")
+    return {
+        name: parsed(stored_value(row[name], column), column) for name, column in columns.items()
+    }

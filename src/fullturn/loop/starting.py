@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import csv
+import filecmp
 import json
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from fullturn.errors import DataError, UsageError
@@ -39,12 +40,16 @@ def init(folder: Path, table: Path, text: str, label: str, test: Path | None = N
     """A project for a classifier of texts, from a CSV file; returns its folder.
 
     Raises:
-        UsageError: the folder holds a project already, or is a file; or both columns are one.
+        UsageError: the folder holds a project already, or is a file; both columns are one; or
+            a file would replace another.
         DataError: the file is missing, has no rows or lacks a column.
     """
     if text == label:
         raise UsageError(f"--text and --label both name '{text}'; name two columns")
-    rows = [_check_columns(file, text, label) for file in (table, test) if file]
+    given = [file for file in (table, test) if file]
+    rows = [_check_columns(file, text, label) for file in given]
+    _refuse_project(folder)
+    _refuse_replacing(folder, given)
     validation = _validation_share(rows[0]) if test else 0.1
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-.") or "project"
     files = {"files": [_copy_in(folder, table)], "test": [_copy_in(folder, test)] if test else []}
@@ -104,9 +109,9 @@ def _write(folder: Path, toml: str, candidates: int) -> None:
     if not workflow.exists():
         workflow.write_text(_WORKFLOW.format(candidates=candidates), encoding="utf-8")
     ignored = folder / ".gitignore"
-    lines = ignored.read_text(encoding="utf-8").splitlines() if ignored.exists() else []
-    added = [line for line in (".fullturn/", "__pycache__/") if line not in lines]
-    ignored.write_text("\n".join((*lines, *added, "")), encoding="utf-8")
+    lines = ignored.read_bytes().splitlines() if ignored.exists() else []
+    added = [line for line in (b".fullturn/", b"__pycache__/") if line not in lines]
+    ignored.write_bytes(b"\n".join((*lines, *added, b"")))
     (folder / FILE).write_text(toml, encoding="utf-8")
 
 
@@ -117,9 +122,17 @@ def _refuse_project(folder: Path) -> None:
         raise UsageError(f"{folder} holds a project already; choose another folder")
 
 
+def _refuse_replacing(folder: Path, files: Sequence[Path]) -> None:
+    """Refuse a file whose place in the project is taken by another."""
+    taken = {path.name: path for path in folder.iterdir()} if folder.exists() else {}
+    for file in files:
+        other = taken.setdefault(file.name, file)
+        if not other.is_file() or not filecmp.cmp(file, other, shallow=False):
+            raise UsageError(f"{file} would replace {other}; rename one of them")
+
+
 def _copy_in(folder: Path, file: Path) -> str:
     """The file's name in the project; a file from elsewhere is copied, so the project is whole."""
-    _refuse_project(folder)
     target = folder / file.name
     if file.resolve() != target.resolve():
         folder.mkdir(parents=True, exist_ok=True)
@@ -133,26 +146,16 @@ def _validation_share(rows: int) -> float:
 
 
 def _check_columns(file: Path, *columns: str) -> int:
-    """Refuse a file that lacks a column; returns the number of its rows."""
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            reader = csv.reader(lines)
-            header = next(reader, [])
-            rows = sum(1 for _ in reader)
-    except OSError as error:
-        raise DataError(f"{file} cannot be read: {error.strerror}; check the path") from None
-    except UnicodeDecodeError as error:
-        raise DataError(f"{file} is not UTF-8 (byte {error.start}); convert it first") from None
-    except csv.Error as error:
-        raise DataError(f"{file} is not a CSV file that can be read: {error}") from None
-    if not header:
-        raise DataError(f"{file} is empty; it needs a header line and rows")
+    """Refuse a file that cannot be read or lacks a column; returns the number of its rows."""
+    from fullturn.data import readers
+    from fullturn.data.rows import SOURCE
+
+    rows = readers.read([file])
+    header = [name for name in rows[0] if name != SOURCE]
     for column in columns:
         if column not in header:
             raise DataError(f"{file} has no column '{column}'; it has {', '.join(header)}")
-    if not rows:
-        raise DataError(f"{file} has a header and no rows; add some")
-    return rows
+    return len(rows)
 
 
 def _under_git(folder: Path) -> bool:

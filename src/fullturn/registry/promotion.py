@@ -68,7 +68,8 @@ def rollback_target(store: Store, version: int | None = None) -> int:
     if version in earlier:
         return int(version)
     known = ", ".join(map(str, earlier)) or "none"
-    raise NotFound(f"nothing to roll back to; versions that were champion before: {known}")
+    what = "nothing to roll back to" if version is None else f"version {version} was no champion before"
+    raise NotFound(f"{what}; versions that were: {known}")
 
 
 def roll_back(store: Store, target: ModelVersion, *, actor: str, reason: str) -> HistoryEntry:
