@@ -183,7 +183,8 @@ class Drain:
 
     The thread looks for records every `pause` seconds. A sink that raises a `FullturnError`
     gets the same batch again after `pause`, doubled each time up to 30 s, `retries` times; then
-    the thread rests until `close`, which tries as often again. Nothing is ever skipped.
+    the thread rests until `close`, which tries as often again. Nothing is ever skipped. A journal
+    of more than `largest` bytes is removed once it is delivered, and its writers start a new one.
     """
 
     def __init__(
@@ -194,6 +195,7 @@ class Drain:
         batch: int = 1000,
         retries: int = 8,
         pause: float = 0.2,
+        largest: int = 2**26,
     ) -> None:
         self.path = path
         self.failure: FullturnError | None = None
@@ -202,6 +204,7 @@ class Drain:
         self._batch = batch
         self._retries = retries
         self._pause = pause
+        self._largest = largest
         self._closing = threading.Event()
         self._deadline = float("inf")
         self._thread: threading.Thread | None = None
@@ -226,7 +229,20 @@ class Drain:
 
     def undrained(self) -> int:
         """How many records no drain has delivered yet."""
-        return sum(1 for _ in read(self.path, self._offset()))
+        return sum(1 for _ in self.waiting())
+
+    def waiting(self) -> Iterator[bytes]:
+        """The payloads that no drain has delivered yet."""
+        return (payload for payload, _ in read(self.path, self._offset()))
+
+    def trim(self) -> None:
+        """Deliver what is left while writers wait, and remove the journal; they start a new one.
+
+        Raises as `drain_once` does.
+        """
+        with _sole_drain(self.path) as sole:
+            if sole:
+                self._remove_if_drained(self._sink)
 
     def start(self) -> Self:
         """Begin to drain in a daemon thread."""
@@ -270,6 +286,8 @@ class Drain:
         """Drain once; how many records that were, and failures in a row so far."""
         try:
             drained = self.drain_once()
+            if drained < self._batch and self._offset() > self._largest:
+                self.trim()
         except FullturnError as error:
             self.failure = error
             return 0, failures + 1
@@ -303,8 +321,12 @@ class Drain:
             draft.write_text(f"{offset}\n", encoding="ascii")
             draft.replace(target)
 
-    def _remove_if_drained(self) -> None:
+    def _remove_if_drained(self, sink: Sink | None = None) -> None:
         with self.path.open("rb+") as file, _locked(file.fileno(), fcntl.LOCK_EX):
+            begin = max(self._offset(), len(MAGIC))
+            if sink and (rest := list(_scan(file.fileno(), begin))):
+                sink([payload for payload, _ in rest])
+                self._store_offset(rest[-1][1])
             if file.seek(0, os.SEEK_END) > max(self._offset(), len(MAGIC)):
                 return
             # In this order: an offset must not outlive its journal, and a waiting writer

@@ -1,0 +1,191 @@
+"""The prediction log: what was asked, what was answered, and what became known of it later.
+
+An answer leaves only after its record is in a journal (`predictions.journal`). A drain carries
+the journal to two Delta tables, `log/predictions` and `log/feedback`, which Spark, DuckDB and
+Polars read too. Readers see both, so nothing that was acknowledged is ever out of sight.
+
+Exactly once: `sequence` only grows, also when the clock goes back; each commit to a table names
+the last one that it holds, and what is not above it was delivered before.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import orjson
+
+from fullturn.entities import Feedback, Prediction
+from fullturn.errors import Conflict, NotFound
+from fullturn.journal import LARGEST_WRITE, Drain, Journal
+from fullturn.serving.tables import SCHEMAS, TableSink, delivered, matching, opened
+
+JOURNAL = "predictions.journal"
+TABLES = "log"
+DRAIN_EVERY = 0.5
+"""Seconds between two deliveries: each is a commit and a file."""
+BATCH = 20_000
+_OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+
+
+class PredictionLog:
+    """The writing end, for one process at a time.
+
+    Raises:
+        Conflict: another process has this log open.
+        CouldNotEvaluate: the journal or a table cannot be opened.
+    """
+
+    def __init__(self, state: Path) -> None:
+        self._lock = _only_writer(state)
+        try:
+            self._last = _last_sequence(state)
+            self._journal = Journal(state / JOURNAL)
+        except BaseException:
+            os.close(self._lock)
+            raise
+        self._mutex = threading.Lock()
+        self._drain = _drain(state).start()
+
+    def append(self, entries: Sequence[Prediction | Feedback]) -> None:
+        """Keep these, in one write up to 16 MB; each is given the next `sequence`.
+
+        Raises:
+            DiskFull: they do not fit; none of that write is kept.
+            CouldNotEvaluate: the journal cannot be written for another reason.
+        """
+        with self._mutex:
+            first = max(self._last + 1, time.time_ns())
+            payloads = [encode(entry, n) for n, entry in enumerate(entries, first)]
+            self._last = first + len(entries) - 1
+            for part in _parts(payloads):
+                self._journal.append_many(part)
+
+    @property
+    def failure(self) -> str | None:
+        """Why the tables lag behind the journal; None if they do not."""
+        return str(self._drain.failure) if self._drain.failure else None
+
+    def close(self) -> None:
+        """Deliver what is left, for a few seconds at most, and let another process write."""
+        self._journal.close()
+        self._drain.close(timeout=5)
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def predictions(state: Path, after: int = 0) -> list[Prediction]:
+    """Predictions with a higher `sequence` than `after`, in that order."""
+    return [Prediction(**row) for row in _rows(state, "predictions", after)]
+
+
+def feedback(state: Path, after: int = 0) -> list[Feedback]:
+    """Feedback with a higher `sequence` than `after`, in that order.
+
+    Of two on one prediction the later one counts (`newest`).
+    """
+    return [Feedback(**row) for row in _rows(state, "feedback", after)]
+
+
+def newest(entries: Iterable[Feedback]) -> dict[str, Feedback]:
+    """By prediction, the feedback that counts: the last one."""
+    return {entry.prediction: entry for entry in sorted(entries, key=lambda one: one.sequence)}
+
+
+def find(state: Path, prediction: str) -> Prediction:
+    """The prediction with this id.
+
+    Raises:
+        NotFound: the log has none.
+    """
+    found = _rows(state, "predictions", ("id", prediction))
+    if not found:
+        raise NotFound(f"no prediction '{prediction}' in the log {state / TABLES}")
+    return Prediction(**found[0])
+
+
+def feedback_on(state: Path, prediction: str) -> list[Feedback]:
+    """All feedback on one prediction, the one that counts last."""
+    return [Feedback(**row) for row in _rows(state, "feedback", ("prediction", prediction))]
+
+
+def encode(entry: Prediction | Feedback, sequence: int) -> bytes:
+    """An entry as a record of the journal; only its `sequence` is replaced.
+
+    Raises:
+        TypeError: an input or output is not JSON.
+    """
+    e, values = entry, tuple[Any, ...]()
+    if isinstance(e, Prediction):
+        values = ("p", e.id, sequence, e.time, e.arm, e.version, e.key, e.input, e.output)
+        values += (e.latency, e.error, e.copy_of)
+    else:
+        values = ("f", e.prediction, sequence, e.time, e.expected, e.score, e.source)
+    return orjson.dumps(values, option=_OPTIONS)
+
+
+def _drain(state: Path) -> Drain:
+    return Drain(
+        state / JOURNAL, TableSink(state / TABLES), batch=BATCH, pause=DRAIN_EVERY, retries=2**31
+    )
+
+
+def _only_writer(state: Path) -> int:
+    """A lock that the process holds as long as it lives."""
+    state.mkdir(parents=True, exist_ok=True)
+    fd = os.open(state / "predictions.writer", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        raise Conflict(
+            f"another process writes the prediction log in {state}: a server of this project is "
+            "running; stop it first, or use it"
+        ) from None
+    return fd
+
+
+def _last_sequence(state: Path) -> int:
+    waiting = (orjson.loads(payload)[2] for payload in _drain(state).waiting())
+    stored = (delivered(opened(state / TABLES / name)) for name in SCHEMAS)
+    return max((*waiting, *stored), default=0)
+
+
+def _parts(payloads: Sequence[bytes]) -> Iterable[list[bytes]]:
+    """As few writes as the journal takes them in."""
+    if sum(map(len, payloads)) + 8 * len(payloads) <= LARGEST_WRITE:
+        yield list(payloads)
+        return
+    yield from ([payload] for payload in payloads)
+
+
+def _rows(state: Path, name: str, where: int | tuple[str, str]) -> list[dict[str, Any]]:
+    """Rows after a sequence, or with this value of a column; each once, in order of sequence.
+
+    The journal is read first: what a drain delivers in between is then seen twice, not missed.
+    """
+    waiting = _waiting(state, name)
+    table = opened(state / TABLES / name)
+    rows = waiting | ({row["sequence"]: row for row in matching(table, where)} if table else {})
+    if isinstance(where, int):
+        return [rows[sequence] for sequence in sorted(rows) if sequence > where]
+    return [rows[sequence] for sequence in sorted(rows) if rows[sequence][where[0]] == where[1]]
+
+
+def _waiting(state: Path, name: str) -> dict[int, dict[str, Any]]:
+    kind, names = name[0], SCHEMAS[name].names
+    records = map(orjson.loads, _drain(state).waiting())
+    rows = (dict(zip(names, r[1:], strict=True)) for r in records if r[0] == kind)
+    return {row["sequence"]: row for row in rows}

@@ -1,0 +1,174 @@
+"""The Delta tables under the prediction log: the only module of this stage that imports deltalake.
+
+`TableSink` appends; each commit names the last `sequence` that the table then holds, so that what
+is delivered twice is kept once. `matching` does not open files that cannot hold a wanted row.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.dataset as ds
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from fullturn.errors import CouldNotEvaluate, DiskFull, IntegrityError
+
+_APP = "fullturn"
+_COMPACT_EVERY = 64
+"""Commits, after which small files are joined."""
+_FILE_BYTES = 32 * 2**20
+_KEPT_HOURS = 1
+"""So long a reader may go on reading files that were joined meanwhile."""
+_TEXT, _WHOLE, _REAL = pa.string(), pa.int64(), pa.float64()
+_TIME = pa.timestamp("ms", tz="UTC")
+SCHEMAS = {
+    "predictions": pa.schema(
+        [
+            ("id", _TEXT),
+            ("sequence", _WHOLE),
+            ("time", _TIME),
+            ("arm", _TEXT),
+            ("version", _WHOLE),
+            ("key", _TEXT),
+            ("input", _TEXT),
+            ("output", _TEXT),
+            ("latency", _REAL),
+            ("error", _TEXT),
+            ("copy_of", _TEXT),
+        ]
+    ),
+    "feedback": pa.schema(
+        [
+            ("prediction", _TEXT),
+            ("sequence", _WHOLE),
+            ("time", _TIME),
+            ("expected", _TEXT),
+            ("score", _REAL),
+            ("source", _TEXT),
+        ]
+    ),
+}
+"""By name; a record of the journal is the first letter of the name and these fields, in order."""
+_JSON = {"input", "output", "expected"}
+
+
+class TableSink:
+    """The receiving end: appends entries to the two tables, each entry once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._tables: dict[str, DeltaTable] = {}
+
+    def __call__(self, payloads: Sequence[bytes]) -> None:
+        """Deliver these records.
+
+        Raises:
+            DiskFull, CouldNotEvaluate: a table could not be written.
+        """
+        records = [orjson.loads(payload) for payload in payloads]
+        for kind, name in ((name[0], name) for name in SCHEMAS):
+            rows = [record[1:] for record in records if record[0] == kind]
+            if rows:
+                self._append(name, rows)
+
+    def _append(self, name: str, rows: list[list[Any]]) -> None:
+        try:
+            table = self._tables.get(name) or opened(self._folder / name)
+            last = delivered(table)
+            rows = [row for row in rows if row[1] > last]
+            if rows:
+                self._tables[name] = self._commit(name, table, _columns(rows, SCHEMAS[name]))
+        except (DeltaError, OSError) as error:
+            self._tables.pop(name, None)
+            raise _unwritten(self._folder / name, error) from error
+
+    def _commit(self, name: str, table: DeltaTable | None, content: pa.Table) -> DeltaTable:
+        path = self._folder / name
+        _require_room(path, content.nbytes)
+        last = Transaction(_APP, content["sequence"][-1].as_py())
+        write_deltalake(
+            table or str(path),
+            content,
+            mode="append",
+            commit_properties=CommitProperties(app_transactions=[last]),
+        )
+        table = table or DeltaTable(str(path))
+        if table.version() % _COMPACT_EVERY == _COMPACT_EVERY - 1:
+            table.optimize.compact(target_size=_FILE_BYTES)
+            table.vacuum(_KEPT_HOURS, dry_run=False, enforce_retention_duration=False)
+        return table
+
+
+def matching(table: DeltaTable, where: int | tuple[str, str]) -> Iterator[dict[str, Any]]:
+    """Rows with a higher `sequence` than `where`, or with this value in this column."""
+    if isinstance(where, int):
+        wanted = ds.field("sequence") > where
+    else:
+        wanted = ds.field(where[0]) == where[1]
+    found = table.to_pyarrow_dataset().to_table(filter=wanted)
+    return map(_parsed, found.to_pylist())
+
+
+def opened(path: Path) -> DeltaTable | None:
+    """A table, or None if there is none yet.
+
+    Raises:
+        IntegrityError: its log cannot be read.
+    """
+    try:
+        return DeltaTable(str(path))
+    except TableNotFoundError:
+        return None
+    except (DeltaError, OSError, ValueError) as error:
+        raise IntegrityError(
+            f"the prediction log {path} cannot be read ({_first_line(error)}); restore it"
+        ) from None
+
+
+def delivered(table: DeltaTable | None) -> int:
+    """The last sequence that a table holds."""
+    return int(table.transaction_version(_APP) or 0) if table else 0
+
+
+def _columns(rows: list[list[Any]], schema: pa.Schema) -> pa.Table:
+    columns = []
+    for field, values in zip(schema, zip(*rows, strict=True), strict=True):
+        cells = map(_as_json, values) if field.name in _JSON else values
+        columns.append(pa.array(cells, field.type))
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _as_json(value: Any) -> str | None:
+    return None if value is None else orjson.dumps(value).decode()
+
+
+def _require_room(path: Path, size: int) -> None:
+    """Refuse early: deltalake prints a panic of its own when the disk fills under it."""
+    folder = next(one for one in (path, *path.parents) if one.exists())
+    if shutil.disk_usage(folder).free < size + 2**16:
+        raise DiskFull(f"no space left for {path}; predictions stay in the journal: free some")
+
+
+def _unwritten(path: Path, error: Exception) -> CouldNotEvaluate:
+    return CouldNotEvaluate(
+        f"the prediction log {path} could not be written ({_first_line(error)}); its records stay "
+        "in the journal and are delivered later"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _parsed(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of a table as the journal has it."""
+    row["time"] = round(row["time"].timestamp() * 1000)
+    for name in _JSON & row.keys():
+        row[name] = orjson.loads(row[name]) if row[name] is not None else None
+    return row

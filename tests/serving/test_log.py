@@ -1,0 +1,180 @@
+"""The prediction log: acknowledged is kept, once, in order, whoever is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from fullturn.entities import Feedback, Prediction
+from fullturn.errors import Conflict, NotFound
+from fullturn.journal import Drain
+from fullturn.serving import log
+from fullturn.serving.log import PredictionLog
+from fullturn.serving.tables import TableSink, opened
+
+
+def prediction(number: int, **changes: object) -> Prediction:
+    values = {
+        "id": f"{number:032x}",
+        "sequence": 0,
+        "time": 1_700_000_000_000 + number,
+        "arm": "champion",
+        "version": 3,
+        "key": f"user-{number}",
+        "input": {"text": f"hällo {number}", "n": 1.5},
+        "output": {"label": "a"},
+        "latency": 0.25,
+    }
+    return Prediction(**(values | changes))  # type: ignore[arg-type]
+
+
+def judged(number: int, score: float) -> Feedback:
+    return Feedback(f"{number:032x}", 0, 1_700_000_000_000, {"label": "b"}, score, "anna")
+
+
+def deliver(state: Path) -> int:
+    return Drain(state / log.JOURNAL, TableSink(state / log.TABLES)).replay()
+
+
+def numbers(state: Path, after: int = 0) -> list[int]:
+    return [int(p.id, 16) for p in log.predictions(state, after)]
+
+
+def test_what_is_read_is_what_was_appended_before_and_after_its_delivery(tmp_path: Path) -> None:
+    whole = [
+        prediction(1),
+        prediction(2, output=None, error="ValueError: no", arm="canary"),
+        prediction(3, arm="shadow", copy_of=prediction(1).id, input={"nested": {"a": [1, None]}}),
+    ]
+    with PredictionLog(tmp_path) as writer:
+        writer.append(whole)
+        writer.append([judged(1, 0.5), judged(1, 1.0)])
+        before = log.predictions(tmp_path), log.feedback(tmp_path)
+    assert not (tmp_path / log.JOURNAL).exists()
+    assert (log.predictions(tmp_path), log.feedback(tmp_path)) == before
+    for found, given in zip(before[0], whole, strict=True):
+        assert found.sequence > 0
+        assert found == Prediction(**{**_fields(given), "sequence": found.sequence})
+    assert [one.score for one in log.feedback_on(tmp_path, prediction(1).id)] == [0.5, 1.0]
+    assert log.newest(before[1])[prediction(1).id].score == 1.0
+
+
+def _fields(entry: Prediction) -> dict[str, object]:
+    return {name: getattr(entry, name) for name in Prediction.__dataclass_fields__}
+
+
+def test_readers_get_only_what_is_new(tmp_path: Path) -> None:
+    with PredictionLog(tmp_path) as writer:
+        writer.append([prediction(1), prediction(2)])
+        seen = log.predictions(tmp_path)[-1].sequence
+        writer.append([prediction(3)])
+        assert numbers(tmp_path, seen) == [3]
+    assert numbers(tmp_path, seen) == [3]
+    assert numbers(tmp_path) == [1, 2, 3]
+
+
+def test_one_id_is_found_and_an_unknown_one_is_named(tmp_path: Path) -> None:
+    with PredictionLog(tmp_path) as writer:
+        writer.append([prediction(number) for number in range(50)])
+        assert log.find(tmp_path, prediction(7).id).key == "user-7"
+    assert log.find(tmp_path, prediction(7).id).key == "user-7"
+    with pytest.raises(NotFound, match="no prediction 'nope'"):
+        log.find(tmp_path, "nope")
+
+
+def test_an_empty_log_has_no_entries(tmp_path: Path) -> None:
+    assert log.predictions(tmp_path) == []
+    assert log.feedback(tmp_path) == []
+
+
+def test_sequence_grows_when_the_clock_goes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with PredictionLog(tmp_path) as writer:
+        writer.append([prediction(1)])
+    monkeypatch.setattr(time, "time_ns", lambda: 5)
+    with PredictionLog(tmp_path) as writer:
+        writer.append([prediction(2)])
+        writer.append([prediction(3), prediction(4)])
+    assert numbers(tmp_path) == [1, 2, 3, 4]
+
+
+def test_a_batch_delivered_twice_is_kept_once(tmp_path: Path) -> None:
+    with PredictionLog(tmp_path) as writer:
+        writer.append([prediction(1), judged(1, 1.0), prediction(2)])
+        payloads = [log.encode(p, p.sequence) for p in log.predictions(tmp_path)]
+        payloads += [log.encode(f, f.sequence) for f in log.feedback(tmp_path)]
+    sink = TableSink(tmp_path / log.TABLES)
+    sink(payloads)
+    sink(payloads)
+    assert numbers(tmp_path) == [1, 2]
+    assert len(log.feedback(tmp_path)) == 1
+
+
+def test_one_process_writes_and_another_is_told_so(tmp_path: Path) -> None:
+    with (
+        PredictionLog(tmp_path),
+        pytest.raises(Conflict, match="a server of this project is running"),
+    ):
+        PredictionLog(tmp_path)
+    PredictionLog(tmp_path).close()
+
+
+def test_many_deliveries_are_joined_into_few_files(tmp_path: Path) -> None:
+    sink = TableSink(tmp_path / log.TABLES)
+    for number in range(1, 80):
+        sink([log.encode(prediction(number), number)])
+    table = opened(tmp_path / log.TABLES / "predictions")
+    assert table is not None and len(table.file_uris()) < 20
+    assert numbers(tmp_path) == list(range(1, 80))
+    assert numbers(tmp_path, after=77) == [78, 79]
+
+
+def test_a_long_journal_is_begun_anew_once_it_is_delivered(tmp_path: Path) -> None:
+    journal = tmp_path / log.JOURNAL
+    with PredictionLog(tmp_path) as writer:
+        drain = Drain(journal, TableSink(tmp_path / log.TABLES))
+        writer.append([prediction(1)])
+        drain.drain_once()
+        writer.append([prediction(2)])
+        drain.trim()
+        writer.append([prediction(3)])
+        assert numbers(tmp_path) == [1, 2, 3]
+    assert numbers(tmp_path) == [1, 2, 3]
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from fullturn.serving.log import PredictionLog
+from tests.serving.test_log import prediction
+writer, number = PredictionLog(Path(sys.argv[1])), int(sys.argv[2])
+while True:
+    writer.append([prediction(n) for n in range(number, number + 10)])
+    number += 10
+    print(number, flush=True)
+"""
+
+
+def test_what_was_acknowledged_survives_sigkill_once(tmp_path: Path) -> None:
+    last = 0
+    for kill in range(4):
+        command = [sys.executable, "-c", WRITER, str(tmp_path), str(last)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            last = int(process.stdout.readline())
+            time.sleep(0.2 + 0.3 * kill)
+            os.kill(process.pid, signal.SIGKILL)
+            last = max([last, *(int(line) for line in process.stdout if line.endswith("\n"))])
+        kept = numbers(tmp_path)
+        assert len(kept) == len(set(kept)) and set(range(last)) <= set(kept)
+        last = max(kept) + 1
+    deliver(tmp_path)
+    kept = numbers(tmp_path)
+    assert sorted(set(kept)) == kept == list(range(last))
