@@ -18,10 +18,10 @@ from fullturn.data.rows import (
     split_column,
     stored,
 )
-from fullturn.data.values import stored_value
-from fullturn.data.wording import SHOWN, lines, nearest, shown
 from fullturn.entities import Contract
 from fullturn.errors import DataError
+from fullturn.values import stored_value
+from fullturn.wording import SHOWN, lines, nearest, shown
 
 
 @dataclass(frozen=True, slots=True)

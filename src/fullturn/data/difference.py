@@ -10,8 +10,8 @@ from pathlib import Path
 from fullturn.data import tables
 from fullturn.data.digest import row_digest
 from fullturn.data.rows import Row, id_of, key_of, label_columns, split_column
-from fullturn.data.wording import SHOWN, shown
 from fullturn.entities import Contract
+from fullturn.wording import SHOWN, shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,23 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-_ENCODER = json.JSONEncoder(
-    sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
-)
-
-
-def canonical(value: Any) -> str:
-    """JSON with sorted keys, no spaces, floats by repr, and text in Unicode form NFC.
-
-    Raises:
-        ValueError: a number is not finite.
-    """
-    return unicodedata.normalize("NFC", _ENCODER.encode(value))
+from fullturn.values import canonical
 
 
 def row_digest(row: Mapping[str, Any]) -> str:

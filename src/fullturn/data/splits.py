@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from fullturn.data.groups import Grouped, Pins, group_rows, position
 from fullturn.data.rows import Row, group_column, id_of, key_of, label_columns, split_column
-from fullturn.data.wording import lines, shown
 from fullturn.entities import Contract
 from fullturn.errors import DataError, SettingsError
 from fullturn.settings import DataSettings
+from fullturn.wording import lines, shown
 
 _NEEDED = ("train", "test", "validation")
 """Splits by how badly a label is needed in them."""

@@ -18,10 +18,10 @@ from fullturn.data.digest import dataset_digest
 from fullturn.data.records import Record, Splitting
 from fullturn.data.rows import Row, group_column, id_of, split_column, stored
 from fullturn.data.splits import Assigned, assign, pins_of
-from fullturn.data.values import parsed
 from fullturn.entities import Contract, Dataset, DatasetVersion, Example
 from fullturn.errors import DataError, IntegrityError
 from fullturn.settings import DataSettings
+from fullturn.values import parsed
 
 
 def commit(

@@ -14,9 +14,9 @@ from typing import Self
 from fullturn.entities import Params, RunRecord, RunStatus
 from fullturn.errors import StoreUnavailable
 from fullturn.experiments import provenance
-from fullturn.experiments.traces import TRACES, TraceSink
 from fullturn.journal import Drain, Journal, decode_step, encode_step
 from fullturn.store import PREFIX, Point, Store
+from fullturn.traces import TRACES, TraceSink
 
 JOURNALS = "journals"
 DRAIN_SECONDS = 20

@@ -6,13 +6,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fullturn.data.values import parsed, stored_value
-from fullturn.entities import Contract, Input, Output
-from fullturn.errors import AppError, DataError
-from fullturn.experiments.traces import traced
+from fullturn.entities import Input, Output
+from fullturn.errors import AppError
 from fullturn.loop.project import Project
 from fullturn.loop.promoting import champion
 from fullturn.store import PREFIX
+from fullturn.traces import traced
+from fullturn.values import checked
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +47,3 @@ def answer(project: Project, rows: Sequence[Input]) -> list[Answered]:
         project.store.trace(trace)
         answered.append(Answered(row, outputs[0], version.version, latency, f"tr-{trace.id}"))
     return answered
-
-
-def checked(row: Input, contract: Contract) -> Input:
-    """The row as a dataset version would hold it: no cell is empty, too long or out of range.
-
-    Raises:
-        DataError: it lacks an input column, has another, or a cell breaks its column.
-    """
-    columns = {column.name: column for column in contract.columns if column.role == "input"}
-    if row.keys() != columns.keys():
-        raise DataError(f"a row has the columns {sorted(row)}, expected {sorted(columns)}")
-    return {
-        name: parsed(stored_value(row[name], column), column) for name, column in columns.items()
-    }

@@ -21,7 +21,6 @@ from fullturn.entities import (
 from fullturn.errors import AppError, CouldNotEvaluate, FullturnError, IntegrityError, NotFound
 from fullturn.evaluation import behaviour, records, refusal, scoring
 from fullturn.evaluation.fingerprint import fingerprint
-from fullturn.experiments.traces import TRACES, TraceSpool
 from fullturn.experiments.tracking import RunPlan, TrackedRun, journal_path
 from fullturn.gates import (
     ALL,
@@ -37,6 +36,7 @@ from fullturn.loop.project import Progress, Project, load, silent
 from fullturn.loop.training import TRAINED, VALIDATION, examples_of, training_view
 from fullturn.registry import promotion, versions
 from fullturn.store import NOTE, PREFIX
+from fullturn.traces import TRACES, TraceSpool
 
 REPEATED_ROWS = 30
 LATENCY_CALLS = 40

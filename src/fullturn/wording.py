@@ -1,4 +1,4 @@
-"""How messages of this stage show values and lists."""
+"""How messages show values and lists."""
 
 from __future__ import annotations
 

@@ -10,13 +10,29 @@ from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any
 
-from fullturn.data.digest import canonical
-from fullturn.data.wording import listed, nearest, shown
-from fullturn.entities import Column
+from fullturn.entities import Column, Contract, Input
 from fullturn.errors import DataError
+from fullturn.wording import listed, nearest, shown
 
 Value = str | float | None
 """What the table stores: JSON columns as canonical JSON text."""
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+)
+
+
+def checked(row: Input, contract: Contract) -> Input:
+    """The row as a dataset version would hold it: no cell is empty, too long or out of range.
+
+    Raises:
+        DataError: it lacks an input column, has another, or a cell breaks its column.
+    """
+    columns = {column.name: column for column in contract.columns if column.role == "input"}
+    if row.keys() != columns.keys():
+        raise DataError(f"a row has the columns {sorted(row)}, expected {sorted(columns)}")
+    return {
+        name: parsed(stored_value(row[name], column), column) for name, column in columns.items()
+    }
 
 
 def stored_value(value: Any, column: Column) -> Value:
@@ -36,6 +52,15 @@ def stored_value(value: Any, column: Column) -> Value:
 def parsed(value: Value, column: Column) -> Any:
     """A stored value as an app sees it: JSON columns become lists and objects again."""
     return json.loads(value) if column.kind == "json" and isinstance(value, str) else value
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys, no spaces, floats by repr, and text in Unicode form NFC.
+
+    Raises:
+        ValueError: a number is not finite.
+    """
+    return unicodedata.normalize("NFC", _ENCODER.encode(value))
 
 
 def _is_empty(value: Any) -> bool:

@@ -21,7 +21,12 @@ TRACES = "-traces"
 
 
 def traced(
-    inputs: Input, output: Output, latency: float, tags: Mapping[str, str], run_id: str
+    inputs: Input,
+    output: Output,
+    latency: float,
+    tags: Mapping[str, str],
+    run_id: str,
+    trace_id: str | None = None,
 ) -> Traced:
     """The trace of an answer that took `latency` seconds and ends now.
 
@@ -38,16 +43,23 @@ def traced(
     if output.get("completion_tokens"):
         tokens = {key: output[key] for key in ("prompt_tokens", "completion_tokens")}
         steps.append(Span("complete", "LLM", dict(inputs), tokens, start, end))
-    return Traced(secrets.token_hex(16), (whole, *steps), tags, run_id)
+    return Traced(trace_id or secrets.token_hex(16), (whole, *steps), tags, run_id)
 
 
 class TraceSpool:
-    """Traces of one run on their way to MLflow, open for the length of a `with` block."""
+    """Traces on their way to MLflow, open for the length of a `with` block.
 
-    def __init__(self, store: Store, path: Path, run_id: str) -> None:
+    `run_id` is the run of the rows given to `append`. With `patient` the background tries for as
+    long as it is open, otherwise for a minute or two.
+    """
+
+    def __init__(
+        self, store: Store, path: Path, run_id: str = "", *, patient: bool = False
+    ) -> None:
         self._run_id = run_id
+        self._patient = patient
         self._journal = Journal(path)
-        self._drain = Drain(path, TraceSink(store))
+        self._drain = Drain(path, TraceSink(store), retries=2**31 if patient else 8)
 
     def __enter__(self) -> Self:
         self._drain.start()
@@ -60,11 +72,15 @@ class TraceSpool:
         trace: TracebackType | None,
     ) -> None:
         self._journal.close()
-        self._drain.close(timeout=120)
+        self._drain.close(timeout=5 if self._patient else 120)
 
     def append(self, rows: Iterable[ScoredRow]) -> None:
         """Trace these rows: one write, which SIGKILL cannot undo."""
-        self._journal.append_many([orjson.dumps(asdict(self._of(row))) for row in rows])
+        self.keep(self._of(row) for row in rows)
+
+    def keep(self, traces: Iterable[Traced]) -> None:
+        """Keep these traces: one write, as above."""
+        self._journal.append_many([orjson.dumps(asdict(trace)) for trace in traces])
 
     def _of(self, row: ScoredRow) -> Traced:
         tags = {PREFIX + "row": row.id}
