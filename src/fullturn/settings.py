@@ -200,7 +200,9 @@ def state_folder(settings: Settings, root: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        raise SettingsError(f"state = '{settings.state}': {folder} is a file; name a folder") from None
+        raise SettingsError(
+            f"state = '{settings.state}': {folder} is a file; name a folder"
+        ) from None
     return folder
 
 

@@ -136,8 +136,9 @@ def _unavailable(uri: str, error: BaseException) -> str:
         step = f"install {error.name}, or another driver for it"
     else:
         step = "check `tracking_uri` in fullturn.toml, or MLFLOW_TRACKING_URI, and try again"
+    reason = _first_line(_cause(error))
     return _without_password(
-        f"the tracking server {uri} does not answer or refuses: {_first_line(_cause(error))}; {step}"
+        f"the tracking server {uri} does not answer or refuses: {reason}; {step}"
     )
 
 

@@ -68,7 +68,11 @@ def rollback_target(store: Store, version: int | None = None) -> int:
     if version in earlier:
         return int(version)
     known = ", ".join(map(str, earlier)) or "none"
-    what = "nothing to roll back to" if version is None else f"version {version} was no champion before"
+    what = (
+        "nothing to roll back to"
+        if version is None
+        else f"version {version} was no champion before"
+    )
     raise NotFound(f"{what}; versions that were: {known}")
 
 
