@@ -276,3 +276,33 @@ class Feedback:
     """How good the answer was, in [0, 1]; holds for the one answer that was given."""
     source: str = ""
     """Who says so; training data takes only so much from one source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What is known of one logged prediction: an item of evidence for release and monitoring.
+
+    A prediction is observed when it is logged, with no loss, and once more when its loss becomes
+    known: at once, days later, or never.
+    """
+
+    prediction: Prediction
+    loss: float | None = None
+    """1 minus the primary score, in [0, 1]. A shadow's answer has one of its own as soon as the
+    label of the request is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasePlan:
+    """How a running release wants requests to be spread: written by it, followed by the server."""
+
+    run: str
+    """The release's run."""
+    stage: Literal["shadow", "canary"]
+    version: int
+    share: float
+    """Of the canary, and of the baseline beside it; 0 < share ≤ 0.5."""
+    salt: str
+    """Which entities are in the canary: another salt, others."""
+    until: float
+    """Seconds since 1970. The release renews it; when it runs out, everyone gets the champion."""

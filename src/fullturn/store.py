@@ -106,6 +106,14 @@ class Traced:
     run_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """The record of a registered model, above its versions."""
+
+    aliases: Mapping[str, int]
+    tags: Mapping[str, str]
+
+
 def _guarded(call: Callable[P, R]) -> Callable[P, R]:
     """Turn MLflow's one exception into ours."""
 
@@ -403,6 +411,24 @@ class Store:
         of = self._client.get_registered_model(name).aliases if found else {}
         named = [_version(v, {a for a, n in of.items() if n == v.version}) for v in found]
         return sorted(named, key=lambda v: v.version)
+
+    @_guarded
+    def registered(self, name: str) -> Registered:
+        """Aliases and tags of a registered model, in one call; none of a model not there yet."""
+        try:
+            found = self._client.get_registered_model(name)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return Registered({}, {})
+            raise
+        aliases = {alias: int(version) for alias, version in found.aliases.items()}
+        return Registered(aliases, dict(found.tags))
+
+    @_guarded
+    def tag_model(self, name: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a registered model."""
+        for key, value in tags.items():
+            self._client.set_registered_model_tag(name, key, value)
 
     @_guarded
     def alias(self, name: str, alias: str) -> int | None:
