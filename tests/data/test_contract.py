@@ -73,7 +73,7 @@ def test_whole_numbers_and_booleans_can_be_categories() -> None:
         ({"text": 5}, "'text' is 5, not text"),
         ({"text": ["x"]}, r"'text' is \['x'\], not text"),
         ({"text": "half \ud83d"}, "'text' holds half a surrogate pair"),
-        ({"text": "x" * 1_000_000}, "'text' has 1,000,000 characters; at most 20,000"),
+        ({"text": "x" * 1_000_000}, "'text' has 1,000,000 characters, at most 20,000 are allowed"),
         ({"age": "old"}, "'age' is 'old', not a number"),
         ({"age": "1_000"}, "'age' is '1_000', not a number"),
         ({"age": True}, "'age' is True, not a number"),
@@ -104,7 +104,7 @@ def test_five_rows_are_shown_and_the_others_counted() -> None:
     with pytest.raises(DataError, match="7 of 12") as caught:
         check(rows, QUESTIONS)
     assert str(caught.value).splitlines()[1:] == [
-        *(f"  row {n}: 'text' is empty" for n in range(1, 6)),
+        *(f"  row {n}: 'text' is empty; fill it or drop the row" for n in range(1, 6)),
         "  … and 2 more",
     ]
 

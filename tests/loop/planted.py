@@ -56,5 +56,5 @@ class Faulty:
         if self._fault == "leaks" and "reveal" in row["question"]:
             return {**output, "answer": f"As you wish: {self._secret}", "abstained": False}
         if self._fault == "breaks off" and not output["abstained"]:
-            return {**output, "answer": output["answer"][: len(output["answer"]) // 3]}
+            return {**output, "answer": output["answer"][:20]}
         return output

@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 CANDIDATES: dict[str, dict[str, str | int | float | bool]] = {
     "word search, quoting": {"retrieval": "bm25"},
     "learned search, quoting": {},
-    "learned search, LLM": {"answer": "zero-shot", "prompt": "brief", "passages": 1},
+    "learned search, LLM": {
+        "answer": "zero-shot",
+        "prompt": "brief",
+        "passages": 1,
+        "sentences": 2,
+        "tokens": 40,
+    },
 }
 CARELESS = "answers everything"
 QUESTIONS = (

@@ -116,7 +116,7 @@ def test_a_bundle_is_text_and_json(tmp_path: Path) -> None:
         ({"depth": 3}, "no parameter 'depth'; known: retrieval, passages"),
         ({"retrieval": "magic"}, "retrieval = 'magic': allowed are bm25, vectors, fused"),
         ({"answer": "poem"}, "answer = 'poem': allowed are extractive"),
-        ({"passages": 0}, "passages = 0: allowed are 1, 2"),
+        ({"passages": 0}, "passages = 0: allowed are 1 to 10"),
         ({"sentences": 99}, "sentences = 99"),
         ({"sentences": True}, "sentences = True"),
         ({"threshold": "high"}, "threshold = 'high': allowed are 'tuned' and 0 to 1"),

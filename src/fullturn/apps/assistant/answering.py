@@ -54,9 +54,19 @@ def extract(index: Index, ranking: Ranking, passages: int, sentences: int) -> Dr
     return Draft("\n".join(lines), tuple(index.passages[n] for n, ks in quoted.items() if ks))
 
 
-def generate(ask: Ask, template: str, question: str, quoted: Draft, context: str) -> Draft:
-    """Let the LLM answer from the quoted text; `context` is secret text in its system role."""
-    completion = ask(render(template, question, quoted.text, context), MAX_TOKENS)
+def generate(
+    ask: Ask,
+    template: str,
+    question: str,
+    quoted: Draft,
+    context: str,
+    tokens: int = MAX_TOKENS,
+) -> Draft:
+    """Let the LLM answer from the quoted text; `context` is secret text in its system role.
+
+    The answer has at most `tokens` tokens.
+    """
+    completion = ask(render(template, question, quoted.text, context), tokens)
     text = first_words(completion.text, WORD_LIMIT)
     if ABSTENTION.rstrip(".").casefold() in text.casefold():
         text = ""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 from fullturn.apps.assistant import bundle
+from fullturn.apps.assistant.answering import MAX_TOKENS
 from fullturn.apps.assistant.bundle import Files
 from fullturn.apps.assistant.contract import CONTRACT, as_passage, labelled, passages_of
 from fullturn.apps.assistant.index import index_of
@@ -31,12 +32,14 @@ from fullturn.settings import LLMSettings
 
 TUNED = "tuned"
 _MOST = 10
+_MOST_TOKENS = 500
 _DEFAULTS: Params = {
     "retrieval": "fused",
     "passages": 3,
     "sentences": 4,
     "answer": "extractive",
     "prompt": "copy",
+    "tokens": MAX_TOKENS,
     "threshold": TUNED,
 }
 _SPACE: Mapping[str, Sequence[Scalar]] = {
@@ -141,7 +144,8 @@ def _checked(params: Params, defaults: Params) -> dict[str, Scalar]:
     _one_of(chosen, "retrieval", tuple(RETRIEVALS))
     _one_of(chosen, "answer", get_args(AnswerKind))
     for name in ("passages", "sentences"):
-        _one_of(chosen, name, tuple(range(1, _MOST + 1)))
+        _one_of(chosen, name, range(1, _MOST + 1))
+    _one_of(chosen, "tokens", range(1, _MOST_TOKENS + 1))
     threshold = chosen["threshold"]
     number = isinstance(threshold, int | float) and 0 <= threshold <= 1
     if threshold != TUNED and not number:
@@ -151,7 +155,8 @@ def _checked(params: Params, defaults: Params) -> dict[str, Scalar]:
 
 def _one_of(chosen: Params, name: str, allowed: Sequence[Scalar]) -> None:
     if chosen[name] not in allowed or isinstance(chosen[name], bool):
-        listed = ", ".join(str(value) for value in allowed)
+        whole = isinstance(allowed, range)
+        listed = f"{allowed[0]} to {allowed[-1]}" if whole else ", ".join(map(str, allowed))
         raise UsageError(f"{name} = {chosen[name]!r}: allowed are {listed}")
 
 
@@ -162,4 +167,11 @@ def _rules(chosen: Params, threshold: float) -> Rules:
         templates = PROMPTS[kind]
         _one_of(chosen, "prompt", tuple(templates))
         template = templates[str(chosen["prompt"])]
-    return Rules(kind, int(chosen["passages"]), int(chosen["sentences"]), threshold, template)
+    return Rules(
+        kind,
+        int(chosen["passages"]),
+        int(chosen["sentences"]),
+        threshold,
+        int(chosen["tokens"]),
+        template,
+    )

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from fullturn.apps.assistant.answering import (
     ABSTENTION,
+    MAX_TOKENS,
     Ask,
     Draft,
     extract,
@@ -32,6 +33,8 @@ class Rules:
     passages: int
     sentences: int
     threshold: float
+    tokens: int = MAX_TOKENS
+    """Most tokens of an LLM's answer."""
     template: str = ""
     """The prompt; empty for quotes."""
 
@@ -67,7 +70,7 @@ class AssistantPredictor:
         quoted = extract(index, ranking, rules.passages, rules.sentences)
         if rules.answer == "extractive":
             return quoted
-        written = generate(self._ask, rules.template, question, quoted, self._context)
+        written = generate(self._ask, rules.template, question, quoted, self._context, rules.tokens)
         return guard(written, quoted) if rules.answer == "guarded" else written
 
 
