@@ -32,7 +32,7 @@ CANDIDATES: dict[str, dict[str, str | int | float | bool]] = {
 CARELESS = "answers everything"
 QUESTIONS = (
     "My training run crashed. Why does MLflow still show it as running?",
-    "how do i go back to the previus model version",
+    "whats the diference between devops and mlops",
     "What is a good recipe for pancakes?",
 )
 
