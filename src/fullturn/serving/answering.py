@@ -1,0 +1,188 @@
+"""From the rows of requests to predictions: who answers, what they answered, or why not."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from fullturn.entities import Arm, Input, Output, Prediction
+from fullturn.errors import AppError, FullturnError, UsageError
+from fullturn.serving.deployment import Deployment, Slot
+from fullturn.serving.log import encode
+
+VIOLATION = "DataError: "
+"""Begins the error of a row that breaks the contract: the sender's fault, not the version's."""
+
+
+class Full(Exception):
+    """The queue takes no more rows now."""
+
+
+class NotAnswered(Exception):
+    """The server could not answer in time, or could not log the answer: 503, try again."""
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """The rows of one request on their way, and what became of them."""
+
+    rows: Sequence[Input]
+    key: str
+    """The entity that asks; empty if the request names none: it is its own."""
+    answered: asyncio.Future[None]
+    refused: str | None = None
+    """Why the rows break the contract: they are logged, and asked of nobody."""
+    arrived: float = field(default_factory=time.perf_counter)
+    ids: Sequence[str] = ()
+    arm: Arm = "champion"
+    version: int = 0
+    predictions: Sequence[Prediction] = ()
+    failure: FullturnError | None = None
+    """Of the first row that has no output."""
+    logged: bool = True
+
+
+@dataclass(slots=True)
+class Pace:
+    """How many rows are asked at once: as many as are answered in about `seconds`.
+
+    A model that takes a batch as fast as a row gets batches; an LLM, a row at a time.
+    """
+
+    seconds: float
+    rows: int = 1
+
+    def took(self, rows: int, seconds: float) -> None:
+        """Learn from the last call; at most twice as many the next time."""
+        affordable = int(self.seconds * rows / max(seconds, 1e-9))
+        self.rows = max(1, min(affordable, 2 * self.rows))
+
+
+def arranged(
+    works: Sequence[Work], deployment: Deployment, now: int
+) -> list[tuple[Slot, list[Work]]]:
+    """Give each row an id and each request an arm; the requests by the version that answers."""
+    ids = new_ids(now, sum(len(work.rows) for work in works))
+    groups: dict[int, tuple[Slot, list[Work]]] = {}
+    for work in works:
+        work.ids = [next(ids) for _ in work.rows]
+        work.key = work.key or work.ids[0]
+        work.arm = deployment.arm_of(work.key)
+        slot = deployment.slot(work.arm)
+        work.version = slot.version
+        groups.setdefault(slot.version, (slot, []))[1].append(work)
+    return list(groups.values())
+
+
+def new_ids(now: int, count: int) -> Iterator[str]:
+    """32 hexadecimal digits each: 12 of the time in ms, then 80 random bits (as in UUIDv7).
+
+    Ids of one time lie together, so a table finds one without opening all of its files. A
+    trace takes the id of its prediction.
+    """
+    begin, drawn = f"{now:012x}", secrets.token_hex(10 * count)
+    return (begin + drawn[place : place + 20] for place in range(0, 20 * count, 20))
+
+
+def settle(slot: Slot, works: Sequence[Work], now: int, pace: Pace, most: int) -> None:
+    """Ask a version for all rows of these works, and note its predictions in them.
+
+    Raises:
+        NotAnswered: nobody waits any more for any of them.
+    """
+    asked = [row for work in works if not work.refused for row in work.rows]
+
+    def wanted() -> bool:
+        return any(not work.answered.done() for work in works)
+
+    results = iter(answers(slot, asked, pace, most, wanted))
+    finished = time.perf_counter()
+    for work in works:
+        found = [UsageError(work.refused)] * len(work.rows) if work.refused else results
+        work.predictions = [
+            _prediction(work, now, row, one, result, finished - work.arrived)
+            for row, one, result in zip(work.rows, work.ids, found, strict=False)
+        ]
+
+
+def _prediction(
+    work: Work, now: int, row: Input, one: str, result: Output | FullturnError, latency: float
+) -> Prediction:
+    output, error = split(result)
+    if error is not None:
+        work.failure = work.failure or (result if isinstance(result, FullturnError) else None)
+    return Prediction(one, 0, now, work.arm, work.version, work.key, row, output, latency, error)
+
+
+def split(result: Output | FullturnError) -> tuple[Output | None, str | None]:
+    """The output and the error of a prediction."""
+    if isinstance(result, UsageError):
+        return None, f"{VIOLATION}{result}"
+    if isinstance(result, FullturnError):
+        return None, f"{type(result).__name__}: {result}"
+    return result, None
+
+
+def storable(work: Work) -> None:
+    """Turn outputs of this work that are not JSON, which no log or answer can hold, into errors."""
+    work.predictions = [_storable(one) for one in work.predictions]
+    failed = next((one.error for one in work.predictions if one.error), None)
+    if failed and not work.failure:
+        work.failure = AppError(failed)
+
+
+def _storable(one: Prediction) -> Prediction:
+    try:
+        encode(one, 0)
+    except TypeError as error:
+        return replace(one, output=None, error=f"the output of version {one.version}: {error}")
+    return one
+
+
+def answers(
+    slot: Slot,
+    rows: Sequence[Input],
+    pace: Pace,
+    most: int,
+    wanted: Callable[[], bool] = lambda: True,
+) -> list[Output | FullturnError]:
+    """A version's output for each row, or why it has none; asked in parts that `pace` allows.
+
+    Raises:
+        NotAnswered: between two parts they are not `wanted` any more.
+    """
+    found: list[Output | FullturnError] = []
+    while len(found) < len(rows):
+        if not wanted():
+            raise NotAnswered("nobody waits for it any more")
+        part = rows[len(found) : len(found) + min(most, pace.rows)]
+        started = time.perf_counter()
+        found += _answers(slot, part)
+        pace.took(len(part), time.perf_counter() - started)
+    return found
+
+
+def _answers(slot: Slot, rows: Sequence[Input]) -> list[Output | FullturnError]:
+    """One bad row does not spoil the others: if they fail together, each is asked alone."""
+    found = _asked(slot, rows)
+    if isinstance(found, list):
+        return [*found]
+    if len(rows) == 1:
+        return [found]
+    each = (_asked(slot, [row]) for row in rows)
+    return [one[0] if isinstance(one, list) else one for one in each]
+
+
+def _asked(slot: Slot, rows: Sequence[Input]) -> list[Output] | FullturnError:
+    try:
+        outputs = list(slot.predictor.predict(rows))
+    except FullturnError as error:
+        return error
+    except Exception as error:  # noqa: BLE001  whatever a user's app raises
+        return AppError(f"version {slot.version} failed: {type(error).__name__}: {error}")
+    if len(outputs) != len(rows):
+        return AppError(f"version {slot.version} gave {len(outputs)} outputs for {len(rows)} rows")
+    return outputs

@@ -1,0 +1,255 @@
+"""Batches that form by themselves: whatever is queued when the worker is free, up to a limit.
+
+Nobody waits on a timer. One thread predicts: it takes what is there, asks each arm's version once,
+puts the records of all of it into the prediction log in one write, and only then lets the answers
+go. Shadow work waits in a queue of its own, is done when no live row waits, and is dropped first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Protocol
+
+from fullturn.entities import Prediction
+from fullturn.errors import FullturnError
+from fullturn.serving.answering import (
+    Full,
+    NotAnswered,
+    Pace,
+    Work,
+    arranged,
+    settle,
+    storable,
+)
+from fullturn.serving.deployment import Deployment, Slot
+from fullturn.serving.metrics import Metrics
+from fullturn.serving.shadow import Shadows
+
+SWEEP = 0.2
+"""Seconds between two looks for requests that are out of time."""
+LONGEST = 0.25
+"""Seconds that a batch should take at most: who is in it waits for all of it."""
+
+
+class Log(Protocol):
+    """Where predictions are kept."""
+
+    def append(self, entries: Sequence[Prediction]) -> None:
+        """Keep these, or raise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the queues take."""
+
+    batch_rows: int = 64
+    queue_rows: int = 2048
+    shadow_rows: int = 256
+    timeout: float = 30.0
+    """Seconds."""
+    unlogged: bool = False
+    """Whether to answer also while predictions cannot be logged."""
+
+
+Kept = Callable[[Slot, Sequence[Prediction]], None]
+"""Told what a version answered, once it is logged and before the answers leave."""
+
+
+class Batcher:
+    """Takes works from an event loop and answers them in one thread."""
+
+    def __init__(
+        self,
+        current: Callable[[], Deployment],
+        log: Log,
+        limits: Limits,
+        metrics: Metrics,
+        kept: Kept = lambda slot, made: None,
+    ) -> None:
+        self._current, self._log, self._limits = current, log, limits
+        self._metrics, self._kept = metrics, kept
+        self.failure: str | None = None
+        """Why predictions cannot be logged; None if they can."""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._arriving: list[Work] = []
+        self._open: deque[Work] = deque()
+        self._rows = 0
+        self._queue: SimpleQueue[list[Work] | None] = SimpleQueue()
+        self._waiting: deque[Work] = deque()
+        self._shadows = Shadows(limits.shadow_rows)
+        self._pace = Pace(LONGEST)
+        self._thread = threading.Thread(target=self._run, name="predict", daemon=True)
+
+    # On the event loop
+
+    def start(self) -> None:
+        """Begin to answer; called on the event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+        self._loop.call_later(SWEEP, self._sweep)
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Answer what is queued, then stop."""
+        self._loop = None
+        self._queue.put(None)
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+
+    def submit(self, work: Work) -> None:
+        """Queue a work; its future is done when it is answered.
+
+        Raises:
+            Full: too many rows wait already.
+        """
+        if self._rows + len(work.rows) > self._limits.queue_rows:
+            raise Full
+        if not self._arriving and self._loop is not None:
+            # Runs after the sockets that are ready now were read: their rows are one batch.
+            self._loop.call_soon(self._flush)
+        self._rows += len(work.rows)
+        self._arriving.append(work)
+        self._open.append(work)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread is there."""
+        return self._thread.is_alive()
+
+    @property
+    def queued(self) -> int:
+        """Rows that wait or are being answered."""
+        return self._rows
+
+    @property
+    def shadows(self) -> int:
+        """Copies that wait for the shadow."""
+        return len(self._shadows)
+
+    def _flush(self) -> None:
+        arriving, self._arriving = self._arriving, []
+        self._queue.put(arriving)
+
+    def _answer(self, works: Sequence[Work], failure: str | None) -> None:
+        for work in works:
+            self._rows -= len(work.rows)
+            if work.answered.done():
+                continue
+            if failure:
+                work.answered.set_exception(NotAnswered(failure))
+            else:
+                work.answered.set_result(None)
+
+    def _sweep(self) -> None:
+        """Give up on requests that are out of time; the oldest come first."""
+        oldest = time.perf_counter() - self._limits.timeout
+        while self._open and (self._open[0].answered.done() or self._open[0].arrived < oldest):
+            work = self._open.popleft()
+            if not work.answered.done():
+                reason = f"no answer within {self._limits.timeout:g} seconds"
+                work.answered.set_exception(NotAnswered(reason))
+        if self._loop is not None:
+            self._loop.call_later(SWEEP, self._sweep)
+
+    # In the thread
+
+    def _run(self) -> None:
+        while self._fill():
+            try:
+                if self._waiting:
+                    self._serve(self._batch())
+                else:
+                    self._shadow()
+            except Exception as error:  # noqa: BLE001  the thread must live
+                self.failure = f"the server failed: {error!r}"
+
+    def _fill(self) -> bool:
+        """Take what is queued; wait only if there is nothing at all to do. False at the end."""
+        with contextlib.suppress(Empty):
+            while True:
+                arrived = self._queue.get(block=not self._waiting and not self._shadows)
+                if arrived is None:
+                    self._shadows.clear()
+                    if self._waiting:
+                        self._queue.put(None)  # once they are answered
+                    return bool(self._waiting)
+                self._waiting.extend(arrived)
+        return True
+
+    def _batch(self) -> list[Work]:
+        taken = [self._waiting.popleft()]
+        most, rows = min(self._limits.batch_rows, self._pace.rows), len(taken[0].rows)
+        while self._waiting and rows + len(self._waiting[0].rows) <= most:
+            taken.append(self._waiting.popleft())
+            rows += len(taken[-1].rows)
+        return taken
+
+    def _serve(self, works: list[Work]) -> None:
+        failure: str | None = "the server failed"
+        try:
+            failure = self._answered([work for work in works if not work.answered.done()])
+        except NotAnswered as error:
+            failure = str(error)
+        except Exception as error:  # noqa: BLE001  the works must be answered
+            failure = f"the server failed: {error!r}"
+        finally:
+            self._deliver(works, failure)
+
+    def _answered(self, works: list[Work]) -> str | None:
+        """Answer and log; why that failed."""
+        deployment, now = self._current(), time.time_ns() // 1_000_000
+        begun = time.perf_counter()
+        groups = arranged(works, deployment, now)
+        for slot, group in groups:
+            settle(slot, group, now, self._pace, self._limits.batch_rows)
+        failure = self._log_all(works)
+        if failure:
+            for work in works:
+                work.logged = False
+            return None if self._limits.unlogged else failure
+        for slot, group in groups:
+            self._kept(slot, [one for work in group for one in work.predictions])
+        if deployment.releasing("shadow"):
+            self._metrics.shadows_dropped += self._shadows.copy(works, begun)
+        return None
+
+    def _log_all(self, works: Sequence[Work]) -> str | None:
+        try:
+            return self._logged([one for work in works for one in work.predictions])
+        except TypeError:
+            for work in works:
+                storable(work)
+            return self._logged([one for work in works for one in work.predictions])
+
+    def _logged(self, made: Sequence[Prediction]) -> str | None:
+        """Log and count; why that failed."""
+        try:
+            self._log.append(made)
+        except FullturnError as error:
+            self.failure = f"predictions cannot be logged: {error}"
+            return self.failure
+        self.failure = None
+        self._metrics.answered(made)
+        return None
+
+    def _shadow(self) -> None:
+        deployment = self._current()
+        if not deployment.releasing("shadow"):
+            self._shadows.clear()
+            return
+        now = time.time_ns() // 1_000_000
+        self._logged(
+            self._shadows.answered(deployment.slot("shadow"), now, self._limits.batch_rows)
+        )
+
+    def _deliver(self, works: Sequence[Work], failure: str | None) -> None:
+        loop = self._loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+                loop.call_soon_threadsafe(self._answer, works, failure)
