@@ -1,0 +1,148 @@
+"""What became known of answers: labels and scores, attached to prediction ids at any later time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from fullturn.entities import Contract, Feedback, Prediction
+from fullturn.errors import DataError
+from fullturn.serving import log
+from fullturn.serving.inputs import Malformed, only
+from fullturn.values import parsed, stored_value
+from fullturn.wording import nearest, shown
+
+RECENT = 100_000
+"""So many ids are known without looking into the log."""
+MOST = 1000
+"""So many in one request."""
+SOURCE_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One feedback, checked, before it is known whether the prediction exists."""
+
+    prediction: str
+    expected: Mapping[str, Any] | None
+    score: float | None
+    source: str
+
+
+def of_body(body: bytes, contract: Contract) -> list[Said]:
+    """`{"id", "expected": {label: value} | "score": 0..1, "source"}`, or a list of such.
+
+    Raises:
+        Malformed: it is something else, or a value breaks its label column.
+    """
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Malformed(f"the body is not JSON: {error}; send an object", 400) from None
+    entries = found if isinstance(found, list) else [found]
+    if not 0 < len(entries) <= MOST:
+        raise Malformed(f"{len(entries)} feedbacks in one request; send 1 to {MOST}")
+    return [_said(entry, contract) for entry in entries]
+
+
+def _said(entry: Any, contract: Contract) -> Said:
+    if not isinstance(entry, dict):
+        raise Malformed(f"feedback is {shown(entry)}; send an object with 'id'")
+    only(entry, "id", "expected", "score", "source")
+    number, source = entry.get("id"), entry.get("source", "")
+    if not isinstance(number, str) or not number:
+        raise Malformed(f"id = {shown(number)}; send the id that came with the answer")
+    if not isinstance(source, str) or len(source) > SOURCE_LENGTH:
+        raise Malformed(
+            f"source = {shown(source)}; send a text of up to {SOURCE_LENGTH} characters"
+        )
+    expected, score = entry.get("expected"), entry.get("score")
+    if expected is None and score is None:
+        raise Malformed("feedback needs 'expected', the right answer, or 'score', 0 to 1")
+    return Said(number, _expected(expected, contract), _score(score), source)
+
+
+def _score(score: Any) -> float | None:
+    if score is None:
+        return None
+    number = isinstance(score, int | float) and not isinstance(score, bool)
+    if not number or not 0 <= score <= 1:
+        raise Malformed(f"score = {shown(score)}; send a number from 0, wrong, to 1, right")
+    return float(score)
+
+
+def _expected(expected: Any, contract: Contract) -> dict[str, Any] | None:
+    if expected is None:
+        return None
+    columns = {column.name: column for column in contract.columns if column.role == "label"}
+    if not isinstance(expected, dict) or not expected:
+        raise Malformed(
+            f"expected = {shown(expected)}; send a value by label: {', '.join(columns)}"
+        )
+    for name in expected:
+        if name not in columns:
+            hint = f"{nearest(name, list(columns))}; labels: {', '.join(columns)}"
+            raise Malformed(f"no label '{name}'{hint}")
+    try:
+        return {
+            name: parsed(stored_value(value, columns[name]), columns[name])
+            for name, value in expected.items()
+        }
+    except DataError as error:
+        raise Malformed(str(error)) from None
+
+
+class Desk:
+    """Takes feedback: knows recent ids at once and looks others up in the log."""
+
+    def __init__(self, state: Path, writer: log.PredictionLog, most: int = RECENT) -> None:
+        self._state, self._writer, self._most = state, writer, most
+        self._recent: dict[str, bool] = {}
+        """By id, whether there is feedback on it."""
+        self._mutex = threading.Lock()
+        self._one_at_a_time = threading.Lock()
+
+    def remember(self, made: Iterable[Prediction]) -> None:
+        """These were logged; the oldest ids are forgotten for them."""
+        with self._mutex:
+            for one in made:
+                self._recent[one.id] = False
+            while len(self._recent) > self._most:
+                del self._recent[next(iter(self._recent))]
+
+    def keep(self, said: Sequence[Said]) -> list[bool]:
+        """Log these; for each, whether it replaces one before. All of them are kept, or none.
+
+        Raises:
+            NotFound: an id is not in the log.
+            FullturnError: the log cannot be written.
+        """
+        with self._one_at_a_time:
+            replaced, within = [], set[str]()
+            for one in said:
+                replaced.append(one.prediction in within or self._judged(one.prediction))
+                within.add(one.prediction)
+            now = time.time_ns() // 1_000_000
+            self._writer.append(
+                [Feedback(s.prediction, 0, now, s.expected, s.score, s.source) for s in said]
+            )
+            self._mark(within)
+            return replaced
+
+    def _mark(self, judged: set[str]) -> None:
+        with self._mutex:
+            self._recent.update((one, True) for one in judged if one in self._recent)
+
+    def _judged(self, number: str) -> bool:
+        """Whether there is feedback on this prediction already."""
+        judged = self._recent.get(number)
+        if judged is not None:
+            return judged
+        log.find(self._state, number)
+        return bool(log.feedback_on(self._state, number))

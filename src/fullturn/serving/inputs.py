@@ -1,0 +1,251 @@
+"""From the body of a request to rows: which forms are understood, and what a row may hold.
+
+What is wrong with the form of a body is a `Malformed`, and its sender has to mend it. What is
+wrong with a row breaks the contract: it is told the sender, counted and logged.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from fullturn.entities import Column, Contract, Input
+from fullturn.errors import DataError
+from fullturn.values import checked, parsed, stored_value
+from fullturn.wording import nearest, shown
+
+KEY_LENGTH = 200
+LOGGED_BYTES = 100_000
+"""So much of a row that breaks the contract is kept."""
+FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+"""How MLflow's scoring protocol may send rows."""
+
+
+class Malformed(Exception):
+    """The body is not what the route takes; `status` is 400 for what is no JSON, else 422."""
+
+    def __init__(self, reason: str, status: int = 422) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request asks: its rows, and on whose behalf."""
+
+    rows: Sequence[Any]
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Rows as the contract wants them; or as they came, and the first reason that they break it."""
+
+    rows: Sequence[Input]
+    refused: str | None = None
+
+
+def fields(body: bytes) -> dict[str, Any]:
+    """The JSON object that a body holds.
+
+    Raises:
+        Malformed: it is no JSON, or no object.
+    """
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Malformed(f"the body is not JSON: {error}; send an object", 400) from None
+    if not isinstance(found, dict):
+        raise Malformed(f"the body is {shown(found)}; send an object, as /openapi.json describes")
+    return found
+
+
+def only(found: Mapping[str, Any], *known: str) -> None:
+    """Refuse fields that nobody reads.
+
+    Raises:
+        Malformed: there is one.
+    """
+    for name in found:
+        if name not in known:
+            raise Malformed(
+                f"unknown field '{name}'{nearest(name, known)}; known: {', '.join(known)}"
+            )
+
+
+def of_predict(body: bytes) -> Asked:
+    """`{"inputs": [{column: value}], "key": …}`.
+
+    Raises:
+        Malformed: it is something else.
+    """
+    found = fields(body)
+    if len(found) > 1 or "inputs" not in found:
+        only(found, "inputs", "key")
+    return Asked(_rows(found, "inputs"), key_of(found.get("key")))
+
+
+def of_invocations(body: bytes) -> Asked:
+    """One of MLflow's four forms, and optionally `key`; other fields are ignored, as MLflow does.
+
+    Raises:
+        Malformed: it is something else.
+    """
+    found = fields(body)
+    named = [form for form in FORMS if form in found]
+    if len(named) != 1:
+        raise Malformed(f"send exactly one of {', '.join(FORMS)}, not {named or list(found)[:5]}")
+    content = found[named[0]]
+    if named[0] == "dataframe_split":
+        rows: Sequence[Any] = list(_split(content))
+    elif isinstance(content, dict) and named[0] != "dataframe_records":
+        rows = list(_columns(content, named[0]))
+    else:
+        rows = _rows(found, named[0])
+    if not rows:
+        raise Malformed(f"'{named[0]}' holds no row; send one at least")
+    return Asked(rows, key_of(found.get("key")))
+
+
+def key_of(value: Any) -> str:
+    """The entity that asks; empty if none is named.
+
+    Raises:
+        Malformed: it is no text or whole number, or too long.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise Malformed(f"key = {shown(value)}; send a text or a whole number")
+    text = str(value)
+    if len(text) > KEY_LENGTH:
+        raise Malformed(f"the key has {len(text)} characters; at most {KEY_LENGTH} are allowed")
+    return text
+
+
+def _rows(found: Mapping[str, Any], name: str) -> Sequence[Any]:
+    rows = found.get(name)
+    if not isinstance(rows, list):
+        raise Malformed(f"'{name}' is {shown(rows)}; send a list of rows, each an object")
+    if not rows:
+        raise Malformed(f"'{name}' holds no row; send one at least")
+    return rows
+
+
+def _split(content: Any) -> Iterator[dict[str, Any]]:
+    """Rows of pandas' split form: column names apart from lists of cells."""
+    columns, data = _parts(content)
+    for cells in data:
+        if not isinstance(cells, list) or len(cells) != len(columns):
+            raise Malformed(
+                f"a row of dataframe_split is {shown(cells)}; it needs {len(columns)} cells"
+            )
+        yield dict(zip(columns, cells, strict=True))
+
+
+def _parts(content: Any) -> tuple[list[str], list[Any]]:
+    found = content if isinstance(content, dict) else {}
+    columns, data = found.get("columns"), found.get("data")
+    if not isinstance(columns, list) or not all(isinstance(name, str) for name in columns):
+        raise Malformed(f"columns of dataframe_split are {shown(columns)}; send a list of names")
+    if not isinstance(data, list):
+        raise Malformed(f"data of dataframe_split is {shown(data)}; send a list of lists")
+    return columns, data
+
+
+def _columns(content: Mapping[str, Any], name: str) -> Iterator[dict[str, Any]]:
+    """Rows from one list of cells for each column."""
+    for column, cells in content.items():
+        if not isinstance(cells, list):
+            raise Malformed(
+                f"column '{column}' of '{name}' is {shown(cells)}; send a list of cells"
+            )
+    if len({len(cells) for cells in content.values()}) > 1:
+        raise Malformed(f"the columns of '{name}' are not equally long")
+    for row in zip(*content.values(), strict=True):
+        yield dict(zip(content, row, strict=True))
+
+
+class Rows:
+    """Checks rows against a contract as `values.checked` does; ordinary cells take a short way."""
+
+    def __init__(self, contract: Contract) -> None:
+        self._contract = contract
+        self._cells = {c.name: _cell(c) for c in contract.columns if c.role == "input"}
+
+    def checked(self, rows: Sequence[Any]) -> Checked:
+        """The rows as the contract wants them; if one breaks it, all as they came."""
+        cells = self._cells
+        made: list[Input] = []
+        for number, row in enumerate(rows):
+            try:
+                if not isinstance(row, dict):
+                    raise DataError(f"a row is {shown(row)}; send an object, a value by column")
+                if row.keys() != cells.keys():
+                    checked(row, self._contract)
+                made.append({name: cell(row[name]) for name, cell in cells.items()})
+            except DataError as error:
+                place = f"row {number}: " if len(rows) > 1 else ""
+                return Checked([_kept(one) for one in rows], f"{place}{error}")
+        return Checked(made)
+
+
+def _cell(column: Column) -> Callable[[Any], Any]:
+    """Takes a cell to what the contract stores; raises DataError if it breaks its column."""
+    if column.kind == "number":
+        return _number(column)
+    if column.kind == "text":
+        return _text(column)
+    return _other(column)
+
+
+def _number(column: Column) -> Callable[[Any], Any]:
+    least = -sys.float_info.max if column.minimum is None else column.minimum
+    most = sys.float_info.max if column.maximum is None else column.maximum
+    if not math.isfinite(least) or not math.isfinite(most):
+        return lambda value: stored_value(value, column)
+
+    def cell(value: Any) -> Any:
+        kind = type(value)
+        if (kind is float or kind is int) and least <= value <= most:
+            return value + 0.0
+        return stored_value(value, column)
+
+    return cell
+
+
+def _text(column: Column) -> Callable[[Any], Any]:
+    def cell(value: Any) -> Any:
+        short = type(value) is str and value.isascii() and len(value) <= column.max_length
+        if short and len(value.strip()) > 3:  # neither empty nor "NaN"
+            return value
+        return stored_value(value, column)
+
+    return cell
+
+
+def _other(column: Column) -> Callable[[Any], Any]:
+    def cell(value: Any) -> Any:
+        found = parsed(stored_value(value, column), column)
+        try:
+            orjson.dumps(found)
+        except TypeError as error:
+            raise DataError(f"'{column.name}' cannot be logged: {error}; flatten it") from None
+        return found
+
+    return cell
+
+
+def _kept(row: Any) -> Input:
+    """A row that breaks the contract as it is logged: it may be anything, of any size."""
+    try:
+        if isinstance(row, dict) and len(orjson.dumps(row)) <= LOGGED_BYTES:
+            return row
+    except TypeError:  # nested too deeply
+        pass
+    return {"refused": shown(row)[:200]}
