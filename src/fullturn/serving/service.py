@@ -1,0 +1,91 @@
+"""Everything behind the routes, put together and at work: log, follower, batcher, feedback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from fullturn.entities import Contract, Output, Prediction
+from fullturn.serving.batcher import Batcher, Kept, Limits
+from fullturn.serving.deployment import Slot
+from fullturn.serving.feedback import Desk
+from fullturn.serving.following import Follower, Load, Look
+from fullturn.serving.http import Served
+from fullturn.serving.log import PredictionLog
+from fullturn.serving.metrics import Metrics
+from fullturn.settings import ServingSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be served, and from where it comes."""
+
+    name: str
+    contract: Contract
+    settings: ServingSettings
+    look: Look
+    load: Load
+    token: str | None = None
+    text_of: Callable[[Output], str] | None = None
+    kept: Kept | None = None
+    """Told what was logged, before the answers leave."""
+
+
+@contextmanager
+def service(state: Path, plan: Plan) -> Iterator[Served]:
+    """Serve for the length of a `with` block: all but the HTTP server itself.
+
+    Raises:
+        Conflict: another process writes this prediction log.
+        NotFound: there is no champion.
+        FullturnError: it does not load, or the registry does not answer.
+    """
+    settings = plan.settings
+    with ExitStack() as stack:
+        writer = stack.enter_context(PredictionLog(state))
+        follower = Follower(plan.look, plan.load, settings.poll)
+        desk, metrics = Desk(state, writer), Metrics()
+        batcher = Batcher(
+            lambda: follower.current, writer, _limits(settings), metrics, _both(desk, plan.kept)
+        )
+        metrics.watch(lambda: _gauges(follower, batcher, writer))
+        follower.start()
+        stack.callback(follower.close)
+        stack.callback(batcher.close)
+        yield Served(
+            plan.name, plan.contract, plan.text_of, settings, plan.token, batcher, follower, desk,
+            metrics,
+        )  # fmt: skip
+
+
+def _both(desk: Desk, other: Kept | None) -> Kept:
+    def kept(slot: Slot, made: Sequence[Prediction]) -> None:
+        desk.remember(made)
+        if other is not None:
+            other(slot, made)
+
+    return kept
+
+
+def _limits(settings: ServingSettings) -> Limits:
+    return Limits(
+        settings.batch_rows, settings.queue_rows, settings.shadow_rows, settings.timeout,
+        settings.unlogged,
+    )  # fmt: skip
+
+
+def _gauges(
+    follower: Follower, batcher: Batcher, writer: PredictionLog
+) -> dict[str, tuple[str, float]]:
+    return {
+        "queue_rows": ("Rows that wait or are being answered.", batcher.queued),
+        "shadow_rows": ("Copies that wait for the shadow.", batcher.shadows),
+        "champion_version": ("The version that serves.", follower.current.champion.version),
+        "swaps": ("Deployments swapped since the start.", follower.swaps),
+        "load_failures": ("Versions that are wanted and do not load.", len(follower.failures)),
+        "registry_stale": ("1 while the registry does not answer.", bool(follower.stale)),
+        "log_failed": ("1 while predictions cannot be logged.", bool(batcher.failure)),
+        "log_behind": ("1 while the log's tables cannot be written.", bool(writer.failure)),
+    }
