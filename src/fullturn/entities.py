@@ -306,3 +306,59 @@ class ReleasePlan:
     """Which entities are in the canary: another salt, others."""
     until: float
     """Seconds since 1970. The release renews it; when it runs out, everyone gets the champion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How a column of the newest requests differs from the reference."""
+
+    column: str
+    """With its side in front: `input.age`, `output.confidence`."""
+    what: str
+    """The figure: `mean`, `share of nulls`, `share of 'red'`, …"""
+    before: float
+    after: float
+    strength: float
+    """The difference in standard errors; at least 4, or it is not listed."""
+    broken: bool = False
+    """Whether this looks like a broken pipeline, whatever the labels say."""
+    sentence: str = ""
+    """All of it for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What an alarm seems to mean, by rules that can be read."""
+
+    verdict: Literal["broken pipeline", "harmful shift", "harmless shift", "unclear"]
+    reason: str
+    changes: tuple[Change, ...] = ()
+    """The strongest first."""
+    words: tuple[str, ...] = ()
+    """What the newest texts are about more than the reference: the subject, if there is one."""
+    examples: tuple[Mapping[str, Any], ...] = ()
+    """Requests nearest to the change: `id`, `input`, `output`."""
+    requests: int = 0
+    """Requests since the change seems to have begun; the figures are theirs."""
+    labelled: int = 0
+    """How many of them have a loss."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A detector's statistic reached its threshold."""
+
+    detector: str
+    version: int
+    sequence: int
+    """Of the prediction that it was raised at."""
+    time: int
+    """When that was answered, in milliseconds since 1970."""
+    requests: int
+    """How many observations the detector had seen."""
+    statistic: float
+    threshold: float
+    """Also the declared average run length of this detector, in observations."""
+    began: int
+    """Sequence of the prediction with which the change seems to have begun."""
+    diagnosis: Diagnosis

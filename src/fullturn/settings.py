@@ -103,6 +103,12 @@ class MonitoringSettings(_Table):
     """Requests between false alarms, on average, over all detectors together; at least."""
     margin: Share = 0.05
     """Fall of the quality that counts as one."""
+    slow_ms: float = Field(default=1000.0, gt=0)
+    """An answer slower than this counts as slow."""
+    rate_margin: Share = 0.02
+    """Share of failed, slow or contract-breaking requests, above the reference's, that may be."""
+    rest: int = Field(default=500, ge=0)
+    """Requests for which a detector is silent after an alarm."""
     webhook: str | None = None
 
 

@@ -82,6 +82,41 @@ class EProcess:
         return self.peak_log_e >= -math.log(as_share(alpha, "alpha"))
 
 
+def log_wealth(values: npt.ArrayLike, counts: npt.ArrayLike, null: float = 0.0) -> Floats:
+    """`EProcess.log_e` after so many of each value, in whatever order they came.
+
+    `values` in [-1, 1], shape (kinds,); `counts`, shape (…, kinds); the result has shape (…).
+    Raises StatisticsInputError for values out of range, or a null outside (-1, 1).
+    """
+    gains = (as_scores(values, "values", -1.0) - EProcess(null).null) / (1.0 + null)
+    each = np.asarray(counts, np.float64) @ np.log1p(np.outer(gains, STAKES))
+    return np.asarray(np.logaddexp.reduce(each + np.log(FORTUNES), axis=-1), np.float64)
+
+
+def mean_bounds(
+    values: npt.ArrayLike, counts: npt.ArrayLike, alpha: float = 0.05
+) -> tuple[float, float]:
+    """Bounds on the mean of observations in [-1, 1], of which there were so many of each value.
+
+    Both arguments have shape (kinds,). With probability 1 - alpha the mean lies between the
+    bounds at all times at which one may look: they are those of `confidence_sequence` without
+    the narrower ones of earlier times. Raises StatisticsInputError as `log_wealth` does.
+    """
+    refuting = math.log(2 / as_share(alpha, "alpha"))
+    kinds, numbers = as_scores(values, "values", -1.0), np.asarray(counts, np.float64)
+    return _lowest(kinds, numbers, refuting), -_lowest(-kinds, numbers, refuting)
+
+
+def _lowest(values: Floats, counts: Floats, refuting: float) -> float:
+    """The largest mean that is refuted as too low, by bisection; -1 if none is."""
+    low, high = -1.0, float(counts @ values) / max(1.0, float(counts.sum()))
+    while high - low > 1e-6:
+        middle = (low + high) / 2
+        refuted = float(log_wealth(values, counts, middle)) >= refuting
+        low, high = (middle, high) if refuted else (low, middle)
+    return low
+
+
 def confidence_sequence(
     values: npt.ArrayLike, alpha: float = 0.05, low: float = -1.0, high: float = 1.0
 ) -> tuple[Floats, Floats]:

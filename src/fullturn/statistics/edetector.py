@@ -1,0 +1,153 @@
+"""E-detectors: alarms on an endless stream, with a bound on false ones that is a theorem.
+
+Each gambler's fortune is multiplied, observation by observation, by a factor whose expectation
+is at most 1 as long as nothing has changed. A new gambler of each kind enters with every
+observation, and all fortunes are added up (Shiryaev-Roberts): M ← (M + 1) × factor. Then M minus
+the number of observations cannot be expected to grow, so the mean time until M reaches `arl` is
+at least `arl` (Shin, Ramdas and Rinaldo, arXiv 2203.03532, section 2).
+
+Several detectors: restarted from 0 after each alarm, one of them raises at most n / arl false
+alarms in n observations, in expectation. Expectations add up whatever the dependence: K
+detectors with an `arl` of K × A raise at most n / A together.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fullturn.errors import StatisticsInputError
+from fullturn.statistics.inputs import Floats
+
+BLOCK = 256
+"""Observations that are handed to the gamblers at once; what comes out does not depend on it."""
+
+
+class Bets(ABC):
+    """Gamblers of several kinds, who between them bet on any change that matters."""
+
+    weights: Floats
+    """Share of each kind in the statistic, shape (kinds,); they sum to 1."""
+
+    @abstractmethod
+    def factors(self, values: Any) -> Floats:
+        """What the next `values`, n of them, multiply each fortune by; shape (n, kinds).
+
+        Each row is ≥ 0 and has expectation ≤ 1 given the rows before it, unless something
+        changed.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """The statistic reached its threshold."""
+
+    row: int
+    """Index into the values of this call."""
+    statistic: float
+    since: int
+    """Observations, this one included, since the change seems to have begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """The statistic after each value of a call, shape (n,), and where it crossed."""
+
+    statistics: Floats
+    crossings: tuple[Crossing, ...]
+
+
+class EDetector:
+    """Folds a stream, block by block; starts again from 0 after each alarm.
+
+    It stays at 0 for `rest` observations after an alarm, from which its gamblers learn: a change
+    that lasts is then one alarm, not one every few observations. Raises StatisticsInputError for
+    an `arl` below 1.
+    """
+
+    def __init__(self, bets: Bets, arl: float, rest: int = 0) -> None:
+        if not arl >= 1:
+            raise StatisticsInputError(f"arl is {arl}: a run length is at least 1 observation")
+        self.bets, self.arl, self.rest = bets, float(arl), rest
+        self.count = 0
+        """Observations so far."""
+        self.statistic = 0.0
+        self.resting = 0
+        """Observations that it will still stay at 0."""
+        self._restart()
+
+    def fold(self, values: Sequence[Any] | Floats) -> Folded:
+        """Take the next values, in order; a crossing is an alarm."""
+        statistics = np.empty(len(values))
+        crossings: list[Crossing] = []
+        for start in range(0, len(values), BLOCK):
+            factors = self.bets.factors(values[start : start + BLOCK])
+            crossings += self._block(factors, statistics[start : start + BLOCK], start)
+        return Folded(statistics, tuple(crossings))
+
+    def _restart(self) -> None:
+        self._fortunes = np.zeros_like(self.bets.weights)
+        self._logs = np.zeros_like(self._fortunes)
+        self._lowest = np.zeros_like(self._fortunes)
+        self._began = np.full(self._fortunes.shape, self.count)
+
+    def _block(self, factors: Floats, statistics: Floats, start: int) -> list[Crossing]:
+        crossings: list[Crossing] = []
+        done = 0
+        while done < len(factors):
+            done += self._asleep(statistics[done:])
+            fortunes = self._multiplied(factors[done:])
+            sums = fortunes @ self.bets.weights
+            crossed = sums >= self.arl
+            kept = int(crossed.argmax()) + 1 if crossed.any() else len(sums)
+            if kept:
+                statistics[done : done + kept] = sums[:kept]
+                self._follow(factors[done : done + kept], fortunes[kept - 1])
+                self.statistic = float(sums[kept - 1])
+                done += kept
+            if crossed.any():
+                crossings.append(Crossing(start + done - 1, self.statistic, self._since()))
+                self.resting = self.rest
+                self._restart()
+        return crossings
+
+    def _asleep(self, statistics: Floats) -> int:
+        slept = min(self.resting, len(statistics))
+        if slept:
+            statistics[:slept] = self.statistic = 0.0
+            self.resting -= slept
+            self.count += slept
+            self._restart()
+        return slept
+
+    def _multiplied(self, factors: Floats) -> Floats:
+        """Fortunes after each row. Not in logarithms: below the threshold they stay small."""
+        trace, fortunes = np.empty_like(factors), self._fortunes.copy()
+        # A crossing is cut off afterwards; what follows it in the block may overflow.
+        with np.errstate(over="ignore", invalid="ignore"):
+            for row, factor in enumerate(factors):
+                fortunes += 1.0
+                fortunes *= factor
+                trace[row] = fortunes
+        return trace
+
+    def _follow(self, factors: Floats, fortunes: Floats) -> None:
+        """Where each kind's gains began: after the lowest point of its cumulated logarithm."""
+        with np.errstate(divide="ignore"):
+            logs = self._logs + np.cumsum(np.log(np.maximum(factors, 1e-300)), axis=0)
+        at = logs[::-1].argmin(axis=0)
+        lowest = logs[::-1].min(axis=0)
+        lower = lowest <= self._lowest
+        began = self.count + len(factors) - at
+        self._began = np.where(lower, began, self._began)
+        self._lowest = np.where(lower, lowest, self._lowest)
+        self._logs, self._fortunes = logs[-1], fortunes
+        self.count += len(factors)
+
+    def _since(self) -> int:
+        best = int((self._fortunes * self.bets.weights).argmax())
+        return max(1, self.count - int(self._began[best]))
