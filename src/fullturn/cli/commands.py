@@ -6,13 +6,14 @@ from typing import Any
 
 import click
 
-from fullturn.cli import answers, data, experiments, gate, project, registry
+from fullturn.cli import answers, data, experiments, gate, project, registry, serving
 
 _SECTIONS = {
     "Start": ("demo", "init", "turn", "ask", "predict"),
     "Data": ("data",),
     "Experiments": ("train", "runs", "compare"),
     "Gate and registry": ("gate", "promote", "rollback", "history", "lineage", "reproduce"),
+    "Serve and watch": ("serve",),
 }
 
 
@@ -57,6 +58,6 @@ def cli(ctx: click.Context, folder: str) -> None:
     ctx.obj = folder
 
 
-for _module in (project, answers, data, experiments, gate, registry):
+for _module in (project, answers, data, experiments, gate, registry, serving):
     for _command in _module.COMMANDS:
         cli.add_command(_command)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +14,9 @@ from fullturn.cli.output import escape, say, say_json, say_next, table
 from fullturn.cli.verb import json_option, opened
 
 if TYPE_CHECKING:
-    from fullturn.entities import HistoryEntry
+    from fullturn.entities import Feedback, HistoryEntry, Output
+    from fullturn.loop.inspecting import Answered
+    from fullturn.registry.lineage import Lineage
 
 
 @click.command()
@@ -69,25 +74,73 @@ def history(as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("version")
+@click.argument("reference", metavar="VERSION|PREDICTION-ID")
 @json_option
-def lineage(version: str, as_json: bool) -> None:
-    """Where VERSION came from: run, commit, data, gate report."""
+def lineage(reference: str, as_json: bool) -> None:
+    """Where a version, or one answer of it, came from: run, commit, data, gate report.
+
+    The id of a prediction came with the answer; it leads to what was asked, what was answered,
+    the passages cited and the feedback too.
+    """
     from fullturn.loop import inspecting
 
-    found = inspecting.lineage_of(opened(), version)
+    if inspecting.is_prediction(reference):
+        answered = inspecting.prediction_lineage(opened(), reference)
+        if as_json:
+            say_json(answered)
+            return
+        _show_answered(answered)
+        reference, found = str(answered.prediction.version), answered.lineage
+    else:
+        found = inspecting.lineage_of(opened(), reference)
     if as_json:
         say_json(found)
         return
+    _show_lineage(found)
+    say_next(f"fullturn reproduce {reference}")
+
+
+def _show_answered(found: Answered) -> None:
+    one = found.prediction
+    when = datetime.fromtimestamp(one.time / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    lines = {
+        "prediction": one.id,
+        "answered": f"{when} in {1000 * one.latency:.1f} ms, by version {one.version} ({one.arm})",
+        "key": one.key if one.key != one.id else "none given",
+        "input": json.dumps(one.input, ensure_ascii=False),
+        "output": one.error or json.dumps(_short(one.output or {}), ensure_ascii=False),
+        "cited": ", ".join(found.passages),
+        "feedback": "; ".join(map(_feedback, found.feedback)),
+    }
+    if one.copy_of:
+        lines["copy of"] = one.copy_of
+    _lines(lines)
+
+
+def _short(output: Output) -> Output:
+    """The output without what it quotes: the passages cited are named apart."""
+    return {name: value for name, value in output.items() if name not in ("passages", "retrieved")}
+
+
+def _feedback(one: Feedback) -> str:
+    known = [] if one.expected is None else [json.dumps(one.expected, ensure_ascii=False)]
+    known += [] if one.score is None else [f"score {one.score:g}"]
+    return " ".join((*known, f"from {one.source or 'somebody'}"))
+
+
+def _show_lineage(found: Lineage) -> None:
     moves = "; ".join(f"#{e.number} {e.action}: {e.reason}" for e in found.promotions)
     lines = asdict(found) | {
         "aliases": ", ".join(found.aliases),
         "prompts": ", ".join(found.prompts),
         "promotions": moves,
     }
+    _lines(lines)
+
+
+def _lines(lines: Mapping[str, object]) -> None:
     for key, value in lines.items():
         say(f"[dim]{key.replace('_', ' '):>13}[/dim]  {escape(value or '-')}")
-    say_next(f"fullturn reproduce {version}")
 
 
 @click.command()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fullturn.entities import DatasetVersion, HistoryEntry, RunRecord
+from fullturn.entities import DatasetVersion, Feedback, HistoryEntry, Prediction, RunRecord
 from fullturn.errors import NotFound
 from fullturn.evaluation import records
 from fullturn.experiments.comparison import Comparison, compare
@@ -14,6 +16,7 @@ from fullturn.loop.training import VALIDATION
 from fullturn.loop.turn import primary_of, trained
 from fullturn.registry import promotion, versions
 from fullturn.registry.lineage import Lineage, lineage
+from fullturn.serving import log
 
 if TYPE_CHECKING:
     from fullturn.data.difference import Difference
@@ -88,3 +91,35 @@ def champion_history(project: Project) -> list[HistoryEntry]:
 def lineage_of(project: Project, reference: str) -> Lineage:
     """The way from a version to what made it."""
     return lineage(project.store, versions.version(project.store, reference))
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A logged prediction, what became known of it, and where its version came from."""
+
+    prediction: Prediction
+    feedback: tuple[Feedback, ...]
+    """The one that counts last."""
+    passages: tuple[str, ...]
+    """Ids of the passages that an assistant cited."""
+    lineage: Lineage
+
+
+def is_prediction(reference: str) -> bool:
+    """Whether this is an id of a prediction, not of a version."""
+    return re.fullmatch("[0-9a-f]{32}", reference) is not None
+
+
+def prediction_lineage(project: Project, number: str) -> Answered:
+    """The way from a prediction to everything that made it, offline.
+
+    Raises:
+        NotFound: the log has no such prediction, or the registry no such version.
+    """
+    found = log.find(project.state, number)
+    return Answered(
+        prediction=found,
+        feedback=tuple(log.feedback_on(project.state, number)),
+        passages=tuple(map(str, (found.output or {}).get("citations", ()))),
+        lineage=lineage_of(project, str(found.version)),
+    )

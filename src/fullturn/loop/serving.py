@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 from fullturn.apps.protocols import GeneratesText
-from fullturn.entities import Prediction
+from fullturn.entities import Input, Prediction
 from fullturn.errors import SettingsError
 from fullturn.loop.project import Project
 from fullturn.loop.promoting import load_version
@@ -28,15 +28,28 @@ QUOTED_PER_SECOND = 5.0
 them all. Answers of an LLM are all traced."""
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A server that takes requests."""
+
+    model: str
+    version: int
+    address: str
+    example: Input
+    """A row that it can be asked."""
+    chats: bool
+    asks_token: bool
+
+
 def serve(
     project: Project,
     host: str | None = None,
     port: int | None = None,
-    ready: Callable[[str], None] = lambda address: None,
+    ready: Callable[[Opened], None] = lambda opened: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then answer what is in flight and stop.
 
-    `ready` is told the address once it listens. Call it in the main thread.
+    `ready` is told the address and more, once it listens. Call it in the main thread.
 
     Raises:
         NotFound: there is no champion.
@@ -44,7 +57,7 @@ def serve(
         CouldNotEvaluate: the port is in use, or the champion does not load.
     """
     with _listening(project, host, port) as listener, _served(project) as served:
-        ready(running.address_of(listener))
+        ready(_opened(project, served, running.address_of(listener)))
         running.run(served, listener)
 
 
@@ -60,6 +73,14 @@ def server(project: Project, host: str | None = None, port: int | None = None) -
         running.beside(served, listener),
     ):
         yield running.address_of(listener)
+
+
+def _opened(project: Project, served: Served, address: str) -> Opened:
+    version = served.follower.current.champion.version
+    _, record = versions.files(project.store, versions.version(project.store, str(version)))
+    probes = record.get("probe") or [{"input": {}}]
+    example, chats = probes[0]["input"], served.text_of is not None
+    return Opened(served.name, version, address, example, chats, served.token is not None)
 
 
 def _listening(

@@ -21,6 +21,7 @@ Load = Callable[[int], Slot]
 RETRY = 30.0
 """Seconds until a version that did not load is tried again."""
 _log = logging.getLogger("fullturn.serving")
+_log.addHandler(logging.NullHandler())
 
 
 class Follower:

@@ -1,0 +1,78 @@
+"""`serve`."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING
+
+import click
+
+from fullturn.cli.output import escape, say, say_json, say_next
+from fullturn.cli.verb import json_option, opened
+
+if TYPE_CHECKING:
+    from fullturn.loop.serving import Opened
+
+ROUTES = {
+    "POST /predict": "rows → outputs and prediction ids",
+    "POST /invocations": "the same in MLflow's protocol",
+    "POST /v1/chat/completions": "the same in OpenAI's protocol, for assistants",
+    "POST /feedback": "the right answer, or a score, for a prediction id",
+    "GET /version /readyz /healthz /metrics /openapi.json": "what it serves, and how it does",
+}
+
+
+@click.command()
+@click.option("--host", help="Address to listen on; that of fullturn.toml if not set.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port; that of fullturn.toml if not set, 0: any."
+)
+@json_option
+def serve(host: str | None, port: int | None, as_json: bool) -> None:
+    """Serve the champion over HTTP until interrupted, and follow the registry.
+
+    A promotion, a rollback or a release takes effect within a second, without a failed request.
+    Every answer is in the prediction log before it leaves.
+    """
+    from fullturn.loop import serving
+
+    log = logging.getLogger("fullturn.serving")
+    handler = _Lines(as_json)
+    log.addHandler(handler)
+    try:
+        serving.serve(opened(), host, port, say_json if as_json else _show)
+    finally:
+        log.removeHandler(handler)
+    if not as_json:
+        say("stopped; what was answered is in the prediction log")
+
+
+def _show(found: Opened) -> None:
+    say(f"version {found.version} of '{escape(found.model)}' at [bold]{found.address}[/bold]")
+    for route, about in ROUTES.items():
+        if found.chats or "chat" not in route:
+            say(f"  {route} [dim]{about}[/dim]")
+    body = json.dumps({"inputs": [found.example]}, ensure_ascii=False).replace("'", "'\\''")
+    token = " -H 'Authorization: Bearer TOKEN'" if found.asks_token else ""
+    click.echo(f"try:\n  curl {found.address}/predict{token} -d '{body}'")
+    say_next("fullturn lineage PREDICTION-ID", "fullturn promote VERSION", "Ctrl-C stops it")
+
+
+class _Lines(logging.Handler):
+    """One line for each swap and each failure."""
+
+    def __init__(self, as_json: bool) -> None:
+        super().__init__(logging.WARNING)
+        self._as_json = as_json
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say it."""
+        if self._as_json:
+            say_json({"level": record.levelname.lower(), "event": record.getMessage()})
+        else:
+            colour = "red" if record.levelno >= logging.ERROR else "cyan"
+            say(f"[{colour}]{escape(record.getMessage())}[/{colour}]")
+
+
+COMMANDS = (serve,)
