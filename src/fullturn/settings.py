@@ -124,8 +124,14 @@ class RetrainingSettings(_Table):
     cooldown_minutes: float = Field(default=60.0, ge=0)
     budget_per_month: int = Field(default=30, ge=0)
     """Trainings that may be started in 30 days."""
+    recovery: Share = 0.5
+    """Share of the excess loss that training on the new rows is expected to remove."""
+    maturity_minutes: float = Field(default=0.0, ge=0)
+    """Feedback younger than this is not trained on yet: some labels are corrected soon."""
     source_share: Share = 0.2
-    """Largest share of the new rows that may come from one source or key."""
+    """Largest share of the training rows that may come from one source or one key."""
+    model_labels: bool = False
+    """Whether labels that a model gave (source "model:…") may be trained on."""
 
 
 class LLMSettings(_Table):

@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 import re
 
-from fullturn.entities import Example
+from fullturn.entities import Example, Input
 
 
 def fingerprint(example: Example) -> str:
     """16 hexadecimal digits over the words and numbers of the input."""
-    text = "\0".join(f"{key}={value}" for key, value in sorted(example.input.items()))
+    return digest_of(example.input)
+
+
+def digest_of(row: Input) -> str:
+    """The same of an input alone."""
+    text = "\0".join(f"{key}={value}" for key, value in sorted(row.items()))
     words = " ".join(re.findall(r"[\w.=\0]+", text.casefold()))
     return hashlib.sha256(words.encode()).hexdigest()[:16]

@@ -61,7 +61,7 @@ class TrackedRun:
         return folder
 
     def __enter__(self) -> Self:
-        tags = {**_provenance(self._root, self.plan), **self.plan.tags}
+        tags = {**recorded(self._root, self.plan), **_process(), **self.plan.tags}
         self.id = self.store.start_run(self.plan.kind, self.plan.name, self.plan.params, tags)
         self._path = journal_path(self._state, self.id)
         self._journal = Journal(self._path)
@@ -145,7 +145,8 @@ class Sink:
         self.store.log_points(self.run_id, points)
 
 
-def _provenance(root: Path, plan: RunPlan) -> dict[str, str]:
+def recorded(root: Path, plan: RunPlan) -> dict[str, str]:
+    """Tags that say who started a run, from which code, in which environment."""
     code = provenance.code(root)
     digest, _ = provenance.environment()
     owner = provenance.owner(root, plan.owner)
@@ -157,13 +158,17 @@ def _provenance(root: Path, plan: RunPlan) -> dict[str, str]:
         PREFIX + "environment": digest,
         PREFIX + "seed": str(plan.seed),
         PREFIX + "owner": owner,
-        **{PREFIX + key: value for key, value in provenance.process_tags().items()},
     }
     if code.commit:
         tags |= {"mlflow.source.git.commit": code.commit, PREFIX + "commit": code.commit}
     if code.diff_digest:
         tags[PREFIX + "diff"] = code.diff_digest
     return tags
+
+
+def _process() -> dict[str, str]:
+    """Tags by which the reaper knows the process; a run without them is ended by its owner."""
+    return {PREFIX + key: value for key, value in provenance.process_tags().items()}
 
 
 def _status(error: BaseException | None) -> RunStatus:

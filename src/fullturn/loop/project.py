@@ -78,6 +78,8 @@ class Project:
 def commit(project: Project, files: list[Path], message: str) -> DatasetVersion:
     """Commit these files, or those named in fullturn.toml, as the next dataset version.
 
+    The latter come with the rows that were learned from feedback.
+
     Raises:
         UsageError: no file is named anywhere.
         DataError: a file cannot be read or breaks the contract.
@@ -90,7 +92,8 @@ def commit(project: Project, files: list[Path], message: str) -> DatasetVersion:
     test = _files([] if files else [project.root / name for name in data.test])
     if not named:
         raise UsageError("no file to commit; name one, or set [data] files in fullturn.toml")
-    rows = readers.read(named)
+    learned = [] if files else _files([feedback_file(project)])
+    rows = readers.read([*named, *(path for path in learned if path.exists())])
     if test:
         rows += readers.read(test, {"split": "test"})
     return versions.commit(
@@ -102,6 +105,11 @@ def commit(project: Project, files: list[Path], message: str) -> DatasetVersion:
         message=message,
         actor=project.owner,
     )
+
+
+def feedback_file(project: Project) -> Path:
+    """Rows that came from users' feedback: part of every commit of the project's own files."""
+    return project.state / "feedback.jsonl"
 
 
 def latest(project: Project) -> int | None:
