@@ -1,0 +1,117 @@
+"""From evidence to what happens next: go on, advance, promote, or roll back.
+
+A breach of any guardrail rolls back at once. A stage passes when it has its minimum of requests
+and every guardrail asked of it is shown to be worse by less than the margin; each at level α, as
+all of them must be shown (intersection-union test; Berger, Technometrics 24, 1982). What is not
+shown by the deadline, for want of evidence or of labels, goes back to the champion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fullturn.entities import Outcome
+from fullturn.release.evidence import Evidence
+from fullturn.release.records import Action, Decision, Reading, Stage
+from fullturn.settings import ReleaseSettings
+
+WORDS = {"errors": "failed answers", "slow": "slow answers", "loss": "loss"}
+"""What a guardrail counts."""
+
+
+def decide(evidence: Evidence, stage: Stage, elapsed: float) -> Decision:
+    """What the evidence says `elapsed` seconds after the stage began. Changes nothing."""
+    settings, readings = evidence.settings, evidence.readings(stage)
+    requests = evidence.requests(stage)
+    minimum = settings.shadow_requests if stage == "shadow" else settings.canary_requests
+    late = elapsed >= 60 * settings.deadline_minutes
+    missing = _missing(readings, requests, minimum, settings)
+    action, outcome, reason = _verdict(stage, readings, missing, settings, late)
+    return Decision(
+        stage=stage,
+        action=action,
+        outcome=outcome,
+        reason=reason,
+        requests=requests,
+        minimum=minimum,
+        elapsed=elapsed,
+        margin=settings.margin,
+        agreement=evidence.agreement,
+        readings=readings,
+    )
+
+
+def _verdict(
+    stage: Stage,
+    readings: Sequence[Reading],
+    missing: Sequence[str],
+    settings: ReleaseSettings,
+    late: bool,
+) -> tuple[Action, Outcome, str]:
+    breached = [reading for reading in readings if reading.breached]
+    if breached:
+        worst = max(breached, key=lambda reading: reading.worse_peak / reading.worse_at)
+        return "roll back", "FAILED", _breach(worst, settings)
+    if not missing:
+        action: Action = "advance" if stage == "shadow" else "promote"
+        return action, "PASSED", _passed(readings, settings)
+    todo = "; ".join(missing)
+    if late:
+        limit = f"{settings.deadline_minutes:g} minutes"
+        return "roll back", "INCONCLUSIVE", f"no decision after {limit} of {stage}: {todo}"
+    return "go on", "INCONCLUSIVE", todo
+
+
+def _missing(
+    readings: Sequence[Reading], requests: int, minimum: int, settings: ReleaseSettings
+) -> list[str]:
+    """What a stage still lacks, in words; nothing if it passes."""
+    few = [f"{requests:,} of {minimum:,} requests"] if requests < minimum else []
+    unclear = (reading for reading in readings if reading.asked and not reading.cleared)
+    return few + [_unclear(reading, settings) for reading in unclear]
+
+
+def _unclear(reading: Reading, settings: ReleaseSettings) -> str:
+    name, margin = reading.guardrail, _points(settings.margin)
+    if not reading.pairs:
+        none = "no labels have come" if name == "loss" else "nothing to compare yet"
+        return f"{name} not shown: {none}"
+    bound = f"up to {_points(reading.high, '+')} worse after {_pairs(reading)}"
+    return (
+        f"{name} not shown to stay within {margin}: {bound} "
+        f"(evidence {reading.not_worse:.3g} of {reading.not_worse_at:.3g})"
+    )
+
+
+def _breach(reading: Reading, settings: ReleaseSettings) -> str:
+    ours, theirs = f"{100 * reading.candidate:.3g} %", f"{100 * reading.champion:.3g} %"
+    shares = f"{WORDS[reading.guardrail]} {ours} against {theirs} of the champion"
+    if not reading.pairs:
+        shares = f"{WORDS[reading.guardrail]} in shadow"
+    return (
+        f"worse on {reading.guardrail}: {shares}, in {_pairs(reading)}; evidence "
+        f"{reading.worse_peak:.3g} from {reading.staked:,}, {reading.discordant:,} of them "
+        f"different, and {reading.worse_at:.3g} rolls back (by mistake with probability at most "
+        f"{settings.alpha:g})"
+    )
+
+
+def _passed(readings: Sequence[Reading], settings: ReleaseSettings) -> str:
+    asked = [reading for reading in readings if reading.asked]
+    bounds = ", ".join(
+        f"{reading.guardrail} {_points(reading.difference, '+')} "
+        f"(at most {_points(reading.high, '+')}, {_pairs(reading)})"
+        for reading in asked
+    )
+    left = [reading.guardrail for reading in readings if not reading.asked]
+    rest = f"; {', '.join(left)} has too few labels here and is left to the canary" if left else ""
+    shown = f"not worse by {_points(settings.margin)} or more: {bounds}" if asked else "no breach"
+    return shown + rest
+
+
+def _pairs(reading: Reading) -> str:
+    return f"{reading.pairs:,} pair{'' if reading.pairs == 1 else 's'}"
+
+
+def _points(value: float, sign: str = "") -> str:
+    return f"{100 * value:{sign}.2f} points"

@@ -1,0 +1,266 @@
+"""The evidence of one release, folded from observations in the order in which they come.
+
+Each guardrail has one fortune for the whole release, staked on "worse" pair by pair. In shadow,
+where pairs decide early, four fifths of it are staked; the rest is kept, so that the canary never
+starts with an empty purse. Sums of such bets are bets, so the fortune exceeds 1/a with
+probability at most a if the version is not worse (Ville's inequality), in both stages together,
+however often one looks, and with labels that come late: each is staked on when it arrives.
+
+Answers of one batch may fail or be late together: a pause of the machine is one event. Of those
+that fail with the same words, or are slow, the first is staked on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fullturn.entities import Arm, Observation, Output, Prediction
+from fullturn.release.pairing import Copies, Pair, Remembered, Twins, Value
+from fullturn.release.records import Guardrail, Reading, Stage
+from fullturn.settings import ReleaseSettings
+from fullturn.statistics.sequential import EProcess, mean_bounds
+
+KEPT = 0.2
+"""Share of each guardrail's fortune that shadow does not touch."""
+_LARGEST = 700.0
+"""Logarithm of the largest evidence that is told: a float still holds it."""
+
+
+class Comparison:
+    """One guardrail in one stage."""
+
+    def __init__(self, margin: float) -> None:
+        self.worse = EProcess()
+        self.not_worse = EProcess(-margin)
+        self.pairs = self.discordant = 0
+        self._differences: Counter[float] = Counter()
+        self._candidate = self._champion = 0.0
+
+    def add(self, pair: Pair) -> None:
+        """Take a pair; what is repeated speaks neither against a version nor for the other.
+
+        With one exception: promotion takes all that speaks against the candidate.
+        """
+        candidate, champion, first = pair
+        difference = candidate.bad - champion.bad
+        counts = difference >= 0 or not champion.repeated
+        if counts and (difference <= 0 or not candidate.repeated):
+            self.worse.update(difference)
+            self.discordant += difference != 0
+        if counts and first:
+            self.not_worse.update(-difference)
+        if first:
+            self._measure(candidate.bad, champion.bad)
+
+    def _measure(self, candidate: float, champion: float) -> None:
+        self.pairs += 1
+        self._candidate += candidate
+        self._champion += champion
+        # Rounded, so that it takes the same space after a million graded losses.
+        self._differences[round(candidate - champion, 2)] += 1
+
+    @property
+    def means(self) -> tuple[float, float]:
+        """Of the candidate and of the champion; 0 before the first pair."""
+        return self._candidate / max(1, self.pairs), self._champion / max(1, self.pairs)
+
+    def bounds(self, alpha: float) -> tuple[float, float]:
+        """On the difference, at all times together; differences are rounded to 0.01."""
+        if not self.pairs:
+            return -1.0, 1.0
+        values, counts = zip(*self._differences.items(), strict=True)
+        return mean_bounds(np.array(values), np.array(counts), alpha)
+
+
+class _Watched:
+    """One guardrail of a release: a comparison per stage, and the fortune of both."""
+
+    def __init__(self, settings: ReleaseSettings) -> None:
+        self.stages: Mapping[Stage, Comparison] = {
+            "shadow": Comparison(settings.margin),
+            "canary": Comparison(settings.margin),
+        }
+        self._kept = KEPT if settings.shadow_requests else 1.0
+        self.log_peak = 0.0
+
+    def add(self, stage: Stage, pair: Pair) -> None:
+        self.stages[stage].add(pair)
+        self.log_peak = max(self.log_peak, self.log_worse)
+
+    @property
+    def log_worse(self) -> float:
+        in_shadow, in_canary = (self.stages[s].worse.log_e for s in ("shadow", "canary"))
+        if self._kept == 1:
+            return in_canary
+        larger = max(in_shadow, 0.0)
+        staked = (1 - self._kept) * math.exp(in_shadow - larger)
+        return larger + math.log(self._kept * math.exp(-larger) + staked) + in_canary
+
+
+class _Seen(NamedTuple):
+    """What a shadow is compared on besides the loss."""
+
+    error: Value
+    slow: Value
+    output: bytes | None
+
+
+class Evidence:
+    """What is known of one release. The same observations give the same evidence."""
+
+    def __init__(self, settings: ReleaseSettings) -> None:
+        self.settings = settings
+        self._watched = {name: _Watched(settings) for name in settings.guardrails}
+        self._twins = {name: Twins() for name in settings.guardrails}
+        self._copies, self._labelled_copies = Copies[_Seen](), Copies[Value]()
+        self._labelled = Remembered()
+        self._batches: dict[Arm, tuple[int, set[str]]] = {}
+        self._answered: Counter[Arm] = Counter()
+        self._compared = self._equal = 0
+
+    def fold(self, observations: Iterable[Observation]) -> None:
+        """Take these, in this order.
+
+        They are of one release: the champion's answers and those of the version under test.
+        Leave out rows that break the contract, as no version was asked for them.
+        """
+        for one in observations:
+            if one.prediction.arm in ("canary", "baseline"):
+                self._in_canary(one.prediction, one.loss)
+            elif self.settings.shadow_requests:
+                self._in_shadow(one.prediction, one.loss)
+
+    def requests(self, stage: Stage) -> int:
+        """Requests that both versions answered in shadow; in canary, those of the smaller arm."""
+        if stage == "shadow":
+            return self._answered["shadow"]
+        return min(self._answered["canary"], self._answered["baseline"])
+
+    @property
+    def agreement(self) -> float | None:
+        """Share of equal outputs where both versions answered in shadow."""
+        return self._equal / self._compared if self._compared else None
+
+    def readings(self, stage: Stage) -> tuple[Reading, ...]:
+        """Every guardrail, as this stage sees it."""
+        return tuple(self._reading(name, stage) for name in self.settings.guardrails)
+
+    def _reading(self, name: Guardrail, stage: Stage) -> Reading:
+        settings, watched = self.settings, self._watched[name]
+        compared = watched.stages[stage]
+        candidate, champion = compared.means
+        # Twice: a bound on one side is the promotion's, and its level is that of `not_worse`.
+        low, high = compared.bounds(2 * settings.alpha)
+        return Reading(
+            guardrail=name,
+            pairs=compared.pairs,
+            staked=compared.worse.count,
+            discordant=compared.discordant,
+            champion=champion,
+            candidate=candidate,
+            low=low,
+            high=high,
+            confidence=1 - 2 * settings.alpha,
+            worse=_told(watched.log_worse),
+            worse_peak=_told(watched.log_peak),
+            worse_at=len(settings.guardrails) / settings.alpha,
+            not_worse=_told(compared.not_worse.log_e),
+            not_worse_at=1 / settings.alpha,
+            asked=self._asked(name, stage),
+        )
+
+    def _asked(self, name: Guardrail, stage: Stage) -> bool:
+        """Whether a stage must clear a guardrail.
+
+        Shadow leaves the loss to the canary while fewer than half of its requests have a label.
+        """
+        if name != "loss" or stage == "canary":
+            return True
+        labels = self._watched[name].stages["shadow"].pairs
+        return 0 < self._answered["shadow"] <= 2 * labels
+
+    def _in_shadow(self, one: Prediction, loss: float | None) -> None:
+        tested = one.arm == "shadow"
+        request = (one.copy_of or one.id) if tested else one.id
+        if loss is not None:
+            losses = self._labelled_copies.match(request, tested, Value(loss))
+            if losses:
+                self._add("loss", "shadow", Pair(*losses))
+            return
+        seen = _Seen(self._failed(one), self._slow(one), output_digest(one.output))
+        both = self._copies.match(request, tested, seen)
+        if both:
+            ours, theirs = both
+            self._answered["shadow"] += 1
+            self._add("errors", "shadow", Pair(ours.error, theirs.error))
+            self._add("slow", "shadow", Pair(ours.slow, theirs.slow))
+            self._compare(ours.output, theirs.output)
+
+    def _in_canary(self, one: Prediction, loss: float | None) -> None:
+        if loss is None:
+            self._answered[one.arm] += 1
+            self._pair("errors", one, self._failed(one))
+            self._pair("slow", one, self._slow(one))
+        elif self._labelled.first(one.id):
+            self._pair("loss", one, Value(loss))
+
+    def _pair(self, name: Guardrail, one: Prediction, value: Value) -> None:
+        if name in self._twins:
+            key = None if one.key == one.id else one.key
+            for pair in self._twins[name].match(key, one.arm == "canary", value):
+                self._add(name, "canary", pair)
+
+    def _add(self, name: Guardrail, stage: Stage, pair: Pair) -> None:
+        if name in self._watched:
+            self._watched[name].add(stage, pair)
+
+    def _failed(self, one: Prediction) -> Value:
+        return Value(0.0) if one.error is None else Value(1.0, self._repeated(one, one.error))
+
+    def _slow(self, one: Prediction) -> Value:
+        slow = one.latency * 1000 > self.settings.slow_ms
+        return Value(1.0, self._repeated(one, "")) if slow else Value(0.0)
+
+    def _repeated(self, one: Prediction, symptom: str) -> bool:
+        """Whether an answer of this arm at the same millisecond, hence batch, had the same."""
+        time, symptoms = self._batches.get(one.arm, (None, set[str]()))
+        if time != one.time:
+            symptoms = set()
+            self._batches[one.arm] = one.time, symptoms
+        known = symptom in symptoms
+        symptoms.add(symptom)
+        return known
+
+    def _compare(self, ours: bytes | None, theirs: bytes | None) -> None:
+        if ours is not None and theirs is not None:
+            self._compared += 1
+            self._equal += ours == theirs
+
+
+def output_digest(output: Output | None) -> bytes | None:
+    """Equal for outputs that are equal once every number is rounded to 6 digits."""
+    if output is None:
+        return None
+    text = json.dumps(_rounded(output), sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=8).digest()
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _rounded(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{float(value):.6g}" if value else "0"
+    return value
+
+
+def _told(logarithm: float) -> float:
+    return math.exp(min(logarithm, _LARGEST))

@@ -1,0 +1,80 @@
+"""What a look at a release finds. Everything here is plain enough to be stored as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from fullturn.entities import Outcome
+
+Stage = Literal["shadow", "canary"]
+Action = Literal["go on", "advance", "promote", "roll back"]
+Guardrail = Literal["errors", "slow", "loss"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One guardrail in one stage: the version under test against the champion, pair by pair."""
+
+    guardrail: Guardrail
+    pairs: int
+    """Pairs that means, bounds and `not_worse` rest on; in canary, of first answers only."""
+    staked: int
+    """Pairs that `worse` rests on in this stage; in canary, also of later answers."""
+    discordant: int
+    """Those of `staked` whose two values differ: the others do not say who is worse."""
+    champion: float
+    candidate: float
+    """Means over the pairs: share of errors, share of slow answers, mean loss."""
+    low: float
+    high: float
+    """Bounds on the difference that hold at all looks together."""
+    confidence: float
+    worse: float
+    """Evidence now that the version is worse, of the whole release; an e-value."""
+    worse_peak: float
+    """The largest it ever was: this one rolls back."""
+    worse_at: float
+    """Evidence that rolls back."""
+    not_worse: float
+    """Evidence now, in this stage, that it is worse by less than the margin; an e-value."""
+    not_worse_at: float
+    asked: bool
+    """Whether this stage needs it to be shown not worse."""
+
+    @property
+    def difference(self) -> float:
+        """Candidate minus champion; positive is worse."""
+        return self.candidate - self.champion
+
+    @property
+    def breached(self) -> bool:
+        """Whether the version was shown to be worse, now or at any earlier pair."""
+        return self.worse_peak >= self.worse_at
+
+    @property
+    def cleared(self) -> bool:
+        """Whether the version is shown to be worse by less than the margin."""
+        return self.not_worse >= self.not_worse_at
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A look at a release: what is known, what follows from it, and why."""
+
+    stage: Stage
+    action: Action
+    outcome: Outcome
+    """PASSED: advance or promote. FAILED: a guardrail is breached. INCONCLUSIVE: neither, be it
+    that the release goes on or that it ends at the deadline."""
+    reason: str
+    requests: int
+    """Pairs answered in shadow; in canary, requests answered by the smaller arm."""
+    minimum: int
+    """Requests without which a stage does not pass."""
+    elapsed: float
+    """Seconds since the stage began."""
+    margin: float
+    agreement: float | None
+    """Share of equal outputs in shadow, floats rounded to 6 digits; None if there are none."""
+    readings: tuple[Reading, ...]
