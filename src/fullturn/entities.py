@@ -319,7 +319,7 @@ class Change:
     before: float
     after: float
     strength: float
-    """The difference in standard errors; at least 4, or it is not listed."""
+    """The difference in standard errors."""
     broken: bool = False
     """Whether this looks like a broken pipeline, whatever the labels say."""
     sentence: str = ""

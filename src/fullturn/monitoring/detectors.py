@@ -1,0 +1,212 @@
+"""The detectors of a version: what each reads of an observation, and the bets behind it."""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fullturn.entities import Contract, Input, Observation, ScoredRow
+from fullturn.errors import DataError
+from fullturn.monitoring.columns import CONFIDENCE, MISSING, Watched, as_number, watched
+from fullturn.monitoring.curve import Curve
+from fullturn.settings import MonitoringSettings
+from fullturn.statistics.conformal import CategoryBets, NumberBets
+from fullturn.statistics.edetector import Bets, EDetector, Folded
+from fullturn.statistics.mmd import TEACH, VectorBets
+from fullturn.statistics.rates import EstimatedLoss, MeanBets
+from fullturn.values import checked
+
+Vectors = Callable[[Sequence[str]], npt.NDArray[np.floating[Any]]]
+"""Texts → one vector each, shape (n, d)."""
+Read = Callable[[Sequence[Observation]], Any]
+QUALITY, ESTIMATE, CONTRACT, ERRORS, SLOW = "quality", "estimate", "contract", "errors", "slow"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A detector before its average run length is known."""
+
+    name: str
+    what: str
+    """What an alarm of it says, in a sentence."""
+    bets: Bets
+    read: Read
+    """Values of observations that have all that is read."""
+    has: Callable[[Observation], bool]
+    labelled: bool = False
+    """Whether it reads losses; all others read answered requests."""
+
+
+@dataclass(slots=True)
+class Detector:
+    """A plan at work: what it saw, and where its statistic stands."""
+
+    plan: Plan
+    edetector: EDetector
+    alarms: int = 0
+    last: int | None = None
+    """Observations that it had seen at its last alarm."""
+    curve: Curve = field(default_factory=Curve)
+
+    def fold(self, observations: Sequence[Observation]) -> tuple[list[Observation], Folded]:
+        """Take those that it can read of the next observations: they, and what came of them."""
+        seen = [one for one in observations if self.plan.has(one)]
+        if not seen:
+            return [], Folded(np.empty(0), ())
+        first = self.edetector.count
+        folded = self.edetector.fold(self.plan.read(seen))
+        self.curve.add(first, folded.statistics.tolist())
+        return seen, folded
+
+
+def detectors(
+    contract: Contract, reference: Sequence[ScoredRow], limits: MonitoringSettings, vectors: Vectors
+) -> list[Detector]:
+    """All that can be watched; each has the run length of the whole times their number.
+
+    So all of them together raise at most one false alarm in `limits.arl` requests
+    (`fullturn.statistics.edetector`).
+    """
+    plans = [
+        *_columns(contract, reference, vectors),
+        *_quality(reference, limits),
+        *_service(contract, reference, limits),
+    ]
+    arl = limits.arl * len(plans)
+    return [Detector(plan, EDetector(plan.bets, arl, limits.rest)) for plan in plans]
+
+
+def loss_of(row: ScoredRow) -> float:
+    """1 minus the primary score."""
+    return 1.0 - next(iter(row.scores.values()))
+
+
+def violates(row: Input, contract: Contract) -> bool:
+    """Whether a request breaks the contract."""
+    try:
+        checked(row, contract)
+    except DataError:
+        return True
+    return False
+
+
+def _columns(
+    contract: Contract, reference: Sequence[ScoredRow], vectors: Vectors
+) -> Iterator[Plan]:
+    reference = _thinned(reference)
+    for column in watched(contract, reference):
+        before = [row.input if column.side == "input" else row.output for row in reference]
+        bets = _bets(column, column.values(before), vectors)
+        if bets is not None:
+            what = f"{_NOUN[column.kind]} of the {column.side} '{column.column}' changed"
+            yield Plan(column.name, what, bets, _reader(column, vectors), _HAS[column.side])
+
+
+def _thinned(reference: Sequence[ScoredRow]) -> list[ScoredRow]:
+    """At most four rows of a group: ranks take rows for independent, paraphrases are not."""
+    taken = Counter[str]()
+    kept = []
+    for row in reference:
+        taken[row.group] += 1
+        if taken[row.group] <= _FROM_GROUP:
+            kept.append(row)
+    return kept
+
+
+_FROM_GROUP = 4
+_NOUN = {
+    "number": "the distribution",
+    "category": "the shares of the values",
+    "text": "the subject",
+    "length": "the length",
+}
+_HAS: dict[str, Callable[[Observation], bool]] = {
+    "input": lambda one: True,
+    "output": lambda one: one.prediction.output is not None,
+}
+
+
+def _bets(column: Watched, before: Sequence[Any], vectors: Vectors) -> Bets | None:
+    # Another seed for each: ties are then broken independently.
+    seed = zlib.crc32(column.name.encode())
+    if column.kind == "category":
+        return CategoryBets(before, seed)
+    if column.kind == "text":
+        return VectorBets(vectors(before), seed) if len(before) >= 2 * TEACH else None
+    return NumberBets(before, seed)
+
+
+def _reader(column: Watched, vectors: Vectors) -> Read:
+    def cells(observations: Sequence[Observation]) -> list[Any]:
+        if column.side == "input":
+            return column.values([one.prediction.input for one in observations])
+        return column.values([one.prediction.output or {} for one in observations])
+
+    return (lambda some: vectors(cells(some))) if column.kind == "text" else cells
+
+
+def _quality(reference: Sequence[ScoredRow], limits: MonitoringSettings) -> Iterator[Plan]:
+    losses = [loss_of(row) for row in reference]
+    most = sum(losses) / len(losses) + limits.margin
+    if most < 1:
+        yield Plan(
+            QUALITY,
+            f"the mean loss is above {most:.3f}, the reference's plus the margin",
+            MeanBets(most),
+            lambda some: [one.loss for one in some],
+            lambda one: one.loss is not None,
+            labelled=True,
+        )
+    sure = [as_number(row.output.get(CONFIDENCE)) for row in reference]
+    if most < 1 and all(value != MISSING for value in sure):
+        estimated = EstimatedLoss.learned(sure, losses)
+        yield Plan(
+            ESTIMATE,
+            f"the loss estimated from confidence is above {most:.3f} (an estimate: no labels)",
+            MeanBets(most),
+            lambda some: estimated.of([confidence_of(one) for one in some]),
+            lambda one: confidence_of(one) != MISSING,
+        )
+
+
+def confidence_of(one: Observation) -> float:
+    """The confidence of an answer; infinity if it states none."""
+    return as_number((one.prediction.output or {}).get(CONFIDENCE))
+
+
+def _service(
+    contract: Contract, reference: Sequence[ScoredRow], limits: MonitoringSettings
+) -> Iterator[Plan]:
+    slow = limits.slow_ms / 1000
+    before = {
+        CONTRACT: sum(violates(row.input, contract) for row in reference),
+        ERRORS: 0,
+        SLOW: sum(row.latency > slow for row in reference),
+    }
+    tests: dict[str, Callable[[Observation], bool]] = {
+        CONTRACT: lambda one: violates(one.prediction.input, contract),
+        ERRORS: lambda one: one.prediction.output is None,
+        SLOW: lambda one: one.prediction.latency > slow,
+    }
+    for name, test in tests.items():
+        most = before[name] / len(reference) + limits.rate_margin
+        if most < 1:
+            what = f"the share of {_RATES[name]} is above {most:.3f}, the reference's plus a margin"
+            yield Plan(name, what, MeanBets(most), _each(test), lambda one: True)
+
+
+_RATES = {
+    CONTRACT: "requests that break the contract",
+    ERRORS: "requests without an answer",
+    SLOW: "slow answers",
+}
+
+
+def _each(test: Callable[[Observation], bool]) -> Read:
+    return lambda some: [float(test(one)) for one in some]

@@ -1,0 +1,190 @@
+"""What an alarm means: rules in a fixed order, each with a sentence that says why it applies.
+
+1. The alarm is about the contract, failures or speed, or an input looks broken: nulls, another
+   unit, a constant, cut texts → **broken pipeline**. Training on it would learn the fault.
+2. The labels show that the quality has fallen → **harmful shift**; that it has not fallen by
+   more than the margin → **harmless shift**.
+3. Without enough labels: the estimated loss or the share of abstentions has clearly risen by more
+   than the margin → **harmful shift**, on an estimate.
+4. Otherwise → **unclear**; the reason says how many labels there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from fullturn.entities import Change, Contract, Diagnosis, Observation, ScoredRow
+from fullturn.monitoring.changes import STRONG, changes, proportions
+from fullturn.monitoring.columns import ABSTAINED, CONFIDENCE, MISSING, as_number, watched
+from fullturn.monitoring.detectors import (
+    CONTRACT,
+    ERRORS,
+    QUALITY,
+    SLOW,
+    Vectors,
+    confidence_of,
+    loss_of,
+    violates,
+)
+from fullturn.monitoring.examples import examples, texts_of
+from fullturn.monitoring.words import distinctive
+from fullturn.settings import MonitoringSettings
+from fullturn.statistics.intervals import Interval, cluster_mean
+from fullturn.statistics.rates import EstimatedLoss
+
+LISTED = 6
+"""Changes in a diagnosis, at most."""
+Verdict = Literal["broken pipeline", "harmful shift", "harmless shift", "unclear"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """An alarm with everything that is known about it."""
+
+    detector: str
+    contract: Contract
+    reference: tuple[ScoredRow, ...]
+    answered: tuple[Observation, ...]
+    """Requests since the change seems to have begun, as they were answered."""
+    labelled: tuple[Observation, ...]
+    """Those of them whose loss is known."""
+    limits: MonitoringSettings
+    vectors: Vectors
+
+    @cached_property
+    def changes(self) -> tuple[Change, ...]:
+        """Of all columns, the strongest first."""
+        if not self.answered:
+            return ()
+        found = list[Change]()
+        for column in watched(self.contract, self.reference):
+            ours, theirs = self._cells(column.side)
+            if ours:
+                alarmed = column.name == self.detector
+                found += changes(
+                    column, column.values(theirs), column.values(ours), alarmed=alarmed
+                )
+        return tuple(sorted(found, key=lambda one: (not one.broken, -one.strength, one.column)))
+
+    @property
+    def expected(self) -> float:
+        """Mean loss of the reference."""
+        return sum(map(loss_of, self.reference)) / len(self.reference)
+
+    @cached_property
+    def loss(self) -> Interval | None:
+        """Of the labelled requests, at 95 %; None for fewer than two."""
+        losses = [one.loss for one in self.labelled if one.loss is not None]
+        return cluster_mean(losses, range(len(losses))) if len(losses) > 1 else None
+
+    def _cells(self, side: Literal["input", "output"]) -> tuple[list[Any], list[Any]]:
+        if side == "input":
+            return [one.prediction.input for one in self.answered], [
+                row.input for row in self.reference
+            ]
+        ours = [one.prediction.output for one in self.answered if one.prediction.output is not None]
+        return ours, [row.output for row in self.reference]
+
+
+def diagnose(case: Case) -> Diagnosis:
+    """Apply the rules of this module."""
+    verdict, reason = next(found for rule in RULES if (found := rule(case)) is not None)
+    live, before = texts_of(case.contract, case.answered, case.reference)
+    return Diagnosis(
+        verdict=verdict,
+        reason=reason,
+        changes=case.changes[:LISTED],
+        words=distinctive(live, before),
+        examples=examples(case.contract, case.answered, case.reference, case.changes, case.vectors),
+        requests=len(case.answered),
+        labelled=len(case.labelled),
+    )
+
+
+Rule = Callable[[Case], tuple[Verdict, str] | None]
+_FAULTS = {
+    ERRORS: "requests fail; no training repairs that",
+    SLOW: "answers are slow; no training repairs that: look at the server and what it calls",
+}
+
+
+def _broken(case: Case) -> tuple[Verdict, str] | None:
+    if case.detector in _FAULTS:
+        return "broken pipeline", _FAULTS[case.detector]
+    broken = [change.sentence for change in case.changes if change.broken]
+    bad, was = _violations(case)
+    if bad and proportions(was, (bad, len(case.answered))) >= STRONG:
+        broken.append(f"{bad} of {len(case.answered)} requests break the contract")
+    elif case.detector == CONTRACT:
+        broken.append("more requests break the contract than before")
+    return ("broken pipeline", "; ".join(broken)) if broken else None
+
+
+def _fallen(case: Case) -> tuple[Verdict, str] | None:
+    if case.loss is None:
+        return None
+    loss, most = case.loss, case.expected + case.limits.margin
+    figures = (
+        f"the mean loss of {len(case.labelled)} labelled requests is {loss.estimate:.3f} "
+        f"[{loss.low:.3f}, {loss.high:.3f}], the reference's was {case.expected:.3f}"
+    )
+    if loss.high < most:
+        return "harmless shift", f"{figures}: it has not risen by {case.limits.margin:g}"
+    if loss.low > case.expected or (case.detector == QUALITY and loss.estimate > most):
+        return "harmful shift", f"{figures}: the quality has fallen"
+    return None
+
+
+def _foreseen(case: Case) -> tuple[Verdict, str] | None:
+    for rule in (_estimated, _abstained):
+        if found := rule(case):
+            return "harmful shift", found
+    return None
+
+
+def _estimated(case: Case) -> str | None:
+    sure = [as_number(row.output.get(CONFIDENCE)) for row in case.reference]
+    live = [found for one in case.answered if (found := confidence_of(one)) != MISSING]
+    if MISSING in sure or len(live) < 2:
+        return None
+    estimated = EstimatedLoss.learned(sure, [loss_of(row) for row in case.reference])
+    losses = estimated.of(live)
+    low = cluster_mean(losses, range(len(losses))).low
+    if low <= case.expected or losses.mean() < case.expected + case.limits.margin:
+        return None
+    return (
+        f"without enough labels, from confidence: the estimated loss is {losses.mean():.3f}, "
+        f"the reference's was {case.expected:.3f}"
+    )
+
+
+def _abstained(case: Case) -> str | None:
+    live = [one.prediction.output or {} for one in case.answered]
+    if not live or not any(ABSTAINED in row.output for row in case.reference):
+        return None
+    x = sum(row.output.get(ABSTAINED) is True for row in case.reference)
+    y = sum(output.get(ABSTAINED) is True for output in live)
+    m, n = len(case.reference), len(live)
+    if y / n - x / m < case.limits.margin or proportions((x, m), (y, n)) < STRONG:
+        return None
+    return f"without enough labels: {y / n:.0%} of requests get no answer, before {x / m:.0%}"
+
+
+def _unclear(case: Case) -> tuple[Verdict, str]:
+    n = len(case.labelled)
+    return "unclear", (
+        f"{n} labelled requests since the change do not decide whether the quality has fallen by "
+        f"{case.limits.margin:g}; give feedback on more of them"
+    )
+
+
+def _violations(case: Case) -> tuple[int, tuple[int, int]]:
+    bad = sum(violates(one.prediction.input, case.contract) for one in case.answered)
+    was = sum(violates(row.input, case.contract) for row in case.reference)
+    return bad, (was, len(case.reference))
+
+
+RULES: Sequence[Rule] = (_broken, _fallen, _foreseen, _unclear)
