@@ -77,7 +77,7 @@ def history(as_json: bool) -> None:
 @click.argument("reference", metavar="VERSION|PREDICTION-ID")
 @json_option
 def lineage(reference: str, as_json: bool) -> None:
-    """Where a version, or one answer of it, came from: run, commit, data, gate report.
+    """Where a version, or an answer, came from: run, commit, data, gate.
 
     The id of a prediction came with the answer; it leads to what was asked, what was answered,
     the passages cited and the feedback too.

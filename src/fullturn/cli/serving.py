@@ -30,7 +30,7 @@ ROUTES = {
 )
 @json_option
 def serve(host: str | None, port: int | None, as_json: bool) -> None:
-    """Serve the champion over HTTP until interrupted, and follow the registry.
+    """Serve the champion over HTTP, and follow the registry.
 
     A promotion, a rollback or a release takes effect within a second, without a failed request.
     Every answer is in the prediction log before it leaves.

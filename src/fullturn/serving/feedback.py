@@ -83,7 +83,7 @@ def _expected(expected: Any, contract: Contract) -> dict[str, Any] | None:
     columns = {column.name: column for column in contract.columns if column.role == "label"}
     if not isinstance(expected, dict) or not expected:
         raise Malformed(
-            f"expected = {shown(expected)}; send a value by label: {', '.join(columns)}"
+            f"expected = {shown(expected)}; send an object: a value for {', '.join(columns)}"
         )
     for name in expected:
         if name not in columns:
