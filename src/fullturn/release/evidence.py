@@ -33,6 +33,11 @@ _LARGEST = 700.0
 """Logarithm of the largest evidence that is told: a float still holds it."""
 
 
+def kept(settings: ReleaseSettings) -> float:
+    """How much of a fortune is left for the canary; all of it if there is no shadow."""
+    return KEPT if settings.shadow_requests else 1.0
+
+
 class Comparison:
     """One guardrail in one stage."""
 
@@ -87,7 +92,7 @@ class _Watched:
             "shadow": Comparison(settings.margin),
             "canary": Comparison(settings.margin),
         }
-        self._kept = KEPT if settings.shadow_requests else 1.0
+        self._kept = kept(settings)
         self.log_peak = 0.0
 
     def add(self, stage: Stage, pair: Pair) -> None:

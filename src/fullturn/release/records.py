@@ -78,3 +78,34 @@ class Decision:
     agreement: float | None
     """Share of equal outputs in shadow, floats rounded to 6 digits; None if there are none."""
     readings: tuple[Reading, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StageForecast:
+    """What one stage can find out, said before it starts."""
+
+    stage: Stage
+    pairs: int
+    """Pairs of answers that are expected: all requests in shadow, one arm's in canary."""
+    smallest: float | None
+    """The smallest regression of a guardrail that so many find; None if none is large enough."""
+    needed: int
+    """Pairs after which a version that is as good as the champion is shown to be not worse."""
+    requests: int
+    """Requests of all users that give so many pairs, the stage's minimum included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a release can promise at the traffic foreseen."""
+
+    false_rollback: float
+    """Highest probability that a version which is not worse is rolled back by a breach."""
+    rate: float
+    """Assumed of the champion: its share of errors, slow answers or loss."""
+    shared: float
+    """Assumed in shadow: how much of it strikes both versions alike."""
+    power: float
+    """The chance to which `smallest` and `needed` refer."""
+    margin: float
+    stages: tuple[StageForecast, ...]

@@ -1,0 +1,156 @@
+"""Before a release starts: what it may do wrong, and what it can find, at the expected traffic.
+
+Answers are drawn as yes or no, which varies most: graded losses need fewer. Each request is an
+entity of its own here; where entities ask again, read requests as entities.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from fullturn.errors import StatisticsInputError
+from fullturn.release.evidence import kept
+from fullturn.release.records import Forecast, Stage, StageForecast
+from fullturn.settings import ReleaseSettings
+from fullturn.statistics.inputs import Floats, as_share
+from fullturn.statistics.sequential import log_wealth
+
+POWER = 0.8
+_DRAWS = 400
+_MOST = 2**30
+"""Pairs beyond which nobody waits."""
+Rates = tuple[float, float]
+"""How often only the version under test goes wrong, and how often only the champion does."""
+
+
+def forecast(settings: ReleaseSettings, rate: float = 0.03, shared: float = 0.8) -> Forecast:
+    """What a release with these settings can find out.
+
+    `rate` is the champion's share of what a guardrail counts, and `shared` how much of that the
+    version under test gets wrong as well when it answers the same request. Simulated with a
+    fixed seed, in well under a second. Raises StatisticsInputError unless both lie in (0, 1).
+    """
+    as_share(shared, "shared")
+    if as_share(rate, "rate") > 1 - settings.margin:
+        raise StatisticsInputError(f"rate is {rate}: nothing can be worse by {settings.margin}")
+    stages = [_canary(settings, rate)]
+    if settings.shadow_requests:
+        stages.insert(0, _shadow(settings, rate, shared))
+    return Forecast(
+        false_rollback=settings.alpha,
+        rate=rate,
+        shared=shared,
+        power=POWER,
+        margin=settings.margin,
+        stages=tuple(stages),
+    )
+
+
+def sentences(found: Forecast) -> list[str]:
+    """A forecast for people, a sentence each."""
+    lines = [
+        f"A version that is not worse is rolled back by mistake with probability at most "
+        f"{100 * found.false_rollback:g} %."
+    ]
+    for one in found.stages:
+        finds = (
+            f"finds a rise from {_percent(found.rate)} to {_percent(found.rate + one.smallest)}"
+            if one.smallest is not None
+            else "finds no regression, however large"
+        )
+        lines.append(
+            f"{one.stage.capitalize()}: {one.pairs:,} pairs of answers {finds} "
+            f"({found.power:.0%} power); an equally good version passes after about "
+            f"{one.needed:,} pairs, which {one.requests:,} requests give."
+        )
+    return lines
+
+
+def _shadow(settings: ReleaseSettings, rate: float, shared: float) -> StageForecast:
+    own = rate * (1 - shared)
+    # What is kept for the canary counts as evidence too.
+    breach = (len(settings.guardrails) / settings.alpha - kept(settings)) / (1 - kept(settings))
+
+    def rates(worse: float) -> Rates:
+        return min(own + worse, 1 - rate), own
+
+    return _stage("shadow", settings, settings.expected_requests, math.log(breach), rates)
+
+
+def _canary(settings: ReleaseSettings, rate: float) -> StageForecast:
+    # At worst, what shadow staked is lost.
+    breach = len(settings.guardrails) / settings.alpha / kept(settings)
+    pairs = round(settings.expected_requests * settings.canary_share)
+
+    def rates(worse: float) -> Rates:
+        worse = min(worse, 1 - rate)
+        return (rate + worse) * (1 - rate), rate * (1 - rate - worse)
+
+    return _stage("canary", settings, pairs, math.log(breach), rates)
+
+
+def _stage(
+    stage: Stage,
+    settings: ReleaseSettings,
+    pairs: int,
+    breach: float,
+    rates: Callable[[float], Rates],
+) -> StageForecast:
+    minimum = settings.shadow_requests if stage == "shadow" else settings.canary_requests
+    share = 1.0 if stage == "shadow" else settings.canary_share
+    needed = _needed(rates(0.0), settings)
+    return StageForecast(
+        stage=stage,
+        pairs=pairs,
+        smallest=_smallest(pairs, breach, rates),
+        needed=needed,
+        requests=math.ceil(max(needed, minimum) / share),
+    )
+
+
+def _smallest(pairs: int, breach: float, rates: Callable[[float], Rates]) -> float | None:
+    """By bisection: the regression whose evidence reaches `breach` with chance POWER."""
+
+    def found(worse: float) -> bool:
+        counts = _drawn(pairs, rates(worse))
+        evidence = log_wealth([1.0, 0.0, -1.0], counts)
+        return float((evidence >= breach).mean()) >= POWER
+
+    low, high = 0.0, 1.0 - sum(rates(0.0))
+    if not found(high):
+        return None
+    while high - low > 1e-4:
+        middle = (low + high) / 2
+        low, high = (low, middle) if found(middle) else (middle, high)
+    return high
+
+
+def _needed(rates: Rates, settings: ReleaseSettings) -> int:
+    """By bisection: the pairs that show an equally good version to be so with chance POWER."""
+
+    def shown(pairs: int) -> bool:
+        evidence = log_wealth([-1.0, 0.0, 1.0], _drawn(pairs, rates), -settings.margin)
+        return float((evidence >= -math.log(settings.alpha)).mean()) >= POWER
+
+    high = 1
+    while not shown(high) and high < _MOST:
+        high *= 2
+    low = high // 2
+    while high - low > max(1, high // 200):
+        middle = (low + high) // 2
+        low, high = (low, middle) if shown(middle) else (middle, high)
+    return high
+
+
+def _drawn(pairs: int, rates: Rates) -> Floats:
+    """Counts of pairs lost, tied and won, shape (_DRAWS, 3); the same luck every time."""
+    lost, won = rates
+    chances = [lost, max(0.0, 1 - lost - won), won]
+    return np.random.default_rng(0).multinomial(pairs, chances, _DRAWS).astype(np.float64)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
