@@ -70,6 +70,15 @@ class Case:
         return tuple(sorted(found, key=lambda one: (not one.broken, -one.strength, one.column)))
 
     @property
+    def told(self) -> tuple[Change, ...]:
+        """The changes that examples should show: of a column that looks broken, or that alarmed.
+
+        None of them if a text alarmed: then the texts say more.
+        """
+        mine = tuple(one for one in self.changes if one.column == self.detector)
+        return tuple(one for one in self.changes if one.broken) or mine
+
+    @property
     def expected(self) -> float:
         """Mean loss of the reference."""
         return sum(map(loss_of, self.reference)) / len(self.reference)
@@ -98,7 +107,7 @@ def diagnose(case: Case) -> Diagnosis:
         reason=reason,
         changes=case.changes[:LISTED],
         words=distinctive(live, before),
-        examples=examples(case.contract, case.answered, case.reference, case.changes, case.vectors),
+        examples=examples(case.contract, case.answered, case.reference, case.told, case.vectors),
         requests=len(case.answered),
         labelled=len(case.labelled),
     )

@@ -20,21 +20,21 @@ def examples(
     contract: Contract,
     answered: Sequence[Observation],
     reference: Sequence[ScoredRow],
-    changes: Sequence[Change],
+    told: Sequence[Change],
     vectors: Vectors,
 ) -> tuple[Mapping[str, Any], ...]:
     """At most 5 requests nearest to the change, the nearest first.
 
-    By texts, if there are any: those that the mean difference of the vectors points to. Else
-    those in which the most changed columns are at their new values.
+    Those that stand out in the columns of the changes in `told`; if there are none, those whose
+    text lies farthest along the mean difference of the vectors.
     """
     if not answered:
         return ()
     live, before = texts_of(contract, answered, reference)
-    if live and before:
+    if live and before and not told:
         scores = _along_difference(live, before, vectors)
     else:
-        scores = _surprising(contract, answered, reference, changes)
+        scores = _surprising(contract, answered, reference, told)
     # Stable: of equal ones the earlier.
     order = sorted(range(len(answered)), key=lambda n: -scores[n])[:SHOWN]
     return tuple(_shown(answered[n]) for n in order)

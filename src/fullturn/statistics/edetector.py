@@ -101,7 +101,8 @@ class EDetector:
         while done < len(factors):
             done += self._asleep(statistics[done:])
             fortunes = self._multiplied(factors[done:])
-            sums = fortunes @ self.bets.weights
+            # Not `@`: its rounding of a row depends on how many there are.
+            sums = np.einsum("nk,k->n", fortunes, self.bets.weights)
             crossed = sums >= self.arl
             kept = int(crossed.argmax()) + 1 if crossed.any() else len(sums)
             if kept:
@@ -137,8 +138,8 @@ class EDetector:
 
     def _follow(self, factors: Floats, fortunes: Floats) -> None:
         """Where each kind's gains began: after the lowest point of its cumulated logarithm."""
-        with np.errstate(divide="ignore"):
-            logs = self._logs + np.cumsum(np.log(np.maximum(factors, 1e-300)), axis=0)
+        gains = np.log(np.maximum(factors, 1e-300))
+        logs = np.cumsum(np.concatenate([self._logs[None, :], gains]), axis=0)[1:]
         at = logs[::-1].argmin(axis=0)
         lowest = logs[::-1].min(axis=0)
         lower = lowest <= self._lowest

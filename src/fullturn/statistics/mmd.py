@@ -56,7 +56,9 @@ class Features:
     def of(self, vectors: Floats) -> Singles:
         """Shape (n, d + 128)."""
         straight = (vectors - self._mean) / self._scale
-        waves = np.cos(straight @ self._frequencies + self._phases)
+        # Row by row: the rounding of a product of matrices depends on how many rows there are.
+        turns = np.array([row @ self._frequencies for row in straight]).reshape(-1, WAVES)
+        waves = np.cos(turns + self._phases)
         both = np.concatenate([straight, waves * np.sqrt(2 * _SHARE / WAVES)], axis=1)
         return both.astype(np.float32)
 
@@ -121,7 +123,7 @@ class VectorBets(Bets):
             teaching = (self._taken + np.arange(len(part))) % TEACH == 0
             ranked = part[~teaching]
             if len(ranked):
-                ranks = self._ranks.next(ranked @ self._witness)
+                ranks = self._ranks.next(self._scores(ranked))
                 found[done : done + len(part)][~teaching] = self._gamblers.factors(ranks)
                 self._bag.add(ranked)
             self._teach(part[teaching])
@@ -138,7 +140,7 @@ class VectorBets(Bets):
         decay = 1 - 1 / _MEMORY
         for row in features:
             self._recent = decay * self._recent + (1 - decay) * row
-        self._sum = self._sum + features.sum(axis=0)
+            self._sum = self._sum + row
         self._lessons += len(features)
 
     def _learn(self) -> None:
@@ -148,8 +150,13 @@ class VectorBets(Bets):
         difference = self._recent / weight - self._sum / self._lessons
         self._witness: Singles = difference.astype(np.float32)
         bag = self._bag.rows
-        self._ranks = Ranks(bag @ self._witness, self._rng)
+        self._ranks = Ranks(self._scores(bag), self._rng)
         self._next = self._taken + TEACH * max(_LESSONS, len(bag) // _BAG_PER_LESSON)
+
+    def _scores(self, features: Singles) -> Floats:
+        # Not `@`: equal rows must be tied, in whatever company.
+        scores: Singles = np.einsum("nd,d->n", features, self._witness)
+        return scores.astype(np.float64)
 
 
 def _squares(rows: Floats) -> Floats:

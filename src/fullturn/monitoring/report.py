@@ -1,0 +1,163 @@
+"""Where monitoring stands, as JSON to keep, as Markdown to post, and as a page to read."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any
+
+from fullturn.entities import Alarm, Change, Diagnosis
+from fullturn.errors import IntegrityError
+from fullturn.monitoring import plots
+from fullturn.monitoring.watch import DetectorState
+
+_LONGEST_CELL = 300
+_SIGNS = {
+    "broken pipeline": "🔧",
+    "harmful shift": "❌",
+    "harmless shift": "✅",
+    "unclear": "❔",
+}
+CLASSES = {
+    "broken pipeline": "FAILED",
+    "harmful shift": "FAILED",
+    "harmless shift": "PASSED",
+    "unclear": "INCONCLUSIVE",
+}
+"""The tone in which the page shows each verdict."""
+
+
+def to_json(states: Sequence[DetectorState], alarms: Sequence[Alarm]) -> str:
+    """Every detector and these alarms; a cell that is no JSON value is kept as text."""
+    body = {"detectors": [asdict(s) for s in states], "alarms": [asdict(a) for a in alarms]}
+    return json.dumps(body, indent=1, ensure_ascii=False, default=str) + "\n"
+
+
+def from_json(text: str) -> tuple[list[DetectorState], list[Alarm]]:
+    """What `to_json` wrote.
+
+    Raises:
+        IntegrityError: the text is not whole, or was changed.
+    """
+    try:
+        body = json.loads(text)
+        states = [
+            DetectorState(**{**state, "curve": tuple(map(tuple, state["curve"]))})
+            for state in body["detectors"]
+        ]
+        return states, [alarm_of(alarm) for alarm in body["alarms"]]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise IntegrityError(
+            f"the monitoring report is damaged: {error}; run `fullturn monitor` again"
+        ) from error
+
+
+def alarm_of(body: Mapping[str, Any]) -> Alarm:
+    """An alarm from its JSON object; raises TypeError or KeyError if it is none."""
+    diagnosis = dict(body["diagnosis"])
+    diagnosis["changes"] = tuple(Change(**change) for change in diagnosis["changes"])
+    for name in ("words", "examples"):
+        diagnosis[name] = tuple(diagnosis[name])
+    return Alarm(**{**body, "diagnosis": Diagnosis(**diagnosis)})
+
+
+def to_markdown(states: Sequence[DetectorState], alarms: Sequence[Alarm]) -> str:
+    """Alarms and detectors in GitHub's Markdown."""
+    lines = [f"## {summary(states, alarms)}", ""]
+    for alarm in alarms:
+        lines += _alarm(alarm)
+    lines += ["| Detector | Observations | Of the way | Run length | Alarms |"]
+    lines += ["|---|--:|--:|--:|--:|"]
+    lines += [
+        f"| {_cell(s.name)} | {s.requests:,} | {s.share:.0%} | ≥ {s.arl:,.0f} | {s.alarms} |"
+        for s in states
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def to_html(states: Sequence[DetectorState], alarms: Sequence[Alarm]) -> str:
+    """One page that needs no network, no script and no other file."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters.update(moment=moment, figure=figure)
+    source = files("fullturn.monitoring").joinpath("page.html.jinja").read_text(encoding="utf-8")
+    return environment.from_string(source).render(
+        summary=summary(states, alarms),
+        tone=tone(alarms),
+        alarms=list(reversed(alarms)),
+        classes=CLASSES,
+        panels=plots.panels(states, alarms),
+        together=together(states),
+        requests=max((state.requests for state in states), default=0),
+    )
+
+
+def summary(states: Sequence[DetectorState], alarms: Sequence[Alarm]) -> str:
+    """In a sentence: how many alarms, and what they seem to mean."""
+    seen = max((state.requests for state in states), default=0)
+    if not alarms:
+        return f"No alarm in {seen:,} requests"
+    verdicts = dict.fromkeys(alarm.diagnosis.verdict for alarm in reversed(alarms))
+    number = "1 alarm" if len(alarms) == 1 else f"{len(alarms)} alarms"
+    return f"{number} in {seen:,} requests: {', '.join(verdicts)}"
+
+
+def tone(alarms: Sequence[Alarm]) -> str:
+    """The worst tone of the alarms; without one, that of a gate that passed."""
+    found = {CLASSES[alarm.diagnosis.verdict] for alarm in alarms}
+    return next((name for name in ("FAILED", "INCONCLUSIVE") if name in found), "PASSED")
+
+
+def together(states: Sequence[DetectorState]) -> float:
+    """Requests to a false alarm of any detector, at least, on average; 0 without detectors."""
+    rate = sum(1 / state.arl for state in states)
+    return 1 / rate if rate else 0.0
+
+
+def moment(milliseconds: int) -> str:
+    """A time for people."""
+    time = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return f"{time.day} {time:%B %Y, %H:%M:%S} UTC"
+
+
+def figure(value: float) -> str:
+    """A figure of a change: a small number to three digits, a large one without fractions."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def _alarm(alarm: Alarm) -> Iterator[str]:
+    found = alarm.diagnosis
+    yield f"### {_SIGNS[found.verdict]} {_cell(alarm.detector)}: {found.verdict}"
+    yield ""
+    yield f"{_cell(found.reason[:1].upper() + found.reason[1:])}."
+    yield ""
+    yield (
+        f"Version {alarm.version}, {moment(alarm.time)}, after {alarm.requests:,} observations; "
+        f"statistic {figure(alarm.statistic)}, threshold {figure(alarm.threshold)}."
+    )
+    yield ""
+    if found.words:
+        yield from (f"More than before, the texts say: **{_cell(', '.join(found.words))}**.", "")
+    yield from (f"- {_cell(change.sentence)}" for change in found.changes)
+    yield from (f"- e.g. {_cell(_example(example))}" for example in found.examples)
+    yield ""
+
+
+def _example(example: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in example["input"].items())
+
+
+def _cell(text: str) -> str:
+    """Text from anywhere as one line that cannot end its cell, make a link or call a person."""
+    line = " ".join(text.split())
+    if len(line) > _LONGEST_CELL:
+        line = line[: _LONGEST_CELL - 1] + "…"
+    line = re.sub(r"([\\|`*<])", r"\\\1", line)
+    return line.replace("](", "]\\(").replace("@", "@\u200b")
