@@ -86,7 +86,7 @@ class Follower:
             if champion is not self.current.champion:
                 self._previous = self.current.champion
             self.current = new
-            self._forget()
+        self._forget()
 
     def _valid(self, champion: Slot) -> bool:
         plan = self.wanted.plan
@@ -106,7 +106,8 @@ class Follower:
         except Exception as error:  # noqa: BLE001  whatever a user's app raises
             self._tried[version] = time.monotonic()
             self.failures[version] = f"version {version} does not load: {error}"
-            _log.error("%s; version %d goes on", error, self.current.champion.version)
+            going_on = self.current.champion.version
+            _log.error("%s; version %d goes on", self.failures[version], going_on)
             return None
 
     def _fetched(self, version: int) -> Slot:

@@ -1,0 +1,144 @@
+"""A full disk, a killed server: what was acknowledged is there, and nothing else was."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+
+import httpx
+import pytest
+
+from fullturn.errors import Conflict, CouldNotEvaluate, UsageError
+from fullturn.serving import log, running
+from tests.loop.test_faults import fill
+from tests.serving.live import ROW, Lengths, live
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A file system of two megabytes."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small file system needs root")
+    folder = tmp_path / "small"
+    folder.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    if subprocess.run(words, check=False).returncode:
+        pytest.skip("a small file system cannot be mounted here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=False)
+
+
+def test_a_prediction_that_cannot_be_logged_is_refused_until_there_is_room(small: Path) -> None:
+    with live(small / "state") as server:
+        first = server.predict().json()["ids"]
+        fill(small / "filler")
+        said = {"id": first[0], "score": 1}
+        for answer in (
+            server.predict({**ROW, "text": "x" * 1000}, *[ROW] * 60),
+            server.client.post("/feedback", json=[{**said, "source": "x" * 200}] * 60),
+        ):
+            assert answer.status_code == 503 and answer.headers["retry-after"] == "1"
+            assert "No space left" in answer.json()["error"]
+        assert "No space left" in server.client.get("/version").json()["log"]
+        assert "fullturn_log_failed 1.0" in server.client.get("/metrics").text
+        (small / "filler").unlink()
+        again = server.predict()
+        assert again.status_code == 200
+        assert server.client.post("/feedback", json=said).json()["replaced"] is False
+        assert server.client.get("/version").json()["log"] == "written"
+        kept = [one.id for one in log.predictions(server.state)]
+        assert kept == [*first, *again.json()["ids"]]
+
+
+def test_with_unlogged_it_answers_on_a_full_disk_and_says_so(small: Path) -> None:
+    with live(small / "state", unlogged=True) as server:
+        assert "logged" not in server.predict().json()
+        fill(small / "filler")
+        answer = server.predict(*[ROW] * 64)
+        assert answer.status_code == 200 and answer.json()["logged"] is False
+        assert len(answer.json()["outputs"]) == 64
+        (small / "filler").unlink()
+        assert "logged" not in server.predict().json()
+        assert len(log.predictions(server.state)) == 2
+
+
+SERVER = """
+import sys, time
+from pathlib import Path
+from tests.serving.live import Lengths, live
+with live(Path(sys.argv[1]), Lengths()) as server:
+    print(server.address, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_what_was_acknowledged_survives_sigkill(tmp_path: Path) -> None:
+    acknowledged: set[str] = set()
+    judged: set[str] = set()
+    for _ in range(2):
+        command = [sys.executable, "-c", SERVER, str(tmp_path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+            assert process.stdout is not None
+            address = process.stdout.readline().strip()
+            client = httpx.Client(base_url=address, trust_env=False)
+            deadline = time.monotonic() + 0.7
+            try:
+                while True:
+                    number = client.post("/predict", json={"inputs": [ROW]}).json()["ids"][0]
+                    acknowledged.add(number)
+                    client.post("/feedback", json={"id": number, "score": 1}).raise_for_status()
+                    judged.add(number)
+                    if time.monotonic() > deadline:
+                        os.kill(process.pid, signal.SIGKILL)
+            except httpx.TransportError:
+                client.close()
+    assert len(judged) > 50
+    assert acknowledged <= {one.id for one in log.predictions(tmp_path)}
+    assert judged <= {one.prediction for one in log.feedback(tmp_path)}
+
+
+def test_two_servers_of_one_project_are_one_too_many(tmp_path: Path) -> None:
+    with (
+        live(tmp_path),
+        pytest.raises(Conflict, match="a server of this project is running"),
+        live(tmp_path),
+    ):
+        pass
+
+
+def test_a_port_in_use_names_the_way_out() -> None:
+    with running.listening("127.0.0.1", 0) as listener:
+        port = listener.getsockname()[1]
+        with (
+            pytest.raises(CouldNotEvaluate, match=rf"port {port} .* --port 0"),
+            running.listening("127.0.0.1", port),
+        ):
+            pass
+    with pytest.raises(UsageError, match="--host"), running.listening("no.such.host.invalid", 0):
+        pass
+
+
+def test_a_server_that_stops_answers_what_is_in_flight(tmp_path: Path) -> None:
+    statuses: list[int] = []
+
+    def ask(address: str) -> None:
+        answer = httpx.post(f"{address}/predict", json={"inputs": [ROW]}, timeout=20)
+        statuses.append(answer.status_code)
+
+    with live(tmp_path, Lengths(before=lambda rows: time.sleep(0.6))) as server:
+        threads = [Thread(target=ask, args=(server.address,)) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.3)
+    for thread in threads:
+        thread.join(20)
+    assert statuses == [200] * 3
+    assert len(log.predictions(tmp_path)) == 3

@@ -1,0 +1,237 @@
+"""A release under way: who answers whom, shadow copies, and following the registry under load."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Event, Thread
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fullturn.entities import Input, ReleasePlan
+from fullturn.errors import BundleError, NotFound, StoreUnavailable
+from fullturn.serving import log
+from fullturn.serving.deployment import RELEASE, Deployment, Slot, Wanted, wanted
+from fullturn.serving.following import Follower
+from fullturn.store import Registered
+from tests.serving.live import ROW, Lengths, Live, Versions, live, together
+
+
+def plan(stage: str = "canary", share: float = 0.2, **changes: object) -> ReleasePlan:
+    values = {"run": "r", "stage": stage, "version": 2, "share": share, "salt": "s"}
+    return ReleasePlan(**(values | {"until": time.time() + 60} | changes))  # type: ignore[arg-type]
+
+
+def deployment(**changes: object) -> Deployment:
+    return Deployment(Slot(1, Lengths()), Slot(2, Lengths(2)), plan(**changes))  # type: ignore[arg-type]
+
+
+@given(st.text(), st.floats(0.01, 0.5), st.floats(0.01, 0.5))
+def test_an_entity_keeps_its_arm_and_a_growing_share_keeps_its_members(
+    key: str, one: float, other: float
+) -> None:
+    small, large = sorted((one, other))
+    arm = deployment(share=small).arm_of(key)
+    assert arm == deployment(share=small).arm_of(key)
+    if arm != "champion":
+        assert deployment(share=large).arm_of(key) == arm
+
+
+def test_canary_and_baseline_are_equally_large() -> None:
+    arms = Counter(deployment(share=0.2).arm_of(f"user-{n}") for n in range(20_000))
+    assert abs(arms["canary"] - 4000) < 250 and abs(arms["baseline"] - 4000) < 250
+
+
+@pytest.mark.parametrize("changes", [{"stage": "shadow"}, {"until": 0.0}])
+def test_nobody_is_in_the_canary_in_shadow_or_when_the_lease_ran_out(
+    changes: dict[str, object],
+) -> None:
+    assert {deployment(**changes).arm_of(str(n)) for n in range(200)} == {"champion"}
+
+
+def test_a_plan_is_read_as_the_release_writes_it_and_a_bad_one_is_not_followed() -> None:
+    from dataclasses import asdict
+
+    text = json.dumps(asdict(plan(until=5.0)))
+    found = wanted(Registered({"champion": 1}, {RELEASE: text}))
+    assert found == Wanted(1, plan(until=5.0))
+    for bad in (
+        "{",
+        "[]",
+        '{"run": "r"}',
+        text.replace("canary", "party"),
+        text.replace("0.2", "7"),
+    ):
+        found = wanted(Registered({"champion": 1}, {RELEASE: bad}))
+        assert found.plan is None and found.champion == 1 and "is no plan" in str(found.problem)
+    assert wanted(Registered({}, {RELEASE: ""})) == Wanted(None, None)
+
+
+def test_in_a_canary_each_arm_is_answered_by_its_version_and_logged(tmp_path: Path) -> None:
+    registry = Versions(v1=Lengths(), v2=Lengths(2))
+    registry.wanted = Wanted(1, plan())
+    with live(tmp_path, registry=registry) as server:
+        for key in range(60):
+            answers = [server.predict(key=key).json() for _ in range(2)]
+            assert answers[0]["arm"] == answers[1]["arm"]
+        assert server.client.get("/version").json()["release"]["stage"] == "canary"
+    kept = log.predictions(tmp_path)
+    assert {one.arm for one in kept} == {"champion", "canary", "baseline"}
+    for one in kept:
+        assert one.version == (2 if one.arm == "canary" else 1) == (one.output or {})["by"]
+
+
+def copies(server: Live, count: int) -> list[log.Prediction]:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        found = [one for one in log.predictions(server.state) if one.arm == "shadow"]
+        if len(found) >= count:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"{len(found)} of {count} copies")
+
+
+def test_a_shadow_answers_copies_that_nobody_sees(tmp_path: Path) -> None:
+    def fail(rows: Sequence[Input]) -> None:
+        if any(row["n"] == 13 for row in rows):
+            raise ValueError("thirteen")
+
+    registry = Versions(v1=Lengths(), v2=Lengths(2, before=fail))
+    registry.wanted = Wanted(1, plan("shadow"))
+    with live(tmp_path, registry=registry) as server:
+        answers = together(20, lambda n: server.predict({**ROW, "n": n}, key=n).json())
+        server.predict({"text": "breaks the contract: not copied"})
+        shadows = {one.copy_of: one for one in copies(server, 20)}
+        assert len(shadows) == 20
+        for number, answer in enumerate(answers):
+            assert (answer["version"], answer["arm"]) == (1, "champion")
+            copy = shadows[answer["ids"][0]]
+            assert (copy.version, copy.key, copy.input["n"]) == (2, str(number), number)
+            assert (copy.output is None) == (number == 13) and copy.latency > 0
+        assert "thirteen" in str(shadows[answers[13]["ids"][0]].error)
+
+
+def test_shadow_work_is_dropped_before_live_work_waits(tmp_path: Path) -> None:
+    slow = Lengths(2, before=lambda rows: time.sleep(0.05 * len(rows)))
+    registry = Versions(v1=Lengths(), v2=slow)
+    registry.wanted = Wanted(1, plan("shadow"))
+    with live(tmp_path, registry=registry, shadow_rows=4) as server:
+        started = time.monotonic()
+        for _ in range(20):
+            server.predict(*[ROW] * 10)
+        assert time.monotonic() - started < 5, "200 copies at 50 ms each would take 10 s"
+        assert max(slow.batches) == 1, "one copy is all that live rows have to wait for"
+        dropped = server.served.metrics.shadows_dropped
+        assert dropped >= 100
+        done = copies(server, 200 - dropped)
+        assert len(done) == 200 - dropped
+
+
+def test_swaps_under_load_fail_no_request_and_mix_no_versions(tmp_path: Path) -> None:
+    registry = Versions(**{f"v{n}": Lengths(n) for n in range(1, 6)})
+    stop, statuses, mixed = Event(), Counter[int](), []
+
+    def ask(address: str) -> None:
+        with httpx.Client(base_url=address, trust_env=False) as client:
+            while not stop.is_set():
+                answer = client.post("/predict", json={"inputs": [ROW, ROW]})
+                statuses[answer.status_code] += 1
+                body = answer.json()
+                if {output["by"] for output in body["outputs"]} != {body["version"]}:
+                    mixed.append(body)
+
+    with live(tmp_path, registry=registry, poll=0.002) as server:
+        threads = [Thread(target=ask, args=(server.address,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for number in range(300):
+            registry.wanted = Wanted(number % 5 + 1, None)
+            time.sleep(0.005)
+        stop.set()
+        for thread in threads:
+            thread.join(30)
+        swaps = server.served.follower.swaps
+    assert swaps > 150
+    assert set(statuses) == {200} and statuses[200] > 50
+    assert mixed == []
+    assert len(log.predictions(tmp_path)) == 2 * statuses[200]
+
+
+def test_a_version_that_does_not_load_leaves_the_old_one_serving_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry = Versions(v1=Lengths())
+    with live(tmp_path, registry=registry) as server:
+        registry.wanted = Wanted(7, None)
+        deadline = time.monotonic() + 10
+        while not server.served.follower.failures and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert server.predict().json()["version"] == 1
+        told = server.client.get("/version").json()
+        assert "version 7 does not load" in told["not_loaded"]["7"]
+        assert "fullturn_load_failures 1.0" in server.client.get("/metrics").text
+        assert any("version 1 goes on" in record.getMessage() for record in caplog.records)
+        registry.wanted = Wanted(1, None)
+        time.sleep(0.2)
+        assert server.client.get("/version").json()["not_loaded"] == {}
+
+
+def test_the_server_serves_on_without_its_registry(tmp_path: Path) -> None:
+    registry = Versions(v1=Lengths(), v2=Lengths(2))
+
+    def gone() -> Wanted:
+        raise StoreUnavailable("the tracking server does not answer")
+
+    with live(tmp_path, registry=registry) as server:
+        look, server.served.follower._look = server.served.follower._look, gone
+        time.sleep(0.2)
+        assert server.predict().status_code == 200
+        assert server.client.get("/readyz").json() == {"ready": True, "version": 1}
+        assert "does not answer" in server.client.get("/version").json()["registry"]
+        assert "fullturn_registry_stale 1.0" in server.client.get("/metrics").text
+        server.served.follower._look, registry.wanted = look, Wanted(2, None)
+        time.sleep(0.2)
+        assert server.predict().json()["version"] == 2
+        assert server.client.get("/version").json()["registry"] == "followed"
+
+
+def test_a_release_whose_lease_runs_out_ends_by_itself() -> None:
+    registry = Versions(v1=Lengths(), v2=Lengths(2))
+    registry.wanted = Wanted(1, plan(until=time.time() + 0.2))
+    follower = Follower(registry.look, registry.load, 1.0)
+    assert follower.current.candidate is not None
+    time.sleep(0.25)
+    assert follower.current.arm_of("anybody") == "champion"
+    follower.step()
+    assert follower.current.candidate is None
+
+
+def test_what_is_no_longer_served_is_unloaded_but_for_the_champion_before() -> None:
+    loaded: list[int] = []
+
+    def load(version: int) -> Slot:
+        loaded.append(version)
+        if version == 9:
+            raise BundleError("broken")
+        return Slot(version, Lengths(version))
+
+    registry = Versions(v1=Lengths())
+    follower = Follower(registry.look, load, 1.0)
+    for version in (2, 1, 2, 3, 2, 1, 9, 9, 1):
+        registry.wanted = Wanted(version, None)
+        follower.step()
+    assert loaded == [1, 2, 3, 1, 9]
+    assert follower.current.champion.version == 1 and follower.failures == {}
+
+
+def test_without_a_champion_there_is_nothing_to_serve() -> None:
+    registry = Versions(v1=Lengths())
+    registry.wanted = Wanted(None, None)
+    with pytest.raises(NotFound, match="fullturn turn"):
+        Follower(registry.look, registry.load, 1.0)
