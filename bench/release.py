@@ -12,6 +12,8 @@ watched until it is rolled back, or for 24,000 requests of each arm. The others 
     z-test        one-sided at 5 %, at every look, on all requests so far
     Mann-Whitney  at 98 %, at every look, on the windows so far (Kayenta's way)
 
+Whole releases with the default settings follow: shadow, canary, and what each decides.
+
 Ours is the e-process of `fullturn.release`, computed for all releases at once; some of them are
 also folded request by request by the real `Evidence`, and must end at the same request.
 """
@@ -32,7 +34,7 @@ from scipy.stats import mannwhitneyu, norm
 from fullturn.entities import Arm, Observation, Prediction
 from fullturn.release.decision import decide
 from fullturn.release.evidence import Evidence, kept
-from fullturn.release.records import Stage
+from fullturn.release.records import Decision, Stage
 from fullturn.settings import ReleaseSettings
 from fullturn.statistics.intervals import wilson
 from fullturn.statistics.sequential import log_wealth
@@ -48,6 +50,15 @@ PART = 100
 NEVER = math.inf
 ONE = ReleaseSettings(guardrails=("errors",))
 ALL = ReleaseSettings()
+
+ARMS: Mapping[Stage, tuple[Arm, Arm]] = {
+    "shadow": ("champion", "shadow"),
+    "canary": ("baseline", "canary"),
+}
+RATES = (0.03, 0.045, 0.08, 0.13, 0.33)
+LONGEST = 4_000
+"""Requests of each arm after which a stage of a whole release is over."""
+EVERY = 20
 
 Failed = npt.NDArray[np.bool_]
 """Which requests failed, shape (releases, HORIZON)."""
@@ -220,10 +231,9 @@ def replayed(releases: int, seed: int = 1) -> int:
 def folded(drawn: Drawn, settings: ReleaseSettings, stage: Stage) -> float:
     """The request at which the real evidence rolls back."""
     evidence = Evidence(settings)
-    arms: tuple[Arm, Arm] = ("champion", "shadow") if stage == "shadow" else ("baseline", "canary")
     failures = zip(drawn.champion[0].tolist(), drawn.candidate[0].tolist(), strict=True)
     for request, failed in enumerate(failures, 1):
-        pair = [answer(arm, request, bad) for arm, bad in zip(arms, failed, strict=True)]
+        pair = [answer(arm, request, bad) for arm, bad in zip(ARMS[stage], failed, strict=True)]
         evidence.fold(map(Observation, pair))
         # Nothing but a failure can roll back, and a look takes longer than a fold.
         if failed[1] and decide(evidence, stage, 0.0).action == "roll back":
@@ -237,6 +247,67 @@ def answer(arm: Arm, request: int, failed: bool) -> Prediction:
     name, error = f"{arm}-{request}", "failed" if failed else None
     copied = f"champion-{request}" if arm == "shadow" else None
     return Prediction(name, request, request, arm, version, name, {}, None, 0.01, error, copied)
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """How releases ended that go all the way; shares of them, and medians."""
+
+    rate: float
+    promoted: float
+    rolled_back: float
+    undecided: float
+    shadow: float
+    canary: float
+    """Requests answered in shadow, and by each arm of the canary."""
+
+
+def whole(rate: float, releases: int, seed: int = 2) -> Whole:
+    """Releases of a version that fails at `rate`, each decided by the real code, to its end.
+
+    Every failure has a label, so it counts on two guardrails.
+    """
+    rng = np.random.default_rng([seed, round(1000 * rate)])
+    ends = [_whole(rng, rate) for _ in range(releases)]
+    outcomes = [end.outcome for end, _ in ends]
+    return Whole(
+        rate=rate,
+        promoted=outcomes.count("PASSED") / releases,
+        rolled_back=outcomes.count("FAILED") / releases,
+        undecided=outcomes.count("INCONCLUSIVE") / releases,
+        shadow=median(shadow for _, shadow in ends),
+        canary=median(end.requests if end.stage == "canary" else 0 for end, _ in ends),
+    )
+
+
+def _whole(rng: np.random.Generator, rate: float) -> tuple[Decision, int]:
+    """The last look, and the requests in shadow."""
+    evidence = Evidence(ALL)
+    rise = rate / RATE - 1
+    end = _stage(evidence, in_shadow(rng, 1, rise), "shadow")
+    if end.action == "advance":
+        end = _stage(evidence, in_canary(rng, 1, rise), "canary")
+    return end, evidence.requests("shadow")
+
+
+def _stage(evidence: Evidence, drawn: Drawn, stage: Stage) -> Decision:
+    """Look every 20 requests until something is decided, or the requests are over."""
+    for start in range(0, LONGEST, EVERY):
+        evidence.fold(_observations(drawn, stage, range(start, start + EVERY)))
+        over = start + EVERY == LONGEST
+        look = decide(evidence, stage, math.inf if over else 0.0)
+        if look.action != "go on":
+            return look
+    raise AssertionError("a look after the deadline decides")
+
+
+def _observations(drawn: Drawn, stage: Stage, requests: range) -> Iterator[Observation]:
+    for request in requests:
+        failures = (bool(arm[0, request]) for arm in (drawn.champion, drawn.candidate))
+        for arm, failed in zip(ARMS[stage], failures, strict=True):
+            one = answer(arm, request, failed)
+            yield Observation(one)
+            yield Observation(one, float(failed))
 
 
 def table(found: Sequence[Found], releases: int, checked: int) -> Iterator[str]:
@@ -257,6 +328,31 @@ def table(found: Sequence[Found], releases: int, checked: int) -> Iterator[str]:
         yield line + "".join(f"{_cell(one):>16}" for one in worse)
 
 
+def whole_table(found: Sequence[Whole], releases: int) -> Iterator[str]:
+    yield ""
+    yield (
+        f"{releases:,} whole releases a line, default settings: margin {100 * ALL.margin:g} "
+        f"points, alpha {ALL.alpha:g}, three guardrails,"
+    )
+    yield f"every label known at once; a stage is over after {LONGEST:,} requests of each arm."
+    yield (
+        f"{'fails':29}{'promoted':>11}{'rolled back':>15}{'undecided':>13}"
+        f"{'shadow':>12}{'canary, per arm':>19}"
+    )
+    for one in found:
+        shares = f"{100 * one.promoted:9.1f} %{100 * one.rolled_back:13.1f} %"
+        shares += f"{100 * one.undecided:11.1f} %"
+        yield f"{_rate(one.rate):29}{shares}{one.shadow:12,.0f}{one.canary:19,.0f}"
+
+
+def _rate(rate: float) -> str:
+    label = f"{100 * rate:g} %"
+    if rate == RATE:
+        return f"{label}, as the champion"
+    beyond = "beyond" if rate - RATE > ALL.margin + 1e-9 else "at"
+    return label if rate - RATE < ALL.margin - 1e-9 else f"{label}, {beyond} the margin"
+
+
 def _cell(one: Found) -> str:
     requests = f"{one.requests:,.0f}" if one.requests else "-"
     return f"{100 * one.rolled_back:.0f} %{requests:>8}"
@@ -272,11 +368,12 @@ def main() -> None:
         parser.error(f"-n {arguments.n}: give at least 1")
     releases = 100 if arguments.quick else arguments.n
     found, checked = measure(releases), replayed(4 if arguments.quick else 20)
+    ends = [whole(rate, releases) for rate in RATES]
     if arguments.json:
-        result = {"releases": releases, "horizon": HORIZON, "found": found}
+        result = {"releases": releases, "horizon": HORIZON, "found": found, "whole": ends}
         print(json.dumps(result, default=asdict, indent=2))
     else:
-        print("\n".join(table(found, releases, checked)))
+        print("\n".join([*table(found, releases, checked), *whole_table(ends, releases)]))
 
 
 if __name__ == "__main__":

@@ -84,15 +84,13 @@ def _unclear(reading: Reading, settings: ReleaseSettings) -> str:
 
 
 def _breach(reading: Reading, settings: ReleaseSettings) -> str:
-    ours, theirs = f"{100 * reading.candidate:.3g} %", f"{100 * reading.champion:.3g} %"
-    shares = f"{WORDS[reading.guardrail]} {ours} against {theirs} of the champion"
-    if not reading.pairs:
-        shares = f"{WORDS[reading.guardrail]} in shadow"
+    what, ours, theirs = WORDS[reading.guardrail], reading.candidate, reading.champion
+    shares = f"{what} {100 * ours:.3g} % against the champion's {100 * theirs:.3g} %"
+    seen = f"{shares} in {_pairs(reading)}" if reading.pairs else f"{what} in shadow"
     return (
-        f"worse on {reading.guardrail}: {shares}, in {_pairs(reading)}; evidence "
-        f"{reading.worse_peak:.3g} from {reading.staked:,}, {reading.discordant:,} of them "
-        f"different, and {reading.worse_at:.3g} rolls back (by mistake with probability at most "
-        f"{settings.alpha:g})"
+        f"worse on {reading.guardrail}: {seen}; {reading.discordant:,} of {reading.staked:,} "
+        f"comparisons differ, evidence {reading.worse_peak:.3g} where {reading.worse_at:.3g} rolls "
+        f"back (by mistake with probability at most {settings.alpha:g})"
     )
 
 
