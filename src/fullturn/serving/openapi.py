@@ -153,19 +153,22 @@ def _invocations(contract: Contract) -> _Schema:
     row = _row(contract)
     columns = {name: _list(cell) for name, cell in row["properties"].items()}
     by_column = {**_object(columns, *row["required"]), "additionalProperties": False}
-    split = _object(
-        {"columns": {"const": row["required"]},
-         "data": _list({"type": "array", "prefixItems": list(row["properties"].values()),
-                        "items": False, "minItems": len(columns)})},
-        "columns", "data",
-    )  # fmt: skip
+    cells = {"type": "array", "minItems": len(columns), "maxItems": len(columns)}
+    names = {"const": row["required"]}
+    split = _object({"columns": names, "data": _list(cells)}, "columns", "data")
     forms = {
         "dataframe_split": split,
         "dataframe_records": _list(row),
         "instances": {"anyOf": [_list(row), by_column]},
         "inputs": {"anyOf": [_list(row), by_column]},
     }
-    return {"oneOf": [_object({form: schema, "key": _KEY}, form) for form, schema in forms.items()]}
+    rest = {"key": _KEY, "params": {"type": "object", "description": "Not read."}}
+    return {
+        "anyOf": [
+            {**_object({form: schema, **rest}, form), "additionalProperties": False}
+            for form, schema in forms.items()
+        ]
+    }
 
 
 _KEPT: _Schema = _object({"id": _TEXT, "replaced": {"type": "boolean"}}, "id", "replaced")
@@ -208,5 +211,7 @@ def _chat() -> _Schema:
     )  # fmt: skip
     whole = _post("Answer the last question of a chat, as OpenAI does.",
                   _object(properties, "messages"), answer)  # fmt: skip
-    whole["post"]["responses"]["200"]["content"]["text/event-stream"] = {"schema": _TEXT}
+    whole["post"]["responses"]["200"]["content"]["text/event-stream"] = {
+        "schema": _object({"data": _TEXT}, "data")
+    }
     return whole
