@@ -36,15 +36,6 @@ class Panel:
         first, last = self.state.curve[0][0], self.state.curve[-1][0]
         return f"{self.x(first)},100 {self.line} {self.x(last)},100"
 
-    @property
-    def middle(self) -> int:
-        """A round number of observations for the axis, near its middle; 0 if there is none."""
-        half = self.state.requests / 2
-        if half < 5:
-            return 0
-        step = 10.0 ** math.floor(math.log10(half))
-        return int(half // step * step)
-
     def x(self, observation: int) -> float:
         """Where an observation lies, in per cent of the width."""
         return round(100 * observation / max(1, self.state.requests), 2)

@@ -94,6 +94,7 @@ def to_html(states: Sequence[DetectorState], alarms: Sequence[Alarm]) -> str:
         alarms=list(reversed(alarms)),
         classes=CLASSES,
         panels=plots.panels(states, alarms),
+        top=plots.TOP,
         together=together(states),
         requests=max((state.requests for state in states), default=0),
     )

@@ -143,7 +143,7 @@ class NumberBets(Bets):
     """On the ranks of numbers, shape (n,), among a reference of shape (m,) that grows."""
 
     def __init__(self, reference: npt.ArrayLike, seed: int = 0, *, upward: bool = False) -> None:
-        self._ranks = Ranks(reference, np.random.default_rng(seed))
+        self._ranks = Ranks(reference, generator(seed))
         self._gamblers = RankGamblers(upward)
         self.weights = self._gamblers.weights
 
@@ -155,12 +155,17 @@ class CategoryBets(Bets):
     """On the ranks of categories, by frequency, among a reference that grows."""
 
     def __init__(self, reference: Sequence[Hashable], seed: int = 0) -> None:
-        self._ranks = CategoryRanks(reference, np.random.default_rng(seed))
+        self._ranks = CategoryRanks(reference, generator(seed))
         self._gamblers = RankGamblers()
         self.weights = self._gamblers.weights
 
     def factors(self, values: Sequence[Hashable]) -> Floats:
         return self._gamblers.factors(self._ranks.next(values))
+
+
+def generator(seed: int) -> np.random.Generator:
+    """Breaks ties. Salted: data that were simulated with the same seed must not depend on it."""
+    return np.random.default_rng([seed, 0x7469_6573])
 
 
 def _smoothed(below: Codes, equal: Codes, before: Codes, rng: np.random.Generator) -> Floats:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fullturn.errors import StatisticsInputError
-from fullturn.statistics.conformal import RankGamblers, Ranks
+from fullturn.statistics.conformal import RankGamblers, Ranks, generator
 from fullturn.statistics.edetector import Bets
 from fullturn.statistics.inputs import Floats
 
@@ -100,7 +100,7 @@ class VectorBets(Bets):
             raise StatisticsInputError(
                 f"{len(rows)} reference vectors teach nothing: give at least {2 * TEACH}"
             )
-        self._rng = np.random.default_rng(seed)
+        self._rng = generator(seed)
         self._gamblers = RankGamblers(upward=True)
         self.weights = self._gamblers.weights
         self._features = Features(rows[::TEACH], self._rng)

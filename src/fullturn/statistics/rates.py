@@ -72,9 +72,10 @@ class EstimatedLoss:
         edges = np.unique(np.quantile(sure, np.arange(1, bins) / bins))
         places = edges.searchsorted(sure, side="right")
         counts = np.bincount(places, minlength=edges.size + 1)
-        filled = counts > 0
         sums = np.bincount(places, weights=lost, minlength=edges.size + 1)
-        return cls(edges[filled[1:]], sums[filled] / counts[filled], float(lost.mean()))
+        filled = np.flatnonzero(counts)
+        # A bin without rows, where many are equally confident, joins the one below it.
+        return cls(edges[filled[1:] - 1], sums[filled] / counts[filled], float(lost.mean()))
 
     def of(self, confidences: npt.ArrayLike) -> Floats:
         """The estimated loss of each answer, in [0, 1]; shape (n,)."""
