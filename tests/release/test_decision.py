@@ -37,7 +37,7 @@ def test_a_version_that_breaks_rolls_back_within_few_shadow_requests(what: str) 
 def test_a_version_that_breaks_rolls_back_in_canary(what: str) -> None:
     decision = first_rollback(in_canary(0.5, 0.02, 300, 2, what), "canary", every=20)
     assert decision and decision.action == "roll back" and decision.requests <= 100
-    assert what in decision.reason and "different" in decision.reason
+    assert what in decision.reason and "comparisons differ" in decision.reason
 
 
 @pytest.mark.parametrize("what", ["errors", "loss"])
@@ -127,14 +127,14 @@ def test_a_breach_stays_one_when_fortune_turns() -> None:
 
 
 def test_equal_versions_are_rolled_back_no_more_often_than_declared() -> None:
-    # At a rate of 0.05, 200 releases exceed 17 with probability below 0.01.
-    shadows = (in_shadow(shared(0.1), 600, seed) for seed in range(200))
-    assert sum(bool(first_rollback(one, "shadow", ONE)) for one in shadows) <= 17
-    canaries = (in_canary(0.1, 0.1, 600, seed) for seed in range(200))
-    assert sum(bool(first_rollback(one, "canary", ONE)) for one in canaries) <= 17
+    # At a rate of 0.05, 120 releases exceed 12 with probability below 0.01.
+    shadows = (in_shadow(shared(0.1), 400, seed) for seed in range(120))
+    assert sum(bool(first_rollback(one, "shadow", ONE)) for one in shadows) <= 12
+    canaries = (in_canary(0.1, 0.1, 400, seed) for seed in range(120))
+    assert sum(bool(first_rollback(one, "canary", ONE)) for one in canaries) <= 12
 
 
 def test_a_regression_of_half_as_many_errors_again_is_found_in_shadow() -> None:
-    found = [first_rollback(in_shadow(shared(0.03, 0.015), 3000, s), "shadow") for s in range(20)]
-    assert sum(bool(decision) for decision in found) >= 18
+    found = [first_rollback(in_shadow(shared(0.03, 0.015), 3000, s), "shadow") for s in range(12)]
+    assert sum(bool(decision) for decision in found) >= 11
     assert all(d.readings[0].difference > 0 for d in found if d)

@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 
 from fullturn.errors import StatisticsInputError
 from fullturn.statistics.inputs import Floats
-from fullturn.statistics.sequential import EProcess, confidence_sequence
+from fullturn.statistics.sequential import (
+    EProcess,
+    confidence_sequence,
+    log_wealth,
+    mean_bounds,
+)
 
 steady = settings(deadline=None, derandomize=True, max_examples=40)
 observations = st.lists(st.floats(-1, 1), max_size=60)
@@ -147,6 +152,35 @@ def test_a_sequence_is_what_e_processes_refute(n: int) -> None:
         assert not fed(seen, low + 0.05 * (middle - low)).rejects(0.05)
         assert fed(-seen, -high - 1e-9).rejects(0.05)
         assert not fed(-seen, -high + 0.05 * (high - middle)).rejects(0.05)
+
+
+@given(st.lists(st.sampled_from([-1.0, -0.3, 0.0, 0.8]), max_size=60), st.floats(-0.9, 0.9))
+@steady
+def test_wealth_from_counts_is_that_of_the_process(values: list[float], null: float) -> None:
+    kinds = [-1.0, -0.3, 0.0, 0.8]
+    counts = np.array([[values.count(kind) for kind in kinds], [0, 0, 0, 0]])
+    found = log_wealth(kinds, counts, null)
+    assert found == pytest.approx([fed(values, null).log_e, 0.0], abs=1e-9)
+
+
+@pytest.mark.parametrize("n", [5, 60, 700])
+def test_bounds_from_counts_are_what_processes_refute_now(n: int) -> None:
+    values = np.random.default_rng(n).choice([-1.0, 0.0, 1.0], n, p=[0.1, 0.7, 0.2])
+    kinds, counts = np.unique(values, return_counts=True)
+    low, high = mean_bounds(kinds, counts, alpha=0.1)
+    assert low < values.mean() < high
+    lows, highs = confidence_sequence(values, alpha=0.1)
+    # Its thresholds lie some 2 % apart.
+    assert low <= lows[-1] + 0.02 and high >= highs[-1] - 0.02
+    if low > -1:
+        assert fed(values, low - 1e-5).log_e >= math.log(20) > fed(values, low + 1e-5).log_e
+    if high < 1:
+        assert fed(-values, -high - 1e-5).log_e >= math.log(20) > fed(-values, -high + 1e-5).log_e
+
+
+def test_bounds_of_nothing_are_the_whole_range() -> None:
+    low, high = mean_bounds([0.0], [0], alpha=0.1)
+    assert (low, high) == (pytest.approx(-1, abs=1e-6), pytest.approx(1, abs=1e-6))
 
 
 def test_a_sequence_holds_the_true_mean_at_all_times_together() -> None:
