@@ -16,6 +16,8 @@ from fullturn.wording import shown
 
 STRONG = 4.0
 """Standard errors from which on a difference is listed: with some tens of figures, no chance."""
+_ALARMED = 2.0
+"""Enough in a column whose own detector alarmed: that something changed is shown already."""
 NULLS = 0.1
 """So much larger a share of missing values is a fault of the pipeline."""
 _CONSTANT = 0.9
@@ -39,7 +41,9 @@ def changes(
     if not (before and after):
         return []
     found = [change for test in _TESTS[column.kind] for change in test(column, before, after)]
-    return [change for change in found if alarmed or change.strength >= STRONG]
+    if alarmed:
+        return [change for change in found if change.broken or change.strength >= _ALARMED]
+    return [change for change in found if change.strength >= STRONG]
 
 
 def proportions(before: tuple[int, int], after: tuple[int, int]) -> float:

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from fullturn.apps.assistant.text import content, stem, words
 
 MOST = 8
-_PRIOR = 200.0
+_PRIOR = 50.0
 """Weight of what both sets say together, in words."""
-_DISTINCT = 3.0
+_DISTINCT = 2.5
 """Standard errors from which on a word is distinctive."""
 
 
