@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import replace
 from itertools import pairwise
@@ -67,6 +68,18 @@ def test_a_label_given_twice_counts_once() -> None:
     changed = [replace(one, loss=1.0) for one in labels]
     once, twice = folded(observations), folded(observations + changed)
     assert [once.readings(s) for s in STAGES] == [twice.readings(s) for s in STAGES]
+
+
+def test_a_loss_that_is_no_share_counts_as_the_nearest_or_as_a_whole_one() -> None:
+    for stage, arms in (("shadow", ("champion", "shadow")), ("canary", ("baseline", "canary"))):
+        evidence = Evidence(SETTINGS)
+        for number, loss in enumerate((math.nan, 1.5, -0.5)):
+            theirs, ours = (
+                prediction(number, arm, copy_of=f"champion-{number}" if arm == "shadow" else None)
+                for arm in arms  # type: ignore[attr-defined]
+            )
+            evidence.fold([Observation(theirs, 0.0), Observation(ours, loss)])
+        assert evidence.readings(stage)[2].candidate == pytest.approx(2 / 3)  # type: ignore[arg-type]
 
 
 def test_shadow_copies_that_were_dropped_do_not_count() -> None:

@@ -81,7 +81,7 @@ def test_endings_have_names() -> None:
 def test_the_page_stands_alone_and_says_why(release: list[Decision]) -> None:
     source = to_html(TITLE, release)
     page = Page(source)
-    reason = release[-1].reason
+    reason = release[-1].reason.replace(" -", " −")
     assert reason[1:] in page.text and ending(release[-1]) in page.text
     assert "<script" not in source
     assert not any("src" in names or "href" in names for _, names in page.tags)
@@ -92,7 +92,10 @@ def test_the_page_stands_alone_and_says_why(release: list[Decision]) -> None:
 @every_release
 def test_markdown_has_the_reason_and_a_row_for_each_guardrail(release: list[Decision]) -> None:
     text = to_markdown("version 4", release)
-    assert text.startswith(("## ✅", "## ❌", "## ❔")) and release[-1].reason[1:] in text
+    assert (
+        text.startswith(("## ✅", "## ❌", "## ❔"))
+        and release[-1].reason[1:].replace(" -", " −") in text
+    )
     for stage in stages(release):
         assert f"### {stage.stage.capitalize()}" in text
     rows = [line for line in text.splitlines() if line.startswith(("| errors", "| slow", "| loss"))]

@@ -195,7 +195,7 @@ class Evidence:
         tested = one.arm == "shadow"
         request = (one.copy_of or one.id) if tested else one.id
         if loss is not None:
-            losses = self._labelled_copies.match(request, tested, Value(loss))
+            losses = self._labelled_copies.match(request, tested, _lost(loss))
             if losses:
                 self._add("loss", "shadow", Pair(*losses))
             return
@@ -214,7 +214,7 @@ class Evidence:
             self._pair("errors", one, self._failed(one))
             self._pair("slow", one, self._slow(one))
         elif self._labelled.first(one.id):
-            self._pair("loss", one, Value(loss))
+            self._pair("loss", one, _lost(loss))
 
     def _pair(self, name: Guardrail, one: Prediction, value: Value) -> None:
         if name in self._twins:
@@ -247,6 +247,11 @@ class Evidence:
         if ours is not None and theirs is not None:
             self._compared += 1
             self._equal += ours == theirs
+
+
+def _lost(loss: float) -> Value:
+    """A loss that an app could not tell is a whole one: what is missing does not pass."""
+    return Value(1.0 if math.isnan(loss) else min(1.0, max(0.0, loss)))
 
 
 def output_digest(output: Output | None) -> bytes | None:

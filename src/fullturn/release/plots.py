@@ -102,7 +102,7 @@ def _difference(looks: Sequence[Decision], name: str) -> Chart:
     above = [(x, heights.at(r.high)) for x, r in zip(places, readings, strict=True)]
     below = [(x, heights.at(r.low)) for x, r in zip(places, readings, strict=True)]
     last = readings[-1]
-    note = f"{100 * last.difference:+.2f} points [{100 * last.low:+.2f}, {100 * last.high:+.2f}]"
+    note = f"{100 * last.difference:+.2f} [{100 * last.low:+.2f}, {100 * last.high:+.2f}]"
     step = next(s for s in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0) if s >= reach / 3)
     return Chart(
         title=name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib.resources import files
@@ -138,7 +139,7 @@ def _changed(last: Decision, one: Decision) -> bool:
 
 
 def _sentence(reason: str) -> str:
-    return reason[:1].upper() + reason[1:]
+    return re.sub(r"(?<![\w.-])-(?=\d)", "−", reason[:1].upper() + reason[1:])
 
 
 def _heading(look: Decision) -> str:
