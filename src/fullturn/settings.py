@@ -89,7 +89,9 @@ class ReleaseSettings(_Table):
     canary_requests: int = Field(default=200, ge=1)
     slow_ms: float = Field(default=1000.0, gt=0)
     """An answer slower than this counts as slow."""
-    guardrails: tuple[Literal["errors", "slow", "loss"], ...] = ("errors", "slow", "loss")
+    guardrails: tuple[Literal["errors", "slow", "loss"], ...] = Field(
+        default=("errors", "slow", "loss"), min_length=1
+    )
     deadline_minutes: float = Field(default=1440.0, gt=0)
     """A stage without a decision by then ends the release: back to the champion."""
     expected_requests: int = Field(default=10_000, ge=1)
