@@ -7,8 +7,9 @@ from itertools import chain
 import pytest
 
 from fullturn.entities import Observation
+from fullturn.errors import SettingsError
 from fullturn.release.records import Stage
-from fullturn.settings import ReleaseSettings
+from fullturn.settings import ReleaseSettings, parse
 from tests.release.traffic import (
     SETTINGS,
     first_rollback,
@@ -75,6 +76,11 @@ def test_no_evidence_goes_on_and_at_the_deadline_goes_back(stage: Stage) -> None
     late = judged([], stage, elapsed=60 * SETTINGS.deadline_minutes)
     assert (late.action, late.outcome) == ("roll back", "INCONCLUSIVE")
     assert late.reason.startswith(f"no decision after 1440 minutes of {stage}: 0 of 200 requests")
+
+
+def test_a_release_without_guardrails_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"guardrails"):
+        parse({"name": "p", "release": {"guardrails": []}}, "fullturn.toml")
 
 
 def test_evidence_that_suffices_counts_also_after_the_deadline() -> None:

@@ -11,6 +11,7 @@ from fullturn.entities import Observation
 from fullturn.release import pairing
 from fullturn.release.pairing import Copies, Pair, Remembered, Twins, Value
 from fullturn.settings import ReleaseSettings
+from fullturn.statistics.sequential import EProcess
 from tests.release.traffic import first_rollback, in_canary, judged, prediction
 
 GOOD, BAD = Value(0.0), Value(1.0)
@@ -118,6 +119,21 @@ def test_users_that_differ_do_not_roll_back_an_equal_version() -> None:
     # At a rate of 0.05, 120 releases exceed 12 with probability below 0.01.
     releases = (in_canary(0.2, 0.2, 500, seed, users=30) for seed in range(120))
     assert sum(bool(first_rollback(one, "canary", ONE)) for one in releases) <= 12
+
+
+def test_graded_losses_of_users_that_differ_are_a_fair_bet_too() -> None:
+    refuted = 0
+    for seed in range(60):
+        rng, twins, process = random.Random(seed), Twins(), EProcess()
+        habits = {(tested, user): rng.random() for tested in (True, False) for user in range(60)}
+        for _ in range(800):
+            tested, user = rng.choice(list(habits))
+            loss = min(1.0, max(0.0, habits[tested, user] + rng.gauss(0, 0.1)))
+            for pair in twins.match(f"{tested}{user}", tested, Value(loss)):
+                process.update(pair.candidate.bad - pair.champion.bad)
+        refuted += process.rejects(0.05)
+    # At a rate of 0.05, 60 exceed 8 with probability below 0.01.
+    assert refuted <= 8
 
 
 def test_a_version_that_is_worse_for_many_users_rolls_back() -> None:
