@@ -88,9 +88,8 @@ def log_wealth(values: npt.ArrayLike, counts: npt.ArrayLike, null: float = 0.0) 
     `values` in [-1, 1], shape (kinds,); `counts`, shape (…, kinds); the result has shape (…).
     Raises StatisticsInputError for values out of range, or a null outside (-1, 1).
     """
-    gains = (as_scores(values, "values", -1.0) - EProcess(null).null) / (1.0 + null)
-    each = np.asarray(counts, np.float64) @ np.log1p(np.outer(gains, STAKES))
-    return np.asarray(np.logaddexp.reduce(each + np.log(FORTUNES), axis=-1), np.float64)
+    kinds, numbers = as_scores(values, "values", -1.0), np.asarray(counts, np.float64)
+    return _log_wealth(kinds, numbers, EProcess(null).null)
 
 
 def mean_bounds(
@@ -107,12 +106,18 @@ def mean_bounds(
     return _lowest(kinds, numbers, refuting), -_lowest(-kinds, numbers, refuting)
 
 
+def _log_wealth(values: Floats, counts: Floats, null: float) -> Floats:
+    gains = (values[:, np.newaxis] - null) / (1.0 + null)
+    each = counts @ np.log1p(gains * STAKES)
+    return np.asarray(np.logaddexp.reduce(each + np.log(FORTUNES), axis=-1), np.float64)
+
+
 def _lowest(values: Floats, counts: Floats, refuting: float) -> float:
     """The largest mean that is refuted as too low, by bisection; -1 if none is."""
     low, high = -1.0, float(counts @ values) / max(1.0, float(counts.sum()))
     while high - low > 1e-6:
         middle = (low + high) / 2
-        refuted = float(log_wealth(values, counts, middle)) >= refuting
+        refuted = float(_log_wealth(values, counts, middle)) >= refuting
         low, high = (middle, high) if refuted else (low, middle)
     return low
 
