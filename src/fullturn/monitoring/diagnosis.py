@@ -29,7 +29,7 @@ from fullturn.monitoring.detectors import (
     loss_of,
     violates,
 )
-from fullturn.monitoring.examples import examples, texts_of
+from fullturn.monitoring.examples import examples, newcomers, texts_of
 from fullturn.monitoring.words import distinctive
 from fullturn.settings import MonitoringSettings
 from fullturn.statistics.intervals import Interval, cluster_mean
@@ -69,14 +69,27 @@ class Case:
                 )
         return tuple(sorted(found, key=lambda one: (not one.broken, -one.strength, one.column)))
 
+    @cached_property
+    def texts(self) -> tuple[list[str], list[str]]:
+        """Of the requests, and of the reference."""
+        return texts_of(self.contract, self.answered, self.reference)
+
+    @cached_property
+    def new(self) -> list[bool]:
+        """Which texts of the requests are unlike the reference's; none if that may be chance."""
+        return newcomers(*self.texts, self.vectors)
+
     @property
     def told(self) -> tuple[Change, ...]:
-        """The changes that examples should show: of a column that looks broken, or that alarmed.
+        """The changes that examples should show: of columns that look broken, or that alarmed.
 
-        None of them if a text alarmed: then the texts say more.
+        An answer that changed is better shown by a question on the new subject, if there is one.
         """
+        broken = tuple(one for one in self.changes if one.broken)
         mine = tuple(one for one in self.changes if one.column == self.detector)
-        return tuple(one for one in self.changes if one.broken) or mine
+        if self.detector.startswith("output.") and any(self.new):
+            mine = ()
+        return broken or mine
 
     @property
     def expected(self) -> float:
@@ -101,15 +114,25 @@ class Case:
 def diagnose(case: Case) -> Diagnosis:
     """Apply the rules of this module."""
     verdict, reason = next(found for rule in RULES if (found := rule(case)) is not None)
-    live, before = texts_of(case.contract, case.answered, case.reference)
     return Diagnosis(
         verdict=verdict,
         reason=reason,
         changes=case.changes[:LISTED],
-        words=distinctive(live, before),
+        words=_words(case),
         examples=examples(case.contract, case.answered, case.reference, case.told, case.vectors),
         requests=len(case.answered),
         labelled=len(case.labelled),
+    )
+
+
+def _words(case: Case) -> tuple[str, ...]:
+    """Of the texts that are new against all others: the rest would drown a new subject."""
+    live, before = case.texts
+    if not any(case.new):
+        return distinctive(live, before)
+    others = [text for text, new in zip(live, case.new, strict=True) if not new]
+    return distinctive(
+        [text for text, new in zip(live, case.new, strict=True) if new], before + others
     )
 
 

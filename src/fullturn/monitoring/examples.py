@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 
 from fullturn.entities import Change, Contract, Observation, ScoredRow
+from fullturn.monitoring.changes import STRONG, proportions
 from fullturn.monitoring.columns import Watched, as_text, watched
 from fullturn.monitoring.detectors import Vectors
 
 SHOWN = 5
 _LONGEST = 300
+_INSIDE = 0.9
+"""Share of the reference that is nearer than a newcomer."""
 
 
 def examples(
@@ -52,6 +55,24 @@ def texts_of(
         return [" ".join(as_text(row.get(name)) for name in names) for row in rows]
 
     return joined(one.prediction.input for one in answered), joined(r.input for r in reference)
+
+
+def newcomers(live: Sequence[str], before: Sequence[str], vectors: Vectors) -> list[bool]:
+    """Which of the live texts lie where hardly any of the reference did; none if that is chance.
+
+    Every other text says where the change points, and the rest are judged by it, both ways
+    round: no text votes on itself.
+    """
+    if len(live) < 4 or not before:
+        return [False] * len(live)
+    ours, theirs = np.asarray(vectors(live)), np.asarray(vectors(before))
+    far = np.zeros(len(live), dtype=bool)
+    for half in (0, 1):
+        direction = ours[1 - half :: 2].mean(axis=0) - theirs.mean(axis=0)
+        far[half::2] = ours[half::2] @ direction > np.quantile(theirs @ direction, _INSIDE)
+    expected = round((1 - _INSIDE) * len(before))
+    strength = proportions((expected, len(before)), (int(far.sum()), len(live)))
+    return far.tolist() if strength >= STRONG else [False] * len(live)
 
 
 def _along_difference(live: Sequence[str], before: Sequence[str], vectors: Vectors) -> list[float]:

@@ -15,6 +15,15 @@ _DISTINCT = 2.5
 """Standard errors from which on a word is distinctive."""
 
 
+_PLAIN = frozenset(
+    "one two three use used uses using take takes took taken go goes going went come comes came "
+    "way ways thing things make makes made need needs want wants like let old new good better "
+    "same another still even say says said know see look put keep give tell ask happen happens "
+    "happened through off up down out over under again back first last own".split()
+)
+"""Words that name no subject, besides the stopwords of retrieval."""
+
+
 def distinctive(texts: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
     """At most 8 words, the most distinctive of `texts` first; inflections count together.
 
@@ -49,4 +58,5 @@ def _spellings(texts: Sequence[str]) -> dict[str, str]:
 
 
 def _words(text: str) -> list[str]:
-    return [word for word in content(words(text)) if not word.isdigit() and len(word) > 1]
+    found = content(words(text))
+    return [word for word in found if word not in _PLAIN and len(word) > 1 and not word.isdigit()]
