@@ -130,6 +130,8 @@ class RetrainingSettings(_Table):
     """Share of the excess loss that training on the new rows is expected to remove."""
     maturity_minutes: float = Field(default=0.0, ge=0)
     """Feedback younger than this is not trained on yet: some labels are corrected soon."""
+    candidates: int = Field(default=1, ge=1)
+    """Raced at a retraining; the first has the champion's parameters."""
     source_share: Share = 0.2
     """Largest share of the training rows that may come from one source or one key."""
     model_labels: bool = False

@@ -6,14 +6,24 @@ from typing import Any
 
 import click
 
-from fullturn.cli import answers, data, experiments, gate, project, registry, serving
+from fullturn.cli import (
+    answers,
+    data,
+    experiments,
+    gate,
+    monitoring,
+    project,
+    registry,
+    release,
+    serving,
+)
 
 _SECTIONS = {
     "Start": ("demo", "init", "turn", "ask", "predict"),
     "Data": ("data",),
     "Experiments": ("train", "runs", "compare"),
     "Gate and registry": ("gate", "promote", "rollback", "history", "lineage", "reproduce"),
-    "Serve and watch": ("serve",),
+    "Serve and watch": ("serve", "release", "monitor"),
 }
 
 
@@ -58,6 +68,6 @@ def cli(ctx: click.Context, folder: str) -> None:
     ctx.obj = folder
 
 
-for _module in (project, answers, data, experiments, gate, registry, serving):
+for _module in (project, answers, data, experiments, gate, registry, serving, release, monitoring):
     for _command in _module.COMMANDS:
         cli.add_command(_command)

@@ -16,16 +16,17 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("folder", default="demo", type=click.Path(path_type=Path))
+@click.option("--keep-serving", is_flag=True, help="Leave the server up at the end.")
 @json_option
-def demo(folder: Path, as_json: bool) -> None:
-    """Make an example project in FOLDER and walk it through a whole turn.
+def demo(folder: Path, keep_serving: bool, as_json: bool) -> None:
+    """Make an example project in FOLDER and take it all the way round.
 
     The example is an assistant that answers questions about MLOps from a handbook.
     Running it again starts over.
     """
     from fullturn.cli.walk import walk
 
-    walk(folder, as_json=as_json)
+    walk(folder, as_json=as_json, keep_serving=keep_serving)
 
 
 @click.command()
@@ -50,17 +51,29 @@ def init(
 
 
 @click.command()
+@click.option("--watch", "keep", is_flag=True, help="Keep turning until interrupted.")
+@click.option(
+    "--every", type=click.FloatRange(0.1), default=10.0, show_default=True, metavar="SECONDS",
+    help="Pause between two passes of --watch.",
+)  # fmt: skip
 @json_option
-def turn(as_json: bool) -> None:
-    """Do what is due and say why: data, search, gate, register, promote."""
-    from fullturn.loop.turn import turn as passes
+def turn(keep: bool, every: float, as_json: bool) -> None:
+    """Do what is due and say why: monitor, retrain, data, search, gate, release.
+
+    With --json, one step a line when watching, one list otherwise.
+    """
+    from fullturn.cli.release import Looks
+    from fullturn.loop.turn import Turner
 
     steps = []
     with progress() as watch:
-        for step in passes(opened(), watch):
+        turner = Turner(opened(), watch, Looks(as_json))
+        for step in turner.watch(every) if keep else turner.turn():
             steps.append(step)
             if not as_json:
                 show_step(step)
+            elif keep:
+                say_json(step)
     if as_json:
         say_json(steps)
         return

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fullturn.cli import live
 from fullturn.cli.answers import show_answer
 from fullturn.cli.experiments import show_trials
 from fullturn.cli.gate import show_report
@@ -59,30 +60,42 @@ class Walk:
         self.scenes[-1].update(facts)
 
 
-def walk(folder: Path, *, as_json: bool) -> None:
-    """Make the example in `folder` and take it round.
+def walk(folder: Path, *, as_json: bool, keep_serving: bool = False) -> None:
+    """Make the example in `folder` and take it all the way round.
 
     Raises:
         UsageError: the folder holds something that is not a former demo.
     """
     story = Walk(folder, as_json)
     project = _project(story)
-    version = _data(story, project)
+    _data(story, project)
     trials = _experiments(story, project)
     _blocked(story, project)
     gated = _passed(story, project, trials[0])
     _promoted(story, project, gated)
     _answers(story, project)
-    _lineage(story, project, gated, version)
-    if as_json:
+    with live.audience_at(story, project) as served:
+        live.quiet(served)
+        live.truncated(served)
+        live.shifted(served)
+        live.retrained(served)
+        live.looked_back(served)
+        _ended(story)
+        if keep_serving:
+            live.kept(served)
+
+
+def _ended(story: Walk) -> None:
+    if story.as_json:
         say_json(story.scenes)
         return
     seconds = time.perf_counter() - story.started
-    say(f"\n[bold]One turn in {seconds:.0f} s.[/bold] All of it is in {escape(folder)}/.fullturn.")
-    inside = f"cd {escape(folder)}"
+    inside = escape(story.folder)
+    say(f"\n[bold]All the way round in {seconds:.0f} s.[/bold] All of it is in {inside}/.fullturn.")
     say_next(
-        f"{inside} && fullturn ask '…'", "fullturn compare A B", "fullturn history",
-        f"mlflow ui --backend-store-uri sqlite:///{escape(folder)}/.fullturn/mlflow.db",
+        f"cd {inside} && fullturn ask '…'", "fullturn monitor --page monitor.html",
+        "fullturn history", "fullturn serve",
+        f"mlflow ui --backend-store-uri sqlite:///{inside}/.fullturn/mlflow.db",
     )  # fmt: skip
 
 
@@ -189,21 +202,6 @@ def _answers(story: Walk, project: Project) -> None:
         for each in answered:
             say(f"› {escape(each.input[column])}")
             show_answer(each)
-
-
-def _lineage(story: Walk, project: Project, gated: Gated, data: int) -> None:
-    from fullturn.loop.inspecting import lineage_of
-
-    story.scene("Lineage", "from an answer back to the data that made it, offline")
-    assert gated.version is not None
-    found = lineage_of(project, str(gated.version.version))
-    story.told(version=found.version, run=found.run, data_digest=found.data_digest)
-    if not story.as_json:
-        say(
-            f"answer → version {found.version} → run {found.run[:8]} → commit {found.commit[:12]} "
-            f"→ dataset version {data} ({found.data_digest[:12]}) → gate {found.gate[:8]} "
-            f"{found.gate_outcome}"
-        )
 
 
 def _score(trial: Trial) -> float:

@@ -38,6 +38,12 @@ def similar_pairs(texts: Sequence[str], threshold: float) -> list[Pair]:
     return sorted(copies + [(numbers[i], numbers[j]) for i, j in _join(list(first), threshold)])
 
 
+def unlike(known: Sequence[str], texts: Sequence[str], threshold: float) -> list[int]:
+    """Numbers of the texts that are near-equal to none that is known, and to none before them."""
+    repeated = {later for _, later in similar_pairs([*known, *texts], threshold)}
+    return [n for n in range(len(texts)) if len(known) + n not in repeated]
+
+
 def trigrams(text: str) -> frozenset[str]:
     """The set of character trigrams of a text; of the raw text if it has no letter or digit."""
     words = re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold())

@@ -93,9 +93,23 @@ def race(
     evaluation = Evaluation(
         subject, version.name, "validation", tuple(rows), len(examples), seconds
     )
-    sizes = Counter(e.group for e in examples) if stopped else {}
-    stands_for = tuple(sizes.get(row.group, 1) for row in rows)
+    stands_for = _weights(rows, examples, stopped)
     return Race(evaluation, stopped, looked, len(first), process.e_value, stands_for)
+
+
+def recalled(
+    evaluation: Evaluation, data: Dataset, stopped: bool, groups: tuple[int, int], e_value: float
+) -> Race:
+    """A race that was run before, from its evaluation and what was noted of it."""
+    examples = data.split("validation")
+    return Race(evaluation, stopped, *groups, e_value, _weights(evaluation.rows, examples, stopped))
+
+
+def _weights(
+    rows: Sequence[ScoredRow], examples: Sequence[Example], stopped: bool
+) -> tuple[int, ...]:
+    sizes = Counter(e.group for e in examples) if stopped else {}
+    return tuple(sizes.get(row.group, 1) for row in rows)
 
 
 def _one_of_each_group(

@@ -40,6 +40,8 @@ from fullturn.traces import TRACES, TraceSpool
 
 REPEATED_ROWS = 30
 LATENCY_CALLS = 40
+AGAINST, TESTED = PREFIX + "champion", PREFIX + "data_digest"
+"""Tags of a gate's run: the champion and the dataset digest that it was computed with."""
 REPORTS = ("gate/report.json", "gate/report.md", "gate/report.html")
 
 
@@ -72,7 +74,12 @@ def gate(
     plan = RunPlan(
         kind="gate",
         name=f"gate of {candidate.name}",
-        tags={"mlflow.parentRunId": candidate.id, PREFIX + "candidate": candidate.id},
+        tags={
+            "mlflow.parentRunId": candidate.id,
+            PREFIX + "candidate": candidate.id,
+            AGAINST: str(promotion.champion(project.store)),
+            TESTED: load(project).version.digest,
+        },
         owner=project.settings.experiment.owner,
     )
     with TrackedRun(project.store, project.root, project.state, plan) as run:

@@ -11,7 +11,7 @@ from typing import Any
 
 from fullturn.data.groups import position
 from fullturn.data.rows import group_column, id_of, split_column
-from fullturn.data.similar import similar_pairs
+from fullturn.data.similar import unlike
 from fullturn.entities import Contract, Dataset, Feedback, Prediction
 from fullturn.errors import DataError
 from fullturn.evaluation.fingerprint import digest_of
@@ -119,8 +119,7 @@ def _unknown(
         return [one for digest, one in reversed(first.items()) if digest not in seen]
     texts = [str(example.input[contract.text]) for example in data.examples]
     asked = [str(one.row[contract.text]) for one in labelled]
-    repeated = {later for _, later in similar_pairs([*texts, *asked], threshold)}
-    return [one for n, one in enumerate(labelled, len(texts)) if n not in repeated]
+    return [labelled[n] for n in unlike(texts, asked, threshold)]
 
 
 def _digest(one: _Labelled, contract: Contract) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fullturn import settings as reader
 from fullturn.apps.catalog import find
@@ -92,10 +92,11 @@ def commit(project: Project, files: list[Path], message: str) -> DatasetVersion:
     test = _files([] if files else [project.root / name for name in data.test])
     if not named:
         raise UsageError("no file to commit; name one, or set [data] files in fullturn.toml")
-    learned = [] if files else _files([feedback_file(project)])
-    rows = readers.read([*named, *(path for path in learned if path.exists())])
+    rows = readers.read(named)
     if test:
         rows += readers.read(test, {"split": "test"})
+    if not files:
+        rows += _learned(project, rows)
     return versions.commit(
         project.table,
         project.settings.name,
@@ -132,6 +133,19 @@ def load(project: Project, version: int | None = None, digest: str | None = None
     from fullturn.data import versions
 
     return versions.load(project.table, project.app.contract, version, digest)
+
+
+def _learned(project: Project, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows from feedback, without those that the files hold too: what a person wrote counts."""
+    from fullturn.data import readers
+    from fullturn.data.similar import unlike
+
+    path, column = feedback_file(project), project.app.contract.text
+    learned = readers.read([path]) if path.exists() else []
+    if column is None:
+        return learned
+    known, new = ([str(row.get(column) or "") for row in part] for part in (rows, learned))
+    return [learned[n] for n in unlike(known, new, project.settings.data.near_duplicate)]
 
 
 def _files(paths: Sequence[Path]) -> list[Path]:

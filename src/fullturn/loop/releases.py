@@ -118,6 +118,18 @@ def under_way(project: Project) -> Release | None:
     return read(running[0]) if running else None
 
 
+def current(project: Project, release: Release) -> Release:
+    """The release as it is on record.
+
+    As long as its plan stands, nobody has ended it: reading the run, with all its metrics, at
+    every look would cost more than the look.
+    """
+    text = _plan_text(project)
+    if text and json.loads(text)["run"] == release.run and release.ending is None:
+        return release
+    return read(project.store.run(release.run))
+
+
 def advance(project: Project, release: Release) -> Release:
     """On to the canary."""
     now = time.time()

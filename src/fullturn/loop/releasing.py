@@ -22,7 +22,9 @@ from fullturn.registry import versions
 from fullturn.release import report
 from fullturn.release.decision import decide
 from fullturn.release.evidence import Evidence
+from fullturn.release.forecast import forecast, sentences
 from fullturn.release.records import Decision
+from fullturn.serving.answering import VIOLATION
 from fullturn.store import Point
 
 LOOK_EVERY = 0.5
@@ -58,7 +60,7 @@ class Controller:
 
     def refreshed(self) -> Release:
         """The release as it is on record: another process may have aborted it."""
-        self.release = releases.read(self.project.store.run(self.release.run))
+        self.release = releases.current(self.project, self.release)
         return self.release
 
     def peek(self) -> Decision:
@@ -70,7 +72,10 @@ class Controller:
         return decide(self._evidence, self.release.stage, elapsed)
 
     def _counts(self, one: Observation) -> bool:
-        """Not what another release, or a champion since then, has answered."""
+        """Not what another release, or a champion since then, has answered, nor what broke the
+        contract: no version was asked that."""
+        if (one.prediction.error or "").startswith(VIOLATION):
+            return False
         tested = one.prediction.arm in ("shadow", "canary")
         wanted = self.release.version if tested else self.release.champion
         return one.prediction.version == wanted
@@ -145,6 +150,11 @@ def follow(project: Project, opened: Release, told: Told) -> Release:
         if controller.release.ending is None:
             time.sleep(LOOK_EVERY)
     return releases.carry_out(project, controller.release)
+
+
+def foreseen(project: Project) -> list[str]:
+    """What a release with the project's settings may do wrong and can find, in sentences."""
+    return sentences(forecast(project.settings.release))
 
 
 def status(project: Project) -> tuple[Release, Decision]:

@@ -13,7 +13,7 @@ from fullturn.entities import Dataset, Example, Params, RunRecord
 from fullturn.errors import AppError, FullturnError
 from fullturn.evaluation import records
 from fullturn.evaluation.fingerprint import fingerprint
-from fullturn.evaluation.race import Race, race
+from fullturn.evaluation.race import Race, race, recalled
 from fullturn.experiments.search import candidates, complete
 from fullturn.experiments.tracking import RunPlan, TrackedRun
 from fullturn.loop.project import Progress, Project, load, silent
@@ -21,6 +21,8 @@ from fullturn.store import NOTE, PREFIX, save_pyfunc
 
 VALIDATION = "evaluation/validation.jsonl"
 TRAINED = "evaluation/trained.json"
+SEARCH = PREFIX + "search"
+"""Tag of a run: its place among the candidates of a search."""
 PROBES = 5
 
 
@@ -45,6 +47,7 @@ def train(
     version: int | None = None,
     seed: int | None = None,
     best: Trial | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> Trial:
     """Train, seal and evaluate one candidate; against `best`, it stops early if it is worse.
 
@@ -56,7 +59,11 @@ def train(
     chosen = complete(project.app.defaults, {**project.settings.experiment.params, **params})
     data = load(project, version)
     seed = project.settings.experiment.seed if seed is None else seed
-    tags = {PREFIX + "data": str(data.version.version), PREFIX + "data_digest": data.version.digest}
+    tags = {
+        **(tags or {}),
+        PREFIX + "data": str(data.version.version),
+        PREFIX + "data_digest": data.version.digest,
+    }
     plan = RunPlan(
         kind="train",
         name=name or _name(project.app.defaults, chosen),
@@ -71,19 +78,61 @@ def train(
 
 
 def search(
-    project: Project, count: int, *, version: int | None = None, progress: Progress = silent
+    project: Project,
+    count: int,
+    *,
+    first: Params | None = None,
+    version: int | None = None,
+    resume: bool = False,
+    progress: Progress = silent,
 ) -> list[Trial]:
-    """Train up to `count` candidates, best first; each races the best before it."""
+    """Train up to `count` candidates, best first; each races the best before it.
+
+    `first` overrides parameters of the first one. With `resume`, what a search like this one
+    has finished on the dataset version is not trained again.
+    """
     settings = project.settings.experiment
-    defaults = complete(project.app.defaults, settings.params)
+    defaults = complete(project.app.defaults, {**settings.params, **(first or {})})
     points = candidates(defaults, project.app.space, count, settings.seed)
+    finished = _finished(project, version) if resume else {}
     trials: list[Trial] = []
     for done, params in enumerate(points):
         progress("candidates", done, len(points))
         leader = max((t for t in trials if not t.race.stopped), key=_score, default=None)
-        trials.append(train(project, params, version=version, best=leader))
+        place = f"{done + 1} of {len(points)}"
+        if place in finished:
+            trials.append(recall(project, finished[place]))
+            continue
+        tags = {SEARCH: place}
+        trials.append(train(project, params, version=version, best=leader, tags=tags))
     progress("candidates", len(points), len(points))
     return sorted(trials, key=lambda t: (t.race.stopped, -t.score))
+
+
+def recall(project: Project, run: RunRecord) -> Trial:
+    """A candidate that was trained before, as far as another one can race it.
+
+    Raises:
+        NotFound: it stored no evaluation.
+    """
+    evaluation = records.from_jsonl(project.store.get(run.id, VALIDATION))
+    note = run.tags[PREFIX + "race"]
+    groups, *_, of_groups = [int(word) for word in note.split() if word.isdecimal()]
+    data = load(project, int(run.tags[PREFIX + "data"]))
+    stopped = note.startswith("stopped")
+    e_value = float(run.tags[PREFIX + "race.e_value"])
+    return Trial(run, recalled(evaluation, data, stopped, (groups, of_groups), e_value))
+
+
+def _finished(project: Project, version: int | None) -> dict[str, RunRecord]:
+    """Candidates of an earlier search on a dataset version, by their place in it."""
+    return {
+        run.tags[SEARCH]: run
+        for run in project.store.runs("train")
+        if run.status == "FINISHED"
+        and SEARCH in run.tags
+        and run.tags.get(PREFIX + "data") == str(version)
+    }
 
 
 def training_view(data: Dataset) -> Dataset:

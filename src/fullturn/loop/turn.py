@@ -1,19 +1,31 @@
-"""One pass through the loop: do what is due, and say what and why."""
+"""One pass through the loop: do what is due, and say what and why.
+
+Every stage looks at what is on record before it acts, and puts on record what it decided before
+it acts on it. So a turn that was killed is taken up by the next one, which neither repeats nor
+skips an effect.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
 
-from fullturn.entities import RunRecord
-from fullturn.errors import Inconclusive, Refused
+from fullturn.entities import ModelVersion, Params, RunRecord
+from fullturn.errors import CouldNotEvaluate, Inconclusive, Refused
 from fullturn.experiments.tracking import reap
-from fullturn.loop.gating import gate
-from fullturn.loop.project import Progress, Project, commit, latest, silent
+from fullturn.loop import releases, retraining
+from fullturn.loop.gating import AGAINST, TESTED, gate
+from fullturn.loop.lock import sole
+from fullturn.loop.monitoring import Monitor
+from fullturn.loop.project import Progress, Project, commit, latest, load, silent
 from fullturn.loop.promoting import promote
-from fullturn.loop.training import Trial, search
+from fullturn.loop.releases import Release
+from fullturn.loop.releasing import Told, follow
+from fullturn.loop.training import SEARCH, Trial, search
 from fullturn.registry import promotion, versions
-from fullturn.registry.versions import MODEL
+from fullturn.registry.versions import GATE, MODEL, OUTCOME
+from fullturn.serving import log
 from fullturn.store import PREFIX
 
 
@@ -27,61 +39,139 @@ class Step:
     why: str
 
 
+def unseen(release: Release, decision: object) -> None:
+    """Looks at a release that nobody watches."""
+
+
+@dataclass
+class Turner:
+    """Turns a project; keeps what it has read of the log between passes."""
+
+    project: Project
+    progress: Progress = silent
+    told: Told = unseen
+    _monitor: Monitor | None = field(default=None, init=False)
+
+    def turn(self) -> Iterator[Step]:
+        """Runs → release → monitoring → retraining → data → experiments → gate → users.
+
+        Each step as it ends.
+
+        Raises:
+            Refused: the gate failed, or a release was rolled back by evidence.
+            Inconclusive: the gate or a release could not decide.
+            Conflict: another process is turning this project.
+        """
+        with sole(self.project.state, "fullturn turn"):
+            for run in reap(self.project.store, self.project.state):
+                yield Step("runs", True, f"closed run '{run.name}'", "its process is gone")
+            yield from self._open_release()
+            yield from self._watch()
+            version = yield from self._data()
+            best = yield from self._experiments(version)
+            candidate = yield from self._gate(best, version)
+            if candidate:
+                yield from self._users(candidate)
+
+    def watch(self, every: float, rest: Callable[[float], None] = time.sleep) -> Iterator[Step]:
+        """Turn again and again, `every` seconds apart; what is refused is told, and it goes on."""
+        while True:
+            try:
+                yield from self.turn()
+            except (Refused, Inconclusive) as error:
+                yield Step("turn", False, "stopped here", str(error))
+            except CouldNotEvaluate as error:
+                yield Step("turn", False, "could not evaluate", f"{error}; it is tried again")
+            rest(every)
+
+    def _open_release(self) -> Iterator[Step]:
+        opened = releases.under_way(self.project)
+        if opened:
+            yield _ended(follow(self.project, opened, self.told))
+
+    def _watch(self) -> Iterator[Step]:
+        if not log.exists(self.project.state) or promotion.champion(self.project.store) is None:
+            return
+        if self._monitor is None or not self._monitor.current:
+            self._monitor = Monitor(self.project)
+        for alarm in self._monitor.step():
+            found = alarm.diagnosis
+            what = f"alarm of {alarm.detector} after {alarm.requests} requests: {found.verdict}"
+            yield Step("monitoring", True, what, found.reason)
+        considered = retraining.consider(self._monitor)
+        if considered:
+            yield _considered(considered)
+
+    def _data(self) -> Generator[Step, None, int]:
+        before = latest(self.project)
+        data = commit(self.project, [], "turn")
+        new = data.version != before
+        why = f"{data.added} rows added, {data.removed} removed, {data.changed} changed"
+        what = f"dataset version {data.version}, {data.rows} rows"
+        yield Step("data", new, what, why if new else "the files have not changed")
+        return data.version
+
+    def _experiments(self, version: int) -> Generator[Step, None, RunRecord]:
+        project, settings = self.project, self.project.settings
+        known = trained(project, version)
+        if known and not _cut_off(project, version):
+            best = max(known, key=primary_of)
+            why = f"{len(known)} runs on dataset version {version} exist"
+            yield Step("experiments", False, f"best is '{best.name}'", why)
+            return best
+        champion = promotion.champion(project.store)
+        count = settings.retraining.candidates if champion else settings.experiment.candidates
+        first = _params(project, champion) if champion else {}
+        trials = search(
+            project, count, first=first, version=version, progress=self.progress, resume=True
+        )
+        why = f"dataset version {version} has not been searched yet"
+        yield Step("experiments", True, _outcome(trials), why)
+        return trials[0].run
+
+    def _gate(self, best: RunRecord, version: int) -> Generator[Step, None, ModelVersion | None]:
+        project = self.project
+        champion = promotion.settle(project.store)
+        registered = [v for v in project.store.versions(project.store.name) if v.run_id == best.id]
+        if registered and registered[-1].version == champion:
+            yield Step("gate", False, f"version {champion} is champion", "it is the best run")
+            return None
+        if registered:
+            found = registered[-1]
+            why = f"version {found.version} is registered"
+            yield Step("gate", False, f"'{best.name}' PASSED before", why)
+            return found
+        _refuse_again(project, best, champion, version)
+        gated = gate(project, best.id, progress=self.progress)
+        if gated.version is None:
+            blocking = [r for r in gated.report.results if r.outcome in ("FAILED", "INCONCLUSIVE")]
+            why = "; ".join(f"{r.code} {r.outcome}: {r.reason}" for r in blocking[:2])
+            raise _blocked(best, gated.report.outcome, why)
+        passed = sum(r.outcome == "PASSED" for r in gated.report.results)
+        yield Step("gate", True, f"'{best.name}' PASSED", f"{passed} checks passed, none open")
+        return gated.version
+
+    def _users(self, version: ModelVersion) -> Iterator[Step]:
+        """To users: by evidence where there are any, at once where nobody is served."""
+        project, number = self.project, version.version
+        final = [r for r in releases.releases(project) if r.version == number and r.ending]
+        if final:
+            yield Step("release", False, f"version {number} was rolled back", final[0].reason)
+            return
+        if promotion.champion(project.store) is not None and log.writing(project.state):
+            opened = releases.begin(project, version)
+            yield Step("release", True, f"version {number} begins", f"in {opened.stage}")
+            yield _ended(follow(project, opened, self.told))
+            return
+        reason = f"gate {version.tags[GATE][:8]} passed"
+        promote(project, str(number), reason)
+        nobody = f"{reason}; no server is running, so no user is asked"
+        yield Step("registry", True, f"version {number} is champion", nobody)
+
+
 def turn(project: Project, progress: Progress = silent) -> Iterator[Step]:
-    """Data → experiments → gate → registry → promotion; each step as it ends.
-
-    Raises:
-        Refused: the gate failed.
-        Inconclusive: the gate could not decide.
-    """
-    for run in reap(project.store, project.state):
-        yield Step("runs", True, f"closed run '{run.name}'", "its process is gone")
-    version = yield from _data(project)
-    best = yield from _experiments(project, version, progress)
-    yield from _gate(project, best, progress)
-
-
-def _data(project: Project) -> Generator[Step, None, int]:
-    before = latest(project)
-    data = commit(project, [], "turn")
-    new = data.version != before
-    why = f"{data.added} rows added, {data.removed} removed, {data.changed} changed"
-    what = f"dataset version {data.version}, {data.rows} rows"
-    yield Step("data", new, what, why if new else "the files have not changed")
-    return data.version
-
-
-def _experiments(
-    project: Project, version: int, progress: Progress
-) -> Generator[Step, None, RunRecord]:
-    known = trained(project, version)
-    if known:
-        best = max(known, key=primary_of)
-        why = f"{len(known)} runs on dataset version {version} exist"
-        yield Step("experiments", False, f"best is '{best.name}'", why)
-        return best
-    count = project.settings.experiment.candidates
-    trials = search(project, count, version=version, progress=progress)
-    yield Step("experiments", True, _outcome(trials), f"no run on dataset version {version} yet")
-    return trials[0].run
-
-
-def _gate(project: Project, best: RunRecord, progress: Progress) -> Iterator[Step]:
-    champion = promotion.settle(project.store)
-    if champion and versions.version(project.store, str(champion)).run_id == best.id:
-        yield Step("gate", False, f"version {champion} is champion", "it is the best run")
-        return
-    gated = gate(project, best.id, progress=progress)
-    blocking = [r for r in gated.report.results if r.outcome in ("FAILED", "INCONCLUSIVE")]
-    why = "; ".join(f"{r.code} {r.outcome}: {r.reason}" for r in blocking[:2])
-    if gated.version is None:
-        error = Refused if gated.report.outcome == "FAILED" else Inconclusive
-        raise error(f"the gate of '{best.name}' ended {gated.report.outcome}: {why}")
-    passed = sum(r.outcome == "PASSED" for r in gated.report.results)
-    yield Step("gate", True, f"'{best.name}' PASSED", f"{passed} checks passed, none open")
-    reason = f"gate {gated.run[:8]} passed"
-    promote(project, str(gated.version.version), reason)
-    yield Step("registry", True, f"version {gated.version.version} is champion", reason)
+    """One pass; see `Turner.turn`."""
+    return Turner(project, progress).turn()
 
 
 def trained(project: Project, version: int) -> list[RunRecord]:
@@ -102,9 +192,63 @@ def primary_of(run: RunRecord) -> float:
     return run.metrics.get(f"validation.{name}", 0.0)
 
 
+def _ended(release: Release) -> Step:
+    """The step of a release that was promoted.
+
+    Raises:
+        Refused, Inconclusive: it went back.
+    """
+    if release.ending == "promote":
+        return Step("release", True, f"version {release.version} is champion", release.reason)
+    error = Refused if release.outcome == "FAILED" else Inconclusive
+    raise error(f"version {release.version} went back to {release.champion}: {release.reason}")
+
+
+def _considered(found: retraining.Considered) -> Step:
+    decision = found.decision
+    what = f"retrain, with {found.rows} new rows" if decision.retrain else "no retraining"
+    return Step("retraining", decision.retrain, what, f"{decision.trigger}: {decision.reason}")
+
+
+def _refuse_again(project: Project, best: RunRecord, champion: int | None, version: int) -> None:
+    """A gate that did not pass is not computed again before something changed."""
+    if best.tags.get(OUTCOME) not in ("FAILED", "INCONCLUSIVE") or GATE not in best.tags:
+        return
+    before = project.store.run(best.tags[GATE])
+    now = {AGAINST: str(champion), TESTED: load(project, version).version.digest}
+    if all(before.tags.get(name) == value for name, value in now.items()):
+        why = f"as before (gate {before.id[:8]}), and nothing has changed since"
+        raise _blocked(best, best.tags[OUTCOME], why)
+
+
+def _blocked(best: RunRecord, outcome: str, why: str) -> Refused | Inconclusive:
+    error = Refused if outcome == "FAILED" else Inconclusive
+    return error(f"the gate of '{best.name}' ended {outcome}: {why}")
+
+
+def _cut_off(project: Project, version: int) -> bool:
+    """Whether a search on this dataset version was begun and not ended."""
+    places = {
+        run.tags[SEARCH]
+        for run in project.store.runs("train")
+        if SEARCH in run.tags
+        and run.tags.get(PREFIX + "data") == str(version)
+        and run.status == "FINISHED"
+    }
+    return any(len(places) < int(place.rpartition(" ")[2]) for place in places)
+
+
+def _params(project: Project, champion: int) -> Params:
+    """The parameters of the champion, as its bundle records them."""
+    _, record = versions.files(project.store, versions.version(project.store, str(champion)))
+    known = project.app.defaults
+    return {name: value for name, value in record["params"].items() if name in known}
+
+
 def _outcome(trials: list[Trial]) -> str:
     stopped = sum(trial.race.stopped for trial in trials)
     best = trials[0]
     metric = best.race.evaluation.metrics[0]
     tail = f", {stopped} stopped early" if stopped else ""
-    return f"{len(trials)} candidates{tail}; best '{best.run.name}': {metric} {best.score:.3f}"
+    counted = f"{len(trials)} candidate{'s' if len(trials) > 1 else ''}"
+    return f"{counted}{tail}; best '{best.run.name}': {metric} {best.score:.3f}"

@@ -23,6 +23,8 @@ RECENT = 100_000
 MOST = 1000
 """So many in one request."""
 SOURCE_LENGTH = 200
+TOLD = ("label", "slice", "group")
+"""Roles of the columns that a training row needs besides the input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ def _score(score: Any) -> float | None:
 def _expected(expected: Any, contract: Contract) -> dict[str, Any] | None:
     if expected is None:
         return None
-    columns = {column.name: column for column in contract.columns if column.role == "label"}
+    columns = {column.name: column for column in contract.columns if column.role in TOLD}
     if not isinstance(expected, dict) or not expected:
         raise Malformed(
             f"expected = {shown(expected)}; send an object: a value for {', '.join(columns)}"

@@ -86,6 +86,20 @@ class PredictionLog:
         self.close()
 
 
+def exists(state: Path) -> bool:
+    """Whether anything was ever logged."""
+    return (state / JOURNAL).exists() or (state / TABLES).exists()
+
+
+def writing(state: Path) -> bool:
+    """Whether a server of this project is running, on this machine."""
+    try:
+        os.close(_only_writer(state))
+    except Conflict:
+        return True
+    return False
+
+
 def predictions(state: Path, after: int = 0) -> list[Prediction]:
     """Predictions with a higher `sequence` than `after`, in that order."""
     return [Prediction(**row) for row in _rows(state, "predictions", after)]

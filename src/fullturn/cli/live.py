@@ -1,0 +1,289 @@
+"""The demo's second half: live traffic, a release that fails, a shift, retraining, a release."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fullturn.cli.monitoring import show_alarm
+from fullturn.cli.output import escape, progress, say, table
+from fullturn.cli.project import show_step
+from fullturn.cli.release import Looks, show_ended
+
+if TYPE_CHECKING:
+    from fullturn.cli.walk import Walk
+    from fullturn.entities import Alarm
+    from fullturn.loop.audience import Audience, Question
+    from fullturn.loop.inspecting import Answered
+    from fullturn.loop.project import Project
+    from fullturn.loop.releases import Release
+
+SEED = 4
+LOST = ("11-", "12-", "13-", "14-", "16-")
+"""Chapters after the point at which the copy broke off."""
+WARM, PATIENCE = 250, 6000
+"""Requests of the quiet beginning, and those that an alarm may take."""
+
+
+@dataclass
+class Live:
+    """A project in use, and what happened to it."""
+
+    story: Walk
+    project: Project
+    audience: Audience
+    address: str
+    began: float = field(default_factory=time.monotonic)
+    events: list[tuple[int, float, str]] = field(default_factory=list)
+    marks: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Phases, each from and to a point of the prediction log."""
+
+    def note(self, what: str) -> None:
+        """Put an event on the timeline."""
+        asked = self.audience.counts().asked
+        self.events.append((asked, time.monotonic() - self.began, what))
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """A stretch of the log whose quality is reported at the end."""
+        start = time.time_ns()
+        yield
+        self.marks[name] = (start, time.time_ns())
+
+
+@contextmanager
+def audience_at(story: Walk, project: Project) -> Iterator[Live]:
+    """Serve the champion, and let the audience in."""
+    from fullturn.loop.audience import Audience, Manners
+    from fullturn.loop.serving import server
+
+    pools = _pools(project)
+    with (
+        server(project, port=0) as address,
+        Audience(address, pools, project.state, Manners(seed=SEED)) as audience,
+    ):
+        yield Live(story, project, audience, address)
+
+
+def quiet(live: Live) -> None:
+    """The champion answers questions about what it knows."""
+    live.story.scene("Live", "the champion serves over HTTP, a simulated audience asks and judges")
+    live.note("the audience comes")
+    with live.phase("before: known subjects"):
+        seen = live.audience.wait_for(WARM)
+    live.story.told(address=live.address)
+    if not live.story.as_json:
+        say(f"{live.address}: {seen.asked} questions answered, {seen.judged} judged by reviewers")
+
+
+def truncated(live: Live) -> None:
+    """A version that passes its gate, as its test set lost the same chapters, and fails live."""
+    from fullturn.errors import Inconclusive, Refused
+    from fullturn.loop import releasing
+    from fullturn.loop.gating import gate
+    from fullturn.loop.project import commit
+    from fullturn.loop.training import train
+
+    story, project = live.story, live.project
+    story.scene(
+        "A bad day", "a copy breaks off: five chapters are lost, and all test questions on them"
+    )
+    with progress() as watch:
+        data = commit(project, _what_was_copied(project), "copied by the nightly job")
+        trial = train(project, {}, name="on the broken copy")
+        gated = gate(project, trial.run.id, progress=watch)
+    assert gated.version is not None
+    if not story.as_json:
+        say(f"version {data.version} of the data: {data.rows} rows, {data.removed} removed")
+        say(
+            "gate: [green]✓ passed[/green] as model version "
+            f"{gated.version.version}: offline nothing is amiss, so it goes on to shadow"
+        )
+    live.note(f"release of version {gated.version.version} begins")
+    try:
+        releasing.release(project, str(gated.version.version), Looks(story.as_json))
+    except (Refused, Inconclusive) as error:
+        story.told(outcome=str(error))
+    ended = _newest_release(project)
+    live.note(f"version {ended.version} rolled back in {ended.stage}")
+    if not story.as_json:
+        show_ended(ended)
+        if ended.stage == "shadow":
+            say("[bold]no user ever saw an answer of it[/bold]")
+    restored = commit(project, [], "restored")
+    live.note(f"data restored as version {restored.version}")
+    if not story.as_json:
+        say(f"version {restored.version} of the data: {restored.added} rows are back")
+
+
+def shifted(live: Live) -> Alarm:
+    """The audience turns to what the data does not hold."""
+    from fullturn.errors import Inconclusive
+    from fullturn.loop.monitoring import Monitor
+
+    story = live.story
+    story.scene("A shift", "the audience turns to two subjects that the data does not hold yet")
+    monitor = Monitor(live.project)
+    monitor.step()
+    live.note("the audience turns to new subjects")
+    limit = live.audience.turn_to("new").asked + PATIENCE
+    start = time.time_ns()
+    while not (alarms := monitor.step()):
+        if live.audience.counts().asked > limit:
+            raise Inconclusive(f"no alarm within {PATIENCE} requests")
+        time.sleep(0.1)
+    live.note(f"alarm of {alarms[0].detector}")
+    live.audience.wait_for(150)
+    monitor.step()
+    live.marks["during: new subjects"] = (start, time.time_ns())
+    alarm = monitor.seen().alarms[-1]
+    story.told(detector=alarm.detector, verdict=alarm.diagnosis.verdict)
+    if not story.as_json:
+        show_alarm(alarm)
+    return alarm
+
+
+def retrained(live: Live) -> None:
+    """The loop closes: `turn` decides, trains, gates and releases."""
+    from fullturn.loop.turn import Turner
+
+    story, project = live.story, live.project
+    story.scene("The loop", "two chapters are written; `fullturn turn` does the rest")
+    for chapter in sorted((project.root / "later" / "handbook").glob("*.md")):
+        shutil.copy(chapter, project.root / "handbook" / chapter.name)
+    steps = []
+    with progress() as watch:
+        for step in Turner(project, watch, Looks(story.as_json)).turn():
+            steps.append(step)
+            if step.stage in ("retraining", "data", "release"):
+                live.note(f"{step.stage}: {step.what}")
+            if not story.as_json:
+                show_step(step)
+    story.told(steps=[step.what for step in steps])
+    live.audience.turn_to("after")
+    with live.phase("after: new subjects, unseen questions"):
+        live.audience.wait_for(WARM)
+
+
+def looked_back(live: Live) -> None:
+    """The timeline, the quality of each phase, and the lineage of one answer."""
+    from fullturn.loop.inspecting import prediction_lineage
+
+    story, counts = live.story, live.audience.counts()
+    story.scene("Looking back", "what happened when, and what it meant for users")
+    quality = _quality(live)
+    found = prediction_lineage(live.project, counts.last)
+    story.told(quality=quality, asked=counts.asked, failed=counts.failed, events=live.events)
+    if story.as_json:
+        return
+    rows = [
+        (f"{asked:,}", f"{seconds:.0f} s", escape(what)) for asked, seconds, what in live.events
+    ]
+    table((">requests", ">after", "what happened"), rows)
+    say()
+    table(("answers right", ">judged", ">share", ">95 % interval", ""), quality)
+    say(f"[bold]{counts.failed} of {counts.asked:,} requests failed[/bold]")
+    say(_one_line(found))
+
+
+def kept(live: Live) -> None:
+    """Leave the server up for a person, without the audience."""
+    live.audience.leave()
+    say(f"serving at [bold]{live.address}[/bold] until Ctrl-C; try:")
+    body = json.dumps({"inputs": [{"question": "What is a canary release?"}]})
+    say(f"  curl {live.address}/predict -d '{escape(body)}'")
+    with contextlib.suppress(KeyboardInterrupt):
+        threading.Event().wait()
+
+
+def _pools(project: Project) -> dict[str, list[Question]]:
+    """What the audience asks: test questions; new ones before, and others after retraining."""
+    from fullturn.loop.audience import Question
+    from fullturn.loop.project import load
+
+    test = [
+        Question(example.input, {**example.expected, **example.slices})
+        for example in load(project).split("test")
+    ]
+    lines = (project.root / "later" / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    later = [json.loads(line) for line in lines]
+    names = sorted({row["group"] for row in later})
+    early = set(names[::2])
+    new = [_question(row) for row in later if row["group"] in early]
+    after = [_question(row) for row in later if row["group"] not in early]
+    return {"known": test, "new": new, "after": after}
+
+
+def _question(row: dict[str, object]) -> Question:
+    from fullturn.loop.audience import Question
+
+    expected = {name: value for name, value in row.items() if name not in ("id", "question")}
+    return Question({"question": row["question"]}, expected)
+
+
+def _what_was_copied(project: Project) -> list[Path]:
+    """The handbook and the questions without what came after the break."""
+    folder = project.state / "copy"
+    (folder / "handbook").mkdir(parents=True, exist_ok=True)
+    chapters = sorted((project.root / "handbook").glob("*.md"))
+    kept = [path for path in chapters if not path.name.startswith(LOST)]
+    lost = {path.stem.partition("-")[2] for path in chapters} - {
+        path.stem.partition("-")[2] for path in kept
+    }
+    for path in kept:
+        shutil.copy(path, folder / "handbook" / path.name)
+    lines = (project.root / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    there = [line for line in lines if json.loads(line).get("chapter") not in lost]
+    (folder / "questions.jsonl").write_text("\n".join(there) + "\n", encoding="utf-8")
+    return [folder / "handbook", folder / "questions.jsonl"]
+
+
+def _newest_release(project: Project) -> Release:
+    from fullturn.loop.releases import releases
+
+    return releases(project)[0]
+
+
+def _quality(live: Live) -> list[tuple[str, ...]]:
+    from fullturn.loop.observing import Observer
+    from fullturn.statistics.intervals import cluster_mean
+
+    observed = [one for one in Observer(live.project, 0).read() if one.loss is not None]
+    rows: list[tuple[str, ...]] = []
+    for name, (start, end) in live.marks.items():
+        judged = [
+            one
+            for one in observed
+            if one.prediction.arm != "shadow" and start <= one.prediction.sequence < end
+        ]
+        right = [1.0 - (one.loss or 0.0) for one in judged]
+        level = cluster_mean(right, [one.prediction.key for one in judged])
+        interval = f"{level.low:.2f} to {level.high:.2f}"
+        rows.append(
+            (
+                name,
+                str(len(right)),
+                f"{level.estimate:.2f}",
+                interval,
+                "█" * round(20 * level.estimate),
+            )
+        )
+    return rows
+
+
+def _one_line(found: Answered) -> str:
+    one, of = found.prediction, found.lineage
+    judged = f"judged by {found.feedback[-1].source}" if found.feedback else "not judged yet"
+    return escape(
+        f"answer {one.id[:8]} to {one.key} ({judged}) → "
+        f"{', '.join(found.passages) or 'no passage'} → version {one.version} → run {of.run[:8]} → commit {of.commit[:12]} → dataset version "
+        f"{of.data} ({of.data_digest[:12]}) → gate {of.gate[:8]} {of.gate_outcome}"
+    )

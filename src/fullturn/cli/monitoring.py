@@ -1,0 +1,90 @@
+"""`monitor`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fullturn.cli.output import escape, say, say_json, say_next, table
+from fullturn.cli.verb import json_option, opened
+
+if TYPE_CHECKING:
+    from fullturn.entities import Alarm
+    from fullturn.loop.monitoring import Seen
+
+COLOURS = {
+    "broken pipeline": "red",
+    "harmful shift": "red",
+    "harmless shift": "green",
+    "unclear": "yellow",
+}
+
+
+@click.command()
+@click.option(
+    "--page", type=click.Path(path_type=Path), metavar="FILE", help="Write the page with plots."
+)
+@json_option
+def monitor(page: Path | None, as_json: bool) -> None:
+    """Show each detector's state, and the alarms with their diagnosis."""
+    from fullturn.loop import monitoring
+
+    found = monitoring.Monitor(opened())
+    found.step()
+    seen = found.seen()
+    if page:
+        page.write_text(monitoring.page(seen), encoding="utf-8")
+    if as_json:
+        say_json(seen)
+        return
+    show_seen(seen)
+    for alarm in seen.alarms[-3:]:
+        show_alarm(alarm)
+    written = [f"open {page}"] if page else ["fullturn monitor --page monitor.html"]
+    say_next(*written, "fullturn turn")
+
+
+def show_seen(seen: Seen) -> None:
+    """Every detector, and how far its statistic is from an alarm."""
+    say(
+        f"version {seen.version}: {seen.requests:,} requests watched, {seen.labelled:,} of them "
+        f"with a label, {len(seen.alarms)} alarms"
+    )
+    rows = [
+        (
+            state.name,
+            f"{state.requests:,}",
+            _bar(state.share) + (" resting" if state.resting else ""),
+            f"{state.arl:,.0f}",
+            str(state.alarms or "-"),
+        )
+        for state in seen.states
+    ]
+    table(("detector", ">seen", "way to an alarm", ">ARL declared", ">alarms"), rows)
+
+
+def show_alarm(alarm: Alarm) -> None:
+    """An alarm with its diagnosis."""
+    found, colour = alarm.diagnosis, COLOURS[alarm.diagnosis.verdict]
+    say(
+        f"[bold]alarm[/bold] of {escape(alarm.detector)} after {alarm.requests:,} requests: "
+        f"[{colour}]{found.verdict}[/{colour}]"
+    )
+    say(f"  {escape(found.reason)}")
+    if found.words:
+        say(f"  subject: [bold]{escape(', '.join(found.words))}[/bold]")
+    for change in found.changes[:3]:
+        say(f"  [dim]{escape(change.sentence)}[/dim]")
+    for example in found.examples[:2]:
+        text = " · ".join(str(value) for value in example["input"].values())
+        say(f"  [dim]for example: {escape(text[:85])}[/dim]")
+
+
+def _bar(share: float) -> str:
+    filled = round(10 * share)
+    return "█" * filled + "░" * (10 - filled) + f" {share:4.0%}"
+
+
+COMMANDS = (monitor,)
