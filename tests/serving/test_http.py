@@ -14,6 +14,7 @@ from fullturn.entities import Input, Output
 from fullturn.errors import LLMUnavailable
 from fullturn.serving import log
 from fullturn.serving.answering import VIOLATION
+from fullturn.serving.protocol import BoundedProtocol
 from tests.serving.live import ROW, Lengths, Live, live, together
 
 
@@ -261,6 +262,22 @@ def test_a_client_that_sends_too_slowly_is_408(tmp_path: Path) -> None:
     with live(tmp_path, timeout=0.3) as server, raw(server, head) as connection:
         answer = connection.recv(65536)
         assert answer.startswith(b"HTTP/1.1 408") and b"did not arrive" in answer
+        assert server.predict().status_code == 200
+
+
+def test_a_head_that_does_not_end_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BoundedProtocol, "head_seconds", 0.3)
+    with live(tmp_path) as server:
+        for head in (b"", b"POST /pre", b"POST /predict HTTP/1.1\r\nHost: x\r\nX: y"):
+            with raw(server, head) as connection:
+                assert connection.recv(100) == b""
+        with raw(server, b"GET /healthz HTTP/1.1\r\n") as connection:
+            connection.sendall(b"X-Long: " + b"x" * 70_000)
+            assert connection.recv(1000).startswith(b"HTTP/1.1 400")
+        assert server.predict().status_code == 200
+        time.sleep(0.7)
         assert server.predict().status_code == 200
 
 

@@ -14,11 +14,14 @@ import uvicorn
 
 from fullturn.errors import CouldNotEvaluate, FullturnError, UsageError
 from fullturn.serving.http import Application, Served
+from fullturn.serving.protocol import BoundedProtocol
 
 CONNECTIONS = 4096
 """So many at a time."""
 GRACE = 10
 """Seconds that requests in flight get when the server stops."""
+KEEP_ALIVE = 60
+"""Seconds that an idle connection is kept; clients that reuse one later find it closed."""
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -85,9 +88,9 @@ def _not_listening(host: str, port: int, error: OSError) -> FullturnError:
 def _server(served: Served) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
-            Application(served), loop="uvloop", http="httptools", ws="none", lifespan="on",
+            Application(served), loop="uvloop", http=BoundedProtocol, ws="none", lifespan="on",
             log_config=None, access_log=False, server_header=False, limit_concurrency=CONNECTIONS,
-            timeout_graceful_shutdown=GRACE,
+            timeout_graceful_shutdown=GRACE, timeout_keep_alive=KEEP_ALIVE,
         )
     )  # fmt: skip
 
