@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+import numpy as np
+
 from fullturn.entities import Change, Contract, Diagnosis, Observation, ScoredRow
 from fullturn.monitoring.changes import STRONG, changes, proportions
 from fullturn.monitoring.columns import ABSTAINED, CONFIDENCE, MISSING, as_number, watched
@@ -29,9 +31,16 @@ from fullturn.monitoring.detectors import (
     loss_of,
     violates,
 )
-from fullturn.monitoring.examples import examples, newcomers, texts_of
+from fullturn.monitoring.examples import (
+    along_difference,
+    examples,
+    newcomers,
+    standing_out,
+    texts_of,
+)
 from fullturn.monitoring.words import distinctive
 from fullturn.settings import MonitoringSettings
+from fullturn.statistics.inputs import Floats
 from fullturn.statistics.intervals import Interval, cluster_mean
 from fullturn.statistics.rates import EstimatedLoss
 
@@ -75,9 +84,18 @@ class Case:
         return texts_of(self.contract, self.answered, self.reference)
 
     @cached_property
+    def embedded(self) -> tuple[Floats, Floats]:
+        """The vectors of `texts`."""
+        live, before = (
+            np.asarray(self.vectors(texts) if texts else np.zeros((0, 1)), dtype=np.float64)
+            for texts in self.texts
+        )
+        return live, before
+
+    @cached_property
     def new(self) -> list[bool]:
         """Which texts of the requests are unlike the reference's; none if that may be chance."""
-        return newcomers(*self.texts, self.vectors)
+        return newcomers(*self.embedded)
 
     @property
     def told(self) -> tuple[Change, ...]:
@@ -119,10 +137,17 @@ def diagnose(case: Case) -> Diagnosis:
         reason=reason,
         changes=case.changes[:LISTED],
         words=_words(case),
-        examples=examples(case.contract, case.answered, case.reference, case.told, case.vectors),
+        examples=examples(case.answered, _nearness(case)),
         requests=len(case.answered),
         labelled=len(case.labelled),
     )
+
+
+def _nearness(case: Case) -> list[float]:
+    """How near each request is to the change."""
+    if case.told or not (any(case.texts[0]) and any(case.texts[1])):
+        return standing_out(case.contract, case.answered, case.reference, case.told)
+    return along_difference(*case.embedded)
 
 
 def _words(case: Case) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 from fullturn.entities import Change, Contract, Observation, ScoredRow
 from fullturn.monitoring.changes import STRONG, proportions
 from fullturn.monitoring.columns import Watched, as_text, watched
-from fullturn.monitoring.detectors import Vectors
+from fullturn.statistics.inputs import Floats
 
 SHOWN = 5
 _LONGEST = 300
@@ -19,26 +19,52 @@ _INSIDE = 0.9
 """Share of the reference that is nearer than a newcomer."""
 
 
-def examples(
+def standing_out(
     contract: Contract,
     answered: Sequence[Observation],
     reference: Sequence[ScoredRow],
     told: Sequence[Change],
-    vectors: Vectors,
-) -> tuple[Mapping[str, Any], ...]:
-    """At most 5 requests nearest to the change, the nearest first.
+) -> list[float]:
+    """For each request, how much it stands out in the columns of these changes."""
+    columns = {column.name: column for column in watched(contract, reference)}
+    scores = np.zeros(len(answered))
+    for change in told:
+        column = columns[change.column]
+        cells = _cells(column)
+        before = column.values(cells(row.input, row.output) for row in reference)
+        live = column.values(
+            cells(one.prediction.input, one.prediction.output or {}) for one in answered
+        )
+        scores += change.strength * np.array(_rarity(before, live))
+    return [float(score) for score in scores]
 
-    Those that stand out in the columns of the changes in `told`; if there are none, those whose
-    text lies farthest along the mean difference of the vectors.
+
+def along_difference(ours: Floats, theirs: Floats) -> list[float]:
+    """For each live text, how far its vector lies in the direction of the mean difference."""
+    return [float(x) for x in ours @ (ours.mean(axis=0) - theirs.mean(axis=0))]
+
+
+def newcomers(ours: Floats, theirs: Floats) -> list[bool]:
+    """Which live texts lie where hardly any of the reference did; none if that is chance.
+
+    Every other text says where the change points, and the rest are judged by it, both ways
+    round: no text votes on itself. Vectors of shapes (n, d) and (m, d).
     """
-    if not answered:
-        return ()
-    live, before = texts_of(contract, answered, reference)
-    if live and before and not told:
-        scores = _along_difference(live, before, vectors)
-    else:
-        scores = _surprising(contract, answered, reference, told)
-    # Stable: of equal ones the earlier.
+    if len(ours) < 4 or not len(theirs):
+        return [False] * len(ours)
+    far = np.zeros(len(ours), dtype=bool)
+    for half in (0, 1):
+        direction = ours[1 - half :: 2].mean(axis=0) - theirs.mean(axis=0)
+        far[half::2] = ours[half::2] @ direction > np.quantile(theirs @ direction, _INSIDE)
+    expected = round((1 - _INSIDE) * len(theirs))
+    strength = proportions((expected, len(theirs)), (int(far.sum()), len(ours)))
+    return [bool(one) for one in far] if strength >= STRONG else [False] * len(ours)
+
+
+def examples(
+    answered: Sequence[Observation], scores: Sequence[float]
+) -> tuple[Mapping[str, Any], ...]:
+    """At most 5 requests with the highest scores; of equal ones the earlier."""
     order = sorted(range(len(answered)), key=lambda n: -scores[n])[:SHOWN]
     return tuple(_shown(answered[n]) for n in order)
 
@@ -55,50 +81,6 @@ def texts_of(
         return [" ".join(as_text(row.get(name)) for name in names) for row in rows]
 
     return joined(one.prediction.input for one in answered), joined(r.input for r in reference)
-
-
-def newcomers(live: Sequence[str], before: Sequence[str], vectors: Vectors) -> list[bool]:
-    """Which of the live texts lie where hardly any of the reference did; none if that is chance.
-
-    Every other text says where the change points, and the rest are judged by it, both ways
-    round: no text votes on itself.
-    """
-    if len(live) < 4 or not before:
-        return [False] * len(live)
-    ours, theirs = np.asarray(vectors(live)), np.asarray(vectors(before))
-    far = np.zeros(len(live), dtype=bool)
-    for half in (0, 1):
-        direction = ours[1 - half :: 2].mean(axis=0) - theirs.mean(axis=0)
-        far[half::2] = ours[half::2] @ direction > np.quantile(theirs @ direction, _INSIDE)
-    expected = round((1 - _INSIDE) * len(before))
-    strength = proportions((expected, len(before)), (int(far.sum()), len(live)))
-    return far.tolist() if strength >= STRONG else [False] * len(live)
-
-
-def _along_difference(live: Sequence[str], before: Sequence[str], vectors: Vectors) -> list[float]:
-    ours, theirs = np.asarray(vectors(live)), np.asarray(vectors(before))
-    found: list[float] = (ours @ (ours.mean(axis=0) - theirs.mean(axis=0))).tolist()
-    return found
-
-
-def _surprising(
-    contract: Contract,
-    answered: Sequence[Observation],
-    reference: Sequence[ScoredRow],
-    changes: Sequence[Change],
-) -> list[float]:
-    """For each request, the strength of the changed columns in which the reference is rarely so."""
-    columns = {column.name: column for column in watched(contract, reference)}
-    scores = np.zeros(len(answered))
-    for change in changes:
-        column = columns[change.column]
-        cells = _cells(column)
-        before = column.values(cells(row.input, row.output) for row in reference)
-        live = column.values(
-            cells(one.prediction.input, one.prediction.output or {}) for one in answered
-        )
-        scores += change.strength * np.array(_rarity(before, live))
-    return [float(score) for score in scores]
 
 
 def _cells(column: Watched) -> Callable[[Any, Any], Any]:
