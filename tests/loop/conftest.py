@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -41,11 +43,32 @@ def write_rows(path: Path, rows: list[dict[str, str]]) -> None:
 @pytest.fixture
 def project(tmp_path: Path, empty_database: Path) -> Project:
     """A project with one dataset version."""
-    root = tmp_path / "project"
+    return Project.open(new_project(tmp_path, empty_database))
+
+
+def moved(project: Path, to: Path) -> Path:
+    """A copy of a project elsewhere; MLflow keeps whole paths, so they are rewritten."""
+    shutil.copytree(project, to)
+    places = {
+        "experiments": "artifact_location",
+        "runs": "artifact_uri",
+        "logged_models": "artifact_location",
+        "model_versions": "storage_location",
+    }
+    with closing(sqlite3.connect(to / ".fullturn" / "mlflow.db")) as database:
+        for table, column in places.items():
+            change = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"
+            database.execute(change, (str(project), str(to)))
+        database.commit()
+    return to
+
+
+def new_project(folder: Path, empty_database: Path) -> Path:
+    """The folder of a project around the toy app, with one dataset version."""
+    root = folder / "project"
     (root / ".fullturn").mkdir(parents=True)
     shutil.copy(empty_database, root / ".fullturn" / "mlflow.db")
     (root / "fullturn.toml").write_text(TOML)
     write_rows(root / "messages.csv", messages(1000, seed=1))
-    opened = Project.open(root)
-    commit(opened, [], "first")
-    return opened
+    commit(Project.open(root), [], "first")
+    return root

@@ -282,8 +282,13 @@ def _quality(live: Live) -> list[tuple[str, ...]]:
 def _one_line(found: Answered) -> str:
     one, of = found.prediction, found.lineage
     judged = f"judged by {found.feedback[-1].source}" if found.feedback else "not judged yet"
-    return escape(
-        f"answer {one.id[:8]} to {one.key} ({judged}) → "
-        f"{', '.join(found.passages) or 'no passage'} → version {one.version} → run {of.run[:8]} → commit {of.commit[:12]} → dataset version "
-        f"{of.data} ({of.data_digest[:12]}) → gate {of.gate[:8]} {of.gate_outcome}"
+    way = (
+        f"answer {one.id[:8]} to {one.key} ({judged})",
+        ", ".join(found.passages) or "no passage",
+        f"version {one.version}",
+        f"run {of.run[:8]}",
+        f"commit {of.commit[:12]}",
+        f"dataset version {of.data} ({of.data_digest[:12]})",
+        f"gate {of.gate[:8]} {of.gate_outcome}",
     )
+    return escape(" → ".join(way))

@@ -138,6 +138,10 @@ class Turner:
             return None
         if registered:
             found = registered[-1]
+            if found.version in {e.version for e in promotion.history(project.store)}:
+                why = f"version {champion} came after it; `fullturn rollback` goes back"
+                yield Step("gate", False, f"version {found.version} was champion before", why)
+                return None
             why = f"version {found.version} is registered"
             yield Step("gate", False, f"'{best.name}' PASSED before", why)
             return found
