@@ -64,9 +64,12 @@ def newcomers(ours: Floats, theirs: Floats) -> list[bool]:
 def examples(
     answered: Sequence[Observation], scores: Sequence[float]
 ) -> tuple[Mapping[str, Any], ...]:
-    """At most 5 requests with the highest scores; of equal ones the earlier."""
-    order = sorted(range(len(answered)), key=lambda n: -scores[n])[:SHOWN]
-    return tuple(_shown(answered[n]) for n in order)
+    """At most 5 different requests with the highest scores; of equal ones the earlier."""
+    order = sorted(range(len(answered)), key=lambda n: -scores[n])
+    different: dict[str, int] = {}
+    for n in order:
+        different.setdefault(repr(answered[n].prediction.input), n)
+    return tuple(_shown(answered[n]) for n in list(different.values())[:SHOWN])
 
 
 def texts_of(
