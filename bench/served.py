@@ -10,11 +10,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -104,13 +105,12 @@ def serving(project: Project) -> Iterator[tuple[str, subprocess.Popen[str]]]:
         if not line:
             raise SystemExit("fullturn serve did not start; its error is above")
         address = json.loads(line)["address"]
+        threading.Thread(target=process.stdout.read, daemon=True).start()
         await_answer(f"{address}/readyz", process)
         yield address, process
     finally:
         process.terminate()
         process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
 
 
 @contextmanager
@@ -130,8 +130,17 @@ def command(
         yield process
     finally:
         if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+            stop(process)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Ask it to end, so that it ends its children, and kill what is left."""
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(10)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def await_answer(address: str, process: subprocess.Popen[Any]) -> bool:

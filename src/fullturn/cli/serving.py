@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+from queue import Full, Queue
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +17,8 @@ from fullturn.cli.verb import json_option, opened
 if TYPE_CHECKING:
     from fullturn.loop.serving import Opened
 
+WAITING = 1000
+"""So many lines may wait to be said."""
 ROUTES = {
     "POST /predict": "rows → outputs and prediction ids",
     "POST /invocations": "the same in MLflow's protocol",
@@ -60,14 +65,27 @@ def _show(found: Opened) -> None:
 
 
 class _Lines(logging.Handler):
-    """One line for each swap and each failure."""
+    """One line for each swap and each failure, said by a thread of its own.
+
+    Whoever reads our output may stop reading: the server must go on, and follow the registry.
+    """
 
     def __init__(self, as_json: bool) -> None:
         super().__init__(logging.WARNING)
         self._as_json = as_json
+        self._records: Queue[logging.LogRecord] = Queue(WAITING)
+        Thread(target=self._run, name="say", daemon=True).start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Say it."""
+        """Have it said; drop it if too many wait."""
+        with contextlib.suppress(Full):
+            self._records.put_nowait(record)
+
+    def _run(self) -> None:
+        while True:
+            self._say(self._records.get())
+
+    def _say(self, record: logging.LogRecord) -> None:
         if self._as_json:
             say_json({"level": record.levelname.lower(), "event": record.getMessage()})
         else:
