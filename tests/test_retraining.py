@@ -1,4 +1,4 @@
-"""Training again pays, or it does not, or nobody knows yet; and some bounds hold whatever it pays."""
+"""Training again pays, or it does not, or nobody knows yet; bounds hold whatever it pays."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """A turn does what is due, once, and every answer can be followed back to its data."""
 
+import json
 import os
 import signal
 import subprocess
@@ -154,3 +155,28 @@ def test_plain_mlflow_loads_and_serves_the_champion(project: Project) -> None:
 
 def test_the_same_rows_again_make_no_new_version(project: Project) -> None:
     assert commit(project, [], "again").version == 1
+
+
+def test_watch_keeps_turning_until_it_is_interrupted(project: Project) -> None:
+    words = ["-m", "fullturn", "-C", str(project.root), "turn", "--watch", "--every", "0.2"]
+    root = str(Path(__file__).parents[2])
+    environment = {**os.environ, "PYTHONPATH": root, "PYTHONWARNINGS": "ignore"}
+    process = subprocess.Popen(
+        [sys.executable, *words, "--json"], stdout=subprocess.PIPE, text=True, env=environment
+    )
+    try:
+        assert process.stdout is not None
+        seen = []
+        for line in process.stdout:
+            seen.append(json.loads(line))
+            if seen[-1]["what"].endswith("is champion") and seen[-1]["done"]:
+                if seen[-1]["what"].startswith("version 2"):
+                    break
+                write_rows(project.root / "messages.csv", messages(1100, seed=1))
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert [e.version for e in inspecting.champion_history(project)] == [1, 2]
+    assert any(step["stage"] == "data" and step["done"] for step in seen)
