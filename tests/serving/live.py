@@ -15,7 +15,7 @@ from fullturn.entities import Column, Contract, Input, Output
 from fullturn.serving import running
 from fullturn.serving.batcher import Kept
 from fullturn.serving.deployment import Slot, Wanted
-from fullturn.serving.http import Served
+from fullturn.serving.routes import Served
 from fullturn.serving.service import Plan, service
 from fullturn.settings import ServingSettings
 

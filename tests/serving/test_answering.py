@@ -12,7 +12,7 @@ from fullturn.entities import Contract, Input
 from fullturn.errors import DataError
 from fullturn.serving import log
 from fullturn.serving.answering import Pace, new_ids
-from fullturn.serving.inputs import Rows
+from fullturn.serving.rows import Rows
 from fullturn.values import checked
 from tests.serving.live import CONTRACT, ROW, Lengths, live, together
 

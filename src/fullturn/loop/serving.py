@@ -17,7 +17,7 @@ from fullturn.loop.promoting import load_version
 from fullturn.registry import promotion, versions
 from fullturn.serving import running
 from fullturn.serving.deployment import Slot, Wanted, wanted
-from fullturn.serving.http import Served
+from fullturn.serving.routes import Served
 from fullturn.serving.service import Plan, service
 from fullturn.store import PREFIX
 from fullturn.traces import TraceSpool, traced

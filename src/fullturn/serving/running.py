@@ -13,8 +13,9 @@ from contextlib import contextmanager
 import uvicorn
 
 from fullturn.errors import CouldNotEvaluate, FullturnError, UsageError
-from fullturn.serving.http import Application, Served
+from fullturn.serving.http import Application
 from fullturn.serving.protocol import BoundedProtocol
+from fullturn.serving.routes import Served
 
 CONNECTIONS = 4096
 """So many at a time."""

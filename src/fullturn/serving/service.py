@@ -12,9 +12,9 @@ from fullturn.serving.batcher import Batcher, Kept, Limits
 from fullturn.serving.deployment import Slot
 from fullturn.serving.feedback import Desk
 from fullturn.serving.following import Follower, Load, Look
-from fullturn.serving.http import Served
 from fullturn.serving.log import PredictionLog
 from fullturn.serving.metrics import Metrics
+from fullturn.serving.routes import Served
 from fullturn.settings import ServingSettings
 
 

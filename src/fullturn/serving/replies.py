@@ -1,0 +1,87 @@
+"""What goes back, and the one place where errors become statuses. Never a 500 for a bad body."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from fullturn.errors import FullturnError, NotFound, UsageError
+from fullturn.serving.answering import Full, NotAnswered, Work
+from fullturn.serving.inputs import Malformed
+
+RETRY_AFTER = b"1"
+"""Seconds after which a client may try again."""
+JSON = b"application/json"
+_OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+_log = logging.getLogger("fullturn.serving")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What goes back."""
+
+    status: int
+    body: bytes | Iterator[bytes]
+    kind: bytes = JSON
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+
+class Refusal(Exception):
+    """A request that is not answered, for a reason that no other error names."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class Failed(Exception):
+    """A row has no output; the work says why, and under which ids that is logged."""
+
+    def __init__(self, work: Work) -> None:
+        super().__init__(str(work.failure))
+        self.work = work
+
+
+def as_json(content: Any) -> Reply:
+    """A good answer."""
+    return Reply(200, orjson.dumps(content, option=_OPTIONS))
+
+
+def told(reason: str, ids: Sequence[str] | None = None) -> bytes:
+    """The body of an answer that says why not."""
+    return orjson.dumps({"error": reason} if ids is None else {"error": reason, "ids": ids})
+
+
+def refusal(error: Exception) -> Reply:
+    """The reply that an error becomes."""
+    ids = None
+    if isinstance(error, Failed):
+        ids, cause = error.work.ids, error.work.failure
+    else:
+        cause = error  # type: ignore[assignment]
+    status = _status(cause or error)
+    headers = []
+    if status in (429, 503):
+        headers = [(b"retry-after", RETRY_AFTER)]
+    elif status == 401:
+        headers = [(b"www-authenticate", b"Bearer")]
+    elif status == 500:
+        _log.error("a request failed: %r", error, exc_info=error)
+    reason = "the queue is full; try again later" if isinstance(error, Full) else str(error)
+    return Reply(status, told(reason, ids), headers=headers)
+
+
+def _status(error: Exception) -> int:
+    if isinstance(error, Malformed | Refusal):
+        return error.status
+    if isinstance(error, Full):
+        return 429
+    if isinstance(error, NotFound):
+        return 404
+    if isinstance(error, UsageError):
+        return 422
+    return 503 if isinstance(error, FullturnError | NotAnswered) else 500
