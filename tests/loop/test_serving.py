@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from fullturn.errors import BundleError, Conflict, NotFound, SettingsError
+from fullturn.errors import BundleError, Conflict, NotFound, SettingsError, StoreUnavailable
 from fullturn.loop import inspecting, promoting
 from fullturn.loop.project import Project
 from fullturn.loop.serving import TRACES, server
@@ -23,6 +23,7 @@ from fullturn.loop.training import train
 from fullturn.registry import promotion, versions
 from fullturn.registry.versions import DIGEST, GATE, OUTCOME, located
 from fullturn.serving import log
+from fullturn.store import Store
 from tests.conftest import free_port
 from tests.loop import test_faults
 
@@ -152,6 +153,25 @@ def test_answers_of_an_llm_are_all_traced_and_quotes_some(project: Project) -> N
     assert len(wanted) < len(traces) < len(wanted) + 15
     assert {trace["tags"]["fullturn.version"] for trace in traces} == {"1"}
     assert not (project.state / TRACES).exists()
+
+
+def test_traces_wait_for_mlflow_and_answers_do_not(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = changed(project, "tests.loop.toy:Toy", "tests.loop.talker:Talker")
+    promoted(project)
+
+    def down(store: Store, traced: object) -> None:
+        raise StoreUnavailable("the tracking server does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "trace", down)
+        with server(project, port=0) as address:
+            ids = [asked(address).json()["ids"][0] for _ in range(3)]
+    assert (project.state / TRACES).exists()
+    wanted = {f"tr-{number}" for number in ids}
+    with server(project, port=0):
+        until(lambda: wanted <= {trace["id"] for trace in project.store.traces()}, 30)
 
 
 def running(project: Project, *words: str) -> subprocess.Popen[str]:

@@ -58,12 +58,8 @@ def told(reason: str, ids: Sequence[str] | None = None) -> bytes:
 
 def refusal(error: Exception) -> Reply:
     """The reply that an error becomes."""
-    ids = None
-    if isinstance(error, Failed):
-        ids, cause = error.work.ids, error.work.failure
-    else:
-        cause = error  # type: ignore[assignment]
-    status = _status(cause or error)
+    failed = error.work if isinstance(error, Failed) else None
+    status = _status(failed.failure or error if failed else error)
     headers = []
     if status in (429, 503):
         headers = [(b"retry-after", RETRY_AFTER)]
@@ -72,7 +68,7 @@ def refusal(error: Exception) -> Reply:
     elif status == 500:
         _log.error("a request failed: %r", error, exc_info=error)
     reason = "the queue is full; try again later" if isinstance(error, Full) else str(error)
-    return Reply(status, told(reason, ids), headers=headers)
+    return Reply(status, told(reason, failed.ids if failed else None), headers=headers)
 
 
 def _status(error: Exception) -> int:
