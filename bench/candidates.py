@@ -117,7 +117,7 @@ Made by `python bench/candidates.py --markdown docs/candidates.md` on
 {len(best.rows)} validation questions in {len(set(best.groups))} groups, each answered by every
 candidate, none stopped early. `right` is the primary metric: covered and grounded where the
 handbook answers, declined where it does not. Intervals and differences are at 95 %, by group.
-The LLM is the embedded one (SmolLM2, 135 million parameters), on one core.
+The LLM is the embedded one (SmolLM2, 135 million parameters).
 
 {rows}
 """

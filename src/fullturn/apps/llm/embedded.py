@@ -84,6 +84,10 @@ class _Embedded:
             self._server = self._endpoint = None
 
     def _start(self) -> Endpoint:
+        # Read when the OpenMP library is loaded. Threads that wait would otherwise spin, and on a
+        # machine that does anything else two of them are slower than one.
+        for name, value in {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}.items():
+            os.environ.setdefault(name, value)
         import xllamacpp
 
         key, weights = secrets.token_urlsafe(24), weights_file()
@@ -105,8 +109,7 @@ def _parameters(xllamacpp: Any, weights: Path, key: str) -> Any:
     chosen.hostnames, chosen.port, chosen.api_keys = ["127.0.0.1"], 0, [key]
     # One slot and no reuse of earlier prompts: the same question gets the same answer.
     chosen.n_parallel, chosen.cache_prompt, chosen.cache_ram_mib = 1, False, 8
-    # llama.cpp's threads spin: one core stays free, or everything crawls.
-    threads = max(1, (os.cpu_count() or 1) - 1)
+    threads = os.cpu_count() or 1
     chosen.cpuparams.n_threads = chosen.cpuparams_batch.n_threads = threads
     chosen.n_ctx, chosen.n_gpu_layers, chosen.warmup = CONTEXT_TOKENS, 0, False
     chosen.verbosity, chosen.endpoint_slots, chosen.ui = -1, False, False
