@@ -16,6 +16,7 @@ from fullturn.cli import (
     registry,
     release,
     serving,
+    turn,
 )
 
 _SECTIONS = {
@@ -61,13 +62,24 @@ _SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content
 def cli(ctx: click.Context, folder: str) -> None:
     """Take a model or an LLM application all the way round the MLOps lifecycle.
 
-    New here? `fullturn demo` shows a whole turn in a minute. Every verb takes --json.
+    New here? `fullturn demo` goes all the way round in two minutes. Every verb takes --json.
     Exit codes: 0 done or passed, 1 refused by evidence, 2 usage, 3 inconclusive,
     4 could not evaluate.
     """
     ctx.obj = folder
 
 
-for _module in (project, answers, data, experiments, gate, registry, serving, release, monitoring):
+for _module in (
+    project,
+    answers,
+    data,
+    experiments,
+    gate,
+    registry,
+    serving,
+    release,
+    monitoring,
+    turn,
+):
     for _command in _module.COMMANDS:
         cli.add_command(_command)

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 from fullturn.cli.monitoring import show_alarm
 from fullturn.cli.output import escape, progress, say, table
-from fullturn.cli.project import show_step
 from fullturn.cli.release import Looks, show_ended
+from fullturn.cli.turn import show_step
 
 if TYPE_CHECKING:
-    from fullturn.cli.walk import Walk
+    from fullturn.cli.story import Walk
     from fullturn.entities import Alarm
     from fullturn.loop.audience import Audience, Question
     from fullturn.loop.inspecting import Answered

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import shutil
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fullturn.cli import live
 from fullturn.cli.answers import show_answer
 from fullturn.cli.experiments import show_trials
 from fullturn.cli.gate import show_report
 from fullturn.cli.output import escape, progress, say, say_json, say_next
+from fullturn.cli.story import Walk
 
 if TYPE_CHECKING:
     from fullturn.loop.gating import Gated
@@ -36,28 +36,6 @@ QUESTIONS = (
     "whats the diference between devops and mlops",
     "What is a good recipe for pancakes?",
 )
-
-
-@dataclass
-class Walk:
-    """The demo's story so far."""
-
-    folder: Path
-    as_json: bool
-    started: float = field(default_factory=time.perf_counter)
-    scenes: list[dict[str, Any]] = field(default_factory=list)
-
-    def scene(self, title: str, why: str) -> None:
-        """Say what comes now and why."""
-        seconds = time.perf_counter() - self.started
-        self.scenes.append({"scene": title, "why": why, "at_seconds": round(seconds, 1)})
-        if not self.as_json:
-            number = len(self.scenes)
-            say(f"\n[bold cyan]{number} {title}[/bold cyan]  {why} [dim]{seconds:.0f} s[/dim]")
-
-    def told(self, **facts: Any) -> None:
-        """Keep what happened, for --json."""
-        self.scenes[-1].update(facts)
 
 
 def walk(folder: Path, *, as_json: bool, keep_serving: bool = False) -> None:

@@ -1,0 +1,32 @@
+"""The demo's story: scenes with a title, a reason and a time."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fullturn.cli.output import say
+
+
+@dataclass
+class Walk:
+    """The demo's story so far."""
+
+    folder: Path
+    as_json: bool
+    started: float = field(default_factory=time.perf_counter)
+    scenes: list[dict[str, Any]] = field(default_factory=list)
+
+    def scene(self, title: str, why: str) -> None:
+        """Say what comes now and why."""
+        seconds = time.perf_counter() - self.started
+        self.scenes.append({"scene": title, "why": why, "at_seconds": round(seconds, 1)})
+        if not self.as_json:
+            number = len(self.scenes)
+            say(f"\n[bold cyan]{number} {title}[/bold cyan]  {why} [dim]{seconds:.0f} s[/dim]")
+
+    def told(self, **facts: Any) -> None:
+        """Keep what happened, for --json."""
+        self.scenes[-1].update(facts)
