@@ -1,0 +1,19 @@
+"""The tracking server: runs, artifacts, models, versions, aliases, prompts and traces.
+
+The only package that imports mlflow. MLflow is the system of record: everything written here
+looks right in MLflow's own pages, and stays there when fullturn is taken away.
+"""
+
+from __future__ import annotations
+
+import fullturn.store.connection  # noqa: F401  first: it sets what mlflow reads when imported
+from fullturn.store.models import Models, save_pyfunc
+from fullturn.store.records import NOTE, PREFIX, Point, Registered, Span, Traced
+from fullturn.store.runs import Runs
+from fullturn.store.traces import Traces
+
+__all__ = ["NOTE", "PREFIX", "Point", "Registered", "Span", "Store", "Traced", "save_pyfunc"]
+
+
+class Store(Runs, Models, Traces):
+    """A tracking server and the experiment of one project on it."""

@@ -1,0 +1,161 @@
+"""The connection to a tracking server: how mlflow is imported, pointed, and its errors told."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import re
+import sqlite3
+import warnings
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+from urllib.parse import quote
+
+for _name, _value in {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "false",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+}.items():
+    os.environ.setdefault(_name, _value)
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import mlflow
+    import mlflow.pyfunc
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+
+from fullturn.errors import FullturnError, NotFound, StoreUnavailable, UsageError
+
+for _name in ("mlflow", "alembic"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def guarded(call: Callable[P, R]) -> Callable[P, R]:
+    """Turn MLflow's one exception into ours."""
+
+    @functools.wraps(call)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return call(*args, **kwargs)
+        except MlflowException as error:
+            store: Any = args[0]
+            raise _translated(error, store.uri) from error
+        except (SQLAlchemyError, OSError, ModuleNotFoundError) as error:
+            store = args[0]
+            raise StoreUnavailable(_unavailable(store.uri, error)) from error
+
+    return wrapper
+
+
+def _translated(error: MlflowException, uri: str) -> FullturnError:
+    if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+        return NotFound(_without_password(f"{_first_line(error)} (tracking server {uri})"))
+    if error.error_code == "INVALID_PARAMETER_VALUE":
+        return UsageError(_without_password(f"{_first_line(error)} (tracking server {uri})"))
+    return StoreUnavailable(_unavailable(uri, error))
+
+
+def _unavailable(uri: str, error: BaseException) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        step = f"install {error.name}, or another driver for it"
+    else:
+        step = "check `tracking_uri` in fullturn.toml, or MLFLOW_TRACKING_URI, and try again"
+    reason = _first_line(_cause(error))
+    return _without_password(
+        f"the tracking server {uri} does not answer or refuses: {reason}; {step}"
+    )
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What the system or SQLite said, under the layers that passed it on."""
+    found, below = error, error.__cause__ or error.__context__
+    while below is not None:
+        if isinstance(below, OSError | sqlite3.Error):
+            found = below
+        below = below.__cause__ or below.__context__
+    return found
+
+
+def _without_password(text: str) -> str:
+    return re.sub(r"(://[^:/@\s]*):[^/@\s]+@", r"\1:…@", text)
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip().partition(" failed with exception")[0].splitlines()
+    return (text[0] if text else type(error).__name__)[:300]
+
+
+def iso(milliseconds: int | None) -> str:
+    return datetime.fromtimestamp((milliseconds or 0) / 1000, UTC).isoformat(timespec="seconds")
+
+
+def quoted(value: str) -> str:
+    return value.replace("'", "")
+
+
+class Connection:
+    """A tracking server and the experiment of one project on it."""
+
+    def __init__(self, uri: str, experiment: str, artifacts: Path) -> None:
+        """`artifacts` is where a local (SQLite) store keeps files; a server has its own place.
+
+        Raises:
+            StoreUnavailable: the server does not answer.
+        """
+        self.uri = uri
+        self.name = experiment
+        self._artifacts = artifacts
+        self._make()
+
+    @guarded
+    def _make(self) -> None:
+        _point_mlflow_at(self.uri)
+        self._client = MlflowClient(self.uri, self.uri)
+        found = self._client.get_experiment_by_name(self.name)
+        self.experiment_id = found.experiment_id if found else self._create_experiment()
+
+    def _create_experiment(self) -> str:
+        local = None if self.uri.startswith("http") else self._artifacts.resolve().as_uri()
+        try:
+            return str(self._client.create_experiment(self.name, artifact_location=local))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            made = self._client.get_experiment_by_name(self.name)
+            if made is None:
+                raise
+            return str(made.experiment_id)
+
+    def link(self, run_id: str) -> str:
+        """Where MLflow's own pages show this run, or how to open them."""
+        if self.uri.startswith("http"):
+            return f"{self.uri.rstrip('/')}/#/experiments/{self.experiment_id}/runs/{run_id}"
+        return f"mlflow ui --backend-store-uri {quote(self.uri, safe=':/')}"
+
+
+def _point_mlflow_at(uri: str) -> None:
+    """Set the address for the calls that take none (prompts, traces), in this process only.
+
+    MLflow also writes it into the environment, where the next project would find it.
+    """
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+    if before is None:
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
+    else:
+        os.environ["MLFLOW_TRACKING_URI"] = before

@@ -1,0 +1,177 @@
+"""Logged models, model versions and aliases."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Metric
+from mlflow.exceptions import MlflowException
+
+from fullturn.entities import ModelVersion, Params
+from fullturn.errors import StoreUnavailable
+from fullturn.store.connection import Connection, guarded, iso, quoted
+from fullturn.store.records import Registered
+
+_MISSING = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
+
+
+class Models(Connection):
+    """Bundles and the registry of one project."""
+
+    @guarded
+    def log_model(
+        self,
+        run_id: str,
+        name: str,
+        folder: Path,
+        tags: Mapping[str, str],
+        metrics: Mapping[str, float],
+    ) -> str:
+        """Store a sealed bundle as a run's logged model, with metrics, which the run gets too.
+
+        Returns its `models:/m-…` address.
+        """
+        run = self._client.get_run(run_id)
+        model = self._client.create_logged_model(
+            self.experiment_id,
+            name=re.sub(r"[/:.%\"']", "-", name),
+            source_run_id=run_id,
+            tags=dict(tags),
+            params=dict(run.data.params),
+        )
+        self._client.log_model_artifacts(model.model_id, str(folder))
+        self._client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+        self._client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+        now = time.time_ns() // 1_000_000
+        of_model = [Metric(k, v, now, 0, model_id=model.model_id) for k, v in metrics.items()]
+        self._client.log_batch(run_id, metrics=of_model)
+        return f"models:/{model.model_id}"
+
+    @guarded
+    def fetch_model(self, source: str) -> Path:
+        """The local folder of a bundle; for a remote server, a download of it."""
+        return Path(mlflow.artifacts.download_artifacts(source, tracking_uri=self.uri))
+
+    @guarded
+    def register(
+        self, name: str, source: str, run_id: str, tags: Mapping[str, str], description: str = ""
+    ) -> ModelVersion:
+        """Add the next version to a registered model, which is made if need be.
+
+        The server numbers versions without gaps or repeats, also under concurrent calls.
+        """
+        self._ensure_model(name)
+        for attempt in range(20):
+            try:
+                made = self._client.create_model_version(
+                    name,
+                    source,
+                    run_id,
+                    tags=dict(tags),
+                    description=description or None,
+                    model_id=source.removeprefix("models:/"),
+                )
+                return _version(made)
+            except MlflowException as error:
+                if "creation error" not in str(error).lower() and "lock" not in str(error).lower():
+                    raise
+                time.sleep(0.02 * (attempt + 1))
+        raise StoreUnavailable(f"{self.uri} gave no version number for '{name}' in 20 attempts")
+
+    def _ensure_model(self, name: str) -> None:
+        try:
+            self._client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+
+    @guarded
+    def versions(self, name: str) -> list[ModelVersion]:
+        """All versions of a registered model, oldest first; none if there is no such model."""
+        found: list[Any] = []
+        token = None
+        while True:
+            page = self._client.search_model_versions(
+                f"name='{quoted(name)}'", max_results=1000, page_token=token
+            )
+            found += page
+            token = page.token
+            if not token:
+                break
+        # A search leaves the aliases out.
+        of = self._client.get_registered_model(name).aliases if found else {}
+        named = [_version(v, {a for a, n in of.items() if n == v.version}) for v in found]
+        return sorted(named, key=lambda v: v.version)
+
+    @guarded
+    def registered(self, name: str) -> Registered:
+        """Aliases and tags of a registered model, in one call; none of a model not there yet."""
+        try:
+            found = self._client.get_registered_model(name)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return Registered({}, {})
+            raise
+        aliases = {alias: int(version) for alias, version in found.aliases.items()}
+        return Registered(aliases, dict(found.tags))
+
+    @guarded
+    def tag_model(self, name: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a registered model."""
+        for key, value in tags.items():
+            self._client.set_registered_model_tag(name, key, value)
+
+    @guarded
+    def alias(self, name: str, alias: str) -> int | None:
+        """The version that an alias points at, or None."""
+        try:
+            return int(self._client.get_model_version_by_alias(name, alias).version)
+        except MlflowException as error:
+            if error.error_code in _MISSING:
+                return None
+            raise
+
+    @guarded
+    def set_alias(self, name: str, alias: str, version: int) -> None:
+        """Point an alias at a version. Not compare-and-set: `registry` is."""
+        self._client.set_registered_model_alias(name, alias, str(version))
+
+    @guarded
+    def tag_version(self, name: str, version: int, tags: Mapping[str, str]) -> None:
+        """Set tags of a model version."""
+        for key, value in tags.items():
+            self._client.set_model_version_tag(name, str(version), key, value)
+
+
+def save_pyfunc(
+    folder: Path, bundle: str, loader: str, columns: Iterable[tuple[str, str]], metadata: Params
+) -> None:
+    """Write `MLmodel` beside a bundle, so that plain `mlflow.pyfunc.load_model` can load it.
+
+    `loader` is an installed module with `_load_pyfunc(path)`: no code is stored, nothing pickled.
+    """
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema
+
+    kinds = {"number": DataType.double}
+    schema = Schema([ColSpec(kinds.get(kind, DataType.string), name) for name, kind in columns])
+    model = Model(signature=ModelSignature(inputs=schema), metadata=dict(metadata))
+    mlflow.pyfunc.add_to_model(model, loader_module=loader, data=bundle)
+    model.save(str(folder / "MLmodel"))
+
+
+def _version(version: Any, aliases: Iterable[str] = ()) -> ModelVersion:
+    return ModelVersion(
+        name=version.name,
+        version=int(version.version),
+        run_id=version.run_id or "",
+        source=version.source,
+        aliases=tuple(sorted(aliases)),
+        tags=dict(version.tags or {}),
+        created=iso(version.creation_timestamp),
+    )

@@ -1,0 +1,150 @@
+"""Runs and their artifacts."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mlflow.entities import Metric, Param, RunTag, ViewType
+
+from fullturn.entities import DatasetVersion, Params, RunRecord, RunStatus
+from fullturn.errors import NotFound
+from fullturn.store.connection import Connection, guarded, iso, quoted
+from fullturn.store.records import PREFIX, Point
+
+BATCH = 1000
+"""Most metrics that MLflow takes in one call."""
+
+
+class Runs(Connection):
+    """Runs of one project."""
+
+    @guarded
+    def start_run(self, kind: str, name: str, params: Params, tags: Mapping[str, str]) -> str:
+        """Create a run in status RUNNING; returns its id."""
+        own = {PREFIX + "kind": kind, "mlflow.runName": name, **tags}
+        run = self._client.create_run(self.experiment_id, tags=own)
+        entries = [Param(key, str(value)[:6000]) for key, value in params.items()]
+        self._client.log_batch(run.info.run_id, params=entries)
+        return str(run.info.run_id)
+
+    @guarded
+    def log_points(self, run_id: str, points: Sequence[Point]) -> None:
+        """Write metric values; the same points again change nothing (their key is unique)."""
+        for start in range(0, len(points), BATCH):
+            batch = [Metric(p.key, p.value, p.timestamp, p.step) for p in points[start:][:BATCH]]
+            self._client.log_batch(run_id, metrics=batch)
+
+    def log_metrics(self, run_id: str, metrics: Mapping[str, float], step: int = 0) -> None:
+        """Write one value for each metric, now."""
+        now = time.time_ns() // 1_000_000
+        self.log_points(run_id, [Point(key, value, now, step) for key, value in metrics.items()])
+
+    @guarded
+    def tag_run(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a run."""
+        entries = [RunTag(key, value[:8000]) for key, value in tags.items()]
+        self._client.log_batch(run_id, tags=entries)
+
+    @guarded
+    def end_run(self, run_id: str, status: RunStatus) -> None:
+        """Give a run its final status."""
+        self._client.set_terminated(run_id, status)
+
+    @guarded
+    def log_dataset(self, run_id: str, data: DatasetVersion, context: str) -> None:
+        """Record which dataset version a run used, with our content digest."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        source = {"uri": data.uri, "version": data.version, "digest": data.digest}
+        entity = Dataset(
+            name=data.name,
+            digest=data.digest[:36],
+            source_type="delta_table",
+            source=json.dumps(source),
+            profile=json.dumps({"rows": data.rows, **data.splits}),
+        )
+        tag = InputTag("mlflow.data.context", context)
+        self._client.log_inputs(run_id, [DatasetInput(entity, [tag])])
+
+    @guarded
+    def run(self, run_id: str) -> RunRecord:
+        """Read a run back."""
+        return _record(self._client.get_run(run_id))
+
+    @guarded
+    def runs(
+        self, kind: str | None = None, limit: int = 1000, status: RunStatus | None = None
+    ) -> list[RunRecord]:
+        """Runs of this project, newest first; of one kind or status if given."""
+        conditions = [f"tags.`{PREFIX}kind` = '{quoted(kind)}'"] if kind else []
+        conditions += [f"attributes.status = '{status}'"] if status else []
+        found = self._client.search_runs(
+            [self.experiment_id],
+            " and ".join(conditions),
+            ViewType.ACTIVE_ONLY,
+            limit,
+            ["start_time DESC"],
+        )
+        return [_record(run) for run in found]
+
+    def find_run(self, reference: str, kind: str | None = None) -> RunRecord:
+        """The newest run with this id, id prefix (4 characters or more) or name.
+
+        Raises:
+            NotFound: no run, or several ids, match.
+        """
+        runs = self.runs(kind)
+        exact = [run for run in runs if reference in (run.id, run.name)]
+        matches = exact[:1] or [
+            r for r in runs if len(reference) > 3 and r.id.startswith(reference)
+        ]
+        if len(matches) == 1:
+            return matches[0]
+        what = "several runs match" if matches else "no run matches"
+        raise NotFound(f"{what} '{reference}'; `fullturn runs` lists them")
+
+    @guarded
+    def put(self, run_id: str, path: Path, folder: str | None = None) -> None:
+        """Store a file, or what a folder holds, as artifacts of a run."""
+        if path.is_dir():
+            self._client.log_artifacts(run_id, str(path), folder)
+        else:
+            self._client.log_artifact(run_id, str(path), folder)
+
+    @guarded
+    def put_text(self, run_id: str, text: str, name: str) -> None:
+        """Store a text as an artifact of a run."""
+        self._client.log_text(run_id, text, name)
+
+    @guarded
+    def get(self, run_id: str, name: str) -> Path:
+        """Fetch an artifact of a run; returns a local path.
+
+        Raises:
+            NotFound: the run has no such artifact.
+        """
+        parent = str(Path(name).parent)
+        listed = self._client.list_artifacts(run_id, None if parent == "." else parent)
+        if name not in {item.path for item in listed}:
+            raise NotFound(f"run {run_id} has no artifact '{name}'; was it interrupted?")
+        return Path(self._client.download_artifacts(run_id, name))
+
+
+def _record(run: Any) -> RunRecord:
+    info, data = run.info, run.data
+    ended = info.end_time
+    return RunRecord(
+        id=info.run_id,
+        name=info.run_name,
+        kind=data.tags.get(PREFIX + "kind", ""),
+        status=info.status,
+        started=iso(info.start_time),
+        duration=(ended - info.start_time) / 1000 if ended else None,
+        params=dict(data.params),
+        metrics=dict(data.metrics),
+        tags=dict(data.tags),
+    )

@@ -1,0 +1,101 @@
+"""Prompts, and traces of answered questions."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import mlflow
+from mlflow.entities import Span as MlflowSpan
+from mlflow.entities import TraceInfo, TraceLocation, TraceState
+from mlflow.tracing.client import TracingClient
+
+from fullturn.store.connection import Connection, guarded
+from fullturn.store.records import Span, Traced
+
+
+class Traces(Connection):
+    """Prompts and traces of one project."""
+
+    @guarded
+    def prompt(self, run_id: str, name: str, template: str) -> str:
+        """Link a run to this prompt's version with this text, registered if the text is new.
+
+        Returns its `prompts:/…` address.
+        """
+        latest = mlflow.genai.load_prompt(f"prompts:/{name}@latest", allow_missing=True)
+        if latest is None or latest.template != template:
+            latest = mlflow.genai.register_prompt(name, template)
+        self._client.link_prompt_version_to_run(run_id, latest)
+        return str(latest.uri)
+
+    @guarded
+    def trace(self, traced: Traced) -> None:
+        """Write one answered question; writing it twice changes nothing.
+
+        Goes to the server directly: MLflow's own exporter only logs a warning when it fails.
+        """
+        whole, *steps = traced.spans
+        client = TracingClient(self.uri)
+        client.start_trace(_trace_info(traced, self.experiment_id))
+        root = _span(traced.id, 0, whole)
+        spans = [root, *(_span(traced.id, n, step) for n, step in enumerate(steps, 1))]
+        client.log_spans(self.experiment_id, spans)
+
+    @guarded
+    def traces(self, limit: int = 100) -> list[dict[str, Any]]:
+        """The newest traces of this project: id, tags, request and response previews."""
+        found = mlflow.search_traces(
+            locations=[self.experiment_id], max_results=limit, return_type="list"
+        )
+        return [_trace(trace) for trace in found]
+
+
+def _trace_info(traced: Traced, experiment_id: str) -> TraceInfo:
+    whole = traced.spans[0]
+    return TraceInfo(
+        trace_id=f"tr-{traced.id}",
+        trace_location=TraceLocation.from_experiment_id(experiment_id),
+        request_time=whole.start // 1_000_000,
+        state=TraceState.OK,
+        request_preview=json.dumps(whole.inputs, ensure_ascii=False)[:1000],
+        response_preview=json.dumps(whole.outputs, ensure_ascii=False, default=str)[:1000],
+        execution_duration=(whole.end - whole.start) // 1_000_000,
+        tags={"mlflow.traceName": whole.name, **traced.tags},
+        trace_metadata={"mlflow.sourceRun": traced.run_id, "mlflow.trace_schema.version": "3"},
+    )
+
+
+def _span(trace_id: str, number: int, span: Span) -> MlflowSpan:
+    """A span as MLflow stores it: ids in base64, attributes in JSON."""
+    attributes = {
+        "mlflow.traceRequestId": f"tr-{trace_id}",
+        "mlflow.spanType": span.kind,
+        "mlflow.spanInputs": span.inputs,
+        "mlflow.spanOutputs": span.outputs,
+    }
+    first, own = (base64.b64encode(n.to_bytes(8)).decode() for n in (1, number + 1))
+    return MlflowSpan.from_dict(
+        {
+            "trace_id": base64.b64encode(bytes.fromhex(trace_id)).decode(),
+            "span_id": own,
+            "parent_span_id": first if number else None,
+            "name": span.name,
+            "start_time_unix_nano": span.start,
+            "end_time_unix_nano": span.end,
+            "events": [],
+            "status": {"code": "STATUS_CODE_OK", "message": ""},
+            "attributes": {key: json.dumps(v, default=str) for key, v in attributes.items()},
+        }
+    )
+
+
+def _trace(trace: Any) -> dict[str, Any]:
+    return {
+        "id": trace.info.trace_id,
+        "tags": dict(trace.info.tags),
+        "request": trace.info.request_preview,
+        "response": trace.info.response_preview,
+        "spans": [span.name for span in trace.data.spans],
+    }
