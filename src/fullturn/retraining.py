@@ -19,6 +19,7 @@ from fullturn.statistics.intervals import Interval, cluster_mean
 
 T = TypeVar("T")
 DAY, MINUTE = 86_400.0, 60.0
+NOTHING, AGE = "none", "maximum age"
 Verdict = Literal["broken pipeline", "harmless shift", "harmful shift", "unclear"]
 
 
@@ -64,10 +65,10 @@ class RetrainingDecision:
 
 def decide(situation: Situation, settings: RetrainingSettings) -> RetrainingDecision:
     """Train or not. Changes nothing."""
-    trigger = _trigger(situation, settings)
+    asks = trigger(situation, settings)
     excess = _excess(situation)
     avoided = _avoided(excess, settings) if excess else None
-    outcome, reason = _verdict(situation, settings, trigger, avoided)
+    outcome, reason = _verdict(situation, settings, asks, avoided)
     figures = {
         "labels": len(situation.losses),
         "new_rows": situation.new_rows,
@@ -78,15 +79,16 @@ def decide(situation: Situation, settings: RetrainingSettings) -> RetrainingDeci
         "cost": settings.cost,
     }
     return RetrainingDecision(
-        outcome == "PASSED", outcome, trigger, reason, excess, avoided, settings.cost, figures
+        outcome == "PASSED", outcome, asks, reason, excess, avoided, settings.cost, figures
     )
 
 
-def _trigger(situation: Situation, settings: RetrainingSettings) -> str:
+def trigger(situation: Situation, settings: RetrainingSettings) -> str:
+    """What asks for a training: an alarm, or the champion's age; NOTHING if nothing does."""
     if situation.alarm:
         return f"alarm of {situation.alarm}"
     too_old = situation.now - situation.trained > settings.maximum_age_days * DAY
-    return "maximum age" if too_old else "none"
+    return AGE if too_old else NOTHING
 
 
 def _excess(situation: Situation) -> Interval | None:
@@ -107,16 +109,16 @@ def _avoided(excess: Interval, settings: RetrainingSettings) -> Interval:
 
 
 def _verdict(
-    situation: Situation, settings: RetrainingSettings, trigger: str, avoided: Interval | None
+    situation: Situation, settings: RetrainingSettings, asks: str, avoided: Interval | None
 ) -> tuple[Outcome, str]:
-    if trigger == "none":
+    if asks == NOTHING:
         return "FAILED", "nothing alarmed, and the champion is not too old"
     if situation.verdict == "broken pipeline":
         return "FAILED", "the pipeline is broken: mend it; training would learn the fault"
     bound = _bound(situation, settings)
     if bound:
         return "FAILED", bound
-    if trigger == "maximum age":
+    if asks == AGE:
         return "PASSED", f"the champion is older than {settings.maximum_age_days:g} days"
     return _sum(situation, settings, avoided)
 

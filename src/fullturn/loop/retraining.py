@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from fullturn.entities import Alarm, RunRecord
@@ -14,7 +14,7 @@ from fullturn.loop import harvest
 from fullturn.loop.monitoring import Monitor, identity
 from fullturn.loop.project import Project, load
 from fullturn.monitoring.detectors import loss_of
-from fullturn.retraining import RetrainingDecision, Situation, decide
+from fullturn.retraining import NOTHING, RetrainingDecision, Situation, decide, trigger
 from fullturn.store import NOTE, PREFIX
 
 KIND = "retraining"
@@ -43,10 +43,13 @@ def consider(monitor: Monitor) -> Considered | None:
     finish(project)
     runs = project.store.runs(KIND)
     alarm = next(iter(reversed(monitor.seen().alarms)), None)
+    situation = _situation(monitor, alarm, runs)
+    if trigger(situation, project.settings.retraining) == NOTHING:
+        return None
     gathered = harvest.harvest(project, load(project))
-    decision = decide(_situation(monitor, alarm, runs, len(gathered.rows)),
-                      project.settings.retraining)  # fmt: skip
-    if decision.trigger == "none" or _answered(decision, _key(monitor, alarm), runs):
+    asked = replace(situation, new_rows=len(gathered.rows))
+    decision = decide(asked, project.settings.retraining)
+    if _answered(decision, _key(monitor, alarm), runs):
         return None
     run = _record(monitor, decision, alarm, gathered)
     finish(project)
@@ -63,9 +66,8 @@ def finish(project: Project) -> None:
         project.store.end_run(run.id, "FINISHED" if _OUTCOME in run.tags else "KILLED")
 
 
-def _situation(
-    monitor: Monitor, alarm: Alarm | None, runs: list[RunRecord], new_rows: int
-) -> Situation:
+def _situation(monitor: Monitor, alarm: Alarm | None, runs: list[RunRecord]) -> Situation:
+    """What is known, but for the rows that could be learned from: finding those takes longer."""
     labelled = monitor.losses(alarm.began) if alarm else []
     reference = [loss_of(row) for row in monitor.reference]
     trained = (run for run in runs if run.tags.get(_OUTCOME) == "PASSED")
@@ -77,7 +79,7 @@ def _situation(
         losses=tuple(one.loss for one in labelled if one.loss is not None),
         keys=tuple(one.prediction.key for one in labelled),
         reference_loss=sum(reference) / len(reference),
-        new_rows=new_rows,
+        new_rows=0,
         retrainings=tuple(map(_seconds, trained)),
     )
 
