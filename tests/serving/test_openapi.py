@@ -21,7 +21,7 @@ CHECKS = (
     checks.status_code_conformance,
     checks.unsupported_method,
 )
-FUZZ = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+FUZZ = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(scope="module")
