@@ -1,4 +1,4 @@
-"""What a person sees in a real browser: runs in MLflow's own pages, and the gate's report."""
+"""In a real browser: MLflow's own pages, and those of a gate, an alarm and a release."""
 
 from __future__ import annotations
 
@@ -10,12 +10,18 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from fullturn.loop import monitoring
 from fullturn.loop.gating import REPORTS, gate
+from fullturn.loop.monitoring import Monitor
 from fullturn.loop.project import Project, commit
 from fullturn.loop.training import train
-from tests.loop.conftest import TOML, write_rows
+from fullturn.release import report
+from tests.loop.conftest import TOML, moved, write_rows
+from tests.loop.test_killed import pristine
 from tests.loop.toy import messages
+from tests.release.test_report import PROMOTED
 
+__all__ = ["pristine"]
 CHROMIUM = shutil.which("chromium")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
@@ -78,5 +84,33 @@ def test_the_report_fits_its_window_and_asks_for_nothing(
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(project.store.get(gated.run, REPORTS[2]).as_uri())
     assert "Passed" in page.locator("header, h1").first.inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("svg").count() >= 3
+
+
+@pytest.mark.parametrize("width", [380, 1280])
+def test_the_page_of_an_alarm_fits_its_window_and_asks_for_nothing(
+    pristine: Path, tmp_path: Path, page: Page, width: int
+) -> None:
+    monitor = Monitor(Project.open(moved(pristine, tmp_path / "asked")))
+    assert monitor.step()
+    written = tmp_path / "monitor.html"
+    written.write_text(monitoring.page(monitor.seen()), encoding="utf-8")
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(written.as_uri())
+    assert "harmful shift" in page.locator("h1").first.inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("svg").count() >= 3
+
+
+@pytest.mark.parametrize("width", [380, 1280])
+def test_the_page_of_a_release_fits_its_window_and_asks_for_nothing(
+    tmp_path: Path, page: Page, width: int
+) -> None:
+    written = tmp_path / "release.html"
+    written.write_text(report.to_html("version 2 against version 1", PROMOTED), encoding="utf-8")
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(written.as_uri())
+    assert page.locator("h1").first.inner_text()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.locator("svg").count() >= 3
