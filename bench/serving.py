@@ -253,7 +253,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="two seconds each, once")
     parser.add_argument("--json", action="store_true", help="print all rounds as JSON")
     arguments = parser.parse_args()
-    result = measure_all(*((2.0, 1) if arguments.quick else (8.0, 3)))
+    result = measure_all(*((2.0, 1) if arguments.quick else (5.0, 3)))
     print(json.dumps(result, indent=2) if arguments.json else "\n".join(table(result)))
 
 
