@@ -513,11 +513,11 @@ class TestDrain:
 
     def test_two_drains_deliver_every_record_once(self, path: Path) -> None:
         with Journal(path) as journal:
-            journal.append_many([b"%d" % i for i in range(300)])
+            journal.append_many([b"%d" % i for i in range(3000)])
         outputs = finish_together([python(DRAIN_WITH_OTHERS, path) for _ in range(2)])
         assert all(outputs)
         delivered = [int(line) for output in outputs for line in output.split()]
-        assert sorted(delivered) == list(range(300))
+        assert sorted(delivered) == list(range(3000))
 
     def test_a_second_drain_finds_nothing_to_do_while_one_works(
         self, path: Path, ten: list[bytes]

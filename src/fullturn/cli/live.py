@@ -144,7 +144,9 @@ def shifted(live: Live) -> Alarm:
     live.audience.wait_for(150)
     monitor.step()
     live.marks["during: new subjects"] = (start, time.time_ns())
-    alarm = monitor.seen().alarms[-1]
+    subject = f"input.{live.project.app.contract.text}"
+    known = monitor.seen().alarms
+    alarm = next((one for one in known if one.detector == subject), known[0])
     story.told(detector=alarm.detector, verdict=alarm.diagnosis.verdict)
     if not story.as_json:
         show_alarm(alarm)

@@ -76,10 +76,11 @@ class Monitor:
         self._requests += len(new) - len(labelled)
         alarms = self._watch.observe(new)
         self._alarms += alarms
-        known = {run.tags.get(_KEY) for run in self.project.store.runs(KIND)}
-        fresh = [alarm for alarm in alarms if identity(alarm) not in known]
+        known = {run.tags.get(_KEY): run for run in self.project.store.runs(KIND)}
+        fresh = [alarm for alarm in alarms if not _whole(known.get(identity(alarm)))]
         for alarm in fresh:
-            self._keep(alarm)
+            begun = known.get(identity(alarm))
+            self._keep(alarm, begun.id if begun else self._begin(alarm))
         tell(self.project)
         return fresh
 
@@ -95,7 +96,7 @@ class Monitor:
     def _counts(self, one: Observation) -> bool:
         return one.prediction.version == self.version and one.prediction.arm != "shadow"
 
-    def _keep(self, alarm: Alarm) -> None:
+    def _begin(self, alarm: Alarm) -> str:
         project, diagnosis = self.project, alarm.diagnosis
         plan = RunPlan(KIND, "", owner=project.settings.experiment.owner)
         tags = {
@@ -109,23 +110,31 @@ class Monitor:
             "mlflow.parentRunId": self.run.id,
             **({_WEBHOOK: "due"} if project.settings.monitoring.webhook else {}),
         }
-        run = project.store.start_run(KIND, f"alarm of {alarm.detector}", {}, tags)
-        states = self._watch.states
+        return project.store.start_run(KIND, f"alarm of {alarm.detector}", {}, tags)
+
+    def _keep(self, alarm: Alarm, run: str) -> None:
+        """Give the alarm's run its pages and its end, also one that another process began."""
+        store, states = self.project.store, self._watch.states
         texts = (
             report.to_json(states, [alarm]),
             report.to_markdown(states, [alarm]),
             report.to_html(states, [alarm]),
         )
         for name, text in zip(REPORTS, texts, strict=True):
-            project.store.put_text(run, text, name)
+            store.put_text(run, text, name)
         figures = {"statistic": min(alarm.statistic, 1e300), "threshold": alarm.threshold}
-        project.store.log_metrics(run, figures, alarm.requests)
-        project.store.end_run(run, "FINISHED")
+        store.log_metrics(run, figures, alarm.requests)
+        store.end_run(run, "FINISHED")
 
 
 def identity(alarm: Alarm) -> str:
     """The same for the same alarm, also when the log is read again."""
     return f"{alarm.version}/{alarm.detector}/{alarm.sequence}"
+
+
+def _whole(run: RunRecord | None) -> bool:
+    """Whether an alarm is on record with all that belongs to it."""
+    return run is not None and run.status == "FINISHED"
 
 
 def alarms(project: Project) -> list[RunRecord]:
