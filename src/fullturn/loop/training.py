@@ -117,7 +117,8 @@ def recall(project: Project, run: RunRecord) -> Trial:
     """
     evaluation = records.from_jsonl(project.store.get(run.id, VALIDATION))
     note = run.tags[PREFIX + "race"]
-    groups, *_, of_groups = [int(word) for word in note.split() if word.isdecimal()]
+    counted = [int(word) for word in note.split() if word.isdecimal()]
+    groups, of_groups = counted[0], counted[-1]
     data = load(project, int(run.tags[PREFIX + "data"]))
     stopped = note.startswith("stopped")
     e_value = float(run.tags[PREFIX + "race.e_value"])
