@@ -34,7 +34,7 @@ def test_a_great_loss_is_worth_a_training() -> None:
     found = decide(situation([1.0] * 80 + [0.0] * 20), COSTLY)
     assert found.retrain and found.outcome == "PASSED"
     assert found.avoided and found.avoided.estimate == pytest.approx(350)
-    assert "expected to avoid 350" in found.reason and "cost of 100" in found.reason
+    assert "expected to save 350" in found.reason and "cost of 100" in found.reason
 
 
 def test_a_small_loss_is_not() -> None:

@@ -142,8 +142,9 @@ def _sum(
     if avoided is None:
         return "INCONCLUSIVE", "no labels since the change: what it costs users is not known"
     told = (
-        f"expected to avoid {avoided.estimate:.0f} [{avoided.low:.0f}, {avoided.high:.0f}] over "
-        f"{settings.horizon_requests:,} requests, at a cost of {settings.cost:g}"
+        f"expected to save {avoided.estimate:,.0f} [{avoided.low:,.0f}, {avoided.high:,.0f}] in "
+        f"{settings.horizon_requests:,} requests, at {settings.wrong_answer:g} a wrong answer, "
+        f"against a cost of {settings.cost:,g}"
     )
     labels = f"{len(situation.losses)} labels"
     if avoided.low > settings.cost:

@@ -177,6 +177,15 @@ def test_watch_keeps_turning_until_it_is_interrupted(project: Project) -> None:
         process.communicate(timeout=60)
     finally:
         process.kill()
-    assert process.returncode == 130
+    assert process.returncode == 0
     assert [e.version for e in inspecting.champion_history(project)] == [1, 2]
     assert any(step["stage"] == "data" and step["done"] for step in seen)
+
+
+def test_a_reproduction_or_an_equal_run_changes_nothing(project: Project) -> None:
+    turned(project)
+    promoting.reproduce(project, "1")
+    train(project, {}, name="the same again")
+    steps = turned(project)
+    assert not any(step.done for step in steps.values())
+    assert steps["gate"].what == "version 1 is champion"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -18,6 +19,10 @@ EXIT_CODES: tuple[tuple[type[FullturnError], int], ...] = (
     (CouldNotEvaluate, 4),
 )
 """The one place where errors become exit codes."""
+INTERRUPTED = (
+    "interrupted; a run that was open is marked KILLED, a release under way stays: the next "
+    "`fullturn turn` goes on with it"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -38,8 +43,11 @@ def _run(words: list[str]) -> int:
         say_error(error.format_message(), 2, as_json=as_json)
         return 2
     except (click.Abort, KeyboardInterrupt):
-        say_error("interrupted; runs that were open are marked KILLED", 130, as_json=as_json)
+        say_error(INTERRUPTED, 130, as_json=as_json)
         return 130
+    except BrokenPipeError:  # who reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
         say_error(_system(error), 4, as_json=as_json)
         return 4

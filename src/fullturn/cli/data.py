@@ -38,10 +38,18 @@ def commit(files: tuple[Path, ...], message: str, as_json: bool) -> None:
     content of the version. Without FILES, those named in fullturn.toml.
     """
     from fullturn.loop.project import commit as commit_files
+    from fullturn.loop.project import latest
 
-    version = commit_files(opened(), list(files), message)
+    project = opened()
+    before = latest(project)
+    version = commit_files(project, list(files), message)
     if as_json:
         say_json(version)
+        return
+    if version.version == before:
+        lost = "; the message is not kept" if message else ""
+        say(f"unchanged: still [bold]version {before}[/bold] of '{version.name}'{lost}")
+        say_next("fullturn data log")
         return
     splits = ", ".join(f"{count} {name}" for name, count in version.splits.items())
     say(

@@ -39,8 +39,13 @@ def say(text: str = "") -> None:
 
 def say_next(*steps: str) -> None:
     """What to do next."""
-    if steps:
-        say(f"[dim]next:[/dim] {'  [dim]·[/dim]  '.join(steps)}")
+    line = "  ·  ".join(steps)
+    if len(line) <= WIDTH - 6:
+        say(f"[dim]next:[/dim] {line}")
+        return
+    say("[dim]next:[/dim]")
+    for step in steps:  # one a line, unwrapped: to be copied
+        console().print(f"  {step}", soft_wrap=True)
 
 
 def say_error(message: str, code: int, *, as_json: bool) -> None:

@@ -64,7 +64,7 @@ def history(as_json: bool) -> None:
         (
             str(e.number), e.created[:19].replace("T", " "),
             e.action if e.effective else f"{e.action} (lost the race)",
-            f"{e.previous or '-'} → {e.version}", escape(e.actor), escape(e.reason),
+            f"{e.previous or '-'} → {e.version}", escape(e.actor), escape(_cut(e.reason)),
             (e.gate or "-")[:8],
         )
         for e in entries
@@ -141,6 +141,10 @@ def _show_lineage(found: Lineage) -> None:
 def _lines(lines: Mapping[str, object]) -> None:
     for key, value in lines.items():
         say(f"[dim]{key.replace('_', ' '):>13}[/dim]  {escape(value or '-')}")
+
+
+def _cut(reason: str, most: int = 90) -> str:
+    return reason if len(reason) <= most else f"{reason[: most - 1]}…"
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +12,7 @@ from fullturn.cli.release import Looks
 from fullturn.cli.verb import json_option, opened
 
 if TYPE_CHECKING:
+    from fullturn.loop.project import Project
     from fullturn.loop.turn import Step
 
 
@@ -28,19 +30,39 @@ def turn(keep: bool, every: float, as_json: bool) -> None:
     """
     from fullturn.loop.turn import Turner
 
-    steps = []
-    with progress() as watch:
-        turner = Turner(opened(), watch, Looks(as_json))
+    project, steps = opened(), []
+    with progress() as watch, contextlib.suppress(*([KeyboardInterrupt] if keep else [])):
+        turner, shown = Turner(project, watch, Looks(as_json)), Shown()
         for step in turner.watch(every) if keep else turner.turn():
             steps.append(step)
-            if not as_json:
-                show_step(step)
-            elif keep:
+            if as_json and keep:
                 say_json(step)
+            elif not as_json and shown.worth(step):
+                show_step(step)
     if as_json:
-        say_json(steps)
+        if not keep:
+            say_json(steps)
         return
-    say_next("fullturn history", "fullturn lineage champion", "fullturn predict text='…'")
+    asks = "ask '…'" if project.settings.app == "assistant" else _predict(project)
+    say_next("fullturn history", "fullturn lineage champion", f"fullturn {asks}")
+
+
+class Shown:
+    """Remembers what was said, so that a watch repeats nothing."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, Step] = {}
+
+    def worth(self, step: Step) -> bool:
+        """Whether a step is news."""
+        known = self._last.get(step.stage) == step
+        self._last[step.stage] = step
+        return not known or step.done
+
+
+def _predict(project: Project) -> str:
+    names = project.app.contract.names("input")
+    return "predict " + " ".join(f"{name}='…'" for name in names[:3])
 
 
 def show_step(step: Step) -> None:

@@ -13,7 +13,7 @@ from fullturn.experiments.comparison import Comparison, compare
 from fullturn.experiments.tracking import reap
 from fullturn.loop.project import Project, load
 from fullturn.loop.training import VALIDATION
-from fullturn.loop.turn import primary_of, trained
+from fullturn.loop.turn import best_of, trained
 from fullturn.registry import promotion, versions
 from fullturn.registry.lineage import Lineage, lineage
 from fullturn.serving import log
@@ -66,7 +66,7 @@ def best(project: Project, reference: str) -> str:
     known = trained(project, newest)
     if not known:
         raise NotFound(f"no finished run on dataset version {newest}; `fullturn train` makes one")
-    return max(known, key=primary_of).id
+    return best_of(project, known).id
 
 
 def compare_runs(project: Project, a: str, b: str) -> Comparison:

@@ -10,6 +10,7 @@ from fullturn.evaluation import records
 from fullturn.loop.project import Project
 from fullturn.loop.training import VALIDATION, train
 from fullturn.registry import promotion, reproduction, versions
+from fullturn.store import PREFIX
 
 
 def promote(project: Project, reference: str, reason: str) -> HistoryEntry:
@@ -76,6 +77,7 @@ def reproduce(project: Project, reference: str) -> reproduction.Reproduction:
         name=f"reproduction of version {version.version}",
         version=int(record["data"]),
         seed=int(record["seed"]),
+        tags={PREFIX + "kind": "reproduction"},  # no candidate for a gate
     )
     stored = records.from_jsonl(project.store.get(original.id, VALIDATION))
     return reproduction.compare(original, repeated.run, stored, repeated.race.evaluation)

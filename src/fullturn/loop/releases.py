@@ -130,6 +130,15 @@ def current(project: Project, release: Release) -> Release:
     return read(project.store.run(release.run))
 
 
+def driven(project: Project, release: Release) -> bool:
+    """Whether somebody looks at it: its plan is renewed, and the server follows it."""
+    text = _plan_text(project)
+    if not text:
+        return False
+    plan = json.loads(text)
+    return bool(plan["run"] == release.run and plan["until"] > time.time())
+
+
 def advance(project: Project, release: Release) -> Release:
     """On to the canary."""
     now = time.time()

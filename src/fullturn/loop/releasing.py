@@ -189,5 +189,7 @@ def looks(path: Path) -> list[Decision]:
 def _opened(project: Project) -> Release:
     opened = releases.under_way(project)
     if opened is None:
-        raise NotFound("no release is under way; `fullturn release VERSION` begins one")
+        last = next(iter(releases.releases(project)), None)
+        before = f"; the last, of version {last.version}, ended: {last.ending}" if last else ""
+        raise NotFound(f"no release is under way{before}; `fullturn release VERSION` begins one")
     return opened

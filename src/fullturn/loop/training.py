@@ -51,6 +51,8 @@ def train(
 ) -> Trial:
     """Train, seal and evaluate one candidate; against `best`, it stops early if it is worse.
 
+    `tags` are the run's too, and come before its own.
+
     Raises:
         UsageError: a parameter is unknown.
         IntegrityError: the dataset version has another digest than recorded.

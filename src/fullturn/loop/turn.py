@@ -8,7 +8,7 @@ skips an effect.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from fullturn.entities import ModelVersion, Params, RunRecord
@@ -115,7 +115,7 @@ class Turner:
         project, settings = self.project, self.project.settings
         known = trained(project, version)
         if known and not _cut_off(project, version):
-            best = max(known, key=primary_of)
+            best = best_of(project, known)
             why = f"{len(known)} runs on dataset version {version} exist"
             yield Step("experiments", False, f"best is '{best.name}'", why)
             return best
@@ -188,6 +188,20 @@ def trained(project: Project, version: int) -> list[RunRecord]:
         and MODEL in run.tags
         and not run.tags.get(PREFIX + "race", "stopped").startswith("stopped")
     ]
+
+
+def best_of(project: Project, runs: Sequence[RunRecord]) -> RunRecord:
+    """The run with the highest primary score; of equal ones the champion's, then one that is
+    registered, then the oldest: nobody is troubled with a version that is not better."""
+    known = {version.run_id: version for version in project.store.versions(project.store.name)}
+    champion = promotion.champion(project.store)
+
+    def rank(run: RunRecord) -> tuple[float, bool, bool, str]:
+        version = known.get(run.id)
+        is_champion = version is not None and version.version == champion
+        return -primary_of(run), not is_champion, version is None, run.started
+
+    return min(runs, key=rank)
 
 
 def primary_of(run: RunRecord) -> float:

@@ -67,13 +67,13 @@ def rollback_target(store: Store, version: int | None = None) -> int:
         return earlier[-1]
     if version in earlier:
         return int(version)
+    if version is None:
+        raise NotFound("nothing to roll back to: no earlier champion stands behind this one")
     known = ", ".join(map(str, earlier)) or "none"
-    what = (
-        "nothing to roll back to"
-        if version is None
-        else f"version {version} was no champion before"
+    raise NotFound(
+        f"version {version} is no earlier champion to go back to (those are: {known}); one that "
+        "was rolled back itself comes again with `fullturn promote` or `fullturn release`"
     )
-    raise NotFound(f"{what}; versions that were: {known}")
 
 
 def roll_back(store: Store, target: ModelVersion, *, actor: str, reason: str) -> HistoryEntry:
