@@ -58,7 +58,7 @@ def test_what_is_shared_makes_shadow_sharper() -> None:
 def test_too_little_traffic_finds_nothing_and_says_so() -> None:
     found = forecast(ReleaseSettings(expected_requests=10))
     assert [stage.smallest for stage in found.stages] == [None, None]
-    assert "finds no regression, however large" in sentences(found)[1]
+    assert "find no version that is worse, however bad" in sentences(found)[2]
 
 
 def test_without_shadow_there_is_one_stage() -> None:
@@ -67,10 +67,20 @@ def test_without_shadow_there_is_one_stage() -> None:
 
 
 def test_it_speaks_in_sentences() -> None:
-    first, shadow, canary = sentences(forecast(ReleaseSettings()))
-    assert "at most 5 %" in first
-    assert shadow.startswith("Shadow: 10,000 pairs of answers finds a rise from 3 % to 3.5")
-    assert canary.startswith("Canary: 1,000 pairs")
+    promise, assumed, shadow, canary = sentences(forecast(ReleaseSettings()))
+    assert "in at most 5 % of releases" in promise
+    assert "the champion fails 3 % of requests" in assumed and "80 % of these" in assumed
+    assert shadow.startswith(
+        "Shadow: 10,000 requests that both versions answer find a version that fails 3.5"
+    )
+    assert "in 4 of 5 releases" in shadow
+    assert canary.startswith("Canary: 1,000 requests to the version, and as many to the champion")
+    assert "first answers to canary users" in canary
+
+
+def test_a_forecast_without_shadow_assumes_nothing_about_it() -> None:
+    _, assumed, canary = sentences(forecast(ReleaseSettings(shadow_requests=0)))
+    assert "shadow" not in assumed and canary.startswith("Canary: ")
 
 
 @pytest.mark.parametrize(("rate", "shared_part"), [(0.0, 0.5), (0.97, 0.5), (0.1, 1.0)])

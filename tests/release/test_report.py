@@ -16,7 +16,6 @@ from fullturn.release.records import Decision, Stage
 from fullturn.release.report import (
     SHOWN,
     ending,
-    evidence,
     points,
     read_look,
     stages,
@@ -138,4 +137,26 @@ def test_nothing_to_report_is_no_report() -> None:
 
 def test_numbers_are_short() -> None:
     assert (points(-0.0123), points(0.5)) == ("−1.23", "+50.00")
-    assert (evidence(3.14159), evidence(2.5e20)) == ("3.14", "2.5e20")
+
+
+def test_evidence_is_told_in_words_and_never_as_if_it_were_there_already() -> None:
+    one = replace(PROMOTED[-1].readings[0], worse_at=60.0, not_worse_at=20.0)
+    told = {peak: replace(one, worse_peak=peak).worse_told for peak in (1.0, 8.7, 59.99, 60, 1e23)}
+    assert list(told.values()) == ["no", "8 of 60", "59 of 60", "shown", "shown"]
+    told = {e: replace(one, not_worse=e).not_worse_told for e in (7e-4, 19.9, 20.0, 7e4)}
+    assert list(told.values()) == ["0 of 20", "19 of 20", "shown", "shown"]
+    assert replace(one, not_worse=1.0, asked=False).not_worse_told == "left to the canary"
+
+
+@every_release
+def test_the_evidence_is_words_on_page_and_in_markdown_and_numbers_in_json(
+    release: list[Decision],
+) -> None:
+    cells = [cell.strip() for cell in to_markdown("version 4", release).split("|")]
+    for look in stages(thinned(release)):
+        for one in look.readings:
+            assert {one.worse_told, one.not_worse_told} <= set(cells)
+            assert f"<td>{one.worse_told}</td>\n<td>{one.not_worse_told}</td>" in to_html(
+                "version 4", release
+            )
+    assert json.loads(to_json(release))[-1]["readings"][0]["worse"] == release[-1].readings[0].worse

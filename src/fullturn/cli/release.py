@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
@@ -11,8 +13,10 @@ from fullturn.cli.verb import json_option, opened
 
 if TYPE_CHECKING:
     from fullturn.loop.releases import Release
-    from fullturn.release.records import Decision
+    from fullturn.release.records import Decision, Reading
 
+QUIET, MINUTE = 30.0, 60.0
+"""Seconds without a request after which it is said, and said again."""
 ENDINGS = {"promote": "[green]promoted[/green]", "roll back": "[red]rolled back[/red]"}
 
 
@@ -41,8 +45,10 @@ def release() -> None:
 def start(version: str, as_json: bool) -> None:
     """Release VERSION to the users of the running server, and wait for the decision."""
     from fullturn.loop import releasing
+    from fullturn.registry import versions
 
     project = opened()
+    versions.version(project.store, version)
     if not as_json:
         show_forecast(releasing.foreseen(project))
     looks = Looks(as_json)
@@ -85,12 +91,13 @@ def abort(reason: str, as_json: bool) -> None:
 
 
 class Looks:
-    """Says what is new in the looks at a release: each stage, and its last evidence."""
+    """Says what is new in the looks at a release: each stage, its last evidence, and silence."""
 
-    def __init__(self, as_json: bool) -> None:
-        self._as_json = as_json
+    def __init__(self, as_json: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        self._as_json, self._clock = as_json, clock
         self._stage = ""
-        self._said = 0
+        self._said = self._requests = 0
+        self._since = self._reminded = 0.0
 
     def __call__(self, release: Release, decision: Decision) -> None:
         """Say it, if it is worth a line."""
@@ -98,13 +105,33 @@ class Looks:
             return
         if decision.stage != self._stage:
             self._stage, self._said = decision.stage, 0
+            self._came(decision)
             say(f"[bold]{decision.stage}[/bold] {ABOUT[decision.stage]}")
         doubled = decision.requests >= max(100, 2 * self._said)
         if decision.action != "go on":
             show_decision(decision)
         elif doubled:
             self._said = decision.requests
-            say(f"[dim]  {decision.requests} requests: {escape(decision.reason)}[/dim]")
+            say(f"[dim]  {escape(_standing(decision))}[/dim]")
+        else:
+            self._listen(decision)
+
+    def _came(self, decision: Decision) -> None:
+        self._requests, self._reminded = decision.requests, 0.0
+        self._since = self._clock()
+
+    def _listen(self, decision: Decision) -> None:
+        """Say that nobody asks, after QUIET seconds and then each minute."""
+        if decision.requests != self._requests:
+            self._came(decision)
+        quiet = self._clock() - self._since
+        if quiet >= (self._reminded + MINUTE if self._reminded else QUIET):
+            self._reminded = quiet
+            both = " in both arms" if decision.stage == "canary" else ""
+            say(
+                f"[yellow]  {decision.stage}: no request{both} for {quiet:.0f} s: is `fullturn "
+                "serve` running, and does anybody ask it?[/yellow]"
+            )
 
 
 ABOUT = {
@@ -119,24 +146,21 @@ def show_decision(decision: Decision) -> None:
         (
             one.guardrail,
             f"{one.pairs:,}",
-            f"{one.champion:.3f}",
-            f"{one.candidate:.3f}",
-            f"{one.difference:+.3f}",
-            f"{one.low:+.3f} to {one.high:+.3f}",
-            f"{_evidence(one.worse_peak)} of {one.worse_at:.0f}",
-            f"{_evidence(one.not_worse)} of {one.not_worse_at:.0f}" if one.asked else "not asked",
+            *(_figures(one) if one.pairs else "----"),
+            one.worse_told,
+            one.not_worse_told,
         )
         for one in decision.readings
     ]
     columns = (
-        "guardrail", ">pairs", ">champion", ">version", ">difference", ">bounds", ">worse",
-        ">not worse",
+        "guardrail", ">pairs", ">champion", ">version", ">difference", ">bounds", ">worse?",
+        ">not worse?",
     )  # fmt: skip
     table(columns, rows)
     colour = {"advance": "green", "promote": "green", "roll back": "red"}.get(
         decision.action, "dim"
     )
-    say(f"[{colour}]{decision.action}[/{colour}] {escape(decision.reason)}")
+    say(f"[{colour}]{decision.action}:[/{colour}] {escape(decision.reason)}")
 
 
 def show_ended(ended: Release) -> None:
@@ -151,8 +175,20 @@ def show_forecast(sentences: list[str]) -> None:
         say(f"[dim]{escape(sentence)}[/dim]")
 
 
-def _evidence(value: float) -> str:
-    return f"{value:.2g}" if value < 1000 else f"{value:.0e}".replace("e+0", "e").replace("e+", "e")
+def _figures(one: Reading) -> tuple[str, ...]:
+    return (
+        f"{one.champion:.3f}",
+        f"{one.candidate:.3f}",
+        f"{one.difference:+.3f}",
+        f"{one.low:+.3f} to {one.high:+.3f}",
+    )
+
+
+def _standing(decision: Decision) -> str:
+    """What is missing; that names the requests itself as long as they are too few."""
+    if decision.requests < decision.minimum:
+        return decision.reason
+    return f"{decision.requests:,} requests; {decision.reason}"
 
 
 COMMANDS = (release,)

@@ -77,10 +77,7 @@ def _unclear(reading: Reading, settings: ReleaseSettings) -> str:
         none = "no labels have come" if name == "loss" else "nothing to compare yet"
         return f"{name} not shown: {none}"
     bound = f"up to {_points(reading.high, '+')} worse after {_pairs(reading)}"
-    return (
-        f"{name} not shown to stay within {margin}: {bound} "
-        f"(evidence {reading.not_worse:.3g} of {reading.not_worse_at:.3g})"
-    )
+    return f"{name} not shown to stay within {margin}: {bound} (evidence {reading.not_worse_told})"
 
 
 def _breach(reading: Reading, settings: ReleaseSettings) -> str:
@@ -89,8 +86,8 @@ def _breach(reading: Reading, settings: ReleaseSettings) -> str:
     seen = f"{shares} in {_pairs(reading)}" if reading.pairs else f"{what} in shadow"
     return (
         f"worse on {reading.guardrail}: {seen}; {reading.discordant:,} of {reading.staked:,} "
-        f"comparisons differ, evidence {reading.worse_peak:.3g} where {reading.worse_at:.3g} rolls "
-        f"back (by mistake with probability at most {settings.alpha:g})"
+        f"comparisons differ: evidence that comes by mistake in at most {100 * settings.alpha:g} % "
+        "of releases"
     )
 
 

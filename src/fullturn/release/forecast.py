@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
 
 import numpy as np
 
@@ -22,6 +23,16 @@ POWER = 0.8
 _DRAWS = 400
 _MOST = 2**30
 """Pairs beyond which nobody waits."""
+_WORDS = {
+    "shadow": ("requests that both versions answer", "requests", ""),
+    "canary": (
+        "requests to the version, and as many to the champion,",
+        "requests of all users",
+        ": it needs {needed:,} first answers to canary users, as later ones to the same user "
+        "do not count for it",
+    ),
+}
+"""What each stage asks of whom, and which answers count."""
 Rates = tuple[float, float]
 """How often only the version under test goes wrong, and how often only the champion does."""
 
@@ -50,23 +61,30 @@ def forecast(settings: ReleaseSettings, rate: float = 0.03, shared: float = 0.8)
 
 
 def sentences(found: Forecast) -> list[str]:
-    """A forecast for people, a sentence each."""
-    lines = [
-        f"A version that is not worse is rolled back by mistake with probability at most "
-        f"{100 * found.false_rollback:g} %."
+    """A forecast for people: the two promises and what they assume, then a line for each stage."""
+    strikes_both = f", and in shadow {_percent(found.shared)} of these fail in both versions"
+    shadowed = any(one.stage == "shadow" for one in found.stages)
+    return [
+        "A version that is not worse is rolled back by mistake in at most "
+        f"{100 * found.false_rollback:g} % of releases.",
+        f"Assumed: the champion fails {_percent(found.rate)} of requests on a guardrail (an error, "
+        f"a slow or a wrong answer){strikes_both if shadowed else ''}.",
+        *(_about(one, found) for one in found.stages),
     ]
-    for one in found.stages:
-        finds = (
-            f"finds a rise from {_percent(found.rate)} to {_percent(found.rate + one.smallest)}"
-            if one.smallest is not None
-            else "finds no regression, however large"
-        )
-        lines.append(
-            f"{one.stage.capitalize()}: {one.pairs:,} pairs of answers {finds} "
-            f"({found.power:.0%} power); an equally good version passes after about "
-            f"{one.needed:,} pairs, which {one.requests:,} requests give."
-        )
-    return lines
+
+
+def _about(one: StageForecast, found: Forecast) -> str:
+    asked, alike, counted = _WORDS[one.stage]
+    finds = (
+        f"find a version that fails {_percent(found.rate + one.smallest)} or more, in "
+        f"{_share_of(found.power)} releases"
+        if one.smallest is not None
+        else "find no version that is worse, however bad"
+    )
+    return (
+        f"{one.stage.capitalize()}: {one.pairs:,} {asked} {finds}. One that is as good passes "
+        f"after about {one.requests:,} {alike}{counted.format(needed=one.needed)}."
+    )
 
 
 def _shadow(settings: ReleaseSettings, rate: float, shared: float) -> StageForecast:
@@ -154,3 +172,8 @@ def _drawn(pairs: int, rates: Rates) -> Floats:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.3g} %"
+
+
+def _share_of(chance: float) -> str:
+    share = Fraction(chance).limit_denominator(20)
+    return f"{share.numerator} of {share.denominator}"

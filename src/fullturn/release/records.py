@@ -57,6 +57,22 @@ class Reading:
         """Whether the version is shown to be worse by less than the margin."""
         return self.not_worse >= self.not_worse_at
 
+    @property
+    def worse_told(self) -> str:
+        """Whether it is shown to be worse, for a person: "no", "8 of 60" or "shown"."""
+        if self.breached:
+            return "shown"
+        return "no" if self.worse_peak < 2 else _so_far(self.worse_peak, self.worse_at)
+
+    @property
+    def not_worse_told(self) -> str:
+        """Whether it is shown to be not worse: "8 of 20", "shown" or "left to the canary"."""
+        if self.cleared:
+            return "shown"
+        if not self.asked:
+            return "left to the canary"
+        return _so_far(self.not_worse, self.not_worse_at)
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -109,3 +125,8 @@ class Forecast:
     """The chance to which `smallest` and `needed` refer."""
     margin: float
     stages: tuple[StageForecast, ...]
+
+
+def _so_far(evidence: float, limit: float) -> str:
+    """Rounded down: what is not there yet never looks as if it were."""
+    return f"{int(evidence):,} of {limit:,.0f}"

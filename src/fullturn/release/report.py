@@ -78,7 +78,7 @@ def to_html(title: str, looks: Sequence[Decision]) -> str:
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters.update(points=points, evidence=evidence, outline=outline)
+    environment.filters.update(points=points, outline=outline)
     source = files("fullturn.release").joinpath("report.html.jinja").read_text(encoding="utf-8")
     shown = thinned(looks)
     return environment.from_string(source).render(
@@ -124,11 +124,6 @@ def points(value: float) -> str:
     return f"{100 * value:+.2f}".replace("-", "−")
 
 
-def evidence(value: float) -> str:
-    """An e-value, short."""
-    return f"{value:.3g}" if value < 1e4 else f"{value:.1e}".replace("e+", "e")
-
-
 def outline(places: Sequence[plots.Point]) -> str:
     """Points as SVG writes them."""
     return " ".join(f"{x:g},{y:g}" for x, y in places)
@@ -151,13 +146,12 @@ def _heading(look: Decision) -> str:
 
 
 def _table(look: Decision) -> Iterator[str]:
-    yield "| | Pairs | Champion | Candidate | Difference, points | Worse | Not worse |"
+    yield "| | Pairs | Champion | Candidate | Difference, points | Worse? | Not worse? |"
     yield "|---|--:|--:|--:|:-:|--:|--:|"
     for one in look.readings:
         bounds = f"{points(one.difference)} [{points(one.low)}, {points(one.high)}]"
         yield (
-            f"| {one.guardrail}{'' if one.asked else ' (left to the canary)'} | {one.pairs:,} "
+            f"| {one.guardrail} | {one.pairs:,} "
             f"| {100 * one.champion:.2f} % | {100 * one.candidate:.2f} % | {bounds} "
-            f"| {evidence(one.worse)} of {one.worse_at:g} "
-            f"| {evidence(one.not_worse)} of {one.not_worse_at:g} |"
+            f"| {one.worse_told} | {one.not_worse_told} |"
         )
