@@ -159,6 +159,35 @@ def test_an_identical_candidate_is_let_through() -> None:
     assert found.figures["metrics"]["accuracy"]["estimate"] == 0
 
 
+def test_an_identical_candidate_on_too_few_rows_is_told_how_many_it_takes() -> None:
+    same = evaluation(rows=40)
+    found = result("EVAL03", candidate=same, champion=same)
+    assert found.outcome == "INCONCLUSIVE"
+    assert (found.figures["groups"], found.figures["groups_needed"]) == (20, 99)
+    assert "20 groups of test rows are too few to show it: about 99 are needed" in found.reason
+    enough = evaluation(rows=2 * 102)
+    found = result("EVAL03", candidate=enough, champion=enough)
+    assert found.outcome == "PASSED" and "groups_needed" not in found.figures
+
+
+def test_a_real_difference_is_not_told_that_equal_rows_would_do() -> None:
+    perfect = evaluation(rows=40, share=1.0)
+    found = result("EVAL03", candidate=wrong_in(perfect, 4), champion=perfect)
+    assert "groups_needed" not in found.figures and "too few" not in found.reason
+
+
+def test_a_slice_across_its_floor_is_said_to_be_not_known() -> None:
+    near = result("EVAL04", candidate=evaluation(rows=100, share=0.35))
+    assert "not known whether above or below it: " in near.reason
+    names = near.reason.rpartition("below it: ")[2].split(", ")
+    slices = near.figures["slices"]
+    across = {
+        name for name, one in slices.items() if one["low"] < LIMITS.slice_floor <= one["high"]
+    }
+    assert set(names) == across
+    assert "not known" not in result("EVAL04").reason
+
+
 @pytest.mark.parametrize("share", [0.70, 0.78, 0.82, 0.83, 0.86])
 def test_the_interval_shown_is_the_one_decided_on(share: float) -> None:
     found = result("EVAL03", candidate=evaluation(share=share))

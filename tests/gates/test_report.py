@@ -27,6 +27,11 @@ def gate(waivers: dict[str, str] | None = None, **changed: object) -> GateReport
     return compute(ALL, evidence(**changed), GateSettings(), actor="ada", waivers=waivers)
 
 
+def compute_alone(code: str, **changed: object) -> GateReport:
+    checks = tuple(check for check in ALL if check.code == code)
+    return compute(checks, evidence(**changed), GateSettings(), actor="ada")
+
+
 PASSED = gate()
 FAILED = gate(
     waivers={"SERV01": f"a pilot {HOSTILE}"},
@@ -300,6 +305,18 @@ def test_more_rows_are_asked_for_only_where_an_equal_candidate_could_not_pass(
     )
     step, _ = next_steps(replace(PASSED, outcome="INCONCLUSIVE", results=results))
     assert word in step.text
+
+
+def test_rows_that_all_score_the_same_are_asked_for_by_number() -> None:
+    same = evaluation(rows=40)
+    (step, _) = next_steps(compute_alone("EVAL03", candidate=same, champion=same))
+    assert "about 99 groups of rows" in step.text and "there are 20." in step.text
+
+
+def test_the_rule_for_slices_is_the_one_that_decides() -> None:
+    page = " ".join(Page(to_html(PASSED)).text.split())
+    assert "fails if a whole interval is below the floor, and is open if only an estimate" in page
+    assert "not known to be on either side" in page
 
 
 def test_what_is_waived_asks_for_nothing() -> None:

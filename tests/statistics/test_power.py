@@ -10,7 +10,11 @@ import pytest
 from fullturn.errors import StatisticsInputError
 from fullturn.statistics.inputs import Codes, Floats
 from fullturn.statistics.paired import inferiority_p, non_inferiority_p, paired_difference
-from fullturn.statistics.power import minimum_detectable_effect, pass_probability
+from fullturn.statistics.power import (
+    groups_needed,
+    minimum_detectable_effect,
+    pass_probability,
+)
 
 RUNS = 200
 Pair = tuple[Floats, Floats, Codes]
@@ -92,3 +96,18 @@ def test_what_nothing_can_be_planned_from_is_refused(
 ) -> None:
     with pytest.raises(StatisticsInputError, match="give positive numbers"):
         pass_probability(margin, error, groups)
+
+
+@pytest.mark.parametrize("margin", [0.01, 0.03, 0.1, 0.3])
+def test_so_many_equal_groups_pass_and_clearly_fewer_do_not(margin: float) -> None:
+    needed = groups_needed(margin)
+    for groups, passes in ((math.ceil(1.03 * needed), True), (math.floor(0.9 * needed), False)):
+        same = np.ones(2 * groups)
+        p = non_inferiority_p(same, same, np.repeat(np.arange(groups), 2), margin)
+        assert (p < 0.05) == passes
+
+
+def test_a_margin_of_nothing_has_no_number_of_groups() -> None:
+    for margin in (0.0, 1.0, math.nan):
+        with pytest.raises(StatisticsInputError):
+            groups_needed(margin)

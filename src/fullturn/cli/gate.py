@@ -57,8 +57,10 @@ def show_report(report: GateReport) -> None:
         )
         for r in report.results
     ]
-    against = report.champion or "no champion yet"
-    say(f"gate: [bold]{mark(report.outcome)}[/bold]   on {escape(report.dataset)}, {against}")
+    say(
+        f"gate: [bold]{mark(report.outcome)}[/bold]   data: {escape(report.dataset)}; "
+        f"champion: {report.champion or 'none yet'}"
+    )
     table(("check", "outcome", "why"), rows)
 
 

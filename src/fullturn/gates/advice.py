@@ -32,7 +32,7 @@ _WHEN_OPEN = {
     "DATA02": "Look up again which test rows the candidate was trained on.",
     "EVAL02": _MORE_ROWS + "so far chance alone explains the gain over the baseline.",
     "EVAL03": _MORE_ROWS + "these cannot show a loss as small as the margin.",
-    "EVAL04": _MORE_ROWS + "the lowest slice may be above or below its floor.",
+    "EVAL04": _MORE_ROWS + "the lowest slice scores below its floor, maybe by chance.",
     "EVAL05": _MORE_ROWS + "the score may be above or below its floor.",
     "BEHV01": _BEHAVIOUR_ROWS,
     "BEHV02": _BEHAVIOUR_ROWS,
@@ -40,6 +40,10 @@ _WHEN_OPEN = {
     "SERV01": "Time more calls: a percentile of a few is a guess.",
     "SAFE01": "Try more injections: none of a few says little.",
 }
+_SAME = _MORE_ROWS + (
+    "both score the same in every row, and the margin needs about {groups_needed} groups of rows "
+    "to say so; there are {groups}."
+)
 _LIKELY = 0.8
 _SUSPICIOUS = (
     "An equally good candidate would most likely have passed with these rows: read those that "
@@ -106,6 +110,8 @@ def _advice(result: CheckResult) -> str:
         return "Get the missing evidence: the check says what stood in the way."
     if result.figures.get("pass_probability", 0) >= _LIKELY:
         return _SUSPICIOUS
+    if "groups_needed" in result.figures:
+        return _SAME.format(**result.figures)
     return _WHEN_OPEN.get(result.code, "Gather more evidence.")
 
 

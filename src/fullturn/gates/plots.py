@@ -149,8 +149,9 @@ def _slices(result: CheckResult | None) -> Panel | None:
     return Panel(
         title="Slices",
         caption=f"Mean {result.figures['metric']} of the candidate in each slice, with "
-        f"{_confidence([result.figures])}: all hold together with {joint:.3g} %. A slice fails "
-        f"when its whole interval is below the floor.{left_out}",
+        f"{_confidence([result.figures])}: all hold together with {joint:.3g} %. The check "
+        f"fails if a whole interval is below the floor, and is open if only an estimate is. A "
+        f"slice across the floor is not known to be on either side.{left_out}",
         marks=tuple(
             _mark(name.replace("=", " = "), f"{figures['rows']} rows", figures)
             for name, figures in slices.items()

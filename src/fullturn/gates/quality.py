@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from fullturn.entities import Evaluation
 from fullturn.errors import StatisticsInputError
@@ -17,7 +19,12 @@ from fullturn.statistics.paired import (
     non_inferiority_p,
     paired_difference,
 )
-from fullturn.statistics.power import minimum_detectable_effect, pass_probability
+from fullturn.statistics.power import (
+    groups_needed,
+    minimum_detectable_effect,
+    pass_probability,
+)
+from fullturn.wording import listed
 
 
 class RowsOut(Check):
@@ -95,11 +102,12 @@ class NonInferior(Check):
             figures["pass_probability"] = chance
         open_metrics = [m for m in pairs if not_worse[m] >= limits.alpha]
         losers = [m for m in open_metrics if worse[m] < limits.alpha]
+        figures |= _too_few([shown[m] for m in open_metrics], limits)
         lowest = min(losers or open_metrics or [primary], key=lambda m: shown[m].estimate)
         reason = (
             f"{lowest} {_shown(shown[lowest])}; margin {limits.margin}, "
             f"smallest detectable difference {detectable[lowest]:.3f}; "
-            f"{_foretold(chance)}{f' on {primary}' if len(pairs) > 1 else ''}"
+            f"{_foretold(chance)}{f' on {primary}' if len(pairs) > 1 else ''}{_wanted(figures)}"
         )
         if not open_metrics:
             return passed(reason, **figures)
@@ -107,7 +115,11 @@ class NonInferior(Check):
 
 
 class Slices(Check):
-    """Every slice with enough rows is above its floor."""
+    """No slice with enough rows scores below its floor; it fails if a whole interval does.
+
+    A slice whose interval holds the floor is not known to be on either side: it leaves the check
+    open if its estimate is below, and is named.
+    """
 
     code, family, needs = "EVAL04", "quality", ("candidate",)
 
@@ -146,8 +158,10 @@ class Slices(Check):
         }
         below = [name for name, interval in intervals.items() if interval.high < floor]
         lowest = min(below or intervals, key=lambda name: intervals[name].estimate)
+        across = [name for name in intervals if intervals[name].low < floor <= intervals[name].high]
         reason = (
             f"{len(slices)} slices; lowest {lowest}: {_level(intervals[lowest])}, floor {floor}"
+            f"{_unknown(across)}"
         )
         if below:
             return failed(reason, **figures)
@@ -208,6 +222,12 @@ def _slices(evaluation: Evaluation, least: int) -> tuple[dict[str, Evaluation], 
     return judged, small
 
 
+def _unknown(across: Sequence[str]) -> str:
+    if not across:
+        return ""
+    return f"; not known whether above or below it: {listed(across)}"
+
+
 def _chance_to_pass(difference: PairedDifference, limits: GateSettings) -> float | None:
     """Chance that an equally good candidate is shown not to be worse by the margin.
 
@@ -225,6 +245,23 @@ def _foretold(chance: float | None) -> str:
         return "both score the same in every row"
     # Neither 0 nor 100 %: the approximation does not reach that far.
     return f"an equally good candidate passes with {min(99, max(1, round(100 * chance)))} %"
+
+
+def _too_few(unclear: Sequence[PairedDifference], limits: GateSettings) -> dict[str, int]:
+    """How many groups there are and how many it takes, if only their number stands in the way."""
+    if not unclear or any(difference.discordant_groups for difference in unclear):
+        return {}
+    needed = groups_needed(limits.margin, limits.alpha)
+    return {"groups": unclear[0].groups, "groups_needed": needed}
+
+
+def _wanted(figures: Mapping[str, Any]) -> str:
+    if "groups_needed" not in figures:
+        return ""
+    return (
+        f", but {figures['groups']} groups of test rows are too few to show it: about "
+        f"{figures['groups_needed']} are needed"
+    )
 
 
 def _ids(evaluation: Evaluation | None) -> set[str]:

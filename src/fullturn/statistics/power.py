@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -68,6 +70,18 @@ def pass_probability(
     error = max(standard_error, worst_group)
     skewed = z + (z * z - 1) / 3 * (worst_group / error) ** 3
     return float(ndtr((margin - worst_group) / error - skewed))
+
+
+def groups_needed(margin: float, alpha: float = 0.05) -> int:
+    """Groups, all scored as the reference scores them, that show non-inferiority at `margin`.
+
+    Equally large ones: the worst group that `non_inferiority_p` adds then weighs more than the
+    margin with probability (1 - margin)^groups (the rule of three; Hanley and Lippman-Hand, JAMA
+    249, 1983). Where some groups differ, more are needed. Raises StatisticsInputError unless both
+    lie in (0, 1).
+    """
+    share = as_share(margin, "margin")
+    return math.ceil(math.log(as_share(alpha, "alpha")) / math.log1p(-share))
 
 
 def _planted(totals: GroupTotals, effect: float) -> GroupTotals:
