@@ -110,7 +110,7 @@ class MonitoringSettings(_Table):
     rate_margin: Share = 0.02
     """Share of failed, slow or contract-breaking requests, above the reference's, that may be."""
     rest: int = Field(default=500, ge=0)
-    """Requests for which a detector is silent after an alarm."""
+    """Requests for which a detector is silent after an alarm; twice as many after each in a row."""
     webhook: str | None = None
 
 

@@ -147,9 +147,30 @@ def test_after_an_alarm_a_detector_rests_and_then_alarms_again() -> None:
     assert (state.resting, state.statistic) == (100 - (330 - slow[0].requests), 0.0)
     assert state.last_alarm == slow[0].requests
     again = [alarm for alarm in found.observe(stream[330:]) if alarm.detector == "slow"]
-    assert len(again) > 2
+    assert len(again) == 2
     gaps = [b.requests - a.requests for a, b in zip([*slow, *again], again, strict=False)]
-    assert min(gaps) > 100
+    assert gaps[0] > 100 and gaps[1] > 200
+
+
+def test_a_shift_that_lasts_gives_alarms_that_grow_rarer() -> None:
+    found = alarms(traffic(2500, begins=0, change=heavier), rest=100)
+    at = [alarm.requests for alarm in found if alarm.detector == "input.weight"]
+    gaps = [after - before for before, after in pairwise(at)]
+    assert len(at) == 5
+    assert all(100 * 2**n < gap < 100 * 2**n + 150 for n, gap in enumerate(gaps))
+
+
+def junk(row: Row, rng: Any) -> Row:
+    return {"weight": 5000.0, "country": "xx", "note": "asdf qwer"}
+
+
+def test_normal_traffic_after_junk_raises_no_alarm() -> None:
+    found = watch(MonitoringSettings(rest=100))
+    alarmed = {alarm.detector for alarm in found.observe(traffic(2000, begins=0, change=junk))}
+    assert {"input.weight", "input.country", "input.note", "contract"} <= alarmed
+    # Also when every detector is awake again.
+    assert found.observe(traffic(2500, seed=3)) == []
+    assert all(state.resting == 0 for state in found.states)
 
 
 def test_late_labels_alarm_when_they_arrive() -> None:

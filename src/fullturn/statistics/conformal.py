@@ -4,7 +4,8 @@ If reference and stream are exchangeable (drawn alike, in an order that says not
 of each value among itself and all before it, with ties broken at random, is uniform on [0, 1]
 and independent of all earlier ranks; exactly, for any number of reference rows and of ties
 (Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, 2005, chapter 2). The
-reference must grow: ranks in a fixed one inherit its sampling error, and alarms follow.
+reference must grow: ranks in a fixed one inherit its sampling error, and alarms follow. After an
+alarm it is the original again, without the rows that alarmed.
 """
 
 from __future__ import annotations
@@ -143,9 +144,15 @@ class NumberBets(Bets):
     """On the ranks of numbers, shape (n,), among a reference of shape (m,) that grows."""
 
     def __init__(self, reference: npt.ArrayLike, seed: int = 0, *, upward: bool = False) -> None:
-        self._ranks = Ranks(reference, generator(seed))
-        self._gamblers = RankGamblers(upward)
+        self._reference, self._upward = np.array(reference, dtype=np.float64), upward
+        self._seed, self._begun = seed, 0
+        self.restart()
         self.weights = self._gamblers.weights
+
+    def restart(self) -> None:
+        self._ranks = Ranks(self._reference, generator(self._seed, self._begun))
+        self._gamblers = RankGamblers(self._upward)
+        self._begun += 1
 
     def factors(self, values: npt.ArrayLike) -> Floats:
         return self._gamblers.factors(self._ranks.next(values))
@@ -155,17 +162,26 @@ class CategoryBets(Bets):
     """On the ranks of categories, by frequency, among a reference that grows."""
 
     def __init__(self, reference: Sequence[Hashable], seed: int = 0) -> None:
-        self._ranks = CategoryRanks(reference, generator(seed))
-        self._gamblers = RankGamblers()
+        self._reference = tuple(reference)
+        self._seed, self._begun = seed, 0
+        self.restart()
         self.weights = self._gamblers.weights
+
+    def restart(self) -> None:
+        self._ranks = CategoryRanks(self._reference, generator(self._seed, self._begun))
+        self._gamblers = RankGamblers()
+        self._begun += 1
 
     def factors(self, values: Sequence[Hashable]) -> Floats:
         return self._gamblers.factors(self._ranks.next(values))
 
 
-def generator(seed: int) -> np.random.Generator:
-    """Breaks ties. Salted: data that were simulated with the same seed must not depend on it."""
-    return np.random.default_rng([seed, 0x7469_6573])
+def generator(seed: int, begun: int = 0) -> np.random.Generator:
+    """Breaks ties; others after each restart, of which there were `begun`.
+
+    Salted: data that were simulated with the same seed must not depend on it.
+    """
+    return np.random.default_rng([seed, 0x7469_6573, begun])
 
 
 def _smoothed(below: Codes, equal: Codes, before: Codes, rng: np.random.Generator) -> Floats:

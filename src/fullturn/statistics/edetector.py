@@ -9,6 +9,12 @@ at least `arl` (Shin, Ramdas and Rinaldo, arXiv 2203.03532, section 2).
 Several detectors: restarted from 0 after each alarm, one of them raises at most n / arl false
 alarms in n observations, in expectation. Expectations add up whatever the dependence: K
 detectors with an `arl` of K × A raise at most n / A together.
+
+A restart also takes the gamblers back to what they knew at first: what they saw of a change must
+not become what is normal. If they knew a reference sample, all stretches between restarts share
+it. The bound then holds for each stretch over the draw of the sample, and for their sum only
+nearly, as alarms that an unlucky sample causes come again; measured with samples of 10 to 400
+rows, the sum stays at 0.6 to 0.8 of n / arl (`tests/statistics/test_edetectors.py`).
 """
 
 from __future__ import annotations
@@ -32,6 +38,10 @@ class Bets(ABC):
 
     weights: Floats
     """Share of each kind in the statistic, shape (kinds,); they sum to 1."""
+
+    @abstractmethod
+    def restart(self) -> None:
+        """Begin again with what the gamblers knew at first; chance, if any, is drawn anew."""
 
     @abstractmethod
     def factors(self, values: Any) -> Floats:
@@ -62,11 +72,12 @@ class Folded:
 
 
 class EDetector:
-    """Folds a stream, block by block; starts again from 0 after each alarm.
+    """Folds a stream, block by block; after each alarm it starts again, as on its first day.
 
-    It stays at 0 for `rest` observations after an alarm, from which its gamblers learn: a change
-    that lasts is then one alarm, not one every few observations. Raises StatisticsInputError for
-    an `arl` below 1.
+    Its gamblers forget what they saw, so rows of the change never become what is normal. It rests
+    for `rest` observations, and for twice as many as the last time if it alarms again before it
+    was awake for as long as it had rested: a change that lasts gives alarms that grow rarer, and
+    silence for about as long as it lasted. Raises StatisticsInputError for an `arl` below 1.
     """
 
     def __init__(self, bets: Bets, arl: float, rest: int = 0) -> None:
@@ -78,52 +89,60 @@ class EDetector:
         self.statistic = 0.0
         self.resting = 0
         """Observations that it will still stay at 0."""
-        self._restart()
+        self._rested = 0
+        self._enter()
 
     def fold(self, values: Sequence[Any] | Floats) -> Folded:
         """Take the next values, in order; a crossing is an alarm."""
-        statistics = np.empty(len(values))
+        statistics = np.zeros(len(values))
         crossings: list[Crossing] = []
-        for start in range(0, len(values), BLOCK):
-            factors = self.bets.factors(values[start : start + BLOCK])
-            crossings += self._block(factors, statistics[start : start + BLOCK], start)
+        done = 0
+        while (done := done + self._slept(len(values) - done)) < len(values):
+            taken = self._block(values[done : done + BLOCK])
+            statistics[done : done + len(taken)] = taken
+            done += len(taken)
+            if self.statistic >= self.arl:
+                crossings.append(Crossing(done - 1, self.statistic, self._since()))
+                self._restart()
         return Folded(statistics, tuple(crossings))
 
+    def _slept(self, most: int) -> int:
+        slept = min(self.resting, most)
+        if slept:
+            self.statistic = 0.0
+            self.resting -= slept
+            self.count += slept
+        return slept
+
     def _restart(self) -> None:
+        in_a_row = self.count - self._woke <= self._rested
+        self._rested = max(self.rest, 2 * self._rested if in_a_row else 0)
+        self.resting = self._rested
+        self.bets.restart()
+        self._enter()
+
+    def _enter(self) -> None:
+        """No gambler has a fortune yet; the first enter when the rest is over."""
+        self._woke = self.count + self.resting
         self._fortunes = np.zeros_like(self.bets.weights)
         self._logs = np.zeros_like(self._fortunes)
         self._lowest = np.zeros_like(self._fortunes)
-        self._began = np.full(self._fortunes.shape, self.count)
+        self._began = np.full(self._fortunes.shape, self._woke)
 
-    def _block(self, factors: Floats, statistics: Floats, start: int) -> list[Crossing]:
-        crossings: list[Crossing] = []
-        done = 0
-        while done < len(factors):
-            done += self._asleep(statistics[done:])
-            fortunes = self._multiplied(factors[done:])
-            # Not `@`: its rounding of a row depends on how many there are.
-            sums = np.einsum("nk,k->n", fortunes, self.bets.weights)
-            crossed = sums >= self.arl
-            kept = int(crossed.argmax()) + 1 if crossed.any() else len(sums)
-            if kept:
-                statistics[done : done + kept] = sums[:kept]
-                self._follow(factors[done : done + kept], fortunes[kept - 1])
-                self.statistic = float(sums[kept - 1])
-                done += kept
-            if crossed.any():
-                crossings.append(Crossing(start + done - 1, self.statistic, self._since()))
-                self.resting = self.rest
-                self._restart()
-        return crossings
+    def _block(self, values: Sequence[Any] | Floats) -> Floats:
+        """The statistic after each value, up to the first that crosses.
 
-    def _asleep(self, statistics: Floats) -> int:
-        slept = min(self.resting, len(statistics))
-        if slept:
-            statistics[:slept] = self.statistic = 0.0
-            self.resting -= slept
-            self.count += slept
-            self._restart()
-        return slept
+        The gamblers have then seen more than was taken; a crossing makes them forget it.
+        """
+        factors = self.bets.factors(values)
+        fortunes = self._multiplied(factors)
+        # Not `@`: its rounding of a row depends on how many there are.
+        sums: Floats = np.einsum("nk,k->n", fortunes, self.bets.weights)
+        crossed = sums >= self.arl
+        kept = int(crossed.argmax()) + 1 if crossed.any() else len(sums)
+        self._follow(factors[:kept], fortunes[kept - 1])
+        self.statistic = float(sums[kept - 1])
+        return sums[:kept]
 
     def _multiplied(self, factors: Floats) -> Floats:
         """Fortunes after each row. Not in logarithms: below the threshold they stay small."""

@@ -100,13 +100,19 @@ class VectorBets(Bets):
             raise StatisticsInputError(
                 f"{len(rows)} reference vectors teach nothing: give at least {2 * TEACH}"
             )
-        self._rng = generator(seed)
-        self._gamblers = RankGamblers(upward=True)
+        self._features = Features(rows[::TEACH], generator(seed))
+        self._reference = self._features.of(rows)
+        self._seed, self._begun = seed, 0
+        self.restart()
         self.weights = self._gamblers.weights
-        self._features = Features(rows[::TEACH], self._rng)
-        self._taken = len(rows)
-        features = self._features.of(rows)
-        teaching = np.arange(len(rows)) % TEACH == 0
+
+    def restart(self) -> None:
+        self._begun += 1
+        self._rng = generator(self._seed, self._begun)
+        self._gamblers = RankGamblers(upward=True)
+        features = self._reference
+        self._taken = len(features)
+        teaching = np.arange(len(features)) % TEACH == 0
         self._bag = Bag(features[~teaching])
         self._sum = np.zeros(features.shape[1])
         self._recent, self._lessons = self._sum.copy(), 0

@@ -33,6 +33,9 @@ class MeanBets(Bets):
         self.null = float(null)
         self.weights: Floats = np.array(FORTUNES) / sum(FORTUNES)
 
+    def restart(self) -> None:
+        """Its gamblers learn nothing: there is nothing to forget."""
+
     def factors(self, values: npt.ArrayLike) -> Floats:
         """1 + stake × (value / null - 1), shape (n, kinds).
 
