@@ -56,10 +56,10 @@ def show_trials(trials: list[Trial]) -> None:
     """Candidates, best first, with the interval of the primary score."""
     metric = trials[0].race.evaluation.metrics[0]
     columns = ("run", "candidate", f">{metric}", ">95 % interval", ">rows", ">ms/row", "race")
-    table(columns, map(_trial_row, trials))
+    table(columns, [_trial_row(trial, alone=len(trials) == 1) for trial in trials])
 
 
-def _trial_row(trial: Trial) -> tuple[str, ...]:
+def _trial_row(trial: Trial, *, alone: bool) -> tuple[str, ...]:
     evaluation, level = trial.race.evaluation, trial.race.interval
     latency = 1000 * sum(row.latency for row in evaluation.rows) / len(evaluation.rows)
     return (
@@ -69,10 +69,16 @@ def _trial_row(trial: Trial) -> tuple[str, ...]:
         f"{level.low:.3f} to {level.high:.3f}",
         str(len(evaluation.rows)),
         f"{latency:.1f}",
-        f"[yellow]stopped: worse, e = {trial.race.e_value:.0f}[/yellow]"
-        if trial.race.stopped
-        else "finished",
+        _raced(trial, alone=alone),
     )
+
+
+def _raced(trial: Trial, *, alone: bool) -> str:
+    """How the race ended; the first candidate of a search had nobody to race either."""
+    if trial.race.stopped:
+        return f"[yellow]stopped: worse, e = {trial.race.e_value:.0f}[/yellow]"
+    first = trial.run.tags.get("fullturn.search", "").startswith("1 of ")
+    return "alone" if alone or first else "finished"
 
 
 @click.command()
@@ -94,6 +100,10 @@ def runs(kind: str, limit: int, as_json: bool) -> None:
     found = inspecting.runs(opened(), None if kind == "all" else kind, limit)
     if as_json:
         say_json(found)
+        return
+    if not found:
+        say("no runs yet" if kind in ("train", "all") else f"no {kind} runs yet")
+        say_next("fullturn turn")
         return
     table(
         ("run", "name", "status", ">seconds", ">data", "metric", "race or gate"),
@@ -135,6 +145,12 @@ def compare(a: str, b: str, as_json: bool) -> None:
 
 def _show(found: Comparison) -> None:
     say(f"A = [bold]{escape(found.first)}[/bold]\nB = [bold]{escape(found.second)}[/bold]")
+    a, b = found.data
+    if a != b:
+        say(
+            f"[yellow]trained on different data[/yellow]: A on dataset version {a or 'unknown'}, "
+            f"B on {b or 'unknown'}; compared on the validation rows that both have scored"
+        )
     if found.params:
         rows = [(n, escape(x or "-"), escape(y or "-")) for n, (x, y) in found.params.items()]
         table(("parameter", "A", "B"), rows)

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from fullturn.entities import Evaluation, RunRecord, ScoredRow
-from fullturn.errors import NotFound
+from fullturn.errors import NotFound, UsageError
 from fullturn.statistics.paired import PairedDifference, paired_difference
 from fullturn.statistics.power import minimum_detectable_effect
+from fullturn.store import PREFIX
+
+DATA = PREFIX + "data"
+"""Tag of a run: its dataset version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,8 @@ class Comparison:
     first: str
     second: str
     rows: int
+    data: tuple[str, str]
+    """The dataset version that each was trained on; empty where none is recorded."""
     params: dict[str, tuple[str | None, str | None]]
     metrics: tuple[MetricDifference, ...]
     flips: tuple[Flip, ...]
@@ -49,8 +55,13 @@ def compare(first: RunRecord, second: RunRecord, left: Evaluation, right: Evalua
     """Compare two runs on the rows that both have scored.
 
     Raises:
+        UsageError: they are the same run.
         NotFound: they share fewer than two groups of rows.
     """
+    if first.id == second.id:
+        raise UsageError(
+            f"A and B are both run {first.id[:8]} ('{first.name}'); name two, see `fullturn runs`"
+        )
     pairs = _pairs(left, right)
     groups = np.array([a.group for a, _ in pairs])
     if len(set(groups.tolist())) < 2:
@@ -64,6 +75,7 @@ def compare(first: RunRecord, second: RunRecord, left: Evaluation, right: Evalua
         first=first.name,
         second=second.name,
         rows=len(pairs),
+        data=(first.tags.get(DATA, ""), second.tags.get(DATA, "")),
         params=_changed(first, second),
         metrics=tuple(_difference(pairs, name, groups) for name in metrics),
         flips=tuple(_flips(pairs, metrics[0])),
