@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from fullturn.entities import Column
 from fullturn.serving import log
 from fullturn.serving.feedback import Desk, Said
 from fullturn.serving.log import PredictionLog
-from tests.serving.live import ROW, Live, live, together
+from tests.serving.live import CONTRACT, ROW, Live, live, together
 from tests.serving.test_log import prediction
 
 
@@ -42,6 +44,7 @@ def test_several_come_in_one_request_and_all_or_none_is_kept(one: Live) -> None:
         "/feedback", json=[{"id": ids[1], "score": 0}, {"id": "x", "score": 0}]
     )
     assert answer.status_code == 404 and "no prediction 'x'" in answer.json()["error"]
+    assert str(one.state) not in answer.text and "an id that came with an answer" in answer.text
     assert [kept.score for kept in log.feedback_on(one.state, ids[1])] == [1.0]
 
 
@@ -59,6 +62,33 @@ BAD = {
     "none": ([], "0 feedbacks"),
     "too many": ([{"id": "a", "score": 1}] * 1001, "1001 feedbacks"),
 }
+
+
+TOLD = replace(
+    CONTRACT,
+    columns=(
+        *CONTRACT.columns,
+        Column("tone", "category", "slice", required=False, allowed=("calm", "loud")),
+        Column("thread", role="group", required=False),
+    ),
+)
+
+
+def test_all_that_feedback_takes_is_listed_and_described(tmp_path: Path) -> None:
+    with live(tmp_path, contract=TOLD) as server:
+        number = server.predict().json()["ids"][0]
+        said = {"id": number, "expected": {"label": "long", "tone": "calm", "thread": "7"}}
+        assert server.client.post("/feedback", json=said).status_code == 200
+        wrong = server.client.post("/feedback", json={"id": number, "expected": {"mood": "x"}})
+        assert wrong.status_code == 422
+        assert wrong.json()["error"].endswith("takes label (label), tone (slice), thread (group)")
+        text = server.client.get("/openapi.json").json()["paths"]["/feedback"]["post"]
+        one, _ = text["requestBody"]["content"]["application/json"]["schema"]["anyOf"]
+        known = one["properties"]["expected"]["properties"]
+        assert {name: cell["description"] for name, cell in known.items()} == {
+            "label": "label", "tone": "slice", "thread": "group",
+        }  # fmt: skip
+        assert {"enum": ["calm", "loud"]} in known["tone"]["anyOf"]
 
 
 @pytest.mark.parametrize("case", BAD)

@@ -75,6 +75,19 @@ MALFORMED = {
     "no inputs": ("/predict", {}, "'inputs' is None"),
     "empty batch": ("/predict", {"inputs": []}, "holds no row"),
     "unknown field": ("/predict", {"inputs": [ROW], "kei": "a"}, "did you mean 'key'?"),
+    "a row at the top": (
+        "/predict",
+        {"text": "hello", "more": [1], "key": "a"},
+        'a row goes inside: {"inputs":[{"text":"hello","more":"…"}]}',
+    ),
+    "columns deep and many": (
+        "/predict",
+        {f"c{n}": json.loads("[" * 300 + "]" * 300) for n in range(20)},
+        'a row goes inside: {"inputs":[{"c0":"…"',
+    ),
+    "a row with long names": ("/predict", {"x" * 300: 1}, "known: inputs, key"),
+    "a nearly right field": ("/predict", {"input": [ROW]}, "did you mean 'inputs'?"),
+    "MLflow's form": ("/predict", {"dataframe_records": [ROW]}, "/invocations takes it"),
     "key is a list": ("/predict", {"inputs": [ROW], "key": []}, "send a text"),
     "long key": ("/predict", {"inputs": [ROW], "key": "x" * 201}, "201 characters"),
     "two forms": ("/invocations", {"inputs": [ROW], "instances": [ROW]}, "exactly one of"),
@@ -113,7 +126,7 @@ VIOLATIONS = {
     "not allowed": ([{**ROW, "kind": "c"}], "not one of a, b"),
     "no object": (["text"], "a row is 'text'; send an object"),
     "deep": ([{**ROW, "more": json.loads("[" * 300 + "]" * 300)}], "'more'"),
-    "the second": ([ROW, {**ROW, "n": -1}], "row 1: 'n' is -1"),
+    "the second": ([ROW, {**ROW, "n": -1}], "row 2 of 2: 'n' is -1"),
 }
 
 
@@ -130,6 +143,14 @@ def test_a_row_that_breaks_the_contract_is_told_why_and_logged(one: Live, case: 
         assert kept.output is None and kept.error is not None
         assert kept.error.startswith(VIOLATION) and reason in kept.error
     assert len(one.served.follower.current.champion.predictor.batches) == before  # type: ignore[attr-defined]
+
+
+def test_mlflows_csv_is_refused_with_what_to_send_instead(one: Live) -> None:
+    header = {"Content-Type": "text/csv"}
+    for table in ("text,n\nhello,1\n", "1,2\n3,4\n", '"text"\n"hello"\n'):
+        answer = one.client.post("/invocations", content=table, headers=header)
+        assert answer.status_code == 400
+        assert "MLflow's CSV is not taken: send JSON" in answer.json()["error"]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b'{"inputs": [NaN]}', b"\xff\xfe", b"[" * 5000])

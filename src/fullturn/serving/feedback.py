@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from fullturn.entities import Contract, Feedback, Prediction
-from fullturn.errors import DataError
+from fullturn.errors import DataError, NotFound
 from fullturn.serving import log
 from fullturn.serving.inputs import Malformed, only
 from fullturn.values import parsed, stored_value
@@ -89,7 +89,7 @@ def _expected(expected: Any, contract: Contract) -> dict[str, Any] | None:
         )
     for name in expected:
         if name not in columns:
-            hint = f"{nearest(name, list(columns))}; labels: {', '.join(columns)}"
+            hint = f"{nearest(name, list(columns))}; feedback takes {_taken(contract)}"
             raise Malformed(f"no label '{name}'{hint}")
     try:
         return {
@@ -98,6 +98,11 @@ def _expected(expected: Any, contract: Contract) -> dict[str, Any] | None:
         }
     except DataError as error:
         raise Malformed(str(error)) from None
+
+
+def _taken(contract: Contract) -> str:
+    """Every column that feedback may tell, and what it is for."""
+    return ", ".join(f"{name} ({role})" for role in TOLD for name in contract.names(role))
 
 
 class Desk:
@@ -146,5 +151,9 @@ class Desk:
         judged = self._recent.get(number)
         if judged is not None:
             return judged
-        log.find(self._state, number)
+        try:
+            log.find(self._state, number)
+        except NotFound:  # names a folder of the server, which is nobody's business out there
+            reason = f"no prediction {shown(number)}; send an id that came with an answer"
+            raise NotFound(reason) from None
         return bool(log.feedback_on(self._state, number))

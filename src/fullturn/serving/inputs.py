@@ -15,6 +15,8 @@ import orjson
 from fullturn.wording import nearest, shown
 
 KEY_LENGTH = 200
+MOST_SHOWN, EXAMPLE_LENGTH = 5, 200
+"""Columns and letters of the example in a message, at most."""
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 """How MLflow's scoring protocol may send rows."""
 
@@ -35,8 +37,8 @@ class Asked:
     key: str = ""
 
 
-def fields(body: bytes) -> dict[str, Any]:
-    """The JSON object that a body holds.
+def fields(body: bytes, instead: str = "send an object") -> dict[str, Any]:
+    """The JSON object that a body holds; `instead` says what to send in place of what is no JSON.
 
     Raises:
         Malformed: it is no JSON, or no object.
@@ -44,7 +46,7 @@ def fields(body: bytes) -> dict[str, Any]:
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise Malformed(f"the body is not JSON: {error}; send an object", 400) from None
+        raise Malformed(f"the body is not JSON: {error}; {instead}", 400) from None
     if not isinstance(found, dict):
         raise Malformed(f"the body is {shown(found)}; send an object, as /openapi.json describes")
     return found
@@ -71,17 +73,37 @@ def of_predict(body: bytes) -> Asked:
     """
     found = fields(body)
     if len(found) > 1 or "inputs" not in found:
+        _refuse_bare_row(found)
         only(found, "inputs", "key")
     return Asked(_rows(found, "inputs"), key_of(found.get("key")))
+
+
+def _refuse_bare_row(found: Mapping[str, Any]) -> None:
+    """A row that was sent without its envelope is shown inside it."""
+    names = [name for name in found if name != "key"]
+    if not names or "inputs" in found or nearest(names[0], ["inputs"]):
+        return
+    if names[0] in FORMS:
+        raise Malformed(f"unknown field '{names[0]}'; known: inputs, key; /invocations takes it")
+    cells = {name: _plain(found[name]) for name in names[:MOST_SHOWN]}
+    example = orjson.dumps({"inputs": [cells]}).decode()
+    if len(example) <= EXAMPLE_LENGTH:
+        known = f"known: inputs, key; a row goes inside: {example}"
+        raise Malformed(f"unknown field '{names[0]}'; {known}")
+
+
+def _plain(cell: Any) -> Any:
+    short = isinstance(cell, str) and len(cell) <= 40
+    return cell if short or isinstance(cell, int | float | None) else "…"
 
 
 def of_invocations(body: bytes) -> Asked:
     """One of MLflow's four forms, and optionally `key`; other fields are ignored, as MLflow does.
 
     Raises:
-        Malformed: it is something else.
+        Malformed: it is something else, such as MLflow's CSV.
     """
-    found = fields(body)
+    found = fields(body, "MLflow's CSV is not taken: send JSON, such as dataframe_split")
     named = [form for form in FORMS if form in found]
     if len(named) != 1:
         raise Malformed(f"send exactly one of {', '.join(FORMS)}, not {named or list(found)[:5]}")

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 from fullturn.entities import Column, Contract
-from fullturn.serving.feedback import MOST, SOURCE_LENGTH
+from fullturn.serving.feedback import MOST, SOURCE_LENGTH, TOLD
 from fullturn.serving.inputs import KEY_LENGTH
 
 _Schema = dict[str, Any]
@@ -175,14 +175,17 @@ _KEPT: _Schema = _object({"id": _TEXT, "replaced": {"type": "boolean"}}, "id", "
 
 
 def _feedback(contract: Contract) -> _Schema:
-    labels = [column for column in contract.columns if column.role == "label"]
+    told = [column for column in contract.columns if column.role in TOLD]
     one = {
         "type": "object",
         "properties": {
             "id": {"type": "string", "minLength": 1, "description": "As it came with the answer."},
             "expected": {
                 "type": "object",
-                "properties": {column.name: _cell(column) for column in labels},
+                "properties": {
+                    column.name: {**_cell(column), "description": column.role} for column in told
+                },
+                "description": "The right answer; slices and group, if a training row has them.",
                 "additionalProperties": False,
                 "minProperties": 1,
             },

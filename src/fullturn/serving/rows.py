@@ -38,7 +38,7 @@ class Rows:
         """The rows as the contract wants them; if one breaks it, all as they came."""
         cells = self._cells
         made: list[Input] = []
-        for number, row in enumerate(rows):
+        for number, row in enumerate(rows, 1):
             try:
                 if not isinstance(row, dict):
                     raise DataError(f"a row is {shown(row)}; send an object, a value by column")
@@ -46,7 +46,7 @@ class Rows:
                     checked(row, self._contract)
                 made.append({name: cell(row[name]) for name, cell in cells.items()})
             except DataError as error:
-                place = f"row {number}: " if len(rows) > 1 else ""
+                place = f"row {number} of {len(rows)}: " if len(rows) > 1 else ""
                 return Checked([_kept(one) for one in rows], f"{place}{error}")
         return Checked(made)
 
