@@ -9,6 +9,7 @@ import time
 import pytest
 
 from fullturn.cli import serving
+from fullturn.loop.serving import Opened
 
 
 def test_a_reader_that_stops_reading_does_not_stop_the_server(
@@ -34,3 +35,13 @@ def test_a_reader_that_stops_reading_does_not_stop_the_server(
         time.sleep(0.01)
     assert "serving version 0" in said[0]
     assert serving.WAITING <= len(said) <= serving.WAITING + 1
+
+
+@pytest.mark.parametrize("chats", [True, False])
+def test_the_chat_route_is_listed_only_where_there_is_one(
+    chats: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened = Opened("shop", 3, "http://127.0.0.1:1", {"text": "hello"}, chats, asks_token=False)
+    serving._show(opened)
+    told = capsys.readouterr().out
+    assert ("/v1/chat/completions" in told) == chats and "POST /predict" in told
