@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from fullturn.cli.monitoring import show_alarm
 from fullturn.cli.output import escape, progress, say, table
-from fullturn.cli.release import Looks, show_ended
+from fullturn.cli.release import Looks
 from fullturn.cli.turn import show_step
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 SEED = 4
 LOST = ("11-", "12-", "13-", "14-", "16-")
 """Chapters after the point at which the copy broke off."""
+CALM, BUSY = 25.0, 150.0
+"""Requests a second: few while something is trained, many while users are asked."""
 WARM, PATIENCE = 250, 6000
 """Requests of the quiet beginning, and those that an alarm may take."""
 
@@ -60,16 +62,12 @@ class Live:
 
 
 @contextmanager
-def audience_at(story: Walk, project: Project) -> Iterator[Live]:
-    """Serve the champion, and let the audience in."""
+def audience_at(story: Walk, project: Project, address: str) -> Iterator[Live]:
+    """Let the audience in."""
     from fullturn.loop.audience import Audience, Manners
-    from fullturn.loop.serving import server
 
     pools = _pools(project)
-    with (
-        server(project, port=0) as address,
-        Audience(address, pools, project.state, Manners(seed=SEED)) as audience,
-    ):
+    with Audience(address, pools, project.state, Manners(seed=SEED)) as audience:
         yield Live(story, project, audience, address)
 
 
@@ -79,6 +77,7 @@ def quiet(live: Live) -> None:
     live.note("the audience comes")
     with live.phase("before: known subjects"):
         seen = live.audience.wait_for(WARM)
+    live.audience.pace(CALM)
     live.story.told(address=live.address)
     if not live.story.as_json:
         say(f"{live.address}: {seen.asked} questions answered, {seen.judged} judged by reviewers")
@@ -108,6 +107,7 @@ def truncated(live: Live) -> None:
             f"{gated.version.version}: offline nothing is amiss, so it goes on to shadow"
         )
     live.note(f"release of version {gated.version.version} begins")
+    live.audience.pace(BUSY)
     try:
         releasing.release(project, str(gated.version.version), Looks(story.as_json))
     except (Refused, Inconclusive) as error:
@@ -115,9 +115,8 @@ def truncated(live: Live) -> None:
     ended = _newest_release(project)
     live.note(f"version {ended.version} rolled back in {ended.stage}")
     if not story.as_json:
-        show_ended(ended)
-        if ended.stage == "shadow":
-            say("[bold]no user ever saw an answer of it[/bold]")
+        seen = "no user ever saw an answer of it" if ended.stage == "shadow" else "in canary"
+        say(f"version {ended.version} went back: [bold]{seen}[/bold]")
     restored = commit(project, [], "restored")
     live.note(f"data restored as version {restored.version}")
     if not story.as_json:
@@ -142,6 +141,7 @@ def shifted(live: Live) -> Alarm:
         time.sleep(0.1)
     live.note(f"alarm of {alarms[0].detector}")
     live.audience.wait_for(150)
+    live.audience.pace(CALM)
     monitor.step()
     live.marks["during: new subjects"] = (start, time.time_ns())
     subject = f"input.{live.project.app.contract.text}"
@@ -165,6 +165,8 @@ def retrained(live: Live) -> None:
     with progress() as watch:
         for step in Turner(project, watch, Looks(story.as_json)).turn():
             steps.append(step)
+            if step.stage == "gate":
+                live.audience.pace(BUSY)
             if step.stage in ("retraining", "data", "release"):
                 live.note(f"{step.stage}: {step.what}")
             if not story.as_json:

@@ -20,6 +20,8 @@ COLOURS = {
     "harmless shift": "green",
     "unclear": "yellow",
 }
+LONGEST = 85
+"""Characters of an example."""
 
 
 @click.command()
@@ -67,19 +69,28 @@ def show_seen(seen: Seen) -> None:
 
 def show_alarm(alarm: Alarm) -> None:
     """An alarm with its diagnosis."""
+    from fullturn.monitoring.report import seen_as
+
     found, colour = alarm.diagnosis, COLOURS[alarm.diagnosis.verdict]
     say(
-        f"[bold]alarm[/bold] of {escape(alarm.detector)} after {alarm.requests:,} requests: "
+        f"[bold]alarm[/bold] of {escape(alarm.detector)} after {seen_as(alarm)}: "
         f"[{colour}]{found.verdict}[/{colour}]"
     )
     say(f"  {escape(found.reason)}")
     if found.words:
-        say(f"  subject: [bold]{escape(', '.join(found.words))}[/bold]")
+        words = escape(", ".join(found.words))
+        say(f"  more than before, the texts say: [bold]{words}[/bold]")
     for change in found.changes[:3]:
         say(f"  [dim]{escape(change.sentence)}[/dim]")
     for example in found.examples[:2]:
         text = " · ".join(str(value) for value in example["input"].values())
-        say(f"  [dim]for example: {escape(text[:85])}[/dim]")
+        say(f"  [dim]for example: {escape(_short(text))}[/dim]")
+
+
+def _short(text: str) -> str:
+    """On one line of a terminal, with the rest of the sentence."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
 
 
 def _bar(share: float) -> str:

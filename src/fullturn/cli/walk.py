@@ -44,6 +44,8 @@ def walk(folder: Path, *, as_json: bool, keep_serving: bool = False) -> None:
     Raises:
         UsageError: the folder holds something that is not a former demo.
     """
+    from fullturn.loop.serving import apart
+
     story = Walk(folder, as_json)
     project = _project(story)
     _data(story, project)
@@ -51,16 +53,17 @@ def walk(folder: Path, *, as_json: bool, keep_serving: bool = False) -> None:
     _blocked(story, project)
     gated = _passed(story, project, trials[0])
     _promoted(story, project, gated)
-    _answers(story, project)
-    with live.audience_at(story, project) as served:
-        live.quiet(served)
-        live.truncated(served)
-        live.shifted(served)
-        live.retrained(served)
-        live.looked_back(served)
-        _ended(story)
-        if keep_serving:
-            live.kept(served)
+    with apart(project) as address:
+        _answers(story, project)
+        with live.audience_at(story, project, address()) as served:
+            live.quiet(served)
+            live.truncated(served)
+            live.shifted(served)
+            live.retrained(served)
+            live.looked_back(served)
+            _ended(story)
+            if keep_serving:
+                live.kept(served)
 
 
 def _ended(story: Walk) -> None:

@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 USERS = 20_000
 REVIEWERS = 12
 MOST_REQUESTS, MOST_SECONDS = 60_000, 600.0
+_PACE = "pace "
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,10 @@ class Audience:
         """From now on, ask from another pool."""
         return self._tell(pool)
 
+    def pace(self, rate: float) -> Counts:
+        """From now on, ask so often a second, at most."""
+        return self._tell(f"{_PACE}{rate}")
+
     def wait_for(self, requests: int, seconds: float = 60.0) -> Counts:
         """Wait until it has asked so many more, or the time is over."""
         deadline, target = time.monotonic() + seconds, self.counts().asked + requests
@@ -132,19 +137,21 @@ class _Crowd:
     manners: Manners
     counts: Counts = field(default_factory=Counts)
     pool: str = ""
+    rate: float = 0.0
     leaving: threading.Event = field(default_factory=threading.Event)
     _waiting: deque[tuple[int, str, Mapping[str, Any], int]] = field(default_factory=deque)
 
     def run(self) -> None:
         """Ask, until it is time to leave."""
-        draw, began = random.Random(self.manners.seed), time.monotonic()
+        draw = random.Random(self.manners.seed)
+        due = began = time.monotonic()
         while not self.leaving.is_set() and self.counts.asked < MOST_REQUESTS:
-            due = began + self.counts.asked / self.manners.rate
             now = time.monotonic()
             if now - began > MOST_SECONDS:
                 return
             if now < due:
                 time.sleep(due - now)
+            due = max(due, now - 1) + 1 / self.rate
             self._ask(draw)
             self._judge()
 
@@ -188,13 +195,15 @@ def main(script: Path) -> None:
     place = urlsplit(record["address"])
     connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=30)
     crowd = _Crowd(connection, record["pools"], Manners(**record["manners"]))
-    crowd.pool = next(iter(crowd.pools))
+    crowd.pool, crowd.rate = next(iter(crowd.pools)), crowd.manners.rate
     asking = threading.Thread(target=crowd.run, daemon=True)
     asking.start()
     for line in sys.stdin:
         command = line.strip()
         if command in crowd.pools:
             crowd.pool = command
+        elif command.startswith(_PACE):
+            crowd.rate = float(command.removeprefix(_PACE))
         sys.stdout.write(json.dumps(asdict(crowd.counts)) + "\n")
         sys.stdout.flush()
     crowd.leaving.set()

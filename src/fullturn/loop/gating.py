@@ -17,6 +17,7 @@ from fullturn.entities import (
     GateReport,
     ModelVersion,
     RunRecord,
+    ScoredRow,
 )
 from fullturn.errors import AppError, CouldNotEvaluate, FullturnError, IntegrityError, NotFound
 from fullturn.evaluation import behaviour, records, refusal, scoring
@@ -39,6 +40,8 @@ from fullturn.store import NOTE, PREFIX
 from fullturn.traces import TRACES, TraceSpool
 
 REPEATED_ROWS = 30
+TRACED = 100
+"""Answers of a gate with a trace: one costs MLflow some 10 ms. The report counts them all."""
 LATENCY_CALLS = 40
 AGAINST, TESTED = PREFIX + "champion", PREFIX + "data_digest"
 """Tags of a gate's run: the champion and the dataset digest that it was computed with."""
@@ -117,6 +120,12 @@ def _store(project: Project, run: TrackedRun, report: GateReport) -> None:
     run.log(0, {f"checks.{outcome.lower()}": count for outcome, count in counts.items()})
 
 
+def worth_reading(evaluation: Evaluation) -> list[ScoredRow]:
+    """The answers that a gate traces: those that went wrong first."""
+    primary = evaluation.metrics[0] if evaluation.rows else ""
+    return sorted(evaluation.rows, key=lambda row: row.scores[primary])[:TRACED]
+
+
 @dataclass
 class Gathering:
     """Collects evidence; what cannot be had is left out, with the reason."""
@@ -136,7 +145,7 @@ class Gathering:
         candidate = self._try("candidate", self._candidate)
         evaluated = self._evaluated("candidate", candidate, test, data)
         if evaluated is not None and isinstance(app, GeneratesText):
-            self.spool.append(evaluated.rows)
+            self.spool.append(worth_reading(evaluated))
         return Evidence(
             subject=self.run.id,
             champion_name=f"version {champion}" if champion else None,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -11,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from fullturn.apps.protocols import GeneratesText
 from fullturn.entities import Input, Prediction
-from fullturn.errors import SettingsError
+from fullturn.errors import CouldNotEvaluate, SettingsError
 from fullturn.loop.project import Project
 from fullturn.loop.promoting import load_version
 from fullturn.registry import promotion, versions
@@ -73,6 +76,30 @@ def server(project: Project, host: str | None = None, port: int | None = None) -
         running.beside(served, listener),
     ):
         yield running.address_of(listener)
+
+
+@contextmanager
+def apart(project: Project) -> Iterator[Callable[[], str]]:
+    """`fullturn serve` on a free port, as a process of its own, for the length of a `with` block.
+
+    Gives a function that waits for its address: it starts meanwhile.
+    """
+    words = ["-m", "fullturn", "-C", str(project.root), "serve", "--port", "0", "--json"]
+    process = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    lines = process.stdout
+
+    def address() -> str:
+        line = lines.readline()
+        if not line or "address" not in json.loads(line):
+            raise CouldNotEvaluate(f"`fullturn serve` did not start: {line.strip()}")
+        return str(json.loads(line)["address"])
+
+    try:
+        yield address
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
 
 
 def _opened(project: Project, served: Served, address: str) -> Opened:

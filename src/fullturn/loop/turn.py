@@ -23,6 +23,7 @@ from fullturn.loop.promoting import promote
 from fullturn.loop.releases import Release
 from fullturn.loop.releasing import Told, follow
 from fullturn.loop.training import SEARCH, Trial, search
+from fullturn.monitoring.report import seen_as
 from fullturn.registry import promotion, versions
 from fullturn.registry.versions import GATE, MODEL, OUTCOME
 from fullturn.serving import log
@@ -96,7 +97,7 @@ class Turner:
             self._monitor = Monitor(self.project)
         for alarm in self._monitor.step():
             found = alarm.diagnosis
-            what = f"alarm of {alarm.detector} after {alarm.requests} requests: {found.verdict}"
+            what = f"alarm of {alarm.detector} after {seen_as(alarm)}: {found.verdict}"
             yield Step("monitoring", True, what, found.reason)
         considered = retraining.consider(self._monitor)
         if considered:
