@@ -64,12 +64,16 @@ def start(version: str, as_json: bool) -> None:
 @json_option
 def status(as_json: bool) -> None:
     """Show where the release under way stands, and what its evidence says."""
-    from fullturn.loop import releasing
+    from fullturn.loop import releases, releasing
 
-    found, decision = releasing.status(opened())
+    project = opened()
+    found, decision = releasing.status(project)
+    driven = releases.driven(project, found)
     if as_json:
-        say_json({"release": found, "decision": decision})
+        say_json({"release": found, "decision": decision, "driven": driven})
         return
+    if not driven:
+        say("[yellow]nobody drives it: everyone gets the champion until somebody goes on[/yellow]")
     say(f"version {found.version} against champion {found.champion}: [bold]{found.stage}[/bold]")
     show_decision(decision)
     say_next(f"fullturn release {found.version}", "fullturn release abort --reason '…'")
