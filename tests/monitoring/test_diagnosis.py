@@ -8,6 +8,8 @@ import pytest
 
 from fullturn.entities import Diagnosis
 from fullturn.monitoring import Case, diagnose
+from fullturn.monitoring.changes import changes
+from fullturn.monitoring.columns import Watched
 from fullturn.settings import MonitoringSettings
 from tests.monitoring.streams import CONTRACT, NEW, OLD, Row, reference, traffic, vectors
 
@@ -99,9 +101,24 @@ def test_labels_show_a_harmful_shift() -> None:
 
 
 def test_labels_show_a_harmless_shift() -> None:
-    found = case("input.note", labelled=300, texts=OLD + NEW, right=0.9)
+    found = case("input.note", labelled=300, texts=OLD + NEW, right=0.78)
     assert found.verdict == "harmless shift"
     assert "has not risen by 0.05" in found.reason
+
+
+def test_a_loss_below_the_old_one_is_said_to_be_no_harm() -> None:
+    found = case("input.note", labelled=300, texts=OLD + NEW, right=0.98)
+    assert found.verdict == "harmless shift"
+    assert "no harm, the loss is lower than before" in found.reason
+
+
+def test_a_change_that_its_figures_do_not_show_is_not_listed() -> None:
+    weight = Watched("input", "weight", "number")
+    before = [1.0] * 60 + [0.0] * 40
+    assert changes(weight, before, [1.0] * 60 + [2.0] * 40, alarmed=True) == []
+    [told] = changes(weight, before, [1.0] * 40 + [2.0] * 60)
+    assert (told.before, told.after) == (1.0, 2.0)
+    assert told.sentence == "'weight' has a median of 2, before 1"
 
 
 def test_few_labels_leave_it_unclear() -> None:

@@ -101,7 +101,9 @@ def test_the_page_stands_alone(reported: Reported) -> None:
 @every_report
 def test_the_page_says_all_there_is_to_say(reported: Reported) -> None:
     states, alarms = reported
-    said = " ".join(Page(report.to_html(states, alarms)).text.split())
+    page = Page(report.to_html(states, alarms))
+    said = " ".join(page.text.split())
+    titles = {attributes.get("title") for _, attributes in page.tags}
     for state in states:
         assert f"{state.name} {state.what}" in said
     for alarm in alarms:
@@ -109,7 +111,10 @@ def test_the_page_says_all_there_is_to_say(reported: Reported) -> None:
         assert report.moment(alarm.time) in said
         assert all(word in said for word in alarm.diagnosis.words)
         assert all(" ".join(change.sentence.split()) in said for change in alarm.diagnosis.changes)
-        assert all(example["id"] in said for example in alarm.diagnosis.examples)
+        for example in alarm.diagnosis.examples:
+            assert example["id"] in titles and example["id"][:8] in said
+        assert f"after {report.seen_as(alarm)}." in said
+        assert report.MEANING in said
     assert report.summary(states, alarms) in said
     assert "at most 1 in 10,000 requests" in said
 
@@ -158,6 +163,39 @@ def test_markdown_has_a_row_for_each_detector_and_a_part_for_each_alarm(reported
     tokens = MarkdownIt("commonmark").enable("table").parse(report.to_markdown(states, alarms))
     assert len([token for token in tokens if token.type == "td_open"]) == 5 * len(states)
     assert len([t for t in tokens if t.type == "heading_open" and t.tag == "h3"]) == len(alarms)
+
+
+@pytest.mark.parametrize(
+    ("detector", "requests", "says"),
+    [
+        ("quality", 3229, "3,229 labelled answers"),
+        ("estimate", 12, "12 answers"),
+        ("output.confidence", 1, "1 answer"),
+        ("input.note", 3229, "3,229 requests"),
+        ("slow", 1, "1 request"),
+    ],
+)
+def test_an_alarm_counts_what_its_detector_reads(detector: str, requests: int, says: str) -> None:
+    alarm = replace(REPORTS["shifted"][1][0], detector=detector, requests=requests)
+    assert report.seen_as(alarm) == says
+
+
+def outputs(detector: str, *cells: dict[str, object]) -> list[dict[str, object]]:
+    """What the page shows of the outputs of these examples."""
+    alarm = REPORTS["shifted"][1][0]
+    shown = tuple({"id": "p", "input": {"note": "same"}, "output": one} for one in cells)
+    found = replace(alarm.diagnosis, changes=(), examples=shown)
+    told = report.telling(replace(alarm, detector=detector, diagnosis=found))
+    assert all(one["input"] == {"note": "same"} for one in told)
+    return [one["output"] for one in told]
+
+
+def test_outputs_equal_in_all_examples_are_left_out_unless_they_changed() -> None:
+    cells = [{"label": "a", "tokens": 0}, {"label": "b", "tokens": 0}]
+    assert outputs("input.note", *cells) == [{"label": "a"}, {"label": "b"}]
+    assert outputs("output.tokens", *cells) == cells
+    assert outputs("input.note", cells[0]) == cells[:1]
+    assert outputs("input.note", {"a": 1}, {}) == [{"a": 1}, {}]
 
 
 def test_the_summary_counts_alarms_and_names_what_they_mean() -> None:

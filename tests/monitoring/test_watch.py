@@ -173,6 +173,19 @@ def test_normal_traffic_after_junk_raises_no_alarm() -> None:
     assert all(state.resting == 0 for state in found.states)
 
 
+def test_sound_requests_do_not_acquit_a_pipeline_that_was_broken_before_them() -> None:
+    found = watch()
+    alarm = first(found.observe(traffic(100, begins=0, change=junk)), "input.weight")
+    later = traffic(1300, seed=3)
+    moved = [
+        replace(one, prediction=replace(one.prediction, sequence=one.prediction.sequence + 100))
+        for one in later
+    ]
+    found.observe(moved)
+    assert found.diagnosed(alarm) == alarm
+    assert alarm.diagnosis.verdict == "broken pipeline"
+
+
 def test_late_labels_alarm_when_they_arrive() -> None:
     stream = traffic(800, begins=400, right=0.4)
     labels = [one for one in stream if one.loss is not None]

@@ -36,14 +36,26 @@ def changes(
 ) -> list[Change]:
     """What differs clearly between two lists of values (`Watched.values`); may be nothing.
 
+    A difference that its figures do not show, such as of the tails about one median, is left out.
+
     `alarmed`: the column's own detector has shown that it changed, however few rows there are.
     """
     if not (before and after):
         return []
     found = [change for test in _TESTS[column.kind] for change in test(column, before, after)]
-    if alarmed:
-        return [change for change in found if change.broken or change.strength >= _ALARMED]
-    return [change for change in found if change.strength >= STRONG]
+    least = _ALARMED if alarmed else STRONG
+    strong = [one for one in found if one.strength >= least or (alarmed and one.broken)]
+    return [one for one in strong if figure(one.before) != figure(one.after)]
+
+
+def figure(value: float) -> str:
+    """A figure for people: a small number to three digits, a large one without fractions."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def percent(share: float) -> str:
+    """A share for people: as `figure`, so that what differs there differs here."""
+    return f"{figure(100 * share)}%"
 
 
 def proportions(before: tuple[int, int], after: tuple[int, int]) -> float:
@@ -60,16 +72,17 @@ Test = Callable[[Watched, Sequence[Any], Sequence[Any]], Iterator[Change]]
 
 def _missing(column: Watched, before: Sequence[Any], after: Sequence[Any]) -> Iterator[Change]:
     x, y = (sum(value in _NOTHING for value in some) for some in (before, after))
-    m, n = len(before), len(after)
-    if y / n > x / m:
+    was, share = x / len(before), y / len(after)
+    if share > was:
         yield Change(
             column.name,
             "share of nulls",
-            x / m,
-            y / n,
-            proportions((x, m), (y, n)),
-            column.side == "input" and y / n - x / m >= NULLS,
-            f"'{column.column}' is missing in {y / n:.0%} of requests, before in {x / m:.0%}",
+            was,
+            share,
+            proportions((x, len(before)), (y, len(after))),
+            column.side == "input" and share - was >= NULLS,
+            f"'{column.column}' is missing in {percent(share)} of requests, before in "
+            f"{percent(was)}",
         )
 
 
@@ -79,7 +92,7 @@ def _location(column: Watched, before: Sequence[float], after: Sequence[float]) 
         return
     low, high = float(np.median(x)), float(np.median(y))
     of = "the length of " if column.kind == "length" else ""
-    says = f"{of}'{column.column}' has a median of {high:.4g}, before {low:.4g}"
+    says = f"{of}'{column.column}' has a median of {figure(high)}, before {figure(low)}"
     ratio = _unit_ratio(x, y) if column.side == "input" and column.kind == "number" else None
     if ratio is not None:
         says += f": every value is about {ratio:.3g} times what it was, as between units"
@@ -114,9 +127,9 @@ def _constant(column: Watched, before: Sequence[Any], after: Sequence[Any]) -> I
         return
     if hits / n >= _CONSTANT and was / m <= _CONSTANT / 2:
         strength = proportions((was, m), (hits, n))
-        says = f"'{column.column}' is {shown(value)} in {hits / n:.0%}, before {was / m:.0%}"
         what = f"share of {shown(value)}"
-        says += ": it has become constant"
+        says = f"'{column.column}' is {shown(value)} in {percent(hits / n)}, before "
+        says += f"{percent(was / m)}: it has become constant"
         yield Change(column.name, what, was / m, hits / n, strength, True, says)
 
 
@@ -126,12 +139,13 @@ def _shares(column: Watched, before: Sequence[Any], after: Sequence[Any]) -> Ite
     m, n = len(before), len(after)
     moves = {value: proportions((x[value], m), (y[value], n)) for value in y | x}
     value = max(moves, key=lambda name: (abs(moves[name]), str(name)))
-    says = f"'{column.column}' is {shown(value)} in {y[value] / n:.0%}, before {x[value] / m:.0%}"
+    was, share = x[value] / m, y[value] / n
+    says = f"'{column.column}' is {shown(value)} in {percent(share)}, before {percent(was)}"
     yield Change(
         column.name,
         f"share of {shown(value)}",
-        x[value] / m,
-        y[value] / n,
+        was,
+        share,
         abs(moves[value]),
         False,
         says if x[value] else f"{says}: it is new",
@@ -148,8 +162,8 @@ def _cut(column: Watched, before: Sequence[float], after: Sequence[float]) -> It
     if hits / y.size >= _CUT and longer / x.size >= _CUT and np.ptp(x) > 0:
         same = int((x == most).sum())
         strength = proportions((same, x.size), (hits, y.size))
-        says = f"'{column.column}' ends at {most:g} characters in {hits / y.size:.0%}: it is cut"
         share, was = hits / y.size, same / x.size
+        says = f"'{column.column}' ends at {most:g} characters in {percent(share)}: it is cut"
         yield Change(column.name, f"share of length {most:g}", was, share, strength, True, says)
 
 

@@ -188,6 +188,8 @@ def _fallen(case: Case) -> tuple[Verdict, str] | None:
         f"the mean loss of {len(case.labelled)} labelled requests is {loss.estimate:.3f} "
         f"[{loss.low:.3f}, {loss.high:.3f}], the reference's was {case.expected:.3f}"
     )
+    if loss.high < case.expected:
+        return "harmless shift", f"{figures}: no harm, the loss is lower than before"
     if loss.high < most:
         return "harmless shift", f"{figures}: it has not risen by {case.limits.margin:g}"
     if loss.low > case.expected or (case.detector == QUALITY and loss.estimate > most):

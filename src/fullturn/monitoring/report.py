@@ -13,6 +13,8 @@ from typing import Any
 from fullturn.entities import Alarm, Change, Diagnosis
 from fullturn.errors import IntegrityError
 from fullturn.monitoring import plots
+from fullturn.monitoring.changes import figure
+from fullturn.monitoring.detectors import ESTIMATE, QUALITY
 from fullturn.monitoring.watch import DetectorState
 
 _LONGEST_CELL = 300
@@ -29,6 +31,7 @@ CLASSES = {
     "unclear": "INCONCLUSIVE",
 }
 """The tone in which the page shows each verdict."""
+MEANING = "An alarm says that something changed; its verdict says whether that matters."
 
 
 def to_json(states: Sequence[DetectorState], alarms: Sequence[Alarm]) -> str:
@@ -67,7 +70,7 @@ def alarm_of(body: Mapping[str, Any]) -> Alarm:
 
 def to_markdown(states: Sequence[DetectorState], alarms: Sequence[Alarm]) -> str:
     """Alarms and detectors in GitHub's Markdown."""
-    lines = [f"## {summary(states, alarms)}", ""]
+    lines = [f"## {summary(states, alarms)}", "", *([MEANING, ""] if alarms else [])]
     for alarm in alarms:
         lines += _alarm(alarm)
     lines += ["| Detector | Observations | Of the way | Run length | Alarms |"]
@@ -86,10 +89,11 @@ def to_html(states: Sequence[DetectorState], alarms: Sequence[Alarm]) -> str:
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters.update(moment=moment, figure=figure)
+    environment.filters.update(moment=moment, figure=figure, seen_as=seen_as, telling=telling)
     source = files("fullturn.monitoring").joinpath("page.html.jinja").read_text(encoding="utf-8")
     return environment.from_string(source).render(
         summary=summary(states, alarms),
+        meaning=MEANING,
         tone=tone(alarms),
         alarms=list(reversed(alarms)),
         classes=CLASSES,
@@ -128,9 +132,33 @@ def moment(milliseconds: int) -> str:
     return f"{time.day} {time:%B %Y, %H:%M:%S} UTC"
 
 
-def figure(value: float) -> str:
-    """A figure of a change: a small number to three digits, a large one without fractions."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+def seen_as(alarm: Alarm) -> str:
+    """What its detector had seen when it alarmed, as it counts: requests, answers or labels."""
+    answers = alarm.detector == ESTIMATE or alarm.detector.startswith("output.")
+    noun = "labelled answer" if alarm.detector == QUALITY else "answer" if answers else "request"
+    return f"{alarm.requests:,} {noun}" + ("s" if alarm.requests != 1 else "")
+
+
+def telling(alarm: Alarm) -> list[dict[str, Any]]:
+    """The examples, without outputs that are the same in all: unless they changed, they are noise.
+
+    Of a single example nothing is left out.
+    """
+    shown = alarm.diagnosis.examples
+    changed = {alarm.detector, *(change.column for change in alarm.diagnosis.changes)}
+    names = dict.fromkeys(name for example in shown for name in example["output"])
+    missing = object()
+    kept = {
+        name
+        for name in names
+        if f"output.{name}" in changed
+        or len(shown) == 1
+        or len({repr(example["output"].get(name, missing)) for example in shown}) > 1
+    }
+    return [
+        {**one, "output": {name: cell for name, cell in one["output"].items() if name in kept}}
+        for one in shown
+    ]
 
 
 def _alarm(alarm: Alarm) -> Iterator[str]:
@@ -140,7 +168,7 @@ def _alarm(alarm: Alarm) -> Iterator[str]:
     yield f"{_cell(found.reason[:1].upper() + found.reason[1:])}."
     yield ""
     yield (
-        f"Version {alarm.version}, {moment(alarm.time)}, after {alarm.requests:,} observations; "
+        f"Version {alarm.version}, {moment(alarm.time)}, after {seen_as(alarm)}; "
         f"statistic {figure(alarm.statistic)}, threshold {figure(alarm.threshold)}."
     )
     yield ""

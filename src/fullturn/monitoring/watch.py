@@ -83,7 +83,14 @@ class Watch:
         return tuple(_state(detector) for detector in self._detectors)
 
     def diagnosed(self, alarm: Alarm) -> Alarm:
-        """The alarm, diagnosed again with all that has become known since."""
+        """The alarm, diagnosed again with all that has become known since.
+
+        A broken pipeline shows in requests, not in labels: when those of the alarm are no longer
+        kept, later ones, which may be sound, do not acquit it.
+        """
+        kept = self._answered and self._answered[0].prediction.sequence <= alarm.sequence
+        if alarm.diagnosis.verdict == "broken pipeline" and not kept:
+            return alarm
         case = self._case(alarm.detector, alarm.began, self._answered, self._labelled)
         return replace(alarm, diagnosis=diagnose(case))
 
