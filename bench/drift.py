@@ -5,7 +5,8 @@ fires.
 
 1. Each detector alone: the mean run length without a change beside the declared one, and the
    median delay to an alarm, at the threshold of a watch of ten detectors, after a small, a
-   medium and a large change.
+   medium and a large change. A change that lasts alarms again after as long a delay, and a rest
+   that doubles each time: after an alarm a detector is as on its first day.
 2. The same seeded streams of 10 columns (8 numbers, 2 categories), reference 400 rows, through
    `fullturn.monitoring.Watch` and through Evidently's DataDriftPreset in windows of 500 rows,
    read in two ways: any column drifted, or half of them, which is the preset's own rule.

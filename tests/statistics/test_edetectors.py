@@ -302,8 +302,8 @@ def test_it_rests_after_an_alarm_and_longer_after_each_in_a_row() -> None:
     assert (detector.resting, detector.count) == (24, 25)
 
 
-@pytest.mark.parametrize(("calm", "rests"), [(2, 6), (3, 3)])
-def test_awake_for_as_long_as_it_rested_it_rests_no_longer_than_at_first(
+@pytest.mark.parametrize(("calm", "rests"), [(5, 6), (6, 3)])
+def test_awake_for_twice_as_long_as_it_rested_it_rests_no_longer_than_at_first(
     calm: int, rests: int
 ) -> None:
     detector = EDetector(Fixed(), 5, rest=3)

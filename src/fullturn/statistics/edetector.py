@@ -76,8 +76,9 @@ class EDetector:
 
     Its gamblers forget what they saw, so rows of the change never become what is normal. It rests
     for `rest` observations, and for twice as many as the last time if it alarms again before it
-    was awake for as long as it had rested: a change that lasts gives alarms that grow rarer, and
-    silence for about as long as it lasted. Raises StatisticsInputError for an `arl` below 1.
+    was awake for twice as long as it had rested: a change that lasts gives alarms that grow rarer,
+    and afterwards silence for about as long as it lasted. Raises StatisticsInputError for an `arl`
+    below 1.
     """
 
     def __init__(self, bets: Bets, arl: float, rest: int = 0) -> None:
@@ -115,7 +116,7 @@ class EDetector:
         return slept
 
     def _restart(self) -> None:
-        in_a_row = self.count - self._woke <= self._rested
+        in_a_row = self.count - self._woke <= 2 * self._rested
         self._rested = max(self.rest, 2 * self._rested if in_a_row else 0)
         self.resting = self._rested
         self.bets.restart()
