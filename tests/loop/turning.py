@@ -11,13 +11,29 @@ import sys
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+import mlflow.store.model_registry.sqlalchemy_store
+import mlflow.store.tracking.sqlalchemy_store
+import scipy.signal
+import scipy.stats
+
 import fullturn.data.versions
+import fullturn.gates.report
+import fullturn.loop.gating
 import fullturn.store
 from fullturn.errors import FullturnError
 from fullturn.loop.project import Project
 from fullturn.loop.turn import Turner
 
-LOADED = (fullturn.data.versions, fullturn.store)
+LOADED = (
+    fullturn.data.versions,
+    fullturn.gates.report,
+    fullturn.loop.gating,
+    fullturn.store,
+    mlflow.store.model_registry.sqlalchemy_store,
+    mlflow.store.tracking.sqlalchemy_store,
+    scipy.signal,
+    scipy.stats,
+)
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload([__name__])
 
