@@ -84,9 +84,10 @@ class _Embedded:
             self._server = self._endpoint = None
 
     def _start(self) -> Endpoint:
-        # Read when the OpenMP library is loaded. Threads that wait would otherwise spin, and on a
-        # machine that does anything else two of them are slower than one.
-        for name, value in {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}.items():
+        # Read when the OpenMP library is loaded. Threads that wait would otherwise spin for long,
+        # and on a machine that does anything else two of them are slower than one; that never
+        # spin, they are slower than one on a quiet machine.
+        for name, value in {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "10000"}.items():
             os.environ.setdefault(name, value)
         import xllamacpp
 
