@@ -20,8 +20,8 @@ BEGIN, END = "<!-- demo:begin -->\n```\n", "\n```\n<!-- demo:end -->"
 LAST = "Looking back"
 PICTURES = {
     "gate.png": ("gate/report.html", "<title>Gate failed"),
-    "release.png": ("release/report.html", "<title>"),
-    "alarm.png": ("alarm/alarm.html", "<title>"),
+    "release.png": ("release/report.html", "Rolled back"),
+    "alarm.png": ("alarm/alarm.html", "</svg>input.question:"),
 }
 SIZE = {"width": 980, "height": 1060}
 INTRODUCTION = """\
