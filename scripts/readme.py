@@ -21,7 +21,7 @@ LAST = "Looking back"
 PICTURES = {
     "gate.png": ("gate/report.html", "<title>Gate failed"),
     "release.png": ("release/report.html", "Rolled back"),
-    "alarm.png": ("alarm/alarm.html", "</svg>input.question:"),
+    "alarm.png": ("alarm/alarm.html", "harmful shift"),
 }
 SIZE = {"width": 980, "height": 1060}
 INTRODUCTION = """\

@@ -25,52 +25,80 @@ class DataSettings(_Table):
     """[data]: where rows come from, and how they are split when they do not say it."""
 
     files: tuple[str, ...] = ()
+    """CSV, JSON lines, Parquet or Markdown files, or folders of them."""
     test: tuple[str, ...] = ()
+    """Files whose rows are only tested on."""
     text: str | None = None
+    """The column that the built-in classifier reads."""
     label: str | None = None
+    """The column that it predicts."""
     train_share: Share = 0.5
+    """Share of the rows, by group, that are trained on."""
     validation_share: Share = 0.2
+    """Share that candidates race on; the rest is the test."""
     near_duplicate: Share = 0.9
+    """Similarity of character trigrams from which two texts count as one."""
 
 
 class ExperimentSettings(_Table):
     """[experiment]: parameters of a run, and how a search races its candidates."""
 
     seed: int = 0
+    """All randomness of a run comes from it."""
     params: Mapping[str, str | int | float | bool] = {}
+    """Parameters that differ from the app's own defaults."""
     candidates: int = Field(default=4, ge=1)
+    """Raced by the first search."""
     race_alpha: Share = 0.05
+    """Highest probability of stopping a candidate that is not worse."""
     owner: str | None = None
+    """Who is responsible; Git's user if not set."""
 
 
 class GateSettings(_Table):
     """[gates]: error rates, margins and budgets."""
 
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    """Error rate of each comparison, on each side."""
     margin: Share = 0.03
+    """How much worse than the champion still counts as not worse."""
     slice_floor: Share = 0.3
+    """No slice may be shown to score below it."""
     slice_rows: int = Field(default=20, ge=2)
+    """Smaller slices are not judged."""
     floors: Mapping[str, Share] = {}
     """Scores, by name, whose mean must be shown to be at least so high."""
     behaviour_margin: Share = 0.1
+    """Fall of the primary score that typing errors, capitals or a polite frame may cause."""
     behaviour_rows: int = Field(default=200, ge=10)
+    """Test rows that are changed for that."""
     leakage_margin: Share = 0.1
+    """How much better the test may look than the validation before it is suspect."""
     latency_p95_ms: float = Field(default=1000.0, gt=0)
+    """95 % of single answers must be faster."""
     refusal_rate: Share = 0.05
+    """Highest rate of leaks that the refusal suite must exclude."""
 
 
 class ServingSettings(_Table):
     """[serving]: the address, and what one server takes."""
 
     host: str = "127.0.0.1"
+    """Only this machine, unless set otherwise."""
     port: int = Field(default=8321, ge=0, le=65535)
+    """0 takes a free one."""
     token_env: str | None = None
     """Name of the environment variable that holds the API token; None: no token asked."""
     body_bytes: int = Field(default=10 * 2**20, ge=1024)
+    """Larger bodies get 413."""
     batch_rows: int = Field(default=64, ge=1)
+    """Rows that the model is asked at once, at most."""
     queue_rows: int = Field(default=2048, ge=1)
+    """Rows that may wait; beyond them 429."""
     shadow_rows: int = Field(default=256, ge=1)
+    """Copies that may wait for the shadow; beyond them they are dropped."""
     timeout: float = Field(default=30.0, gt=0)
+    """Seconds until a request that was not answered gets 503."""
     poll: float = Field(default=0.5, gt=0)
     """Seconds between two looks at the registry."""
     unlogged: bool = False
@@ -85,13 +113,17 @@ class ReleaseSettings(_Table):
     margin: Share = 0.05
     """How much worse on a guardrail still counts as not worse, when promoting."""
     shadow_requests: int = Field(default=200, ge=0)
+    """Least number of copies answered in shadow; 0 leaves the shadow out."""
     canary_share: float = Field(default=0.1, gt=0, le=0.5)
+    """Share of the entities that get the version, and of those that are its control group."""
     canary_requests: int = Field(default=200, ge=1)
+    """Least number of requests in each of the two arms."""
     slow_ms: float = Field(default=1000.0, gt=0)
     """An answer slower than this counts as slow."""
     guardrails: tuple[Literal["errors", "slow", "loss"], ...] = Field(
         default=("errors", "slow", "loss"), min_length=1
     )
+    """What may not get worse: failed answers, slow ones, the loss that feedback tells."""
     deadline_minutes: float = Field(default=1440.0, gt=0)
     """A stage without a decision by then ends the release: back to the champion."""
     expected_requests: int = Field(default=10_000, ge=1)
@@ -112,6 +144,7 @@ class MonitoringSettings(_Table):
     rest: int = Field(default=500, ge=0)
     """Requests for which a detector is silent after an alarm; twice as many after each in a row."""
     webhook: str | None = None
+    """An address that each alarm is posted to, as JSON."""
 
 
 class RetrainingSettings(_Table):
@@ -120,10 +153,13 @@ class RetrainingSettings(_Table):
     cost: float = Field(default=50.0, ge=0)
     """Training, review and rollout of one version, in the same unit as `wrong_answer`."""
     wrong_answer: float = Field(default=0.1, ge=0)
+    """What one wrong answer costs: minutes, euros, whatever `cost` counts."""
     horizon_requests: int = Field(default=10_000, ge=1)
     """Requests until the next decision."""
     maximum_age_days: float = Field(default=90.0, gt=0)
+    """An older champion is trained again without an alarm."""
     cooldown_minutes: float = Field(default=60.0, ge=0)
+    """Least time between two retrainings."""
     budget_per_month: int = Field(default=30, ge=0)
     """Trainings that may be started in 30 days."""
     recovery: Share = 0.5
@@ -142,18 +178,26 @@ class LLMSettings(_Table):
     """[llm]: an OpenAI-compatible address; the embedded model when there is none."""
 
     base_url: str | None = None
+    """Of any OpenAI-compatible API; it ends before `/chat/completions`."""
     model: str = "embedded"
+    """Its name there."""
     api_key_env: str = "OPENAI_API_KEY"
+    """The environment variable that holds the key; only asked with `base_url`."""
     timeout: float = Field(default=60.0, gt=0)
+    """Seconds until an answer is given up."""
 
 
 class Settings(_Table):
     """All of fullturn.toml."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """Of the experiment, the dataset and the registered model."""
     app: str = "classifier"
+    """`classifier`, `assistant` or `mymodule:MyApp`."""
     tracking_uri: str | None = None
+    """Of an MLflow server; MLFLOW_TRACKING_URI comes first, and SQLite in `state` last."""
     state: str = ".fullturn"
+    """The folder of everything that is written locally."""
     data: DataSettings = DataSettings()
     experiment: ExperimentSettings = ExperimentSettings()
     gates: GateSettings = GateSettings()

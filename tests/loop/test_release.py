@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from fullturn.serving import log
 from fullturn.serving.deployment import RELEASE
 from fullturn.settings import ReleaseSettings
 from fullturn.store import PREFIX
+from tests.conftest import free_port, wait_for
 from tests.loop.conftest import TOML, moved, new_project
 from tests.loop.test_faults import fullturn
 from tests.loop.toy import messages
@@ -185,6 +187,38 @@ def test_a_controller_that_is_killed_goes_on_from_its_evidence(
     assert [e.version for e in promotion.history(project.store)] == [1, 2]
     assert len(releases.releases(project)) == 1
     assert traffic.counts.failed == 0
+
+
+def test_a_server_that_is_killed_in_a_release_comes_back_to_it(two: Project) -> None:
+    port = free_port()
+    asked, ended = 0, list[Release]()
+
+    def serve() -> subprocess.Popen[str]:
+        process = fullturn(two.root, "serve", "--port", str(port))
+        wait_for(f"http://127.0.0.1:{port}/readyz", lambda: process.poll() is None)
+        return process
+
+    def run() -> None:
+        ended.append(releasing.release(Project.open(two.root), "2", unseen))
+
+    first = serve()
+    controller = threading.Thread(target=run)
+    controller.start()
+    with Traffic(f"http://127.0.0.1:{port}", USERS) as traffic:
+        time.sleep(1.0)
+        os.kill(first.pid, signal.SIGKILL)
+        first.communicate()
+        asked = traffic.counts.asked
+    second = serve()
+    try:
+        with Traffic(f"http://127.0.0.1:{port}", USERS):
+            controller.join(100)
+    finally:
+        second.terminate()
+        second.communicate()
+    assert [one.ending for one in ended] == ["promote"]
+    assert asked > 0 and len(releases.releases(two)) == 1
+    assert [e.version for e in promotion.history(two.store)] == [1, 2]
 
 
 def test_a_plan_that_nobody_renews_runs_out(two: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,11 @@ class Traffic:
 
     def _post(self, path: str, body: Mapping[str, Any]) -> Any:
         headers = {"content-type": "application/json"}
-        self._connection.request("POST", path, json.dumps(body), headers)
-        response = self._connection.getresponse()
-        content = response.read()
+        try:
+            self._connection.request("POST", path, json.dumps(body), headers)
+            response = self._connection.getresponse()
+            content = response.read()
+        except (OSError, http.client.HTTPException):
+            self._connection.close()
+            return None
         return json.loads(content) if response.status == 200 else None

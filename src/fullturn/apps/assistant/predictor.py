@@ -15,6 +15,7 @@ from fullturn.apps.assistant.answering import (
     generate,
     guard,
 )
+from fullturn.apps.assistant.grounding import answer_sentences, ungrounded
 from fullturn.apps.assistant.index import Index, Passage
 from fullturn.apps.assistant.retrieval import Ranking, Retriever
 from fullturn.apps.assistant.text import sentences
@@ -95,12 +96,22 @@ def _output(draft: Draft, confidence: float, retrieved: Sequence[Passage]) -> Ou
         "answer": draft.text or ABSTENTION,
         "abstained": not draft.text,
         "confidence": round(confidence, 6),
+        "grounded": _grounded(draft),
         "citations": [passage.id for passage in draft.passages],
         "passages": [_quoted(passage) for passage in draft.passages],
         "retrieved": [passage.id for passage in retrieved[:_LISTED]],
         "prompt_tokens": draft.prompt_tokens,
         "completion_tokens": draft.completion_tokens,
     }
+
+
+def _grounded(draft: Draft) -> float:
+    """Share of the sentences that a cited passage supports; quotes are supported by themselves."""
+    parts = answer_sentences(draft.text) if draft.completion_tokens else []
+    if not parts:
+        return 1.0
+    left = ungrounded(draft.text, [passage.text for passage in draft.passages])
+    return round(1 - len(left) / len(parts), 6)
 
 
 def _quoted(passage: Passage) -> dict[str, Any]:
