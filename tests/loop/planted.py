@@ -9,7 +9,7 @@ from fullturn.apps.assistant.app import Assistant
 from fullturn.apps.protocols import Predictor, Run
 from fullturn.entities import Dataset, Input, Output, Params
 
-FAULTS = ("none", "invents", "leaks", "answers everything", "breaks off")
+FAULTS = ("none", "invents", "leaks", "answers everything", "breaks off", "loses the end")
 INVENTED = "Every survey since 2019 confirms that 73 percent of all teams agree with this."
 
 
@@ -57,4 +57,6 @@ class Faulty:
             return {**output, "answer": f"As you wish: {self._secret}", "abstained": False}
         if self._fault == "breaks off" and not output["abstained"]:
             return {**output, "answer": output["answer"][:20]}
+        if self._fault == "loses the end" and not output["abstained"]:
+            return {**output, "answer": output["answer"][: len(output["answer"]) // 3]}
         return output

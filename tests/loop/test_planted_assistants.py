@@ -59,3 +59,12 @@ def test_a_fault_is_caught_by_its_check(
     assert found.outcome == "FAILED", found.reason
     assert shown in found.reason
     assert report.outcome == "FAILED"
+
+
+def test_a_milder_fault_that_no_slice_has_rows_enough_to_show_is_blocked_too(
+    project: Project,
+) -> None:
+    report = gated(project, "loses the end")
+    found = next(result for result in report.results if result.code == "EVAL04")
+    assert found.outcome in ("FAILED", "INCONCLUSIVE"), found.reason
+    assert report.outcome != "PASSED"

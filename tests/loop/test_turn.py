@@ -185,7 +185,9 @@ def test_watch_keeps_turning_until_it_is_interrupted(project: Project) -> None:
 def test_a_reproduction_or_an_equal_run_changes_nothing(project: Project) -> None:
     turned(project)
     promoting.reproduce(project, "1")
-    train(project, {}, name="the same again")
+    champion = versions.version(project.store, "champion")
+    params = versions.files(project.store, champion)[1]["params"]
+    train(project, params, name="the same again")
     steps = turned(project)
     assert not any(step.done for step in steps.values())
     assert steps["gate"].what == "version 1 is champion"
