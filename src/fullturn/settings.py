@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from fullturn.errors import NotFound, SettingsError
 
 FILE = "fullturn.toml"
+STATE = "FULLTURN_STATE"
+"""Environment variable: the folder of everything that is written locally, before `state`."""
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -187,6 +189,17 @@ class LLMSettings(_Table):
     """Seconds until an answer is given up."""
 
 
+class CISettings(_Table):
+    """[ci]: what the pipeline runs and depends on."""
+
+    tests: str | None = None
+    """Command of the project's own tests; `python -m pytest` if it has any and this is not set."""
+    code: tuple[str, ...] = ("**/*.py", "prompts/*")
+    """Files of the project, besides its data, that a model depends on."""
+    base: str | None = None
+    """The branch that changes go into; the platform's, `main` or `master` if not set."""
+
+
 class Settings(_Table):
     """All of fullturn.toml."""
 
@@ -206,6 +219,7 @@ class Settings(_Table):
     release: ReleaseSettings = ReleaseSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
     retraining: RetrainingSettings = RetrainingSettings()
+    ci: CISettings = CISettings()
 
 
 def find_root(start: Path) -> Path:
@@ -256,7 +270,7 @@ def state_folder(settings: Settings, root: Path) -> Path:
     Raises:
         SettingsError: there is a file in its place.
     """
-    folder = (root / settings.state).resolve()
+    folder = (root / (os.environ.get(STATE) or settings.state)).resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from fullturn.apps.protocols import App
 from fullturn.errors import SettingsError
+from fullturn.settings import state_folder
 
 if TYPE_CHECKING:
     from fullturn.settings import Settings
@@ -27,7 +28,7 @@ def find(name: str, settings: Settings | None = None, root: Path | None = None) 
     if name == "assistant":
         from fullturn.apps.assistant.app import Assistant
 
-        cache = root / settings.state if settings and root else None
+        cache = state_folder(settings, root) if settings and root else None
         return Assistant(settings.llm, cache) if settings else Assistant()
     return _own(name, root)
 

@@ -46,6 +46,8 @@ LATENCY_CALLS = 40
 AGAINST, TESTED = PREFIX + "champion", PREFIX + "data_digest"
 """Tags of a gate's run: the champion and the dataset digest that it was computed with."""
 REPORTS = ("gate/report.json", "gate/report.md", "gate/report.html")
+ROWS = {"candidate": "gate/candidate.jsonl", "champion": "gate/champion.jsonl"}
+"""Artifacts of a gate's run: every test row, answered and scored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ def gate(
         limits = project.settings.gates
         report = compute(ALL, evidence, limits, actor=project.owner, waivers=waivers)
         _store(project, run, report)
+        _store_rows(project, run, evidence)
     version = None
     if report.outcome == "PASSED":
         version = versions.register(project.store, candidate, report, run.id)
@@ -118,6 +121,13 @@ def _store(project: Project, run: TrackedRun, report: GateReport) -> None:
     for result in report.results:
         counts[result.outcome] += 1
     run.log(0, {f"checks.{outcome.lower()}": count for outcome, count in counts.items()})
+
+
+def _store_rows(project: Project, run: TrackedRun, evidence: Evidence) -> None:
+    for name, artifact in ROWS.items():
+        evaluation: Evaluation | None = getattr(evidence, name)
+        if evaluation is not None:
+            project.store.put_text(run.id, records.to_jsonl(evaluation), artifact)
 
 
 def worth_reading(evaluation: Evaluation) -> list[ScoredRow]:

@@ -63,6 +63,11 @@ class Project:
         return Store(uri, self.settings.name, self.state / "artifacts")
 
     @property
+    def shared(self) -> bool:
+        """Whether others may use the same tracking server: then a champion may serve elsewhere."""
+        return not reader.tracking_uri(self.settings, self.root).startswith("sqlite:")
+
+    @property
     def table(self) -> Path:
         """The Delta table of the project's dataset."""
         return self.state / "data" / self.settings.name

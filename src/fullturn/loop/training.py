@@ -14,6 +14,7 @@ from fullturn.errors import AppError, FullturnError
 from fullturn.evaluation import records
 from fullturn.evaluation.fingerprint import fingerprint
 from fullturn.evaluation.race import Race, race, recalled
+from fullturn.experiments import provenance
 from fullturn.experiments.search import candidates, complete
 from fullturn.experiments.tracking import RunPlan, TrackedRun
 from fullturn.loop.project import Progress, Project, load, silent
@@ -21,6 +22,8 @@ from fullturn.store import NOTE, PREFIX, save_pyfunc
 
 VALIDATION = "evaluation/validation.jsonl"
 TRAINED = "evaluation/trained.json"
+ENVIRONMENT = "environment.txt"
+"""Artifacts of a training run; this one lists Python and every installed distribution."""
 SEARCH = PREFIX + "search"
 """Tag of a run: its place among the candidates of a search."""
 PROBES = 5
@@ -212,6 +215,7 @@ def _record(project: Project, run: TrackedRun, view: Dataset, raced: Race) -> No
     trained = {"rows": len(view.examples), "fingerprints": seen}
     store.put_text(run.id, json.dumps(trained), TRAINED)
     store.put_text(run.id, records.to_jsonl(evaluation), VALIDATION)
+    store.put_text(run.id, provenance.environment()[1], ENVIRONMENT)
     note = f"stopped after {raced.groups} of {raced.of_groups} groups: worse than the best so far"
     tags = {
         NOTE: _note(view, raced),

@@ -1,0 +1,1 @@
+"""Continuous delivery of models: the pipeline, its report, its workflows, a version's evidence."""

@@ -1,0 +1,52 @@
+"""The pipeline, declared once: `fullturn ci` and `cd` run it, the workflow files are rendered
+from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+STEPS_FILE = "FULLTURN_STEPS"
+"""Environment variable: the file to which each command of a pipeline appends how it ended."""
+REPORT = "ci-report"
+"""Folder, in the project, of the report."""
+CANDIDATE = "candidate"
+"""As a reference: the run trained from the checkout's code, data, environment and parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One command of the pipeline."""
+
+    name: str
+    command: str
+    """What stands after `fullturn`."""
+    about: str
+    always: bool = False
+    """Whether it runs although a step before it failed."""
+
+    @property
+    def line(self) -> str:
+        """As it is typed."""
+        return f"fullturn {self.command}"
+
+
+EVALUATE = (
+    Step("code", "ci code", "which commit all evidence will name"),
+    Step("tests", "ci tests", "the project's own tests"),
+    Step("base", "ci base", "what to compare with"),
+    Step("data", "data commit", "the data contract; a dataset version if rows changed"),
+    Step("train", "train --cached", "the candidate, unless it has been trained before"),
+    Step("gate", f"gate {CANDIDATE} --cached --no-register", "candidate against champion"),
+    Step("report", "ci report", "one page for the pull request", always=True),
+)
+"""`fullturn ci`: decides, and changes nothing that users see."""
+DELIVER = (
+    Step("register", f"gate {CANDIDATE} --cached", "what passed becomes a model version"),
+    Step("release", f"deliver {CANDIDATE}", "to users: shadow, canary, champion, or back"),
+)
+"""What `fullturn cd` does after that."""
+
+
+def step(name: str) -> Step:
+    """The step of this name."""
+    return next(one for one in (*EVALUATE, *DELIVER) if one.name == name)
