@@ -12,6 +12,18 @@ Verdict = Literal["PASSED", "FAILED", "INCONCLUSIVE", "COULD_NOT_EVALUATE"]
 
 
 @dataclass(frozen=True, slots=True)
+class Checkout:
+    """The state of Git that a pipeline runs on."""
+
+    code: Code
+    branch: str | None
+    base: str | None
+    """The branch, or commit, that this one goes into."""
+    shallow: bool = False
+    """Whether the clone lacks history."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """How a step of the pipeline ended."""
 
@@ -41,7 +53,7 @@ class Subject:
 class Difference:
     """Candidate minus champion on the same rows, by group, with an interval.
 
-    `name` is a score, or a slice as `column=value`.
+    `name` is a score, or a slice as `column=value`. All figures are score points.
     """
 
     name: str
@@ -51,11 +63,18 @@ class Difference:
     estimate: float
     low: float
     high: float
+    confidence: float
+    """Of the interval; of slices, that all of them hold together."""
+
+    @property
+    def moved(self) -> bool:
+        """Whether the interval excludes zero."""
+        return not self.low <= 0 <= self.high
 
 
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """A test row that one side got right and the other did not."""
+    """A test row whose primary score is another than the champion's."""
 
     id: str
     question: str
@@ -79,21 +98,31 @@ class DataChange:
     removed: int = 0
     changed: int = 0
     splits: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    test_changed: bool = False
-    """Whether test rows were added, removed or changed."""
+    """Rows of each split before and after."""
+    test: tuple[int, int, int] = (0, 0, 0)
+    """Test rows added, removed and changed."""
     examples: tuple[str, ...] = ()
     """A few rows, each with what happened to it."""
+
+    @property
+    def test_changed(self) -> bool:
+        """Whether test rows were added, removed or changed."""
+        return any(self.test)
+
+
+Pair = tuple[float | None, float | None]
+"""Candidate, champion; None where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What candidate and champion cost: training seconds, and milliseconds and LLM tokens an
-    answer (None where unknown)."""
+    """What candidate and champion cost."""
 
-    train_seconds: tuple[float | None, float | None]
-    """Candidate, champion; so are the others."""
-    milliseconds: tuple[float | None, float | None]
-    tokens: tuple[float | None, float | None]
+    train_seconds: Pair
+    milliseconds: Pair
+    """Of an answer, on average over the test rows."""
+    tokens: Pair
+    """Of the LLM for an answer, prompt and completion, on average."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,25 +132,37 @@ class Delivery:
     project: str
     verdict: Verdict
     reason: str
-    """One sentence."""
-    code: Code
-    branch: str | None
-    base: str | None
-    """The branch, or commit, that this one goes into."""
+    """A sentence or two."""
+    checkout: Checkout
     created: str
+    """ISO 8601, UTC."""
     steps: tuple[Ended, ...]
     warnings: tuple[str, ...] = ()
     """To be said loudly: the test set changed, uncommitted changes, …"""
     candidate: Subject | None = None
     champion: Subject | None = None
+    margin: float = 0.0
+    """How much worse than the champion still counts as not worse."""
     scores: tuple[Difference, ...] = ()
+    """The primary one first."""
+    shared: Difference | None = None
+    """The primary score on the test rows that both datasets hold, if others are there too."""
     slices: tuple[Difference, ...] = ()
-    """Those whose interval excludes zero, and the largest others; worst first."""
+    """Of the primary score: those whose interval excludes zero, worst first, then the others."""
+    lost: int = 0
+    gained: int = 0
     flips: tuple[Flip, ...] = ()
+    """The first of those counted, lost ones first."""
     params: Mapping[str, tuple[str | None, str | None]] = field(default_factory=dict)
     """Champion's value, candidate's value; only what differs."""
-    packages: Mapping[str, tuple[str | None, str | None]] = field(default_factory=dict)
-    """The same of the environments."""
+    packages: Mapping[str, tuple[str | None, str | None]] | None = None
+    """The same of the environments; None if one of them is not on record."""
     data: DataChange | None = None
     cost: Cost | None = None
     gate: GateReport | None = None
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether the candidate is the champion's own run."""
+        sides = (self.candidate, self.champion)
+        return None not in sides and sides[0].run == sides[1].run  # type: ignore[union-attr]
