@@ -105,6 +105,8 @@ class ServingSettings(_Table):
     """Seconds between two looks at the registry."""
     unlogged: bool = False
     """Whether to answer also while the prediction log cannot be written (disk full)."""
+    signed: bool = False
+    """Whether to serve, promote and release only versions whose signed evidence holds."""
 
 
 class ReleaseSettings(_Table):
@@ -194,10 +196,42 @@ class CISettings(_Table):
 
     tests: str | None = None
     """Command of the project's own tests; `python -m pytest` if it has any and this is not set."""
-    code: tuple[str, ...] = ("**/*.py", "prompts/*")
-    """Files of the project, besides its data, that a model depends on."""
+    code: tuple[str, ...] = ("*.py", "prompts/*")
+    """Files of the project, besides its data, that a model depends on; `*` matches `/` too."""
     base: str | None = None
     """The branch that changes go into; the platform's, `main` or `master` if not set."""
+
+
+class CardSettings(_Table):
+    """[card]: what a model card says that no run can know."""
+
+    intended_use: str | None = None
+    """Who may use the model, for what."""
+    out_of_scope: str | None = None
+    """What it must not be used for."""
+    limits: tuple[str, ...] = ()
+    """Known limits, a sentence each; what the gate found is added."""
+    owner: str | None = None
+    """Who answers for the model; the owner of its run if not set."""
+    contact: str | None = None
+    """Where to ask, or to report a wrong answer."""
+
+
+class SigningSettings(_Table):
+    """[signing]: how the evidence of a version is signed, and whose signature counts."""
+
+    method: Literal["key", "keyless", "none"] = "key"
+    """A private key; a short-lived certificate for an identity, by Sigstore; or not at all."""
+    private_key: str | None = None
+    """File of the key (PEM, EC P-256); one is made in `state` at the first use if not set."""
+    private_key_env: str | None = None
+    """Name of the environment variable that holds the private key, for CI; comes first."""
+    public_key: str | None = None
+    """File of the key that is trusted, kept in Git; that in `state` if not set."""
+    identity: str | None = None
+    """Keyless: who must have signed, such as the address of a workflow file."""
+    issuer: str | None = None
+    """Keyless: the OpenID Connect issuer that vouches for the identity."""
 
 
 class Settings(_Table):
@@ -220,6 +254,8 @@ class Settings(_Table):
     monitoring: MonitoringSettings = MonitoringSettings()
     retraining: RetrainingSettings = RetrainingSettings()
     ci: CISettings = CISettings()
+    card: CardSettings = CardSettings()
+    signing: SigningSettings = SigningSettings()
 
 
 def find_root(start: Path) -> Path:

@@ -17,17 +17,17 @@ from fullturn.entities import Code
 
 def code(root: Path) -> Code:
     """Commit, dirty flag and digest of the uncommitted difference; empty outside Git."""
-    commit = _git(root, "rev-parse", "HEAD")
+    commit = git(root, "rev-parse", "HEAD")
     if commit is None:
         return Code(None, dirty=False, diff_digest=None)
-    status = _git(root, "status", "--porcelain", "--untracked-files=all", "--", ".") or ""
+    status = git(root, "status", "--porcelain", "--untracked-files=all", "--", ".") or ""
     if not status:
         return Code(commit, dirty=False, diff_digest=None)
-    diff = _git(root, "diff", "HEAD", "--", ".") or ""
+    diff = git(root, "diff", "HEAD", "--", ".") or ""
     new = [line[3:].strip('"') for line in status.splitlines() if line.startswith("??")]
-    top = Path(_git(root, "rev-parse", "--show-toplevel") or root)
-    contents = "".join(f"{name}\0{_digest_of(top / name)}\0" for name in new)
-    return Code(commit, dirty=True, diff_digest=_sha256(diff + contents))
+    top = Path(git(root, "rev-parse", "--show-toplevel") or root)
+    contents = "".join(f"{name}\0{digest_of(top / name)}\0" for name in new)
+    return Code(commit, dirty=True, diff_digest=sha256(diff + contents))
 
 
 @lru_cache(maxsize=1)
@@ -35,12 +35,12 @@ def environment() -> tuple[str, str]:
     """A digest of Python and every installed distribution, and the text it is taken over."""
     pins = {f"{d.metadata['Name'].lower()}=={d.version}" for d in distributions() if d.metadata}
     text = "\n".join([f"python=={platform.python_version()}", *sorted(pins)])
-    return _sha256(text), text
+    return sha256(text), text
 
 
 def owner(root: Path, named: str | None) -> str:
     """Who is responsible: the setting, Git's user, or the account."""
-    return named or _git(root, "config", "user.name") or _account()
+    return named or git(root, "config", "user.name") or _account()
 
 
 def process_tags() -> dict[str, str]:
@@ -75,7 +75,8 @@ def _account() -> str:
         return "unknown"
 
 
-def _git(root: Path, *words: str) -> str | None:
+def git(root: Path, *words: str) -> str | None:
+    """What Git answers in a folder; None if it fails, or is not there."""
     try:
         done = subprocess.run(
             ["git", "-C", str(root), *words],
@@ -89,7 +90,8 @@ def _git(root: Path, *words: str) -> str | None:
     return done.stdout.rstrip("\n") if done.returncode == 0 else None
 
 
-def _digest_of(path: Path) -> str:
+def digest_of(path: Path) -> str:
+    """The sha256 of a file; "unreadable" if it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -97,5 +99,6 @@ def _digest_of(path: Path) -> str:
         return "unreadable"
 
 
-def _sha256(text: str) -> str:
+def sha256(text: str) -> str:
+    """The sha256 of a text."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fullturn.apps import bundle
@@ -33,9 +33,12 @@ from fullturn.gates import (
     compute,
 )
 from fullturn.gates import report as writer
+from fullturn.loop.keys import GATE as GATE_KEY
+from fullturn.loop.keys import gate_key
 from fullturn.loop.project import Progress, Project, load, silent
-from fullturn.loop.training import TRAINED, VALIDATION, examples_of, training_view
+from fullturn.loop.training import TRAINED, VALIDATION, examples_of, load_of, training_view
 from fullturn.registry import promotion, versions
+from fullturn.registry.versions import GATE
 from fullturn.store import NOTE, PREFIX
 from fullturn.traces import TRACES, TraceSpool
 
@@ -43,6 +46,8 @@ REPEATED_ROWS = 30
 TRACED = 100
 """Answers of a gate with a trace: one costs MLflow some 10 ms. The report counts them all."""
 LATENCY_CALLS = 40
+MISSING = ("no evidence", "could not be computed")
+"""How the reason of a check begins that nothing was decided in."""
 AGAINST, TESTED = PREFIX + "champion", PREFIX + "data_digest"
 """Tags of a gate's run: the champion and the dataset digest that it was computed with."""
 REPORTS = ("gate/report.json", "gate/report.md", "gate/report.html")
@@ -64,26 +69,29 @@ def gate(
     reference: str,
     *,
     waivers: Mapping[str, str] | None = None,
+    register: bool = True,
     progress: Progress = silent,
 ) -> Gated:
     """Evaluate candidate, champion and baseline on the same rows and decide.
 
     `reference` is a run (id, prefix or name), or a model version to gate again. What passes
-    is registered as a model version.
+    is registered as a model version, unless `register` is off.
 
     Raises:
         NotFound: no such run or version.
         UsageError: a waiver names no check, or has no reason.
     """
     candidate = resolve(project, reference)
+    champion, tested = promotion.champion(project.store), load(project).version.digest
     plan = RunPlan(
         kind="gate",
         name=f"gate of {candidate.name}",
         tags={
             "mlflow.parentRunId": candidate.id,
             PREFIX + "candidate": candidate.id,
-            AGAINST: str(promotion.champion(project.store)),
-            TESTED: load(project).version.digest,
+            AGAINST: str(champion),
+            TESTED: tested,
+            GATE_KEY: gate_key(project, candidate, champion, tested),
         },
         owner=project.settings.experiment.owner,
     )
@@ -95,10 +103,48 @@ def gate(
         report = compute(ALL, evidence, limits, actor=project.owner, waivers=waivers)
         _store(project, run, report)
         _store_rows(project, run, evidence)
-    version = None
-    if report.outcome == "PASSED":
-        version = versions.register(project.store, candidate, report, run.id)
-    return Gated(report, run.id, version)
+    return _registered(project, candidate, Gated(report, run.id, None), register)
+
+
+def standing(project: Project, candidate: RunRecord, *, register: bool = False) -> Gated | None:
+    """The newest gate of a candidate whose report still stands: the same champion, test rows,
+    code, environment and limits, and evidence that was there. None if there is none.
+
+    The champion's own gate stands as long as it is champion. With `register`, what passed is
+    registered.
+    """
+    champion = promotion.champion(project.store)
+    known = [v for v in project.store.versions(project.store.name) if v.run_id == candidate.id]
+    if known and known[-1].version == champion:
+        return Gated(_report(project, known[-1].tags[GATE]), known[-1].tags[GATE], known[-1])
+    key = gate_key(project, candidate, champion, load(project).version.digest)
+    for run in project.store.runs("gate"):
+        if run.tags.get(GATE_KEY) == key and PREFIX + "outcome" in run.tags:
+            report = _report(project, run.id)
+            stands = Gated(report, run.id, None)
+            return _registered(project, candidate, stands, register) if _settled(report) else None
+    return None
+
+
+def _report(project: Project, run: str) -> GateReport:
+    return writer.from_json(project.store.get(run, REPORTS[0]).read_text(encoding="utf-8"))
+
+
+def _settled(report: GateReport) -> bool:
+    """Whether another gate would find the same: not if evidence was missing, nor by the clock."""
+    return not any(
+        (r.outcome == "INCONCLUSIVE" and r.reason.startswith(MISSING))
+        or (r.outcome in ("FAILED", "INCONCLUSIVE") and r.family == "service")
+        for r in report.results
+        if r.waived is None
+    )  # fmt: skip
+
+
+def _registered(project: Project, candidate: RunRecord, gated: Gated, register: bool) -> Gated:
+    if not register or gated.report.outcome != "PASSED":
+        return gated
+    version = versions.register(project.store, candidate, gated.report, gated.run)
+    return replace(gated, version=version)
 
 
 def resolve(project: Project, reference: str) -> RunRecord:
@@ -203,8 +249,7 @@ class Gathering:
 
     def _data(self) -> DataState:
         recorded = self.run.tags.get(PREFIX + "data_digest", "nothing")
-        found = load(self.project, int(self.run.tags[PREFIX + "data"])).version.digest
-        return DataState(recorded, found)
+        return DataState(recorded, load_of(self.project, self.run).version.digest)
 
     def _leakage(self, test: tuple[Example, ...]) -> LeakageState:
         stored = json.loads(self.project.store.get(self.run.id, TRAINED).read_text())

@@ -119,13 +119,34 @@ def feedback_file(project: Project) -> Path:
 
 
 def latest(project: Project) -> int | None:
+    """The number of the newest dataset version; None before the first commit."""
+    found = newest(project)
+    return found.version if found else None
+
+
+def newest(project: Project) -> DatasetVersion | None:
     """The newest dataset version; None before the first commit."""
     from fullturn.data import versions
 
     try:
-        return versions.show(project.table).version
+        return versions.show(project.table)
     except NotFound:
         return None
+
+
+def with_digest(project: Project, digest: str) -> DatasetVersion | None:
+    """The newest dataset version of this content; None if this table has none.
+
+    Versions count per table, and a fresh checkout has a table of its own: only the digest says
+    what a run was trained on.
+    """
+    from fullturn.data import versions
+
+    try:
+        known = versions.log(project.table)
+    except NotFound:
+        return None
+    return next((one for one in reversed(known) if one.digest == digest), None)
 
 
 def load(project: Project, version: int | None = None, digest: str | None = None) -> Dataset:

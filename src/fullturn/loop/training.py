@@ -17,7 +17,9 @@ from fullturn.evaluation.race import Race, race, recalled
 from fullturn.experiments import provenance
 from fullturn.experiments.search import candidates, complete
 from fullturn.experiments.tracking import RunPlan, TrackedRun
-from fullturn.loop.project import Progress, Project, load, silent
+from fullturn.loop.keys import TRAINING, training_key
+from fullturn.loop.project import Progress, Project, load, silent, with_digest
+from fullturn.registry.versions import MODEL
 from fullturn.store import NOTE, PREFIX, save_pyfunc
 
 VALIDATION = "evaluation/validation.jsonl"
@@ -26,6 +28,8 @@ ENVIRONMENT = "environment.txt"
 """Artifacts of a training run; this one lists Python and every installed distribution."""
 SEARCH = PREFIX + "search"
 """Tag of a run: its place among the candidates of a search."""
+DECLARED = PREFIX + "declared"
+"""Tag of a run: the parameters that fullturn.toml named, as a JSON list of names."""
 PROBES = 5
 
 
@@ -68,6 +72,8 @@ def train(
         **(tags or {}),
         PREFIX + "data": str(data.version.version),
         PREFIX + "data_digest": data.version.digest,
+        DECLARED: json.dumps(sorted(project.settings.experiment.params)),
+        TRAINING: training_key(project, chosen, seed, data.version.digest),
     }
     plan = RunPlan(
         kind="train",
@@ -124,20 +130,43 @@ def recall(project: Project, run: RunRecord) -> Trial:
     note = run.tags[PREFIX + "race"]
     counted = [int(word) for word in note.split() if word.isdecimal()]
     groups, of_groups = counted[0], counted[-1]
-    data = load(project, int(run.tags[PREFIX + "data"]))
+    data = load_of(project, run)
     stopped = note.startswith("stopped")
     e_value = float(run.tags[PREFIX + "race.e_value"])
     return Trial(run, recalled(evaluation, data, stopped, (groups, of_groups), e_value))
+
+
+def load_of(project: Project, run: RunRecord) -> Dataset:
+    """The dataset version of the content that a run was trained on; without one in this table,
+    that of the number which the run recorded, whatever its content.
+
+    Raises:
+        NotFound: there is neither.
+    """
+    found = with_digest(project, run.tags.get(PREFIX + "data_digest", ""))
+    return load(project, found.version if found else int(run.tags[PREFIX + "data"]))
+
+
+def usable(run: RunRecord) -> bool:
+    """Whether a training finished, stored a bundle and raced to the end."""
+    stopped = run.tags.get(PREFIX + "race", "stopped").startswith("stopped")
+    return run.status == "FINISHED" and MODEL in run.tags and not stopped
+
+
+def trained_on(project: Project, version: int | None) -> list[RunRecord]:
+    """Training runs on the content of a dataset version, newest first."""
+    from fullturn.data import versions
+
+    digest = versions.show(project.table, version).digest
+    return [r for r in project.store.runs("train") if r.tags.get(PREFIX + "data_digest") == digest]
 
 
 def _finished(project: Project, version: int | None) -> dict[str, RunRecord]:
     """Candidates of an earlier search on a dataset version, by their place in it."""
     return {
         run.tags[SEARCH]: run
-        for run in project.store.runs("train")
-        if run.status == "FINISHED"
-        and SEARCH in run.tags
-        and run.tags.get(PREFIX + "data") == str(version)
+        for run in trained_on(project, version)
+        if run.status == "FINISHED" and SEARCH in run.tags
     }
 
 

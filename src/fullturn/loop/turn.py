@@ -11,21 +11,22 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from fullturn.entities import ModelVersion, Params, RunRecord
+from fullturn.entities import ModelVersion, RunRecord
 from fullturn.errors import CouldNotEvaluate, Inconclusive, Refused
 from fullturn.experiments.tracking import reap
 from fullturn.loop import releases, retraining
-from fullturn.loop.gating import AGAINST, TESTED, gate
+from fullturn.loop.candidate import parameters
+from fullturn.loop.delivering import way
+from fullturn.loop.gating import gate, standing
 from fullturn.loop.lock import sole
 from fullturn.loop.monitoring import Monitor
-from fullturn.loop.project import Progress, Project, commit, latest, load, silent
+from fullturn.loop.project import Progress, Project, commit, latest, silent
 from fullturn.loop.promoting import promote
 from fullturn.loop.releases import Release
 from fullturn.loop.releasing import Told, follow
-from fullturn.loop.training import SEARCH, Trial, search
+from fullturn.loop.training import SEARCH, Trial, search, trained_on, usable
 from fullturn.monitoring.report import seen_as
-from fullturn.registry import promotion, versions
-from fullturn.registry.versions import GATE, MODEL, OUTCOME
+from fullturn.registry import promotion
 from fullturn.serving import log
 from fullturn.store import PREFIX
 
@@ -70,7 +71,7 @@ class Turner:
             yield from self._watch()
             version = yield from self._data()
             best = yield from self._experiments(version)
-            candidate = yield from self._gate(best, version)
+            candidate = yield from self._gate(best)
             if candidate:
                 yield from self._users(candidate)
 
@@ -87,8 +88,11 @@ class Turner:
 
     def _open_release(self) -> Iterator[Step]:
         opened = releases.under_way(self.project)
-        if opened:
+        if opened and (log.writing(self.project.state) or not self.project.shared):
             yield _ended(follow(self.project, opened, self.told))
+        elif opened:
+            why = "no server writes its log here; turn beside the server to drive it"
+            yield Step("release", False, f"version {opened.version} is being released", why)
 
     def _watch(self) -> Iterator[Step]:
         if not log.exists(self.project.state) or promotion.champion(self.project.store) is None:
@@ -122,15 +126,19 @@ class Turner:
             return best
         champion = promotion.champion(project.store)
         count = settings.retraining.candidates if champion else settings.experiment.candidates
-        first = _params(project, champion) if champion else {}
         trials = search(
-            project, count, first=first, version=version, progress=self.progress, resume=True
+            project,
+            count,
+            first=parameters(project),
+            version=version,
+            progress=self.progress,
+            resume=True,
         )
         why = f"dataset version {version} has not been searched yet"
         yield Step("experiments", True, _outcome(trials), why)
         return trials[0].run
 
-    def _gate(self, best: RunRecord, version: int) -> Generator[Step, None, ModelVersion | None]:
+    def _gate(self, best: RunRecord) -> Generator[Step, None, ModelVersion | None]:
         project = self.project
         champion = promotion.settle(project.store)
         registered = [v for v in project.store.versions(project.store.name) if v.run_id == best.id]
@@ -146,7 +154,7 @@ class Turner:
             why = f"version {found.version} is registered"
             yield Step("gate", False, f"'{best.name}' PASSED before", why)
             return found
-        _refuse_again(project, best, champion, version)
+        _refuse_again(project, best)
         gated = gate(project, best.id, progress=self.progress)
         if gated.version is None:
             blocking = [r for r in gated.report.results if r.outcome in ("FAILED", "INCONCLUSIVE")]
@@ -159,19 +167,17 @@ class Turner:
     def _users(self, version: ModelVersion) -> Iterator[Step]:
         """To users: by evidence where there are any, at once where nobody is served."""
         project, number = self.project, version.version
-        final = [r for r in releases.releases(project) if r.version == number and r.ending]
-        if final:
-            yield Step("release", False, f"version {number} was rolled back", final[0].reason)
-            return
-        if promotion.champion(project.store) is not None and log.writing(project.state):
+        chosen, why = way(project, version)
+        if chosen == "was refused":
+            yield Step("release", False, f"version {number} was rolled back", why)
+        elif chosen in ("by release", "elsewhere"):
             opened = releases.begin(project, version)
-            yield Step("release", True, f"version {number} begins", f"in {opened.stage}")
-            yield _ended(follow(project, opened, self.told))
-            return
-        reason = f"gate {version.tags[GATE][:8]} passed"
-        promote(project, str(number), reason)
-        nobody = f"{reason}; no server is running, so no user is asked"
-        yield Step("registry", True, f"version {number} is champion", nobody)
+            yield Step("release", True, f"version {number} begins", f"in {opened.stage}; {why}")
+            if chosen == "by release":
+                yield _ended(follow(project, opened, self.told))
+        else:
+            promote(project, str(number), why)
+            yield Step("registry", True, f"version {number} is champion", why)
 
 
 def turn(project: Project, progress: Progress = silent) -> Iterator[Step]:
@@ -180,15 +186,8 @@ def turn(project: Project, progress: Progress = silent) -> Iterator[Step]:
 
 
 def trained(project: Project, version: int) -> list[RunRecord]:
-    """Finished training runs on a dataset version that stored a bundle and raced to the end."""
-    return [
-        run
-        for run in project.store.runs("train")
-        if run.status == "FINISHED"
-        and run.tags.get(PREFIX + "data") == str(version)
-        and MODEL in run.tags
-        and not run.tags.get(PREFIX + "race", "stopped").startswith("stopped")
-    ]
+    """Usable training runs on a dataset version."""
+    return [run for run in trained_on(project, version) if usable(run)]
 
 
 def best_of(project: Project, runs: Sequence[RunRecord]) -> RunRecord:
@@ -229,15 +228,12 @@ def _considered(found: retraining.Considered) -> Step:
     return Step("retraining", decision.retrain, what, f"{decision.trigger}: {decision.reason}")
 
 
-def _refuse_again(project: Project, best: RunRecord, champion: int | None, version: int) -> None:
+def _refuse_again(project: Project, best: RunRecord) -> None:
     """A gate that did not pass is not computed again before something changed."""
-    if best.tags.get(OUTCOME) not in ("FAILED", "INCONCLUSIVE") or GATE not in best.tags:
-        return
-    before = project.store.run(best.tags[GATE])
-    now = {AGAINST: str(champion), TESTED: load(project, version).version.digest}
-    if all(before.tags.get(name) == value for name, value in now.items()):
-        why = f"as before (gate {before.id[:8]}), and nothing has changed since"
-        raise _blocked(best, best.tags[OUTCOME], why)
+    stands = standing(project, best)
+    if stands and stands.report.outcome != "PASSED":
+        why = f"as before (gate {stands.run[:8]}), and nothing has changed since"
+        raise _blocked(best, stands.report.outcome, why)
 
 
 def _blocked(best: RunRecord, outcome: str, why: str) -> Refused | Inconclusive:
@@ -249,19 +245,10 @@ def _cut_off(project: Project, version: int) -> bool:
     """Whether a search on this dataset version was begun and not ended."""
     places = {
         run.tags[SEARCH]
-        for run in project.store.runs("train")
-        if SEARCH in run.tags
-        and run.tags.get(PREFIX + "data") == str(version)
-        and run.status == "FINISHED"
+        for run in trained_on(project, version)
+        if SEARCH in run.tags and run.status == "FINISHED"
     }
     return any(len(places) < int(place.rpartition(" ")[2]) for place in places)
-
-
-def _params(project: Project, champion: int) -> Params:
-    """The parameters of the champion, as its bundle records them."""
-    _, record = versions.files(project.store, versions.version(project.store, str(champion)))
-    known = project.app.defaults
-    return {name: value for name, value in record["params"].items() if name in known}
 
 
 def _outcome(trials: list[Trial]) -> str:

@@ -1,0 +1,43 @@
+"""What a training and a gate depend on, as digests: equal ones need not be done again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from fullturn.entities import Params, RunRecord
+from fullturn.experiments import provenance, sources
+from fullturn.loop.project import Project
+from fullturn.store import PREFIX
+
+TRAINING, GATE = PREFIX + "key", PREFIX + "gate_key"
+"""Tags of a training run and of a gate's run."""
+
+
+def training_key(project: Project, params: Params, seed: int, data: str) -> str:
+    """Of everything that a training depends on; `params` are complete, `data` is a digest."""
+    settings = project.settings
+    llm = (settings.llm.base_url, settings.llm.model)
+    ingredients = {"app": settings.app, "llm": llm, "params": dict(params), "seed": seed}
+    return _digest({**ingredients, **_surroundings(project), "data": data})
+
+
+def gate_key(project: Project, candidate: RunRecord, champion: int | None, data: str) -> str:
+    """Of everything that a gate depends on: also the scorer's code and the environment, so that
+    a champion is scored again as soon as one of them has changed."""
+    limits = project.settings.gates.model_dump(mode="json")
+    subjects = {"candidate": candidate.id, "champion": champion, "limits": limits}
+    return _digest({**subjects, **_surroundings(project), "data": data})
+
+
+def _surroundings(project: Project) -> dict[str, str]:
+    return {
+        "code": sources.digest(project.root, project.settings.ci.code),
+        "environment": provenance.environment()[0],
+    }
+
+
+def _digest(ingredients: dict[str, Any]) -> str:
+    text = json.dumps(ingredients, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
