@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fullturn.cli.output import escape, say, say_json, say_next
 from fullturn.cli.verb import json_option
+
+if TYPE_CHECKING:
+    from fullturn.loop.skeleton import Started
 
 
 @click.command()
@@ -26,24 +30,48 @@ def demo(folder: Path, keep_serving: bool, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--csv", "table", required=True, type=click.Path(path_type=Path), help="Rows.")
+@click.option("--csv", "table", type=click.Path(path_type=Path), help="Rows.")
 @click.option("--test", type=click.Path(path_type=Path), help="Test rows, if they are apart.")
-@click.option("--text", required=True, metavar="COLUMN", help="The column to classify.")
-@click.option("--label", required=True, metavar="COLUMN", help="The column to predict.")
+@click.option("--text", metavar="COLUMN", help="The column to classify.")
+@click.option("--label", metavar="COLUMN", help="The column to predict.")
+@click.option("--example", metavar="NAME", help="Start from an example: assistant or wine.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @json_option
-def init(
-    table: Path, test: Path | None, text: str, label: str, folder: Path, as_json: bool
-) -> None:
-    """Write a project for the built-in text classifier into FOLDER."""
+def init(folder: Path, example: str | None, as_json: bool, **columns: Any) -> None:
+    """Write a project into FOLDER, for the built-in text classifier or from an example.
+
+    A classifier needs --csv, --text and --label. The project comes with workflows that run
+    `fullturn ci` and `fullturn cd` on GitHub and GitLab; files of yours are never replaced.
+    """
     from fullturn.loop import starting
 
-    made = starting.init(folder, table, text, label, test)
+    given = [name for name, value in columns.items() if value is not None]
+    if example is not None:
+        if given:
+            raise click.UsageError(f"--example brings its own data; leave out {_options(given)}")
+        started = starting.example(example, folder)
+    else:
+        if missing := [name for name in ("table", "text", "label") if name not in given]:
+            raise click.UsageError(f"{_options(missing)} missing; or start with --example")
+        started = starting.init(folder, **columns)
     if as_json:
-        say_json({"folder": str(made)})
+        say_json({"folder": str(started.folder), "kept": list(started.kept), "asks": started.asks})
         return
-    say(f"project in [bold]{escape(made)}[/bold]: fullturn.toml, the data, a CI workflow")
-    say_next(f"cd {escape(made)} && fullturn turn")
+    _say_started(started)
+
+
+def _options(names: list[str]) -> str:
+    return ", ".join("--csv" if name == "table" else f"--{name}" for name in names)
+
+
+def _say_started(started: Started) -> None:
+    inside = escape(started.folder)
+    say(f"project in [bold]{inside}[/bold]: fullturn.toml, the data, CI workflows")
+    if started.kept:
+        say(f"left as they were: {escape(', '.join(started.kept))}")
+    if started.asks:
+        say(f"[yellow]{escape(started.asks)}[/yellow]")
+    say_next(f"cd {inside} && fullturn turn")
 
 
 COMMANDS = (demo, init)

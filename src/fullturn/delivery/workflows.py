@@ -19,12 +19,17 @@ from fullturn.delivery.pipeline import DELIVER, EVALUATE, REPORT, STEPS_FILE, St
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+    from fullturn.settings import Settings
+
 REQUIREMENTS = "requirements.txt"
 """What a runner installs; written once, and then the user's."""
 ARTIFACT = "model-report"
 """Under this name `model-ci` hands the report folder to `model-comment`."""
 REPORT_JSON = f"{REPORT}/report.json"
 DEFAULT_BRANCHES = ("main", "master")
+"""What is delivered without `base` in [ci]: whichever there is. GitLab knows it by itself."""
+SIGNING_KEY = "FULLTURN_SIGNING_KEY"
+"""The secret that holds the private key, unless `private_key_env` in [signing] names another."""
 DELIVER_JOB = (step("code"), step("data"), step("train"), *DELIVER)
 """On a fresh runner: what DELIVER needs comes first, found again rather than made."""
 COMMENT = Step(
@@ -47,14 +52,15 @@ _FILES = {
 }
 
 
-def render(base: str | None = None) -> dict[str, str]:
-    """The workflow files by their path in the project.
-
-    `base` is the branch that is delivered; without it, `main` or `master`, whichever there is.
-    GitLab knows the default branch by itself.
-    """
-    branches = json.dumps([base] if base else list(DEFAULT_BRANCHES))
-    return {path: _render(name, branches=branches) for path, name in _FILES.items()}
+def render(settings: Settings) -> dict[str, str]:
+    """The workflow files of a project, by their path in it."""
+    base, signing = settings.ci.base, settings.signing
+    values = {
+        "branches": json.dumps([base] if base else list(DEFAULT_BRANCHES)),
+        "signing_key": signing.private_key_env or SIGNING_KEY,
+        "keyless": signing.method == "keyless",
+    }
+    return {path: _render(name, **values) for path, name in _FILES.items()}
 
 
 def requirements() -> str:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import filecmp
 import json
 import re
+import runpy
 import shutil
-import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fullturn.errors import DataError, UsageError
+from fullturn.loop import skeleton
+from fullturn.loop.skeleton import Started
 from fullturn.settings import FILE
+from fullturn.wording import nearest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 HELD_BACK = ("tools", "incidents")
@@ -20,24 +23,9 @@ HELD_BACK = ("tools", "incidents")
 RACED_ROWS = 300
 """Validation rows of a project whose test rows are apart."""
 
-_WORKFLOW = """\
-# The same commands as on a laptop, one a step. A gate that does not pass ends the job.
-name: fullturn
-on: [push, pull_request]
-jobs:
-  turn:
-    runs-on: ubuntu-latest
-    steps:
-      - uses: actions/checkout@v4
-      - run: pip install fullturn
-      - run: fullturn data commit
-      - run: fullturn train --search {candidates}
-      - run: fullturn gate best
-"""
 
-
-def init(folder: Path, table: Path, text: str, label: str, test: Path | None = None) -> Path:
-    """A project for a classifier of texts, from a CSV file; returns its folder.
+def init(folder: Path, table: Path, text: str, label: str, test: Path | None = None) -> Started:
+    """A project for a classifier of texts, from a CSV file.
 
     Raises:
         UsageError: the folder holds a project already, or is a file; both columns are one; or
@@ -72,13 +60,40 @@ def init(folder: Path, table: Path, text: str, label: str, test: Path | None = N
         "latency_p95_ms = 100.0",
         "",
     ]
-    _write(folder, "\n".join(lines), 3)
+    started = skeleton.write(folder, "\n".join(lines))
     if not _under_git(folder):
-        _into_git(folder)
-    return folder
+        skeleton.into_git(folder)
+    return started
 
 
-def assistant(folder: Path) -> Path:
+def example(name: str, folder: Path) -> Started:
+    """A project that comes with fullturn: `assistant` or `wine`.
+
+    Raises:
+        UsageError: there is no such example, or the folder is a file or is not empty.
+    """
+    if name not in _EXAMPLES:
+        known = ", ".join(_EXAMPLES)
+        raise UsageError(f"there is no example '{name}'{nearest(name, list(_EXAMPLES))} ({known})")
+    if folder.is_dir() and any(folder.iterdir()):
+        raise UsageError(f"{folder} is not empty; an example needs a folder of its own")
+    return _EXAMPLES[name](folder)
+
+
+def wine(folder: Path) -> Started:
+    """An app of one's own, in a module of the project, that tells three cultivars of wine apart."""
+    source = EXAMPLES / "wine"
+    _refuse_project(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in source.glob("*.py"):
+        shutil.copy(file, folder / file.name)
+    runpy.run_path(str(source / "wine_data.py"))["write_csv"](folder / "wine.csv")
+    started = skeleton.write(folder, (source / FILE).read_text(encoding="utf-8"))
+    skeleton.into_git(folder)
+    return started
+
+
+def assistant(folder: Path) -> Started:
     """The assistant that answers questions about MLOps, without two chapters of its handbook."""
     source = EXAMPLES / "assistant"
     _refuse_project(folder)
@@ -93,26 +108,13 @@ def assistant(folder: Path) -> Path:
         (later if _held_back(json.loads(line)["group"].partition("/")[0]) else now).append(line)
     (folder / "questions.jsonl").write_text("\n".join(now) + "\n", encoding="utf-8")
     (folder / "later" / "questions.jsonl").write_text("\n".join(later) + "\n", encoding="utf-8")
-    _write(folder, (source / FILE).read_text(encoding="utf-8"), 3)
-    _into_git(folder)
-    return folder
+    started = skeleton.write(folder, (source / FILE).read_text(encoding="utf-8"))
+    skeleton.into_git(folder)
+    return started
 
 
 def _held_back(chapter: str) -> bool:
     return chapter in HELD_BACK
-
-
-def _write(folder: Path, toml: str, candidates: int) -> None:
-    """The settings, and what of a project's other files is not there yet."""
-    workflow = folder / ".github" / "workflows" / "fullturn.yml"
-    workflow.parent.mkdir(parents=True, exist_ok=True)
-    if not workflow.exists():
-        workflow.write_text(_WORKFLOW.format(candidates=candidates), encoding="utf-8")
-    ignored = folder / ".gitignore"
-    lines = ignored.read_bytes().splitlines() if ignored.exists() else []
-    added = [line for line in (b".fullturn/", b"__pycache__/") if line not in lines]
-    ignored.write_bytes(b"\n".join((*lines, *added, b"")))
-    (folder / FILE).write_text(toml, encoding="utf-8")
 
 
 def _refuse_project(folder: Path) -> None:
@@ -163,11 +165,4 @@ def _under_git(folder: Path) -> bool:
     return any((above / ".git").exists() for above in (folder.resolve(), *folder.resolve().parents))
 
 
-def _into_git(folder: Path) -> None:
-    """Put a new project under Git, so that runs can name a commit; skipped without git."""
-    who = ["-c", "user.name=fullturn", "-c", "user.email=fullturn@localhost"]
-    for words in (["init", "--quiet"], ["add", "--all"], [*who, "commit", "-qm", "New project"]):
-        try:
-            subprocess.run(["git", "-C", str(folder), *words], capture_output=True, check=True)
-        except (OSError, subprocess.CalledProcessError):
-            return
+_EXAMPLES: dict[str, Callable[[Path], Started]] = {"assistant": assistant, "wine": wine}

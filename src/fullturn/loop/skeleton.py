@@ -1,0 +1,64 @@
+"""What every new project holds besides its data: settings, workflows, a .gitignore, a commit."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from fullturn import settings
+from fullturn.delivery import workflows
+
+_IGNORED = (b".fullturn/", b"ci-report/", b"__pycache__/")
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A new project."""
+
+    folder: Path
+    kept: tuple[str, ...] = ()
+    """Files that were there already, and stayed as they were."""
+    asks: str = ""
+    """What the person still has to do, in one sentence; empty if nothing."""
+
+
+def write(folder: Path, toml: str) -> Started:
+    """Write the settings, and what of the other files is not there yet."""
+    (folder / settings.FILE).write_text(toml, encoding="utf-8")
+    files = workflows.render(settings.read(folder))
+    files[workflows.REQUIREMENTS] = workflows.requirements()
+    kept = tuple(path for path in files if (folder / path).exists())
+    workflows.write(folder, {path: text for path, text in files.items() if path not in kept})
+    _ignore(folder / ".gitignore")
+    return Started(folder, kept, _asks(folder, files[workflows.REQUIREMENTS]))
+
+
+def into_git(folder: Path) -> None:
+    """Put a new project under Git, so that runs can name a commit; skipped without git."""
+    who = ["-c", "user.name=fullturn", "-c", "user.email=fullturn@localhost"]
+    for words in (
+        ["init", "--quiet", "--initial-branch", workflows.DEFAULT_BRANCHES[0]],
+        ["add", "--all"],
+        [*who, "commit", "-qm", "New project"],
+    ):
+        try:
+            subprocess.run(["git", "-C", str(folder), *words], capture_output=True, check=True)
+        except (OSError, subprocess.CalledProcessError):
+            return
+
+
+def _ignore(file: Path) -> None:
+    lines = file.read_bytes().splitlines() if file.exists() else []
+    added = [line for line in _IGNORED if line not in lines]
+    file.write_bytes(b"\n".join((*lines, *added, b"")))
+
+
+def _asks(folder: Path, ours: str) -> str:
+    """A person's own requirements are left alone, but a runner must find fullturn in them."""
+    theirs = (folder / workflows.REQUIREMENTS).read_text(encoding="utf-8", errors="replace")
+    if re.search(r"^\s*fullturn\b", theirs, re.MULTILINE):
+        return ""
+    line = ours.splitlines()[-1]
+    return f"add `{line}` to {workflows.REQUIREMENTS}: a runner installs nothing else"
