@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import sys
+import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
 from fullturn.cli.commands import cli
 from fullturn.cli.output import say_error
+from fullturn.delivery.pipeline import STEPS_FILE
 from fullturn.errors import CouldNotEvaluate, FullturnError, Inconclusive, Refused, UsageError
 
 EXIT_CODES: tuple[tuple[type[FullturnError], int], ...] = (
@@ -28,29 +33,44 @@ INTERRUPTED = (
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one verb and exit: 0 done, 1 refused, 2 usage, 3 inconclusive, 4 could not evaluate."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    sys.exit(_run(words))
+    sys.exit(run(words))
 
 
-def _run(words: list[str]) -> int:
-    as_json = "--json" in words
+def run(words: list[str]) -> int:
+    """Run one verb; returns its exit code. A pipeline is told how it ended."""
+    began = time.monotonic()
+    code, message = _ended(words)
+    if message:
+        say_error(message, code, as_json="--json" in words)
+    if path := os.environ.get(STEPS_FILE):
+        _append(Path(path), words, code, message, time.monotonic() - began)
+    return code
+
+
+def _ended(words: list[str]) -> tuple[int, str]:
+    """Exit code and error of a verb."""
     try:
-        return int(cli.main(words, prog_name="fullturn", standalone_mode=False) or 0)
+        return int(cli.main(words, prog_name="fullturn", standalone_mode=False) or 0), ""
     except FullturnError as error:
-        code = next(code for kind, code in EXIT_CODES if isinstance(error, kind))
-        say_error(str(error), code, as_json=as_json)
-        return code
+        return next(code for kind, code in EXIT_CODES if isinstance(error, kind)), str(error)
     except click.ClickException as error:
-        say_error(error.format_message(), 2, as_json=as_json)
-        return 2
+        return 2, error.format_message()
     except (click.Abort, KeyboardInterrupt):
-        say_error(INTERRUPTED, 130, as_json=as_json)
-        return 130
+        return 130, INTERRUPTED
     except BrokenPipeError:  # who reads has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return 0, ""
     except OSError as error:
-        say_error(_system(error), 4, as_json=as_json)
-        return 4
+        return 4, _system(error)
+
+
+def _append(path: Path, words: list[str], code: int, message: str, seconds: float) -> None:
+    """A line for the report of a pipeline: the command without its folder, and how it ended."""
+    start = 2 if words[:1] == ["-C"] else 0
+    command = " ".join(word for word in words[start:] if word != "--json")
+    line = {"command": command, "exit_code": code, "reason": message, "seconds": seconds}
+    with contextlib.suppress(OSError), path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
 
 
 def _system(error: OSError) -> str:

@@ -9,6 +9,7 @@ import click
 from fullturn.cli import (
     answers,
     data,
+    delivery,
     experiments,
     gate,
     monitoring,
@@ -24,6 +25,7 @@ _SECTIONS = {
     "Data": ("data",),
     "Experiments": ("train", "runs", "compare"),
     "Gate and registry": ("gate", "promote", "rollback", "history", "lineage", "reproduce"),
+    "CI/CD": ("ci", "cd", "deliver"),
     "Serve and watch": ("serve", "release", "monitor"),
 }
 
@@ -78,6 +80,7 @@ for _module in (
     registry,
     serving,
     release,
+    delivery,
     monitoring,
     turn,
 ):

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     "--data", "version", type=int, metavar="V", help="Dataset version; newest if not set."
 )
 @click.option("--seed", type=int, help="Seed; that of fullturn.toml if not set.")
+@click.option(
+    "--cached", is_flag=True, help="Train what this checkout asks for, if it never was trained."
+)
 @json_option
 def train(
     pairs: tuple[str, ...],
@@ -30,15 +33,23 @@ def train(
     name: str | None,
     version: int | None,
     seed: int | None,
+    cached: bool,
     as_json: bool,
 ) -> None:
     """Train one set of parameters, or search many.
 
     In a search each candidate races the best before it, row by row on the validation split,
-    and stops when it is shown to be worse.
+    and stops when it is shown to be worse. With --cached, it is the candidate of this checkout:
+    fullturn.toml's parameters over what a search found for the champion, on the newest dataset
+    version; where the same code, data, environment and parameters were trained, that run is it.
     """
     from fullturn.loop import training
 
+    if cached:
+        if pairs or count or name or version or seed is not None:
+            raise click.UsageError("--cached stands alone: set parameters in fullturn.toml")
+        _train_cached(as_json)
+        return
     project, params = opened(), parameters(pairs, "-p")
     with progress() as watch:
         if count is None:
@@ -50,6 +61,20 @@ def train(
         return
     show_trials(trials)
     say_next(f"fullturn gate {trials[0].run.id[:8]}", "fullturn compare A B")
+
+
+def _train_cached(as_json: bool) -> None:
+    from fullturn.loop import candidate
+
+    trial, before = candidate.trained(opened())
+    if as_json:
+        say_json({"run": trial.run, "trained_before": before})
+        return
+    if before:
+        same = "code, data, environment and parameters are as then: nothing to train"
+        say(f"run {trial.run.id[:8]} of {trial.run.started[:16].replace('T', ' ')}: {same}")
+    show_trials([trial])
+    say_next("fullturn gate candidate", f"fullturn compare champion {trial.run.id[:8]}")
 
 
 def show_trials(trials: list[Trial]) -> None:

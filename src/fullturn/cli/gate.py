@@ -18,30 +18,41 @@ CODES = {"PASSED": 0, "FAILED": 1, "INCONCLUSIVE": 3}
 @click.command()
 @click.argument("version")
 @click.option("--waive", "waivers", multiple=True, metavar="CODE=REASON", help="Waive a check.")
+@click.option("--cached", is_flag=True, help="Take the report on record, if it still stands.")
+@click.option("--no-register", "only", is_flag=True, help="Decide, and register nothing.")
 @json_option
-def gate(version: str, waivers: tuple[str, ...], as_json: bool) -> int:
+def gate(version: str, waivers: tuple[str, ...], cached: bool, only: bool, as_json: bool) -> int:
     """Decide whether VERSION may become champion; register what passes.
 
-    VERSION is a run (id, first characters of it, name, or `best`) or a model version.
-    Candidate, champion and a trivial baseline answer the same test rows. Missing evidence
-    blocks. Exit code 0 passed, 1 failed, 3 inconclusive.
+    VERSION is a run (id, first characters of it, name, `best`, or `candidate` for what this
+    checkout trained) or a model version. Candidate, champion and a trivial baseline answer the
+    same test rows. Missing evidence blocks. Exit code 0 passed, 1 failed, 3 inconclusive.
+
+    With --cached, a report on record is taken if candidate, champion, data, code, environment
+    and limits are the same; else all three are scored again.
     """
     from fullturn.loop import gating, inspecting
 
     project = opened()
     reasons = {code: str(reason) for code, reason in parameters(waivers, "--waive").items()}
-    with progress() as watch:
-        gated = gating.gate(
-            project, inspecting.best(project, version), waivers=reasons, progress=watch
-        )
+    run = gating.resolve(project, inspecting.named(project, version))
+    stands = gating.standing(project, run, register=not only) if cached and not reasons else None
+    if stands:
+        gated = stands
+    else:
+        with progress() as watch:
+            gated = gating.gate(project, run.id, waivers=reasons, register=not only, progress=watch)
     if as_json:
         say_json(gated)
         return CODES[gated.report.outcome]
     show_report(gated.report)
-    say(f"report: run {gated.run[:8]}, artifact gate/report.html")
+    note = ": nothing that it depends on has changed" if stands else ""
+    say(f"report: run {gated.run[:8]}, artifact gate/report.html{note}")
     if gated.version:
         say(f"registered as [bold]version {gated.version.version}[/bold]")
         say_next(f"fullturn promote {gated.version.version} --reason '…'")
+    elif gated.report.outcome == "PASSED":
+        say_next(f"fullturn gate {version} --cached   (registers it)", "fullturn cd")
     else:
         say_next("fullturn runs", "fullturn compare A B", "fullturn gate … --waive CODE='reason'")
     return CODES[gated.report.outcome]

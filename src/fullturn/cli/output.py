@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
+
+from fullturn.delivery.pipeline import STEPS_FILE
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,7 +41,9 @@ def say(text: str = "") -> None:
 
 
 def say_next(*steps: str) -> None:
-    """What to do next."""
+    """What to do next; in a pipeline, its next step says so."""
+    if os.environ.get(STEPS_FILE):
+        return
     line = "  ·  ".join(steps)
     if len(line) <= WIDTH - 6:
         say(f"[dim]next:[/dim] {line}")

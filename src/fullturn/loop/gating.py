@@ -107,12 +107,19 @@ def gate(
 
 
 def standing(project: Project, candidate: RunRecord, *, register: bool = False) -> Gated | None:
-    """The newest gate of a candidate whose report still stands: the same champion, test rows,
-    code, environment and limits, and evidence that was there. None if there is none.
+    """The gate of a candidate on record, if another one would find the same; else None.
 
-    The champion's own gate stands as long as it is champion. With `register`, what passed is
-    registered.
+    With `register`, what passed is registered.
     """
+    found = on_record(project, candidate)
+    if found is None or not (found.version or _settled(found.report)):
+        return None
+    return found if found.version else _registered(project, candidate, found, register)
+
+
+def on_record(project: Project, candidate: RunRecord) -> Gated | None:
+    """The newest gate of a candidate with the same champion, test rows, code, environment and
+    limits as now; the champion's own gate as long as it is champion."""
     champion = promotion.champion(project.store)
     known = [v for v in project.store.versions(project.store.name) if v.run_id == candidate.id]
     if known and known[-1].version == champion:
@@ -120,9 +127,7 @@ def standing(project: Project, candidate: RunRecord, *, register: bool = False) 
     key = gate_key(project, candidate, champion, load(project).version.digest)
     for run in project.store.runs("gate"):
         if run.tags.get(GATE_KEY) == key and PREFIX + "outcome" in run.tags:
-            report = _report(project, run.id)
-            stands = Gated(report, run.id, None)
-            return _registered(project, candidate, stands, register) if _settled(report) else None
+            return Gated(_report(project, run.id), run.id, None)
     return None
 
 

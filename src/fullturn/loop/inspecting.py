@@ -11,6 +11,7 @@ from fullturn.errors import NotFound
 from fullturn.evaluation import records
 from fullturn.experiments.comparison import Comparison, compare
 from fullturn.experiments.tracking import reap
+from fullturn.loop.candidate import CANDIDATE, get
 from fullturn.loop.project import Project, load
 from fullturn.loop.training import VALIDATION
 from fullturn.loop.turn import best_of, trained
@@ -54,12 +55,15 @@ def runs(project: Project, kind: str | None, limit: int) -> list[RunRecord]:
     return project.store.runs(kind, limit)
 
 
-def best(project: Project, reference: str) -> str:
-    """The reference itself, or for "best" the best run on the newest dataset version.
+def named(project: Project, reference: str) -> str:
+    """The reference itself; for "best" the best run on the newest dataset version, for
+    "candidate" what this checkout trained.
 
     Raises:
-        NotFound: no run there raced to the end.
+        NotFound: no run there raced to the end, or the candidate has not been trained.
     """
+    if reference == CANDIDATE:
+        return get(project).id
     if reference != "best":
         return reference
     newest = data_log(project)[-1].version

@@ -72,6 +72,11 @@ def _translated(error: MlflowException, uri: str) -> FullturnError:
 def _unavailable(uri: str, error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError):
         step = f"install {error.name}, or another driver for it"
+    elif re.search(r"\b40[13]\b", str(error)):
+        step = (
+            "MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and _PASSWORD, is missing, wrong "
+            "or expired"
+        )
     else:
         step = "check `tracking_uri` in fullturn.toml, or MLFLOW_TRACKING_URI, and try again"
     reason = _first_line(_cause(error))

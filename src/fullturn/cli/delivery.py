@@ -1,0 +1,215 @@
+"""`ci`, `cd`, `deliver`."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fullturn.cli.output import escape, say, say_json, say_next
+from fullturn.cli.release import Looks
+from fullturn.cli.verb import json_option, opened
+from fullturn.delivery import pipeline
+
+if TYPE_CHECKING:
+    from fullturn.loop.project import Project
+
+
+@click.group(invoke_without_command=True)
+@json_option
+@click.pass_context
+def ci(ctx: click.Context, as_json: bool) -> int:
+    """Run the pipeline on this checkout: tests, data, training, gate, report.
+
+    Nothing that users see is changed. The exit code is that of the step that failed:
+    1 refused, 3 inconclusive, 4 could not evaluate. `ci STEP` runs one step alone.
+    """
+    if ctx.invoked_subcommand:
+        return 0
+    return _run(pipeline.EVALUATE, "fullturn ci", as_json)
+
+
+@click.command()
+@json_option
+def cd(as_json: bool) -> int:
+    """Run the pipeline, register what passed, and bring it to users."""
+    return _run((*pipeline.EVALUATE, *pipeline.DELIVER), "fullturn cd", as_json)
+
+
+@ci.command()
+@json_option
+def code(as_json: bool) -> None:
+    """Say which commit the evidence will name; on a platform, refuse uncommitted changes."""
+    from fullturn.loop.checkout import checked
+
+    found = checked(opened())
+    if as_json:
+        say_json(found)
+        return
+    if found.code.commit is None:
+        say("[yellow]not under Git: the evidence can name no commit[/yellow]")
+        return
+    where = f" on {escape(found.branch)}" if found.branch else ""
+    same = found.base in (None, found.branch)
+    into = "" if same else f", to go into {escape(found.base)}"
+    say(f"commit [bold]{found.code.commit[:12]}[/bold]{where}{into}")
+    if found.code.dirty:
+        say("[yellow]with uncommitted changes: nobody else can check this out[/yellow]")
+    if found.shallow:
+        say("[yellow]a shallow clone: what it goes into may be out of sight[/yellow]")
+
+
+@ci.command()
+@json_option
+def tests(as_json: bool) -> None:
+    """Run the project's own tests: `[ci] tests`, or pytest where there are any."""
+    from fullturn.loop.own_tests import run_tests
+
+    found = run_tests(opened(), (lambda line: None) if as_json else _told)
+    if as_json:
+        say_json(found)
+        return
+    passed = f"passed in {found.seconds:.1f} s: {escape(found.command)}"
+    say(passed if found.command else "the project has no tests of its own")
+
+
+def _told(line: str) -> None:
+    say(f"[dim]  {escape(line)}[/dim]")
+
+
+@ci.command()
+@json_option
+def base(as_json: bool) -> None:
+    """Say what the candidate is compared with; make it, if the registry is local and empty.
+
+    That is the champion, or the model of the branch that this one goes into.
+    """
+    from fullturn.loop.base import base as find
+
+    found = find(opened())
+    if as_json:
+        say_json(found)
+        return
+    say(escape(found.reason))
+
+
+@ci.command()
+@click.option(
+    "--output", type=click.Path(path_type=Path), help=f"Folder; {pipeline.REPORT} by default."
+)
+@json_option
+def report(output: Path | None, as_json: bool) -> None:
+    """Write the report of the pipeline: Markdown, JSON and JUnit XML.
+
+    In GitHub Actions it goes to the step summary too.
+    """
+    from fullturn.loop import pipeline as left
+
+    project = opened()
+    folder = output or project.root / pipeline.REPORT
+    delivery = left.report(project, left.ended(steps_file(project)))
+    left.write(delivery, folder)
+    if as_json:
+        say_json({"verdict": delivery.verdict, "reason": delivery.reason, "folder": str(folder)})
+        return
+    for warning in delivery.warnings:
+        say(f"[bold yellow]! {escape(warning)}[/bold yellow]")
+    say(f"{_verdict(delivery.verdict)} {escape(delivery.reason)}")
+    say(f"{escape(folder)}: report.md, report.json, junit.xml")
+
+
+@click.command()
+@click.argument("version")
+@json_option
+def deliver(version: str, as_json: bool) -> None:
+    """Bring VERSION to users: by a release where a server runs, at once where nobody is served.
+
+    VERSION is a model version, or `candidate` for what this checkout trained. On a shared
+    tracking server with no server here, the release is opened, and `fullturn turn --watch`
+    beside the server drives it.
+    """
+    from fullturn.loop import delivering
+
+    found = delivering.deliver(opened(), version, Looks(as_json))
+    if as_json:
+        say_json(found)
+        return
+    word = "is being released" if found.way == "elsewhere" else "is champion"
+    say(f"[bold]version {found.version}[/bold] {word}: {escape(found.reason)}")
+    say_next("fullturn history", f"fullturn verify {found.version}")
+
+
+def steps_file(project: Project) -> Path:
+    """Where the commands of a pipeline say how they ended."""
+    named = os.environ.get(pipeline.STEPS_FILE)
+    return project.root / named if named else project.state / "ci-steps.jsonl"
+
+
+def _run(steps: Sequence[pipeline.Step], what: str, as_json: bool) -> int:
+    """Run the steps; returns the exit code of the first that failed."""
+    from fullturn.loop.lock import sole
+
+    project = opened()
+    path = steps_file(project)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.environ[pipeline.STEPS_FILE] = str(path)
+    code, answers = 0, []
+    with contextlib.ExitStack() as held:
+        held.callback(os.environ.pop, pipeline.STEPS_FILE, None)
+        lock = held.enter_context(contextlib.ExitStack())
+        lock.enter_context(sole(project.state, what))
+        path.unlink(missing_ok=True)
+        for number, step in enumerate(steps, 1):
+            if step in pipeline.DELIVER:
+                lock.close()  # a release holds it itself
+            if code and not step.always:
+                continue
+            if not as_json:
+                say(f"\n[bold]{number}/{len(steps)} {step.name}[/bold]  [dim]{step.line}[/dim]")
+            ended, answer = _step(step, as_json)
+            code = code or ended
+            answers.append({"step": step.name, "exit_code": ended, "answer": answer})
+    if as_json:
+        say_json({"exit_code": code, "steps": answers})
+    else:
+        _conclude(project, steps, code)
+    return code
+
+
+def _step(step: pipeline.Step, as_json: bool) -> tuple[int, Any]:
+    from fullturn.cli import run
+
+    folder = click.get_current_context().obj
+    words = ["-C", str(folder), *step.command.split()]
+    if not as_json:
+        return run(words), None
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        ended = run([*words, "--json"])
+    text = said.getvalue().strip()
+    return ended, json.loads(text) if text else None
+
+
+def _conclude(project: Project, steps: Sequence[pipeline.Step], code: int) -> None:
+    say()
+    report = escape(project.root / pipeline.REPORT / "report.md")
+    if code:
+        say_next(f"read {report}", "fullturn compare A B", "change the branch, and fullturn ci")
+    elif pipeline.DELIVER[-1] in steps:
+        say_next("fullturn history", "fullturn monitor")
+    else:
+        say_next(f"read {report}", "fullturn cd")
+
+
+def _verdict(verdict: str) -> str:
+    colour = {"PASSED": "green", "FAILED": "red"}.get(verdict, "yellow")
+    return f"[bold {colour}]{verdict.lower().replace('_', ' ')}[/bold {colour}]"
+
+
+COMMANDS = (ci, cd, deliver)

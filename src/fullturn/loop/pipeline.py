@@ -1,0 +1,65 @@
+"""What a pipeline left behind, and the report of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fullturn.delivery import junit
+from fullturn.delivery import report as writer
+from fullturn.delivery.pipeline import EVALUATE, Step
+from fullturn.delivery.records import Delivery, Ended
+from fullturn.entities import RunRecord
+from fullturn.errors import FullturnError
+from fullturn.loop import candidate
+from fullturn.loop.checkout import checkout
+from fullturn.loop.gating import on_record
+from fullturn.loop.project import Project
+from fullturn.loop.reporting import gather
+
+SUMMARY = "GITHUB_STEP_SUMMARY"
+"""Where GitHub Actions names the file of a step's summary."""
+
+
+def ended(path: Path) -> list[Ended]:
+    """How each step before the report ended, from the file that its commands wrote."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    known = {line["command"]: line for line in map(json.loads, lines)}
+    return [_ended(step, known.get(step.command)) for step in EVALUATE if not step.always]
+
+
+def _ended(step: Step, line: Mapping[str, Any] | None) -> Ended:
+    if line is None:
+        return Ended(step.name, step.line, None, 0.0)
+    return Ended(step.name, step.line, line["exit_code"], line["seconds"], line["reason"])
+
+
+def report(project: Project, steps: Sequence[Ended]) -> Delivery:
+    """The pipeline's report, of whatever of it is on record."""
+    run, gate = _on_record(project)
+    return gather(project, steps, run, gate, checkout(project))
+
+
+def write(delivery: Delivery, folder: Path) -> None:
+    """The report as Markdown, JSON and JUnit XML, which Git ignores; in GitHub Actions the page
+    is the step's summary too."""
+    folder.mkdir(parents=True, exist_ok=True)
+    page = writer.to_markdown(delivery)
+    texts = {"report.md": page, "report.json": writer.to_json(delivery)}
+    for name, text in {**texts, "junit.xml": junit.to_junit(delivery), ".gitignore": "*\n"}.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    if summary := os.environ.get(SUMMARY):
+        with Path(summary).open("a", encoding="utf-8") as file:
+            file.write(page + "\n")
+
+
+def _on_record(project: Project) -> tuple[RunRecord | None, str | None]:
+    try:
+        run = candidate.find(project)
+        gated = on_record(project, run) if run else None
+    except FullturnError:  # the step that met it says so
+        return None, None
+    return run, gated.run if gated else None
