@@ -29,7 +29,7 @@ def find(name: str, settings: Settings | None = None, root: Path | None = None) 
         from fullturn.apps.assistant.app import Assistant
 
         cache = state_folder(settings, root) if settings and root else None
-        return Assistant(settings.llm, cache) if settings else Assistant()
+        return Assistant(settings.llm, cache, root) if settings else Assistant()
     return _own(name, root)
 
 

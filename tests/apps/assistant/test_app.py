@@ -260,3 +260,28 @@ def test_the_embedded_llm_answers_and_its_answer_is_kept(tmp_path: Path) -> None
     assert first == second
     assert first[0]["completion_tokens"] > 0
     assert (tmp_path / "state" / "llm-cache.db").exists()
+
+
+def test_a_prompt_may_be_a_file_of_the_project(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "prompt.txt").write_text("[user]\nSay {{text}} to {{question}}\n")
+    (tmp_path / "run").mkdir()
+    app, run = Assistant(root=tmp_path), FolderRun(tmp_path / "run")
+    app.train(DATA, {"answer": "zero-shot", "prompt": "own/prompt.txt"}, run)
+    assert run.prompts == {"zero-shot-prompt": "[user]\nSay {{text}} to {{question}}\n"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "prompt.txt cannot be read: .*No such file"),
+        ("{{text}} {{question}}", "prompt.txt: a prompt must begin with"),
+        ("[user]\n{{question}}", "prompt.txt has no place {{text}}"),
+    ],
+)
+def test_a_file_that_is_no_prompt_is_named(tmp_path: Path, text: str | None, message: str) -> None:
+    if text is not None:
+        (tmp_path / "prompt.txt").write_text(text)
+    app, params = Assistant(root=tmp_path), {"answer": "zero-shot", "prompt": "prompt.txt"}
+    with pytest.raises(UsageError, match=message):
+        app.train(DATA, params, FolderRun(tmp_path))

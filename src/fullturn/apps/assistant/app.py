@@ -19,7 +19,7 @@ from fullturn.apps.assistant.predictor import (
     FirstSentence,
     Rules,
 )
-from fullturn.apps.assistant.prompts import PROMPTS
+from fullturn.apps.assistant.prompts import PROMPTS, checked
 from fullturn.apps.assistant.retrieval import RETRIEVALS, Retriever, fit
 from fullturn.apps.assistant.scoring import score
 from fullturn.apps.assistant.synonyms import of_the_field
@@ -53,17 +53,23 @@ class Assistant:
     """Answers questions from passages with citations, or says that they do not cover it.
 
     `llm` says where the LLM is (only answers other than `extractive` need one), `cache` is a
-    folder that keeps its answers. Without settings, the environment's FULLTURN_LLM_BASE_URL
-    and FULLTURN_LLM_MODEL count, then the embedded LLM.
+    folder that keeps its answers, `root` one that the files of prompts are named in. Without
+    settings, the environment's FULLTURN_LLM_BASE_URL and FULLTURN_LLM_MODEL count, then the
+    embedded LLM.
     """
 
     contract = CONTRACT
     defaults: Params = _DEFAULTS
     space: Mapping[str, Sequence[Scalar]] = _SPACE
 
-    def __init__(self, llm: LLMSettings | None = None, cache: Path | None = None) -> None:
+    def __init__(
+        self,
+        llm: LLMSettings | None = None,
+        cache: Path | None = None,
+        root: Path | None = None,
+    ) -> None:
         self._settings = llm or _settings_of_environment()
-        self._cache = cache
+        self._cache, self._root = cache, root or Path()
 
     def train(self, data: Dataset, params: Params, run: Run) -> Path:
         """Learn to rank on the train split, choose the threshold on validation, write a bundle.
@@ -83,9 +89,10 @@ class Assistant:
                 int(chosen["passages"]),
                 int(chosen["sentences"]),
             )
-        rules = _rules(chosen, float(threshold))
+        rules = self._rules(chosen, float(threshold))
         if rules.template:
-            run.prompt(f"{rules.answer}-{chosen['prompt']}", rules.template)
+            name = Path(str(chosen["prompt"])).stem
+            run.prompt(f"{rules.answer}-{name}", rules.template)
         bundle.write(run.directory, Files(index.passages, index.synonyms.text, weights, rules))
         return run.directory
 
@@ -119,6 +126,32 @@ class Assistant:
         index = index_of((*files.passages, *map(as_passage, added)), files.thesaurus)
         retriever = Retriever(index, files.weights)
         return AssistantPredictor(retriever, files.rules, self._ask, context)
+
+    def _rules(self, chosen: Params, threshold: float) -> Rules:
+        kind: AnswerKind = chosen["answer"]  # type: ignore[assignment]
+        return Rules(
+            kind,
+            int(chosen["passages"]),
+            int(chosen["sentences"]),
+            threshold,
+            int(chosen["tokens"]),
+            "" if kind == "extractive" else self._template(kind, str(chosen["prompt"])),
+        )
+
+    def _template(self, kind: str, prompt: str) -> str:
+        """A prompt that comes with fullturn, by name, or one in a file of the project."""
+        known = PROMPTS[kind]
+        if prompt in known:
+            return known[prompt]
+        if not prompt.endswith(".txt"):
+            names = ", ".join(known)
+            raise UsageError(f"prompt = '{prompt}': allowed are {names}, and a .txt file")
+        try:
+            return checked((self._root / prompt).read_text(encoding="utf-8"), prompt)
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(
+                f"prompt = '{prompt}': {self._root / prompt} cannot be read: {error}"
+            ) from None
 
     def _ask(self, messages: Sequence[Message], max_tokens: int) -> Completion:
         return self._llm.complete(messages, max_tokens)
@@ -158,20 +191,3 @@ def _one_of(chosen: Params, name: str, allowed: Sequence[Scalar]) -> None:
         whole = isinstance(allowed, range)
         listed = f"{allowed[0]} to {allowed[-1]}" if whole else ", ".join(map(str, allowed))
         raise UsageError(f"{name} = {chosen[name]!r}: allowed are {listed}")
-
-
-def _rules(chosen: Params, threshold: float) -> Rules:
-    kind: AnswerKind = chosen["answer"]  # type: ignore[assignment]
-    template = ""
-    if kind != "extractive":
-        templates = PROMPTS[kind]
-        _one_of(chosen, "prompt", tuple(templates))
-        template = templates[str(chosen["prompt"])]
-    return Rules(
-        kind,
-        int(chosen["passages"]),
-        int(chosen["sentences"]),
-        threshold,
-        int(chosen["tokens"]),
-        template,
-    )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from fullturn.apps.llm import Message
-from fullturn.errors import BundleError
+from fullturn.errors import BundleError, UsageError
 
 _ROLE = re.compile(r"^\[(system|user|assistant)\]$", re.MULTILINE)
 _PLACE = re.compile(r"\{\{(text|question)\}\}")
@@ -66,6 +66,22 @@ PROMPTS: Mapping[str, Mapping[str, str]] = {
     "guarded": _ZERO_SHOT,
 }
 """Templates by kind of answer and by name. Only `brief` offers to decline."""
+
+
+def checked(template: str, name: str) -> str:
+    """A template that somebody wrote, fit to be filled.
+
+    Raises:
+        UsageError: it has no role at its beginning, or lacks a place to fill.
+    """
+    try:
+        render(template, "", "")
+    except BundleError as error:
+        raise UsageError(f"{name}: {error}") from None
+    for place in ("text", "question"):
+        if f"{{{{{place}}}}}" not in template:
+            raise UsageError(f"{name} has no place {{{{{place}}}}}: the LLM would not see it")
+    return template
 
 
 def render(template: str, question: str, text: str, context: str = "") -> list[Message]:
