@@ -1,0 +1,77 @@
+"""`ci workflows`, `ci comment`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fullturn.cli.output import escape, say, say_json, say_next
+from fullturn.cli.verb import json_option
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Only show what would change; exit 1 if anything.")
+@json_option
+def workflows(check: bool, as_json: bool) -> int:
+    """Write the workflow files for GitHub and GitLab as this version of fullturn has them.
+
+    What you changed in them is replaced: look at --check, or at Git, first.
+    """
+    from fullturn import settings
+    from fullturn.delivery import workflows as files
+
+    root = settings.find_root(Path(click.get_current_context().obj).resolve())
+    rendered = files.render(settings.read(root))
+    diffs = files.differences(root, rendered)
+    if not check:
+        files.write(root, rendered)
+    if as_json:
+        say_json({"differ": list(diffs), "written": not check})
+    else:
+        _say(diffs, check)
+    return int(check and bool(diffs))
+
+
+def _say(diffs: Mapping[str, str], check: bool) -> None:
+    if not diffs:
+        say("the workflow files are as this version of fullturn has them")
+        return
+    if check:
+        click.echo("\n".join(diffs.values()), nl=False)
+        say_next("fullturn ci workflows")
+        return
+    say(f"written: {escape(', '.join(diffs))}")
+    say_next("git diff", "git commit")
+
+
+@click.command()
+@click.option("--report", "file", required=True, type=click.Path(path_type=Path), help="JSON.")
+@click.option("--head", required=True, metavar="SHA", help="The commit that was evaluated.")
+@click.option("--repository", metavar="OWNER/NAME", help="GITHUB_REPOSITORY if not given.")
+@json_option
+def comment(file: Path, head: str, repository: str | None, as_json: bool) -> None:
+    """Put a report into its pull request on GitHub, as one comment that is renewed.
+
+    Trusts nothing in the report: it is refused unless it is strictly of the known form, and the
+    pull request is looked up by the commit. Needs GITHUB_TOKEN.
+    """
+    from fullturn.loop import commenting
+
+    posted = commenting.post(file, head, repository)
+    if as_json:
+        say_json({"posted": posted})
+        return
+    if posted is None:
+        say(f"no open pull request has {escape(head[:12])} as its newest commit: nothing to do")
+        return
+    what = "renewed" if posted.renewed else "written"
+    say(f"comment {what} in pull request {posted.pull_request}: {escape(posted.address)}")
+
+
+CI_COMMANDS = (workflows, comment)
+"""Verbs of the group `ci`."""
