@@ -69,8 +69,10 @@ def _append(path: Path, words: list[str], code: int, message: str, seconds: floa
     start = 2 if words[:1] == ["-C"] else 0
     command = " ".join(word for word in words[start:] if word != "--json")
     line = {"command": command, "exit_code": code, "reason": message, "seconds": seconds}
-    with contextlib.suppress(OSError), path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
 
 
 def _system(error: OSError) -> str:

@@ -15,6 +15,7 @@ import click
 from fullturn.cli.output import escape, say, say_json, say_next
 from fullturn.cli.release import Looks
 from fullturn.cli.verb import json_option, opened
+from fullturn.cli.workflows import CI_COMMANDS
 from fullturn.delivery import pipeline
 
 if TYPE_CHECKING:
@@ -211,5 +212,8 @@ def _verdict(verdict: str) -> str:
     colour = {"PASSED": "green", "FAILED": "red"}.get(verdict, "yellow")
     return f"[bold {colour}]{verdict.lower().replace('_', ' ')}[/bold {colour}]"
 
+
+for _command in CI_COMMANDS:
+    ci.add_command(_command)
 
 COMMANDS = (ci, cd, deliver)
