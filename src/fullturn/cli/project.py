@@ -55,7 +55,9 @@ def init(folder: Path, example: str | None, as_json: bool, **columns: Any) -> No
             raise click.UsageError(f"{_options(missing)} missing; or start with --example")
         started = starting.init(folder, **columns)
     if as_json:
-        say_json({"folder": str(started.folder), "kept": list(started.kept), "asks": started.asks})
+        say_json(
+            {"folder": str(started.folder), "kept": list(started.kept), "asks": list(started.asks)}
+        )
         return
     _say_started(started)
 
@@ -69,8 +71,8 @@ def _say_started(started: Started) -> None:
     say(f"project in [bold]{inside}[/bold]: fullturn.toml, the data, CI workflows")
     if started.kept:
         say(f"left as they were: {escape(', '.join(started.kept))}")
-    if started.asks:
-        say(f"[yellow]{escape(started.asks)}[/yellow]")
+    for sentence in started.asks:
+        say(f"[yellow]{escape(sentence)}[/yellow]")
     say_next(f"cd {inside} && fullturn turn")
 
 

@@ -11,7 +11,7 @@ from fullturn.cli.output import escape, say, say_json, say_next
 from fullturn.cli.verb import json_option
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 @click.command()
@@ -20,24 +20,27 @@ if TYPE_CHECKING:
 def workflows(check: bool, as_json: bool) -> int:
     """Write the workflow files for GitHub and GitLab as this version of fullturn has them.
 
-    What you changed in them is replaced: look at --check, or at Git, first.
+    What you changed in them is replaced: look at --check, or at Git, first. A file without the
+    line "Written by fullturn" is left alone.
     """
     from fullturn import settings
     from fullturn.delivery import workflows as files
 
     root = settings.find_root(Path(click.get_current_context().obj).resolve())
     rendered = files.render(settings.read(root))
-    diffs = files.differences(root, rendered)
+    diffs, theirs = files.differences(root, rendered), files.foreign(root, rendered)
     if not check:
         files.write(root, rendered)
     if as_json:
-        say_json({"differ": list(diffs), "written": not check})
+        say_json({"differ": list(diffs), "left": list(theirs), "written": not check})
     else:
-        _say(diffs, check)
+        _say(diffs, theirs, check)
     return int(check and bool(diffs))
 
 
-def _say(diffs: Mapping[str, str], check: bool) -> None:
+def _say(diffs: Mapping[str, str], theirs: Sequence[str], check: bool) -> None:
+    if theirs:
+        say(f"not fullturn's, left alone: {escape(', '.join(theirs))}")
     if not diffs:
         say("the workflow files are as this version of fullturn has them")
         return

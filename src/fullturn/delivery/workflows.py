@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 REQUIREMENTS = "requirements.txt"
 """What a runner installs; written once, and then the user's."""
+MARK = "# Written by fullturn"
+"""Stands in each workflow file: one without it is somebody else's, and is never replaced."""
 ARTIFACT = "model-report"
 """Under this name `model-ci` hands the report folder to `model-comment`."""
 REPORT_JSON = f"{REPORT}/report.json"
@@ -68,14 +70,21 @@ def requirements() -> str:
     return _render("requirements.txt.jinja", version=version("fullturn"))
 
 
+def foreign(folder: Path, rendered: Mapping[str, str]) -> tuple[str, ...]:
+    """Paths that are taken by files of somebody else's: they lack the line that ours begin with."""
+    return tuple(path for path in rendered if MARK not in _text(folder / path, MARK))
+
+
 def differences(folder: Path, rendered: Mapping[str, str]) -> dict[str, str]:
-    """What writing `rendered` into `folder` would change: unified diffs, by path."""
-    found = {path: _diff(folder, path, text) for path, text in rendered.items()}
+    """What `write` would change: unified diffs, by path."""
+    theirs = foreign(folder, rendered)
+    ours = {path: text for path, text in rendered.items() if path not in theirs}
+    found = {path: _diff(folder, path, text) for path, text in ours.items()}
     return {path: diff for path, diff in found.items() if diff}
 
 
 def write(folder: Path, rendered: Mapping[str, str]) -> tuple[str, ...]:
-    """Write the files, in place of what was there; returns the paths of those that changed."""
+    """Write what is not there, and in place of older files of ours; returns what was written."""
     changed = tuple(differences(folder, rendered))
     for path in changed:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -84,15 +93,17 @@ def write(folder: Path, rendered: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _diff(folder: Path, path: str, text: str) -> str:
-    file = folder / path
-    before = file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
     lines = difflib.unified_diff(
-        before.splitlines(keepends=True),
+        _text(folder / path, "").splitlines(keepends=True),
         text.splitlines(keepends=True),
-        path if file.exists() else "/dev/null",
+        path if (folder / path).exists() else "/dev/null",
         path,
     )
     return "".join(lines)
+
+
+def _text(file: Path, otherwise: str) -> str:
+    return file.read_text(encoding="utf-8", errors="replace") if file.exists() else otherwise
 
 
 def _render(template: str, **values: Any) -> str:

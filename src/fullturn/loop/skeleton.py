@@ -20,22 +20,28 @@ class Started:
     folder: Path
     kept: tuple[str, ...] = ()
     """Files that were there already, and stayed as they were."""
-    asks: str = ""
-    """What the person still has to do, in one sentence; empty if nothing."""
+    asks: tuple[str, ...] = ()
+    """What the person still has to do, a sentence each."""
 
 
-def write(folder: Path, toml: str) -> Started:
-    """Write the settings, and what of the other files is not there yet."""
+def write(folder: Path, toml: str, *, own_git: bool = True) -> Started:
+    """Write the settings, and what of the other files is not there yet.
+
+    With `own_git` the folder becomes a repository; otherwise somebody keeps it in theirs.
+    """
     (folder / settings.FILE).write_text(toml, encoding="utf-8")
     files = workflows.render(settings.read(folder))
     files[workflows.REQUIREMENTS] = workflows.requirements()
     kept = tuple(path for path in files if (folder / path).exists())
     workflows.write(folder, {path: text for path, text in files.items() if path not in kept})
     _ignore(folder / ".gitignore")
-    return Started(folder, kept, _asks(folder, files[workflows.REQUIREMENTS]))
+    if own_git:
+        _into_git(folder)
+    asks = (_requirement(folder, files[workflows.REQUIREMENTS]), _place(folder))
+    return Started(folder, kept, tuple(filter(None, asks)))
 
 
-def into_git(folder: Path) -> None:
+def _into_git(folder: Path) -> None:
     """Put a new project under Git, so that runs can name a commit; skipped without git."""
     who = ["-c", "user.name=fullturn", "-c", "user.email=fullturn@localhost"]
     for words in (
@@ -55,10 +61,22 @@ def _ignore(file: Path) -> None:
     file.write_bytes(b"\n".join((*lines, *added, b"")))
 
 
-def _asks(folder: Path, ours: str) -> str:
+def _requirement(folder: Path, ours: str) -> str:
     """A person's own requirements are left alone, but a runner must find fullturn in them."""
     theirs = (folder / workflows.REQUIREMENTS).read_text(encoding="utf-8", errors="replace")
     if re.search(r"^\s*fullturn\b", theirs, re.MULTILINE):
         return ""
     line = ours.splitlines()[-1]
     return f"add `{line}` to {workflows.REQUIREMENTS}: a runner installs nothing else"
+
+
+def _place(folder: Path) -> str:
+    """The platforms look for workflows at the top of a repository only."""
+    top = next((above for above in folder.resolve().parents if (above / ".git").exists()), None)
+    if top is None or (folder / ".git").exists():
+        return ""
+    where = folder.resolve().relative_to(top)
+    return (
+        f"the repository's top is {top}: move .github and .gitlab-ci.yml there, and run their "
+        f"steps in {where} (working-directory on GitHub, cd on GitLab)"
+    )

@@ -60,10 +60,7 @@ def init(folder: Path, table: Path, text: str, label: str, test: Path | None = N
         "latency_p95_ms = 100.0",
         "",
     ]
-    started = skeleton.write(folder, "\n".join(lines))
-    if not _under_git(folder):
-        skeleton.into_git(folder)
-    return started
+    return skeleton.write(folder, "\n".join(lines), own_git=not _under_git(folder))
 
 
 def example(name: str, folder: Path) -> Started:
@@ -88,9 +85,7 @@ def wine(folder: Path) -> Started:
     for file in source.glob("*.py"):
         shutil.copy(file, folder / file.name)
     runpy.run_path(str(source / "wine_data.py"))["write_csv"](folder / "wine.csv")
-    started = skeleton.write(folder, (source / FILE).read_text(encoding="utf-8"))
-    skeleton.into_git(folder)
-    return started
+    return skeleton.write(folder, (source / FILE).read_text(encoding="utf-8"))
 
 
 def assistant(folder: Path) -> Started:
@@ -108,9 +103,7 @@ def assistant(folder: Path) -> Started:
         (later if _held_back(json.loads(line)["group"].partition("/")[0]) else now).append(line)
     (folder / "questions.jsonl").write_text("\n".join(now) + "\n", encoding="utf-8")
     (folder / "later" / "questions.jsonl").write_text("\n".join(later) + "\n", encoding="utf-8")
-    started = skeleton.write(folder, (source / FILE).read_text(encoding="utf-8"))
-    skeleton.into_git(folder)
-    return started
+    return skeleton.write(folder, (source / FILE).read_text(encoding="utf-8"))
 
 
 def _held_back(chapter: str) -> bool:

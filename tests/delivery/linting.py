@@ -1,0 +1,27 @@
+"""The two tools that read workflows as their platforms would: actionlint and zizmor."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def actionlint(*files: Path) -> tuple[int, str]:
+    """Exit code and output."""
+    return _run(ROOT / "scripts" / "actionlint.sh", *files)
+
+
+def zizmor(folder: Path) -> tuple[int, str]:
+    """Exit code and output; without the network."""
+    tool = Path(sys.executable).with_name("zizmor")
+    return _run(tool, "--offline", "--no-progress", "--no-config", folder)
+
+
+def _run(*words: object) -> tuple[int, str]:
+    done = subprocess.run(
+        [str(word) for word in words], capture_output=True, text=True, check=False, timeout=120
+    )
+    return done.returncode, done.stdout + done.stderr
