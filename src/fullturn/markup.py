@@ -13,7 +13,7 @@ from collections.abc import Callable
 _JOINERS = "\u200c\u200d"
 """Format characters that scripts and emoji need; all others, bidi overrides too, are dropped."""
 _DROPPED = {"Cc", "Cf", "Cs", "Co", "Cn"}
-_SPECIAL = re.compile(r"[\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_SPECIAL = re.compile(r"^\[|\](?=[\[(:])|[\\`*|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _FIRST = re.compile(r"^(?:[#+=-]|\d{1,9}(?=[.)]))+")
 """What would begin a heading, a list or a rule at the start of a line."""
@@ -33,8 +33,11 @@ def cut(text: str, most: int) -> str:
 
 
 def prose(text: str, most: int = 400) -> str:
-    """Text in a cell or a sentence; what comes out has at most `most` characters."""
-    return _fitted(plain(text), most, _escaped)
+    """Text in a cell or a sentence; what comes out has at most `most` characters.
+
+    Commands between two backticks stay code.
+    """
+    return _fitted(plain(text), most, _marked)
 
 
 def code(text: str, most: int = 120) -> str:
@@ -54,6 +57,11 @@ def _fitted(line: str, most: int, marked: Callable[[str], str]) -> str:
         keep = min(keep - 1, keep * most // len(found))
         found = marked(cut(line, max(keep, 1)))
     return found
+
+
+def _marked(line: str) -> str:
+    parts = re.split(r"`([^`|]+)`", line)
+    return "".join(f"`{p}`" if n % 2 else _escaped(p) for n, p in enumerate(parts))
 
 
 def _escaped(line: str) -> str:

@@ -61,7 +61,7 @@ def _slices(delivery: Delivery, room: Room) -> Iterator[str]:
         return
     confidence = percent(delivery.slices[0].confidence)
     still = len(delivery.slices) - len(moved)
-    rest = f"{still} of {len(delivery.slices)} slices: the interval holds zero." if still else ""
+    rest = f"In {still} of {len(delivery.slices)} slices the interval holds zero." if still else ""
     if not moved:
         yield from (f"**No slice moved.** {rest}", "")
         return
@@ -73,8 +73,9 @@ def _slices(delivery: Delivery, room: Room) -> Iterator[str]:
     yield ""
     if left := left_out(moved, room.lists):
         yield from (left, "")
-    on = f"On {code(delivery.scores[0].name)}"
-    yield from (f"{on}; {confidence} each, so that all slices' intervals hold at once. {rest}", "")
+    primary = delivery.scores[0]
+    together = f"{confidence} each is {percent(primary.confidence)} for all slices together"
+    yield from (f"On {code(primary.name)}; {together}. {rest}", "")
 
 
 def _flips(delivery: Delivery, room: Room) -> Iterator[str]:

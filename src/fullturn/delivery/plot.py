@@ -29,28 +29,17 @@ class Axis:
 
 
 def drawn(differences: Sequence[Difference], margin: float) -> list[str]:
-    """A line for each difference, between two that name zero and the margin."""
+    """A line for each difference, then what the two vertical lines mean."""
     axis = _axis(differences, margin)
-    head = f"{'':{_NAME}} {_labels(axis, margin)}".rstrip()
-    return [head, *(_line(each, axis, margin) for each in differences)]
+    lines = [_line(each, axis, margin) for each in differences]
+    line = f"┊ {signed(-margin)}, the margin   " if margin else ""
+    return [*lines, f"{'':{_NAME}} {line}│ no difference"]
 
 
 def _axis(differences: Sequence[Difference], margin: float) -> Axis:
     low = min([-_LEAST, -1.2 * margin, *(each.low for each in differences)])
     high = max([_LEAST, *(each.high for each in differences)])
     return Axis(low, high)
-
-
-def _labels(axis: Axis, margin: float) -> str:
-    """`0` over zero and the margin's figure over its line, if both have room."""
-    cells = [" "] * _AXIS
-    zero = axis.column(0.0)
-    cells[zero] = "0"
-    text = signed(-margin)
-    start = max(0, axis.column(-margin) - len(text) + 1)
-    if margin and start + len(text) < zero:
-        cells[start : start + len(text)] = text
-    return "".join(cells)
 
 
 def _line(of: Difference, axis: Axis, margin: float) -> str:

@@ -79,7 +79,7 @@ def _warnings(delivery: Delivery, room: Room) -> Iterator[str]:
 def _subjects(delivery: Delivery, room: Room) -> Iterator[str]:
     git = delivery.checkout
     facts = []
-    for role, one in (("Candidate", delivery.candidate), ("champion", delivery.champion)):
+    for role, one in (("Candidate", delivery.candidate), ("Champion", delivery.champion)):
         if one is not None:
             of = f" of commit {code(one.commit[:12])}" if one.commit else ""
             facts.append(f"{role}: {prose(one.name, room.text)}{of}")

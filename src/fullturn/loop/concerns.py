@@ -61,7 +61,7 @@ def of_gate(gate: GateReport | None, before: GateReport | None) -> Iterator[str]
     if gate is None:
         return
     if gate.champion is None:
-        yield "There is no champion: nothing was compared. Only floors and the baseline decided."
+        yield "There is no champion: nothing was compared, and the other checks decided alone."
     waived = {result.code: result.waived for result in gate.results if result.waived is not None}
     for code, reason in waived.items():
         yield f"{code} was waived: {reason}"

@@ -26,6 +26,8 @@ from fullturn.store import PREFIX
 Found = TypeVar("Found")
 _BY_CODE: dict[int, Verdict] = {1: "FAILED", 3: "INCONCLUSIVE"}
 _NEEDED = {step.name for step in EVALUATE if not step.always}
+_ALWAYS = {step.name for step in EVALUATE if step.always}
+"""The report itself: no step that was not reached."""
 
 
 def gather(
@@ -55,7 +57,7 @@ def _bare(project: Project, ended: tuple[Ended, ...], checkout: Checkout) -> Del
         reason="",
         checkout=checkout,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        steps=ended,
+        steps=tuple(one for one in ended if one.exit_code is not None or one.name not in _ALWAYS),
         warnings=tuple(concerns.of_code(checkout, Sides(None, None, None))),
     )
 
@@ -238,7 +240,7 @@ def _of_steps(steps: Sequence[Ended]) -> tuple[Verdict, str] | None:
         if step.exit_code:
             verdict = _BY_CODE.get(step.exit_code, "COULD_NOT_EVALUATE")
             why = step.reason or f"it ended with exit code {step.exit_code}"
-            return verdict, f"Step '{step.name}' (`{step.command}`) stopped the pipeline: {why}"
+            return verdict, f"Step '{step.name}' stopped the pipeline: {why}"
         if step.exit_code is None and step.name in _NEEDED:
             return "COULD_NOT_EVALUATE", f"Step '{step.name}' was not reached."
     return None
