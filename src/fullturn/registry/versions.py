@@ -13,6 +13,8 @@ from fullturn.store import PREFIX, Store
 
 MODEL, DIGEST = PREFIX + "model", PREFIX + "bundle"
 GATE, OUTCOME = PREFIX + "gate", PREFIX + "outcome"
+EVIDENCE = PREFIX + "evidence"
+"""Tag of a version: the run that holds its evidence folder, once that is whole."""
 
 
 def register(store: Store, run: RunRecord, report: GateReport, gate_run: str) -> ModelVersion:
@@ -78,6 +80,12 @@ def files(store: Store, found: ModelVersion) -> tuple[Path, Mapping[str, Any]]:
     """
     if DIGEST not in found.tags:
         raise BundleError(f"version {found.version} of '{found.name}' was not registered here")
-    folder = store.fetch_model(found.source)
+    try:
+        folder = store.fetch_model(found.source)
+    except NotFound as error:
+        raise BundleError(
+            f"the files of version {found.version} of '{found.name}' are gone ({found.source}): "
+            "restore them from a copy, or go back to another version with `fullturn rollback`"
+        ) from error
     bundle.verify(folder, found.tags[DIGEST])
     return folder, bundle.read_record(folder)
