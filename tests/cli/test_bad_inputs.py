@@ -88,7 +88,9 @@ def test_init_in_a_folder_in_use_changes_no_file_of_its_owner(tmp_path: Path) ->
     (project / ".git").mkdir(parents=True)
     (project / ".gitignore").write_text("secrets.txt\n")
     assert init(tmp_path, csv_of(rows())) == 0
-    assert (project / ".gitignore").read_text() == "secrets.txt\n.fullturn/\n__pycache__/\n"
+    assert (project / ".gitignore").read_text() == (
+        "secrets.txt\n.fullturn/\nci-report/\n__pycache__/\n"
+    )
     assert not list((project / ".git").iterdir())
 
 

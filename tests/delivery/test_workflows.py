@@ -247,8 +247,8 @@ FAULTS = {
         "zizmor",
         "dangerous-triggers",
     ),
-    "all rights for every job": (
-        r"permissions: \{\}",
+    "all rights for a job": (
+        r"permissions:\n      contents: read",
         "permissions: write-all",
         "zizmor",
         "excessive-permissions",
