@@ -31,7 +31,7 @@ _NO_NAME = {"", "UNKNOWN", "OSI Approved"}
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The LLM that a model asks; `digest` is the sha256 of its weights, None of a remote one."""
+    """The LLM that a model asks; `digest` is the sha256 of its weights, None if not known."""
 
     name: str
     version: str | None
@@ -139,14 +139,14 @@ def _llm(llm: Asked) -> Component:
 
     sha256 = (llm.digest or "").removeprefix("sha256:")
     package = [Property(name="fullturn:distribution", value=llm.package)] if llm.package else []
-    remote = [Property(name="fullturn:weights", value="remote: their digest is not known")]
+    unknown = [Property(name="fullturn:weights", value="their digest is not known")]
     return Component(
         name=llm.name,
         version=llm.version,
         type=ComponentType.MACHINE_LEARNING_MODEL,
         bom_ref=f"llm:{llm.name}",
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=sha256)] if sha256 else (),
-        properties=package if sha256 else remote,
+        properties=package if sha256 else unknown,
     )
 
 

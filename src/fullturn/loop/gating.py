@@ -33,6 +33,7 @@ from fullturn.gates import (
     compute,
 )
 from fullturn.gates import report as writer
+from fullturn.loop.evidence import register as register_version
 from fullturn.loop.keys import GATE as GATE_KEY
 from fullturn.loop.keys import gate_key
 from fullturn.loop.project import Progress, Project, load, silent
@@ -148,7 +149,7 @@ def _settled(report: GateReport) -> bool:
 def _registered(project: Project, candidate: RunRecord, gated: Gated, register: bool) -> Gated:
     if not register or gated.report.outcome != "PASSED":
         return gated
-    version = versions.register(project.store, candidate, gated.report, gated.run)
+    version = register_version(project, candidate, gated.report, gated.run)
     return replace(gated, version=version)
 
 

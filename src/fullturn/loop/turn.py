@@ -17,6 +17,7 @@ from fullturn.experiments.tracking import reap
 from fullturn.loop import releases, retraining
 from fullturn.loop.candidate import parameters
 from fullturn.loop.delivering import way
+from fullturn.loop.evidence import complete
 from fullturn.loop.gating import gate, standing
 from fullturn.loop.lock import sole
 from fullturn.loop.monitoring import Monitor
@@ -142,6 +143,7 @@ class Turner:
         project = self.project
         champion = promotion.settle(project.store)
         registered = [v for v in project.store.versions(project.store.name) if v.run_id == best.id]
+        registered = [complete(project, v) for v in registered]  # owed by a turn that was cut off
         if registered and registered[-1].version == champion:
             yield Step("gate", False, f"version {champion} is champion", "it is the best run")
             return None
