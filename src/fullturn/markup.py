@@ -17,7 +17,7 @@ _SPECIAL = re.compile(r"^\[|\](?=[\[(:])|[\\`*|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _FIRST = re.compile(r"^(?:[#+=-]|\d{1,9}(?=[.)]))+")
 """What would begin a heading, a list or a rule at the start of a line."""
-_LIVE = re.compile(r"(@|#(?=\d)|://|\b(?:www|gh)(?=[.-]))", re.IGNORECASE)
+_LIVE = re.compile(r"(@|#(?=\d)|:(?=//)|\b(?:www|gh)(?=[.-]))", re.IGNORECASE)
 """What GitHub turns into a link although Markdown does not ask for it."""
 
 
