@@ -55,7 +55,7 @@ def repository(environment: Mapping[str, str], name: str | None = None) -> Repos
         UsageError: the name is not `owner/name`.
     """
     found = name or _variable(environment, "GITHUB_REPOSITORY")
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", found, re.ASCII):
+    if not re.fullmatch(r"\w[\w-]*/(?!\.\.?$)[\w.-]+", found, re.ASCII):
         raise UsageError(f"'{found[:60]}' is no repository; name it as owner/name")
     address = _variable(environment, "GITHUB_API_URL").rstrip("/")
     return Repository(address, found, _variable(environment, "GITHUB_TOKEN"))
