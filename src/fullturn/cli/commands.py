@@ -18,13 +18,22 @@ from fullturn.cli import (
     release,
     serving,
     turn,
+    verify,
 )
 
 _SECTIONS = {
     "Start": ("demo", "init", "turn", "ask", "predict"),
     "Data": ("data",),
     "Experiments": ("train", "runs", "compare"),
-    "Gate and registry": ("gate", "promote", "rollback", "history", "lineage", "reproduce"),
+    "Gate and registry": (
+        "gate",
+        "promote",
+        "rollback",
+        "history",
+        "lineage",
+        "verify",
+        "reproduce",
+    ),
     "CI/CD": ("ci", "cd", "deliver"),
     "Serve and watch": ("serve", "release", "monitor"),
 }
@@ -78,6 +87,7 @@ for _module in (
     experiments,
     gate,
     registry,
+    verify,
     serving,
     release,
     delivery,

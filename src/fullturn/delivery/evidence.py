@@ -93,7 +93,7 @@ def read_json(folder: Path, name: str) -> dict[str, Any]:
         found = json.loads((folder / name).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise IntegrityError(f"'{name}' is missing") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise IntegrityError(f"'{name}' is damaged ({error})") from None
     if not isinstance(found, dict):
         raise IntegrityError(f"'{name}' is damaged (no JSON object)")

@@ -92,7 +92,7 @@ def read(text: str) -> Stated:
         if model["type"] != "machine-learning-model":
             raise ValueError("of something else")
         return Stated(str(model["hashes"][0]["content"]), len(bill["components"]))
-    except (ValueError, TypeError, LookupError) as error:
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
         raise IntegrityError(f"it is no CycloneDX 1.6 bill of a model ({error})") from None
 
 

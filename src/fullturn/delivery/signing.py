@@ -103,7 +103,7 @@ def read(folder: Path) -> Signature:
         files = {str(one["name"]): str(one["digest"]) for one in _resources(statement)}
     except FileNotFoundError:
         raise IntegrityError(f"there is no {SIGNATURE}") from None
-    except (OSError, ValueError, TypeError, KeyError, LookupError) as error:
+    except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
         raise IntegrityError(f"{SIGNATURE} is damaged ({type(error).__name__})") from None
     return Signature(key, files)
 

@@ -9,6 +9,7 @@ from fullturn.errors import BundleError, NotFound
 from fullturn.evaluation import records
 from fullturn.loop.project import Project
 from fullturn.loop.training import VALIDATION, train
+from fullturn.loop.verifying import require
 from fullturn.registry import promotion, reproduction, versions
 from fullturn.store import PREFIX
 
@@ -38,8 +39,16 @@ def rollback(project: Project, to: int | None, reason: str) -> HistoryEntry:
 
 
 def load_version(project: Project, version: ModelVersion) -> Predictor:
-    """A verified predictor that answers its recorded probe rows as it did when trained."""
+    """A verified predictor that answers its recorded probe rows as it did when trained.
+
+    Raises:
+        IntegrityError: a file was changed; or signatures are asked for, and that of the version
+            does not hold.
+        BundleError: it does not load, or answers otherwise.
+    """
     folder, record = versions.files(project.store, version)
+    if project.settings.serving.signed:
+        require(project, version, folder)
     predictor = bundle.load(project.app, folder)
     differing = bundle.probe(predictor, record)
     if differing:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fullturn.entities import HistoryEntry, ModelVersion
 from fullturn.registry.promotion import history
-from fullturn.registry.versions import DIGEST, GATE
+from fullturn.registry.versions import DIGEST, EVIDENCE, GATE
 from fullturn.store import PREFIX, Store
 
 
@@ -29,6 +29,7 @@ class Lineage:
     data_digest: str
     gate: str
     gate_outcome: str
+    evidence: str
     prompts: tuple[str, ...]
     promotions: tuple[HistoryEntry, ...]
     link: str
@@ -59,10 +60,16 @@ def lineage(store: Store, version: ModelVersion) -> Lineage:
         data_digest=tag.get("data_digest", "not recorded"),
         gate=gate.id if gate else "none",
         gate_outcome=gate.tags.get(PREFIX + "outcome", "unknown") if gate else "none",
+        evidence=_evidence(version),
         prompts=tuple(value for key, value in sorted(tag.items()) if key.startswith("prompt.")),
         promotions=tuple(e for e in history(store) if e.version == version.version and e.effective),
         link=store.link(run.id),
     )
+
+
+def _evidence(version: ModelVersion) -> str:
+    run, number = version.tags.get(EVIDENCE), version.version
+    return f"evidence/ in run {run}, see `fullturn verify {number}`" if run else "none"
 
 
 def _commit(tag: dict[str, str]) -> str:
