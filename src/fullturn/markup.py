@@ -60,7 +60,7 @@ def _fitted(line: str, most: int, marked: Callable[[str], str]) -> str:
 
 
 def _marked(line: str) -> str:
-    parts = re.split(r"`([^`|]+)`", line)
+    parts = re.split(r"(?<!`)`([^`|]+)`(?!`)", line)
     return "".join(f"`{p}`" if n % 2 else _escaped(p) for n, p in enumerate(parts))
 
 
