@@ -91,7 +91,7 @@ def read(text: str) -> Stated:
         model = bill["metadata"]["component"]
         if model["type"] != "machine-learning-model":
             raise ValueError("of something else")
-        return Stated(str(model["hashes"][0]["content"]), len(bill["components"]))
+        return Stated(str(model["hashes"][0]["content"]), len(bill.get("components", ())))
     except (ValueError, TypeError, LookupError, RecursionError) as error:
         raise IntegrityError(f"it is no CycloneDX 1.6 bill of a model ({error})") from None
 

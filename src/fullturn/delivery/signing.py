@@ -62,7 +62,7 @@ def sign(folder: Path, signer: Signer) -> None:
     config = _library("signing").Config().set_hashing_config(_hashing())
     if signer.settings.method == "keyless":
         with _sigstore():
-            config.use_sigstore_signer(use_ambient_credentials=True)
+            config.use_sigstore_signer(identity_token=_identity_token())
             config.sign(folder, folder / SIGNATURE)
         return
     with private_key(signer) as path:
@@ -177,6 +177,20 @@ def _identity(signer: Signer) -> tuple[str, str]:
             "which OpenID Connect issuer vouches for it"
         )
     return identity, issuer
+
+
+def _identity_token() -> str | None:
+    """What a CI platform vouches with; None if a person can sign in, in a browser, instead."""
+    from sigstore.oidc import detect_credential
+
+    token = detect_credential()
+    if token is None and not sys.stdin.isatty():
+        raise CouldNotEvaluate(
+            "no identity to sign with: no CI platform vouches for one (GitHub: permission "
+            "`id-token: write`), and nobody is at a terminal to sign in; or set method = 'key' "
+            "in [signing]"
+        )
+    return token
 
 
 @contextlib.contextmanager

@@ -287,7 +287,7 @@ def _copy(subject: _Subject) -> str:
     differing = sorted(name for name in here.keys() | there if here.get(name) != there.get(name))
     if differing:
         raise IntegrityError(f"{folder} differs from MLflow's: {listed(differing)}")
-    return f"{folder} is the same"
+    return "the same, byte by byte"
 
 
 def _contents(folder: Path) -> dict[str, bytes]:
