@@ -40,6 +40,7 @@ from fullturn.errors import FullturnError, NotFound, StoreUnavailable, UsageErro
 for _name in ("mlflow", "alembic"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
 
+_REFUSED = re.compile(r"\b40[13]\b|UNAUTHENTICATED|PERMISSION_DENIED")
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -72,7 +73,7 @@ def _translated(error: MlflowException, uri: str) -> FullturnError:
 def _unavailable(uri: str, error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError):
         step = f"install {error.name}, or another driver for it"
-    elif re.search(r"\b40[13]\b", str(error)):
+    elif _REFUSED.search(str(error)):
         step = (
             "MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and _PASSWORD, is missing, wrong "
             "or expired"
