@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
 import subprocess
 import sys
@@ -287,6 +286,6 @@ def test_without_signatures_nothing_is_signed_and_nothing_checked(
     signing.ready(chosen)
     signing.sign(folder, chosen)
     assert not (folder / signing.SIGNATURE).exists()
-    assert not os.listdir(signer.state)
+    assert not list(signer.state.iterdir())
     with pytest.raises(SettingsError, match="method = 'none'"):
         signing.check(folder, chosen)

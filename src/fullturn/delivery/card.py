@@ -122,7 +122,7 @@ def _slices(report: GateReport) -> Iterator[str]:
 
 def _limits(facts: Facts) -> Iterator[str]:
     yield from ("## Limits", "")
-    stated = [f"- {prose(limit)}" for limit in facts.card.limits]
+    stated = [f"- {limit.strip()}" for limit in facts.card.limits]
     yield from stated or [f"- {_stated(None, 'limits')}"]
     yield from _low_slices(facts.report)
     yield from _open_checks(facts.report)
@@ -173,14 +173,15 @@ def _parameters(facts: Facts) -> list[str]:
 
 
 def _owner(facts: Facts) -> Iterator[str]:
-    owner = facts.card.owner or facts.tag("owner")
+    owner = facts.card.owner or prose(facts.tag("owner") or "")
     yield from ("## Owner", "", _stated(owner, "owner"), "")
     yield f"**Contact:** {_stated(facts.card.contact, 'contact')}"
 
 
 def _stated(text: str | None, setting: str) -> str:
+    """What the settings say, as Markdown of the owner's own: with links, if need be."""
     if text and text.strip():
-        return prose(text, 4000)
+        return text.strip()
     return f"Not stated. State it with `{setting}` in `[card]` of fullturn.toml."
 
 

@@ -134,8 +134,7 @@ def _check_pair(signer: Signer, path: Path, named: str) -> None:
         ) from None
     here = signer.state / PUBLIC
     if not here.exists():
-        here.parent.mkdir(parents=True, exist_ok=True)
-        _write(here, public, 0o644)
+        _publish(here, public)
     mine, trusted = fingerprint(public), trusted_print(signer)
     if mine != trusted:
         raise SettingsError(
@@ -182,6 +181,15 @@ def _public_pem(key: EllipticCurvePublicKey) -> bytes:
     return key.public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
+
+
+def _publish(path: Path, public: bytes) -> None:
+    """Whole, or not there: others may be reading it already."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        made = Path(folder) / path.name
+        _write(made, public, 0o644)
+        made.replace(path)
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:
