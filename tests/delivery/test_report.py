@@ -311,6 +311,13 @@ def test_the_plot_shows_zero_the_margin_and_the_interval() -> None:
     assert worse.index("┊") == equal.index("┊")
 
 
+def test_a_slice_of_few_rows_does_not_set_the_scale() -> None:
+    few = difference("style=rare", 0.0, width=0.9)
+    text = to_markdown(replace(FULL, slices=(*FULL.slices, few)))
+    plot = text.split("```text")[1].split("```")[0]
+    assert "style=terse" in plot and "style=plain" in plot and "style=rare" not in plot
+
+
 def test_wide_and_long_names_keep_the_columns() -> None:
     lines = drawn([difference(n, 0.1) for n in ("質問" * 20, "a" * 50, "right")], 0.0)
     assert "…" in lines[0] and "…" in lines[1]

@@ -51,8 +51,19 @@ def _row(name: str, one: Difference, margin: float) -> str:
 
 
 def _plot(delivery: Delivery, room: Room) -> Iterator[str]:
-    marks = (*delivery.scores[: room.lists], *delivery.slices[:_PLOTTED])
+    scores = delivery.scores[: room.lists]
+    marks = (*scores, *_plotted(delivery.slices, scores))
     yield from ("```text", *drawn(marks, delivery.margin), "```", "")
+
+
+def _plotted(slices: Sequence[Difference], scores: Sequence[Difference]) -> list[Difference]:
+    """Slices that moved, and others that are no wider: tiny ones would set the scale for all."""
+    widest = max(_width(one) for one in (*scores, *(one for one in slices if one.moved)))
+    return [one for one in slices if one.moved or _width(one) <= 2 * widest][:_PLOTTED]
+
+
+def _width(of: Difference) -> float:
+    return of.high - of.low
 
 
 def _slices(delivery: Delivery, room: Room) -> Iterator[str]:
