@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
-COMPILE := $(UV) pip compile --quiet --system-certs pyproject.toml --extra llm --generate-hashes \
+COMPILE := $(UV) pip compile --quiet --system-certs pyproject.toml --extra llm --extra lesson --generate-hashes \
 	--python-version 3.11 --universal --no-header
 CORES := $(shell nproc 2>/dev/null || echo 2)
 

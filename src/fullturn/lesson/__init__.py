@@ -1,0 +1,1 @@
+"""The lesson: a deck built from real runs, with live panels, shown in a browser."""
