@@ -13,6 +13,8 @@ from fullturn.store import PREFIX
 
 TRAINING, GATE = PREFIX + "key", PREFIX + "gate_key"
 """Tags of a training run and of a gate's run."""
+CODE = PREFIX + "code"
+"""Tag of a training run: the digest of the code that it used."""
 
 
 def training_key(project: Project, params: Params, seed: int, data: str) -> str:
@@ -31,9 +33,14 @@ def gate_key(project: Project, candidate: RunRecord, champion: int | None, data:
     return _digest({**subjects, **_surroundings(project), "data": data})
 
 
+def code_of(project: Project) -> str:
+    """The digest of the code that the project's models depend on."""
+    return sources.digest(project.root, project.settings.ci.code)
+
+
 def _surroundings(project: Project) -> dict[str, str]:
     return {
-        "code": sources.digest(project.root, project.settings.ci.code),
+        "code": code_of(project),
         "environment": provenance.environment()[0],
     }
 

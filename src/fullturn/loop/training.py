@@ -17,7 +17,7 @@ from fullturn.evaluation.race import Race, race, recalled
 from fullturn.experiments import provenance
 from fullturn.experiments.search import candidates, complete
 from fullturn.experiments.tracking import RunPlan, TrackedRun
-from fullturn.loop.keys import TRAINING, training_key
+from fullturn.loop.keys import CODE, TRAINING, code_of, training_key
 from fullturn.loop.project import Progress, Project, load, silent, with_digest
 from fullturn.registry.versions import MODEL
 from fullturn.store import NOTE, PREFIX, save_pyfunc
@@ -74,6 +74,7 @@ def train(
         PREFIX + "data_digest": data.version.digest,
         DECLARED: json.dumps(sorted(project.settings.experiment.params)),
         TRAINING: training_key(project, chosen, seed, data.version.digest),
+        CODE: code_of(project),
     }
     plan = RunPlan(
         kind="train",
