@@ -1,6 +1,6 @@
 """Predictions and feedback that were acknowledged and lost, over 50 kills of the server.
 
-    python bench/crash.py [-n 50] [--json]
+    python bench/crash.py [-n 50] [--json] [--keep]
 
 `fullturn serve` is killed by SIGKILL at a random moment under load, and started again on the same
 project; clients note every id that came with an answer, and every feedback that was accepted. At
@@ -23,6 +23,7 @@ from typing import Any
 import httpx
 
 from fullturn.serving import log
+from kept import keep, typed
 from served import Row, rows, serving, wine_project
 
 CLIENTS = 8
@@ -84,9 +85,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("-n", type=int, default=50, help="how many kills")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--keep", action="store_true", help="keep the figures for the lesson")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         found = measure(Path(folder), arguments.n)
+    if arguments.keep:
+        keep("crash", typed(), found)
     if arguments.json:
         print(json.dumps(found, indent=2))
         return

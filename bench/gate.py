@@ -1,6 +1,6 @@
 """How often the gate's comparison with the champion errs, beside three simpler gates.
 
-    python bench/gate.py [-n 500] [--json]
+    python bench/gate.py [-n 500] [--json] [--keep]
 
 Synthetic evaluations, no model behind them: the true difference between candidate and champion
 is known, so errors can be counted. A question comes in one to four paraphrases, which share its
@@ -30,6 +30,7 @@ from fullturn.gates import Evidence, compute_check
 from fullturn.gates.quality import NonInferior
 from fullturn.settings import GateSettings
 from fullturn.statistics.inputs import Codes, Floats
+from kept import keep, typed
 
 LIMITS = GateSettings()
 RIGHT = 0.75
@@ -206,6 +207,19 @@ def declared(margins: int) -> str:
     return f"worse by {margins} margin{'s' if margins > 1 else ''}; declared: PASSED {most}"
 
 
+def cited(rates: Sequence[Rates], pairs: int) -> dict[str, float]:
+    """What the lesson shows, in per cent: averages over the settings of so many margins."""
+    found: dict[str, float] = {"pairs": pairs * len(rates), "alpha": 100 * LIMITS.alpha}
+    found["margin"] = 100 * LIMITS.margin
+    for margins, section in groupby(rates, lambda rate: rate.setting.margins):
+        shares = [mean(column) for column in zip(*map(_shares, section), strict=True)]
+        failed, _, *passed = (round(100 * share, 1) for share in shares)
+        found[f"failed.worse_{margins}"] = failed
+        for name, share in zip(("gate", "mean", "z_test", "z_test_margin"), passed, strict=True):
+            found[f"passed.worse_{margins}.{name}"] = share
+    return found
+
+
 def _shares(rate: Rates) -> tuple[float, ...]:
     ours = rate.failed, rate.inconclusive, rate.passed
     return *ours, rate.mean_passed, rate.z_test_passed, rate.z_test_margin_passed
@@ -221,10 +235,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("-n", type=int, default=500, help="pairs per setting (default: 500)")
     parser.add_argument("--json", action="store_true", help="print all rates as JSON")
+    parser.add_argument("--keep", action="store_true", help="keep the figures for the lesson")
     arguments = parser.parse_args()
     if arguments.n < 1:
         parser.error(f"-n {arguments.n}: give at least 1")
     rates = [measure(setting, arguments.n, seed) for seed, setting in enumerate(SETTINGS)]
+    if arguments.keep:
+        keep("gate", typed(), cited(rates, arguments.n))
     if arguments.json:
         result = {"pairs": arguments.n, "limits": LIMITS.model_dump(), "rates": rates}
         print(json.dumps(result, default=asdict, indent=2))

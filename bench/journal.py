@@ -1,7 +1,7 @@
 """What logging one step of 5 metrics costs its caller, and what is left after SIGKILL.
 
     uv pip install --require-hashes --no-deps -r requirements/bench.txt
-    python bench/journal.py [--json]
+    python bench/journal.py [--json] [--keep]
 
 Every tool logs 1,000 steps in a process of its own, says how long the calls took, and is then
 killed by SIGKILL; a reader counts the steps, a second later where helper processes or a server
@@ -33,6 +33,7 @@ from typing import Any
 import httpx
 
 from fullturn.journal import Drain, Journal, decode_step, encode_step, read
+from kept import keep, typed
 
 STEPS = 1000
 REPEATS = 3
@@ -376,6 +377,20 @@ def table(result: dict[str, Any]) -> Iterator[str]:
     yield f"drain into MLflow over HTTP, log_batch(1000): {figure}"
 
 
+def cited(result: dict[str, Any]) -> dict[str, Any]:
+    """What the lesson shows; a tool that was not measured is left out."""
+    rows = {
+        name: row for name, row in zip(TOOLS, result["rows"], strict=True) if row["us_per_step"]
+    }
+    found: dict[str, Any] = {"steps": result["steps"], "metrics": result["metrics_per_step"]}
+    for name, row in rows.items():
+        found[f"us.{name}"] = round(median(row["us_per_step"]), 2)
+        found[f"kept.{name}"] = min(row["kept"])
+    if {"journal", "mlflow"} <= rows.keys():
+        found["ratio"] = round(found["us.mlflow"] / found["us.journal"])
+    return found
+
+
 def child(name: str, folder: str, server: str) -> None:
     log = log_drain if name == DRAIN else TOOLS[name].log
     print(ELAPSED, log(Path(folder), server), flush=True)
@@ -395,6 +410,7 @@ QUIET = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--json", action="store_true", help="print all repeats as JSON")
+    parser.add_argument("--keep", action="store_true", help="keep the figures for the lesson")
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     os.environ.update(QUIET)
@@ -402,6 +418,8 @@ def main() -> None:
         child(*arguments.child)
         return
     result = measure_all()
+    if arguments.keep:
+        keep("journal", typed(), cited(result))
     print(json.dumps(result, indent=2) if arguments.json else "\n".join(table(result)))
 
 

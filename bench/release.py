@@ -1,6 +1,6 @@
 """How often a release errs, and how soon it finds a regression, beside three common rules.
 
-    python bench/release.py [-n 1000] [--quick] [--json]
+    python bench/release.py [-n 1000] [--quick] [--json] [--keep]
 
 Simulated releases: the champion fails on 3 % of its requests, and the version under test is as
 good, or fails on 10, 20 or 50 % more. In shadow four fifths of the champion's failures strike both
@@ -38,6 +38,7 @@ from fullturn.release.records import Decision, Stage
 from fullturn.settings import ReleaseSettings
 from fullturn.statistics.intervals import wilson
 from fullturn.statistics.sequential import log_wealth
+from kept import keep, typed
 
 RATE = 0.03
 SHARED = 0.8
@@ -328,6 +329,27 @@ def table(found: Sequence[Found], releases: int, checked: int) -> Iterator[str]:
         yield line + "".join(f"{_cell(one):>16}" for one in worse)
 
 
+CITED = {
+    "shadow": "ours, shadow, all three",
+    "canary": "ours, canary, all three",
+    "threshold": "threshold",
+    "z_test": "z-test at every look",
+    "mann_whitney": "Mann-Whitney",
+}
+
+
+def cited(found: Sequence[Found], releases: int) -> dict[str, float]:
+    """What the lesson shows: false rollbacks in per cent, and requests until +20 % is found."""
+    figures: dict[str, float] = {"releases": releases, "alpha": 100 * ONE.alpha}
+    by = {(one.rule, one.rise): one for one in found}
+    for name, rule in CITED.items():
+        figures[f"false.{name}"] = round(100 * by[rule, 0.0].rolled_back, 1)
+        requests = by[rule, 0.2].requests
+        if requests is not None:
+            figures[f"requests.{name}"] = round(requests)
+    return figures
+
+
 def whole_table(found: Sequence[Whole], releases: int) -> Iterator[str]:
     yield ""
     yield (
@@ -363,12 +385,15 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=1000, help="releases per cell (default: 1000)")
     parser.add_argument("--quick", action="store_true", help="100 releases per cell")
     parser.add_argument("--json", action="store_true", help="print all figures as JSON")
+    parser.add_argument("--keep", action="store_true", help="keep the figures for the lesson")
     arguments = parser.parse_args()
     if arguments.n < 1:
         parser.error(f"-n {arguments.n}: give at least 1")
     releases = 100 if arguments.quick else arguments.n
     found, checked = measure(releases), replayed(4 if arguments.quick else 20)
     ends = [whole(rate, releases) for rate in RATES]
+    if arguments.keep:
+        keep("release", typed(), cited(found, releases))
     if arguments.json:
         result = {"releases": releases, "horizon": HORIZON, "found": found, "whole": ends}
         print(json.dumps(result, default=asdict, indent=2))

@@ -1,6 +1,6 @@
 """Requests a second and latency of one-row predictions, beside three other servers.
 
-    python bench/serving.py [--quick] [--json]
+    python bench/serving.py [--quick] [--json] [--keep]
 
 The model is the same file everywhere: the logistic regression of the wine example, 13 numbers.
 Servers take turns, one process each that predicts; the load comes from a process of its own on
@@ -30,6 +30,7 @@ from typing import Any
 
 from fullturn.loop.project import Project
 from fullturn.registry import versions
+from kept import keep, typed
 from served import command, free_port, load, rows, serving, wine_project, write_bodies
 
 CONNECTIONS = (1, 16, 64)
@@ -248,12 +249,30 @@ def table(result: dict[str, Any]) -> Iterator[str]:
     yield f"at 64 connections: {top[OURS] / top[BARE]:.0%} of our server without a model"
 
 
+def cited(result: dict[str, Any]) -> dict[str, float | str]:
+    """What the lesson shows: requests a second over 64 connections, and ratios."""
+    rounds = result["rounds"]
+    top = {title: figure(found, 64, "per_second") for title, found in rounds.items()}
+    names = {OURS: "ours", BARE: "bare", MLFLOW: "mlflow", "BentoML": "bento", "LitServe": "lit"}
+    found: dict[str, float | str] = {
+        f"per_second.{names[title]}": round(value) for title, value in top.items()
+    }
+    found["p99_ms"] = round(figure(rounds[OURS], 64, "p99_ms"), 1)
+    if MLFLOW in top:
+        found["ratio"] = round(top[OURS] / top[MLFLOW], 1)
+        found["same"] = same(rounds[OURS][0]["outputs"], rounds[MLFLOW][0]["outputs"])
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--quick", action="store_true", help="two seconds each, once")
     parser.add_argument("--json", action="store_true", help="print all rounds as JSON")
+    parser.add_argument("--keep", action="store_true", help="keep the figures for the lesson")
     arguments = parser.parse_args()
     result = measure_all(*((2.0, 1) if arguments.quick else (5.0, 3)))
+    if arguments.keep:
+        keep("serving", typed(), cited(result))
     print(json.dumps(result, indent=2) if arguments.json else "\n".join(table(result)))
 
 

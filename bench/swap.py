@@ -1,6 +1,6 @@
 """Hot swaps under load: the champion changes 1,000 times while requests flow; how many fail?
 
-    python bench/swap.py [--quick] [--json]
+    python bench/swap.py [--quick] [--json] [--keep]
 
 Three versions of the wine example take turns as champion, so that each swap loads a version,
 probes it, switches to it and unloads another. The server is `fullturn serve`, which follows the
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from fullturn.loop.project import Project
+from kept import keep, typed
 from served import load, result, rows, serving, start_load, wine_project, write_bodies
 
 CONNECTIONS = 16
@@ -72,13 +73,28 @@ def lines(found: dict[str, Any]) -> list[str]:
     ]
 
 
+def cited(found: dict[str, Any]) -> dict[str, float]:
+    """What the lesson shows."""
+    busy = found["busy"]
+    return {
+        "swaps": found["swaps"],
+        "answered": busy["answered"],
+        "failed": sum(busy["failed"].values()),
+        "p99_ms": round(busy["p99_ms"], 1),
+        "p99_ms.calm": round(found["calm"]["p99_ms"], 1),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--quick", action="store_true", help="50 swaps")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--keep", action="store_true", help="keep the figures for the lesson")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         found = measure(Path(folder), 50 if arguments.quick else 1000)
+    if arguments.keep:
+        keep("swap", typed(), cited(found))
     print(json.dumps(found, indent=2) if arguments.json else "\n".join(lines(found)))
 
 
