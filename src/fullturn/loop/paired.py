@@ -150,7 +150,8 @@ def _asked(app: App, row: ScoredRow) -> str:
 
 def _answer(app: App, output: Output) -> str:
     if not isinstance(app, GeneratesText):
-        return _told(output)
+        labels = {name: output.get(name) for name in app.contract.names("label")}
+        return _told(labels) or _told(output)
     try:
         return cut(app.text_of(output), _LONGEST)
     except FullturnError:
@@ -160,8 +161,9 @@ def _answer(app: App, output: Output) -> str:
 
 
 def _told(values: Mapping[str, Any]) -> str:
-    """Values without their names if there is one, as compact JSON otherwise."""
+    """Values without their names if there is one, as compact JSON otherwise; of what an assistant
+    is expected to say, the facts."""
     filled = {name: value for name, value in values.items() if value is not None}
-    only = next(iter(filled.values())) if len(filled) == 1 else filled
+    only = next(iter(filled.values())) if len(filled) == 1 else filled.get("facts") or filled
     text = only if isinstance(only, str) else json.dumps(only, ensure_ascii=False, default=str)
     return cut(text, _LONGEST) if filled else ""
