@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 from fullturn.apps import bundle
@@ -87,12 +88,15 @@ def verify(project: Project, reference: str) -> Verified:
     """
     version = versions.version(project.store, reference)
     fetched = cache(partial(project.store.fetch_model, version.source))
-    try:
-        folder = _folder(project, version)
-    except (NotFound, IntegrityError) as error:
-        files = _judged("bundle files", partial(_files, version, fetched))
-        return Verified(version.version, (Finding("evidence", "INCONCLUSIVE", str(error)), files))
-    return Verified(version.version, tuple(_findings(_Subject(project, version, folder, fetched))))
+    with TemporaryDirectory() as place:
+        try:
+            folder = _folder(project, version, Path(place))
+        except (NotFound, IntegrityError) as error:
+            absent = Finding("evidence", "INCONCLUSIVE", str(error))
+            files = _judged("bundle files", partial(_files, version, fetched))
+            return Verified(version.version, (absent, files))
+        subject = _Subject(project, version, folder, fetched)
+        return Verified(version.version, tuple(_findings(subject)))
 
 
 def require(project: Project, version: ModelVersion, files: Path) -> None:
@@ -109,9 +113,11 @@ def require(project: Project, version: ModelVersion, files: Path) -> None:
             "none; change one of them"
         )
     try:
-        subject = _Subject(project, version, _folder(project, version), lambda: files)
-        for look in (_signature, _version, _manifest):
-            look(subject)
+        with TemporaryDirectory() as place:
+            folder = _folder(project, version, Path(place))
+            subject = _Subject(project, version, folder, lambda: files)
+            for look in (_signature, _version, _manifest):
+                look(subject)
     except (IntegrityError, NotFound) as error:
         raise IntegrityError(
             f"version {version.version} may not be used here, for [serving] signed = true: "
@@ -148,8 +154,8 @@ def _judged(name: str, look: Callable[[], str]) -> Finding:
         return Finding(name, "INCONCLUSIVE", str(error))
 
 
-def _folder(project: Project, version: ModelVersion) -> Path:
-    """The evidence as MLflow has it.
+def _folder(project: Project, version: ModelVersion, place: Path) -> Path:
+    """The evidence as MLflow has it, put into `place`.
 
     Raises:
         NotFound, IntegrityError: there is none.
@@ -159,7 +165,7 @@ def _folder(project: Project, version: ModelVersion) -> Path:
             f"there is no evidence of version {version.version}: `fullturn gate "
             f"{version.version}` looks at it again, and writes it"
         )
-    return project.store.get(version.tags[EVIDENCE], FOLDER)
+    return project.store.get(version.tags[EVIDENCE], FOLDER, place)
 
 
 def _complete(subject: _Subject) -> str:

@@ -121,8 +121,10 @@ class Runs(Connection):
         self._client.log_text(run_id, text, name)
 
     @guarded
-    def get(self, run_id: str, name: str) -> Path:
-        """Fetch an artifact of a run; returns a local path.
+    def get(self, run_id: str, name: str, into: Path | None = None) -> Path:
+        """Fetch an artifact of a run, a file or a folder; returns a local path.
+
+        It is put `into` a folder, or into a temporary one that nobody removes.
 
         Raises:
             NotFound: the run has no such artifact.
@@ -131,7 +133,8 @@ class Runs(Connection):
         listed = self._client.list_artifacts(run_id, None if parent == "." else parent)
         if name not in {item.path for item in listed}:
             raise NotFound(f"run {run_id} has no artifact '{name}'; was it interrupted?")
-        return Path(self._client.download_artifacts(run_id, name))
+        to = str(into) if into else None
+        return Path(self._client.download_artifacts(run_id, name, to))
 
 
 def _record(run: Any) -> RunRecord:
