@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fullturn.cli.monitoring import show_alarm
@@ -21,14 +20,12 @@ from fullturn.cli.turn import show_step
 if TYPE_CHECKING:
     from fullturn.cli.story import Walk
     from fullturn.entities import Alarm
-    from fullturn.loop.audience import Audience, Question
+    from fullturn.loop.audience import Audience
     from fullturn.loop.inspecting import Answered
     from fullturn.loop.project import Project
     from fullturn.loop.releases import Release
 
 SEED = 4
-LOST = ("11-", "12-", "13-", "14-", "16-")
-"""Chapters after the point at which the copy broke off."""
 CALM, BUSY = 25.0, 150.0
 """Requests a second: few while something is trained, many while users are asked."""
 WARM, PATIENCE = 250, 6000
@@ -65,9 +62,9 @@ class Live:
 def audience_at(story: Walk, project: Project, address: str) -> Iterator[Live]:
     """Let the audience in."""
     from fullturn.loop.audience import Audience, Manners
+    from fullturn.loop.example import pools
 
-    pools = _pools(project)
-    with Audience(address, pools, project.state, Manners(seed=SEED)) as audience:
+    with Audience(address, pools(project), project.state, Manners(seed=SEED)) as audience:
         yield Live(story, project, audience, address)
 
 
@@ -87,6 +84,7 @@ def truncated(live: Live) -> None:
     """A version that passes its gate, as its test set lost the same chapters, and fails live."""
     from fullturn.errors import Inconclusive, Refused
     from fullturn.loop import releasing
+    from fullturn.loop.example import broken_copy
     from fullturn.loop.gating import gate
     from fullturn.loop.project import commit
     from fullturn.loop.training import train
@@ -96,7 +94,7 @@ def truncated(live: Live) -> None:
         "A bad day", "a copy breaks off: five chapters are lost, and all test questions on them"
     )
     with progress() as watch:
-        data = commit(project, _what_was_copied(project), "copied by the nightly job")
+        data = commit(project, broken_copy(project), "copied by the nightly job")
         trial = train(project, {}, name="on the broken copy")
         gated = gate(project, trial.run.id, progress=watch)
     assert gated.version is not None
@@ -206,48 +204,6 @@ def kept(live: Live) -> None:
     say(f"  curl {live.address}/predict -d '{escape(body)}'")
     with contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()
-
-
-def _pools(project: Project) -> dict[str, list[Question]]:
-    """What the audience asks: test questions; new ones before, and others after retraining."""
-    from fullturn.loop.audience import Question
-    from fullturn.loop.project import load
-
-    test = [
-        Question(example.input, {**example.expected, **example.slices})
-        for example in load(project).split("test")
-    ]
-    lines = (project.root / "later" / "questions.jsonl").read_text(encoding="utf-8").splitlines()
-    later = [json.loads(line) for line in lines]
-    names = sorted({row["group"] for row in later})
-    early = set(names[::2])
-    new = [_question(row) for row in later if row["group"] in early]
-    after = [_question(row) for row in later if row["group"] not in early]
-    return {"known": test, "new": new, "after": after}
-
-
-def _question(row: dict[str, object]) -> Question:
-    from fullturn.loop.audience import Question
-
-    expected = {name: value for name, value in row.items() if name not in ("id", "question")}
-    return Question({"question": row["question"]}, expected)
-
-
-def _what_was_copied(project: Project) -> list[Path]:
-    """The handbook and the questions without what came after the break."""
-    folder = project.state / "copy"
-    (folder / "handbook").mkdir(parents=True, exist_ok=True)
-    chapters = sorted((project.root / "handbook").glob("*.md"))
-    kept = [path for path in chapters if not path.name.startswith(LOST)]
-    lost = {path.stem.partition("-")[2] for path in chapters} - {
-        path.stem.partition("-")[2] for path in kept
-    }
-    for path in kept:
-        shutil.copy(path, folder / "handbook" / path.name)
-    lines = (project.root / "questions.jsonl").read_text(encoding="utf-8").splitlines()
-    there = [line for line in lines if json.loads(line).get("chapter") not in lost]
-    (folder / "questions.jsonl").write_text("\n".join(there) + "\n", encoding="utf-8")
-    return [folder / "handbook", folder / "questions.jsonl"]
 
 
 def _newest_release(project: Project) -> Release:

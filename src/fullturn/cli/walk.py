@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,18 +18,6 @@ if TYPE_CHECKING:
     from fullturn.loop.project import Project
     from fullturn.loop.training import Trial
 
-CANDIDATES: dict[str, dict[str, str | int | float | bool]] = {
-    "word search, quoting": {"retrieval": "bm25"},
-    "learned search, quoting": {},
-    "learned search, LLM": {
-        "answer": "zero-shot",
-        "prompt": "brief",
-        "passages": 1,
-        "sentences": 2,
-        "tokens": 40,
-    },
-}
-CARELESS = "answers everything"
 QUESTIONS = (
     "My training run crashed. Why does MLflow still show it as running?",
     "whats the diference between devops and mlops",
@@ -81,29 +68,21 @@ def _ended(story: Walk) -> None:
 
 
 def _project(story: Walk) -> Project:
-    from fullturn.errors import UsageError
-    from fullturn.loop import starting
-    from fullturn.loop.project import Project
+    from fullturn.loop import example
 
-    folder = story.folder
     story.scene("Project", "an assistant that answers questions about MLOps from a handbook")
-    if folder.is_file():
-        raise UsageError(f"{folder} is a file; name a folder")
-    if folder.exists() and any(folder.iterdir()):
-        if not (folder / ".fullturn").is_dir() or not (folder / "later").is_dir():
-            raise UsageError(f"{folder} is not empty and no former demo; choose another folder")
-        shutil.rmtree(folder)
-    starting.assistant(folder)
+    project = example.afresh(story.folder)
     if not story.as_json:
-        say(f"{escape(folder)}/: fullturn.toml, handbook/, questions.jsonl, a CI workflow")
-    return Project.open(folder)
+        say(f"{escape(story.folder)}/: fullturn.toml, handbook/, questions.jsonl, a CI workflow")
+    return project
 
 
 def _data(story: Walk, project: Project) -> int:
+    from fullturn.loop.example import FIRST_DATA
     from fullturn.loop.project import commit
 
     story.scene("Data version", "so that every run can name the exact rows it saw")
-    version = commit(project, [], "handbook without two chapters")
+    version = commit(project, [], FIRST_DATA)
     story.told(version=version.version, digest=version.digest, rows=version.rows)
     if not story.as_json:
         splits = ", ".join(f"{count} {name}" for name, count in version.splits.items())
@@ -112,17 +91,17 @@ def _data(story: Walk, project: Project) -> int:
 
 
 def _experiments(story: Walk, project: Project) -> list[Trial]:
-    from fullturn.loop.training import train
+    from fullturn.loop import example
 
     story.scene(
         "Experiments", "candidates race question by question; one shown to be worse stops early"
     )
     trials: list[Trial] = []
     with progress() as watch:
-        for number, (name, params) in enumerate(CANDIDATES.items()):
-            watch(f"candidate '{name}'", number, len(CANDIDATES))
-            leader = max((t for t in trials if not t.race.stopped), key=_score, default=None)
-            trials.append(train(project, params, name=name, best=leader))
+        arriving = example.raced(project)
+        for number, name in enumerate(example.CANDIDATES):
+            watch(f"candidate '{name}'", number, len(example.CANDIDATES))
+            trials.append(next(arriving))
     trials.sort(key=lambda trial: (trial.race.stopped, -trial.score))
     story.told(best=trials[0].run.name, score=trials[0].score)
     if not story.as_json:
@@ -131,12 +110,13 @@ def _experiments(story: Walk, project: Project) -> list[Trial]:
 
 
 def _blocked(story: Walk, project: Project) -> None:
+    from fullturn.loop.example import CARELESS, CARELESS_PARAMS
     from fullturn.loop.gating import gate
     from fullturn.loop.training import train
 
     story.scene("A careless candidate", "it never says that it does not know: the gate must see it")
     with progress() as watch:
-        trial = train(project, {"threshold": 0.0}, name=CARELESS)
+        trial = train(project, CARELESS_PARAMS, name=CARELESS)
         gated = gate(project, trial.run.id, progress=watch)
     story.told(outcome=gated.report.outcome)
     if not story.as_json:
@@ -183,7 +163,3 @@ def _answers(story: Walk, project: Project) -> None:
         for each in answered:
             say(f"› {escape(each.input[column])}")
             show_answer(each)
-
-
-def _score(trial: Trial) -> float:
-    return trial.score
