@@ -78,9 +78,11 @@ class Audience:
 
     def __enter__(self) -> Self:
         words = [sys.executable, "-m", "fullturn.loop.audience", str(self._script)]
+        # A session of its own: Ctrl-C is for us, and the end of its input is for it.
         self._process = subprocess.Popen(
-            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-        )
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
+            start_new_session=True,
+        )  # fmt: skip
         return self
 
     def __exit__(

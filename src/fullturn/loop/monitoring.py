@@ -46,8 +46,12 @@ class Seen:
 class Monitor:
     """The watch over the champion, from its promotion on; the log is read again after a restart."""
 
-    def __init__(self, project: Project) -> None:
-        """Raises NotFound if there is no champion yet."""
+    def __init__(self, project: Project, after: int | None = None) -> None:
+        """With `after`, a sequence of the log, the watch begins there instead.
+
+        Raises:
+            NotFound: there is no champion yet.
+        """
         number = promotion.settle(project.store)
         if number is None:
             raise NotFound("there is no champion to watch yet; `fullturn turn` makes one")
@@ -58,7 +62,7 @@ class Monitor:
         self._watch = Watch(
             project.app.contract, evaluation.rows, project.settings.monitoring, _vectors
         )
-        self._observer = Observer(project, _promoted(project, number))
+        self._observer = Observer(project, _promoted(project, number) if after is None else after)
         self._requests = 0
         self._alarms: list[Alarm] = []
         self._labelled: list[Observation] = []
