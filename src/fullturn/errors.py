@@ -20,7 +20,8 @@ branches to exit codes, in one place.
         ├── JournalCorrupt        a checksum inside a journal fails
         ├── BundleError           a bundle cannot be loaded
         ├── AppError              the app raised, or broke its protocol
-        └── LLMUnavailable        no answer from the LLM's address
+        ├── LLMUnavailable        no answer from the LLM's address
+        └── MissingFigure         a slide cites a figure that no run and no result holds
 """
 
 
@@ -94,3 +95,7 @@ class AppError(CouldNotEvaluate):
 
 class LLMUnavailable(CouldNotEvaluate):
     """The address of the LLM does not answer."""
+
+
+class MissingFigure(CouldNotEvaluate):
+    """A slide of the lesson cites a figure that no run and no kept result holds."""
