@@ -163,7 +163,7 @@ class Machine:
         return self.home / "temp"
 
     def checkout(self, origin: Path, ref: str, depth: str) -> None:
-        """The commit that `ref` names, on no branch; with depth 0 all branches and their history."""
+        """The commit that `ref` names, on no branch; with depth 0 all branches and history too."""
         self.workspace.mkdir(exist_ok=True)
         git(self.workspace, "init", "--quiet")
         git(self.workspace, "remote", "add", "origin", origin.as_uri())
