@@ -1,0 +1,156 @@
+"""`init` and `ci workflows`: what a new project holds, and that no file of a person is replaced."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fullturn.cli import run
+from fullturn.delivery.workflows import render, requirements
+from fullturn.settings import read
+
+WORKFLOWS = {
+    ".github/workflows/model-ci.yml",
+    ".github/workflows/model-comment.yml",
+    ".github/workflows/model-cd.yml",
+    ".github/workflows/model-watch.yml",
+    ".gitlab-ci.yml",
+}
+
+
+def init(folder: Path, *more: str) -> int:
+    table = folder.parent / "rows.csv"
+    table.write_text("text,label\na parcel,delivery\na refund,billing\n")
+    words = ["init", "--csv", str(table), "--text", "text", "--label", "label", *more]
+    return run([*words, str(folder)])
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> str:
+    out, err = capsys.readouterr()
+    return " ".join((out + err).split())
+
+
+def tracked(folder: Path) -> set[str]:
+    words = ["git", "-C", str(folder), "ls-files"]
+    return set(subprocess.run(words, capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_a_new_project_holds_the_workflows_and_what_they_need(tmp_path: Path) -> None:
+    folder = tmp_path / "mail"
+    assert init(folder) == 0
+    needed = {"fullturn.toml", "rows.csv", "requirements.txt", ".gitignore"}
+    assert tracked(folder) == WORKFLOWS | needed
+    assert (folder / ".gitignore").read_text() == ".fullturn/\nci-report/\n__pycache__/\n"
+    assert (folder / "requirements.txt").read_text() == requirements()
+    head = (folder / ".git" / "HEAD").read_text()
+    assert head == "ref: refs/heads/main\n"  # that the delivery is for
+
+
+def test_files_of_a_person_stay_and_what_is_missing_in_them_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "mail"
+    (folder / ".github" / "workflows").mkdir(parents=True)
+    theirs = {".gitlab-ci.yml": "theirs: {}\n", "requirements.txt": "pandas\n"}
+    for name, text in theirs.items():
+        (folder / name).write_text(text)
+    assert init(folder, "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["kept"] == [".gitlab-ci.yml", "requirements.txt"]
+    [asks] = answer["asks"]
+    assert "add `fullturn==" in asks
+    assert {name: (folder / name).read_text() for name in theirs} == theirs
+    assert (folder / ".github" / "workflows" / "model-ci.yml").exists()
+
+
+@pytest.mark.parametrize("line", ["fullturn\n", "pandas\n  fullturn==9 # newer\n", "fullturn[llm]"])
+def test_requirements_that_name_fullturn_ask_for_nothing(tmp_path: Path, line: str) -> None:
+    from fullturn.loop import starting
+
+    (tmp_path / "mail").mkdir()
+    (tmp_path / "mail" / "requirements.txt").write_text(line)
+    table = tmp_path / "rows.csv"
+    table.write_text("text,label\na parcel,delivery\n")
+    assert starting.init(tmp_path / "mail", table, "text", "label").asks == ()
+
+
+def test_in_a_folder_of_a_repository_the_place_of_workflows_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    (tmp_path / "models").mkdir()
+    assert init(tmp_path / "models" / "mail") == 0
+    told = said(capsys)
+    assert "move .github and .gitlab-ci.yml there" in told
+    assert "models/mail" in told and not (tmp_path / "models" / "mail" / ".git").exists()
+
+
+@pytest.mark.parametrize("name", ["assistant", "wine"])
+def test_an_example_is_a_whole_project(tmp_path: Path, name: str) -> None:
+    from fullturn.loop.project import Project
+
+    folder = tmp_path / name
+    assert run(["init", "--example", name, str(folder)]) == 0
+    assert tracked(folder) >= WORKFLOWS | {"fullturn.toml", "requirements.txt"}
+    assert Project.open(folder).settings.data.files
+    for file in read(folder).data.files:
+        assert (folder / file).exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--example", "wnie"], "there is no example 'wnie'; did you mean 'wine'?"),
+        (["--example", "wine", "--text", "text"], "leave out --text"),
+        (["--text", "text"], "--csv, --label missing"),
+        ([], "or start with --example"),
+    ],
+)
+def test_what_init_cannot_do_is_said_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+) -> None:
+    assert run(["init", *words, str(tmp_path / "new")]) == 2
+    assert message in said(capsys)
+    assert not (tmp_path / "new").exists()
+
+
+def test_an_example_needs_a_folder_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    assert run(["init", "--example", "wine", str(tmp_path)]) == 2
+    assert "is not empty" in said(capsys)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_ci_workflows_shows_and_writes_what_changed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "mail"
+    assert init(folder) == 0
+    command = ["-C", str(folder), "ci", "workflows"]
+    assert run([*command, "--check"]) == 0
+    toml = folder / "fullturn.toml"
+    toml.write_text(toml.read_text() + '\n[ci]\nbase = "trunk"\n')
+    capsys.readouterr()
+    assert run([*command, "--check"]) == 1
+    assert '+ branches: ["trunk"]' in said(capsys)
+    assert "trunk" not in (folder / ".github" / "workflows" / "model-cd.yml").read_text()
+    assert run(command) == 0
+    assert run([*command, "--check", "--json"]) == 0
+    rendered = render(read(folder))
+    assert {name: (folder / name).read_text() for name in rendered} == rendered
+
+
+def test_ci_workflows_leaves_a_file_that_is_not_fullturns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "mail"
+    assert init(folder) == 0
+    (folder / ".gitlab-ci.yml").write_text("theirs: {}\n")
+    assert run(["-C", str(folder), "ci", "workflows"]) == 0
+    assert "left alone: .gitlab-ci.yml" in said(capsys)
+    assert (folder / ".gitlab-ci.yml").read_text() == "theirs: {}\n"
