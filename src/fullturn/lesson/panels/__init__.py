@@ -1,0 +1,1 @@
+"""The live panels of the lesson: each does a real thing, and says what happens as events."""

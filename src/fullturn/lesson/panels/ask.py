@@ -1,0 +1,89 @@
+"""A question from the room, its answer, and everything that made it."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from fullturn.errors import CouldNotEvaluate, NotFound, UsageError
+from fullturn.lesson.panels.events import Options, Tell, outcome, say, table
+from fullturn.lesson.panels.stage import Stage
+from fullturn.loop.inspecting import Answered, prediction_lineage
+from fullturn.loop.project import Project
+
+LONGEST = 300
+"""Characters of a question."""
+EXAMPLE = "How do we roll back a model?"
+PATIENCE = 5.0
+"""Seconds until an answer is in the log."""
+
+
+def perform(stage: Stage, options: Options, tell: Tell) -> None:
+    """Ask the server, as any user would; then follow the id that came with the answer."""
+    question = checked(options.get("question", "") or EXAMPLE)
+    tell(say(f"asked at /predict: {question}"))
+    body = _predicted(stage, question)
+    number, output = str(body["ids"][0]), body["outputs"][0]
+    cited = [str(one) for one in output.get("citations", ())]
+    tell(table("answer", ("answer",), [(str(output["answer"]),)]))
+    tell(say(f"cited: {', '.join(cited) or 'nothing'}"))
+    found = _logged(stage.project, number)
+    tell(say(f"prediction {number} is in the log; where did it come from?"))
+    rows = _lineage(found)
+    for end in range(1, len(rows) + 1):
+        tell(table("lineage", ("", "lineage"), rows[:end]))
+    word = "ANSWERED" if cited else "DECLINED"
+    said = (
+        f"{len(cited)} passage{'s' * (len(cited) != 1)} cited" if cited else "not in the handbook"
+    )
+    tell(outcome(word, f"{said}; fullturn lineage {number[:12]}… leads the same way"))
+
+
+def checked(question: str) -> str:
+    """One line of printable text.
+
+    Raises:
+        UsageError: it is too long.
+    """
+    text = " ".join("".join(c if c.isprintable() else " " for c in question).split())
+    if len(text) > LONGEST:
+        raise UsageError(f"the question has {len(text)} characters; at most {LONGEST} are taken")
+    return text
+
+
+def _predicted(stage: Stage, question: str) -> dict[str, list[Any]]:
+    import httpx
+
+    column = str(stage.project.app.contract.text)
+    body = {"inputs": [{column: question}], "key": "the room"}
+    answer = httpx.post(f"{stage.server.address()}/predict", json=body, timeout=30)
+    if answer.status_code != 200:
+        raise CouldNotEvaluate(f"the server answered {answer.status_code}: {answer.text[:200]}")
+    return dict(answer.json())
+
+
+def _logged(project: Project, number: str) -> Answered:
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return prediction_lineage(project, number)
+        except NotFound:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
+
+
+def _lineage(found: Answered) -> list[tuple[str, str]]:
+    one, of = found.prediction, found.lineage
+    when = datetime.fromtimestamp(one.time / 1000, UTC).strftime("%H:%M:%S UTC")
+    moves = "; ".join(f"#{entry.number} {entry.action}" for entry in of.promotions[-2:])
+    return [
+        ("prediction", f"{one.id[:12]}… at {when}, in {1000 * one.latency:.1f} ms ({one.arm})"),
+        ("version", f"{of.version} of {of.model} {' '.join('@' + name for name in of.aliases)}"),
+        ("run", f"{of.run[:12]} '{of.run_name}', seed {of.seed}, by {of.owner}"),
+        ("commit", of.commit[:60]),
+        ("data", f"version {of.data}, digest {of.data_digest[:12]}"),
+        ("gate", f"{of.gate[:12]} {of.gate_outcome}"),
+        ("history", moves),
+    ]

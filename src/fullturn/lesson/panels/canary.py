@@ -1,0 +1,86 @@
+"""Release a new version under live traffic: shadow, canary, and what the evidence says."""
+
+from __future__ import annotations
+
+from fullturn.entities import Params
+from fullturn.errors import Inconclusive, Refused
+from fullturn.lesson.panels.events import Options, Tell, outcome, say
+from fullturn.lesson.panels.looks import Looks
+from fullturn.lesson.panels.recovery import BROKEN_DATA, restore
+from fullturn.lesson.panels.stage import Stage
+from fullturn.loop import releases, releasing
+from fullturn.loop.example import broken_copy
+from fullturn.loop.gating import Gated, gate
+from fullturn.loop.project import Project, commit
+from fullturn.loop.training import train
+from fullturn.registry import promotion, versions
+
+HEALTHY, BROKEN = "healthy", "broken"
+CHOICES = (
+    {"value": HEALTHY, "label": "a version as good as the champion"},
+    {"value": BROKEN, "label": "a version trained on a broken copy of the data"},
+)
+VARIATIONS: tuple[Params, ...] = ({"sentences": 3}, {"passages": 2}, {})
+"""Over the app's defaults, in turn: small changes, so that the gate lets them through."""
+
+
+def perform(stage: Stage, options: Options, tell: Tell) -> None:
+    """Train a version, gate it, and let users' answers decide."""
+    project = stage.project
+    stage.warm()
+    make = broken if options.get("version") == BROKEN else healthy
+    gated = make(project, tell)
+    if gated.version is None:
+        tell(outcome(gated.report.outcome, "the gate did not let it through: nothing is released"))
+        return
+    number = gated.version.version
+    tell(say(f"the gate passed: version {number}. From here on users' answers decide"))
+    with stage.audience() as audience:
+        watch = Looks(tell, lambda: audience.counts().asked)
+        tell(outcome(*_released(project, str(number), watch)))
+        seen = audience.counts()
+    tell(say(f"{seen.failed} of {seen.asked:,} requests failed meanwhile"))
+
+
+def healthy(project: Project, tell: Tell) -> Gated:
+    """A small change of parameters, on the same data."""
+    made, now = len(releases.releases(project)), _champions(project)
+    defaults = project.app.defaults
+    changes = [VARIATIONS[(made + n) % len(VARIATIONS)] for n in range(len(VARIATIONS))]
+    change = next(one for one in changes if _text({**defaults, **one}) != now)
+    named = ", ".join(f"{name} {value}" for name, value in change.items()) or "defaults"
+    tell(say(f"training a version with a small change ({named}), then its gate"))
+    trial = train(project, change, name=f"{named}, again" if made else named, seed=made + 1)
+    return gate(project, trial.run.id)
+
+
+def broken(project: Project, tell: Tell) -> Gated:
+    """The same parameters on a copy that lost five chapters, and all test questions on them."""
+    data = commit(project, broken_copy(project), BROKEN_DATA)
+    tell(say(f"data version {data.version}: a copy broke off, {data.removed} rows are lost, also "
+             "test questions; training on it, then its gate"))  # fmt: skip
+    try:
+        trial = train(project, {}, name="on the broken copy")
+        return gate(project, trial.run.id)
+    finally:
+        restore(project, tell)
+
+
+def _champions(project: Project) -> dict[str, str]:
+    """The parameters of the champion's run, as far as the app has them."""
+    number = promotion.champion(project.store)
+    run = project.store.run(versions.version(project.store, str(number)).run_id)
+    return {name: run.params.get(name, "") for name in project.app.defaults}
+
+
+def _text(params: Params) -> dict[str, str]:
+    return {name: str(value) for name, value in params.items()}
+
+
+def _released(project: Project, reference: str, watch: Looks) -> tuple[str, str]:
+    try:
+        ended = releasing.release(project, reference, watch)
+    except (Refused, Inconclusive):
+        ended = releases.releases(project)[0]
+        return "ROLLED BACK", f"version {ended.version} in {ended.stage}: {ended.reason}"
+    return "PROMOTED", f"version {ended.version} is champion: {ended.reason}"

@@ -1,0 +1,87 @@
+"""Two runs side by side: parameters, paired differences, questions that flipped."""
+
+from __future__ import annotations
+
+from fullturn.entities import RunRecord
+from fullturn.errors import NotFound
+from fullturn.experiments.comparison import Comparison
+from fullturn.lesson.panels.events import Options, Tell, axis, line, outcome, point, say, table
+from fullturn.lesson.panels.stage import Stage
+from fullturn.loop import inspecting
+from fullturn.loop.project import Project, latest
+from fullturn.loop.turn import primary_of, trained
+
+FLIPS = 6
+OFFERED = 12
+PLOT = "differences"
+
+
+def perform(stage: Stage, options: Options, tell: Tell) -> None:
+    """Compare runs `a` and `b` of the options; the two best that differ, if none are named."""
+    project = stage.project
+    a, b = options.get("a", ""), options.get("b", "")
+    if not (a and b):
+        found = offered(project)
+        first, second = found[0], next(one for one in found[1:] if one.params != found[0].params)
+        a, b = a or second.id, b or first.id
+    compared = inspecting.compare_runs(project, a, b)
+    tell(say(f"A = {compared.first}"))
+    tell(say(f"B = {compared.second}"))
+    rows = [(name, x or "-", y or "-") for name, (x, y) in compared.params.items()]
+    tell(table("parameters", ("parameter", "A", "B"), rows or [("none differs", "", "")]))
+    _metrics(tell, compared)
+    _flips(tell, compared)
+    tell(outcome(*_verdict(compared)))
+
+
+def offered(project: Project) -> list[RunRecord]:
+    """Runs that can be compared, best first.
+
+    Raises:
+        NotFound: there are fewer than two with different parameters.
+    """
+    known = trained(project, latest(project) or 0)
+    ordered = sorted(known, key=lambda run: (-primary_of(run), run.started))
+    if not any(run.params != ordered[0].params for run in ordered[1:]):
+        raise NotFound("there are not two runs that differ yet; run the search panel")
+    return ordered
+
+
+def choices(project: Project) -> list[dict[str, str]]:
+    """What a person can choose from: run ids with a name and a score."""
+    return [
+        {"value": run.id, "label": f"{run.name} ({primary_of(run):.3f}, {run.id[:6]})"}
+        for run in offered(project)[:OFFERED]
+    ]
+
+
+def _metrics(tell: Tell, compared: Comparison) -> None:
+    tell(axis(PLOT, "B minus A: paired difference, 95 % interval", "metric"))
+    tell(line(PLOT, 0.0, "no difference"))
+    rows = []
+    for place, one in enumerate(compared.metrics, 1):
+        d = one.difference
+        rows.append((one.metric, f"{one.first:.3f}", f"{one.second:.3f}",
+                     f"{d.estimate:+.3f}", f"{d.low:+.3f} to {d.high:+.3f}"))  # fmt: skip
+        tell(point(PLOT, one.metric, place, d.estimate, (d.low, d.high)))
+    tell(table("metrics", ("metric", ">A", ">B", ">B minus A", ">95 % interval"), rows))
+
+
+def _flips(tell: Tell, compared: Comparison) -> None:
+    gained = [flip for flip in compared.flips if flip.gained]
+    lost = [flip for flip in compared.flips if not flip.gained]
+    shown = [*gained[: FLIPS // 2], *lost[: FLIPS // 2]]
+    rows = [("+" if flip.gained else "−", flip.input[:90]) for flip in shown]
+    title = f"of {compared.rows} questions, {len(gained)} got better in B, {len(lost)} worse"
+    tell(table("flips", ("", "question"), rows, title))
+
+
+def _verdict(compared: Comparison) -> tuple[str, str]:
+    primary = compared.metrics[0]
+    low, high = primary.difference.low, primary.difference.high
+    smallest = f"this set finds differences from {compared.detectable:.3f} on"
+    if low > 0:
+        return "B IS BETTER", f"the interval of {primary.metric} lies above 0; {smallest}"
+    if high < 0:
+        return "A IS BETTER", f"the interval of {primary.metric} lies below 0; {smallest}"
+    return "NOT DECIDED", f"the interval of {primary.metric} holds 0; {smallest}"

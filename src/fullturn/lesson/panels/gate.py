@@ -1,0 +1,102 @@
+"""Train a careless candidate and let the gate look at it."""
+
+from __future__ import annotations
+
+from fullturn.entities import CheckResult, ScoredRow
+from fullturn.evaluation import records
+from fullturn.gates.report import WORDS
+from fullturn.lesson.panels.events import Options, Tell, outcome, say, table
+from fullturn.lesson.panels.stage import Stage
+from fullturn.loop.example import CARELESS, CARELESS_PARAMS
+from fullturn.loop.gating import ROWS, Gated, gate
+from fullturn.loop.project import Project
+from fullturn.loop.training import train
+from fullturn.registry import promotion
+
+SHOWN = 4
+SIGNS = {"PASSED": "✓", "FAILED": "✗", "INCONCLUSIVE": "?", "NOT_APPLICABLE": "–"}
+EVIDENCE = {
+    "candidate": "the candidate answers the test questions",
+    "data": "the data that it was trained on",
+    "leakage": "test questions that it was trained on",
+    "champion": "the champion answers the same questions",
+    "baseline": "so does a trivial baseline",
+    "typos": "questions with typing errors",
+    "repeated": "the same questions once more",
+    "latencies": "how fast it answers",
+    "refusal": "attempts to make it tell a secret",
+}
+
+
+def perform(stage: Stage, options: Options, tell: Tell) -> None:
+    """The candidate answers everything; the gate compares it with the champion."""
+    project = stage.project
+    before = len(project.store.versions(project.store.name))
+    tell(say(f"training a candidate that {CARELESS}: its threshold is 0"))
+    trial = train(project, CARELESS_PARAMS, name=CARELESS)
+    tell(say(f"run {trial.run.id[:8]} is trained: {trial.race.evaluation.metrics[0]} "
+             f"{trial.score:.3f} on validation; now the gate"))  # fmt: skip
+    gated = gate(project, trial.run.id, progress=Watch(tell))
+    show_checks(gated, tell)
+    _questions(project, gated, tell)
+    after = len(project.store.versions(project.store.name))
+    champion = promotion.champion(project.store)
+    kept = "not registered" if after == before else f"registered as version {after}"
+    tell(say(f"{kept}; the registry holds {after} version{'s' * (after != 1)}"))
+    failed = [one.code for one in gated.report.results if one.outcome == "FAILED"]
+    why = f"{', '.join(failed)} failed; {kept}, users keep version {champion}"
+    tell(outcome(gated.report.outcome, why))
+
+
+class Watch:
+    """A progress that says each piece of evidence once."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell, self._said = tell, set[str]()
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Say it, if it has words."""
+        if what in EVIDENCE and what not in self._said:
+            self._said.add(what)
+            self._tell(say(f"evidence: {EVIDENCE[what]}"))
+
+
+def show_checks(gated: Gated, tell: Tell) -> None:
+    """One check after the other, those that did not pass first."""
+    order = ("FAILED", "INCONCLUSIVE", "PASSED", "NOT_APPLICABLE")
+    results = sorted(gated.report.results, key=lambda one: order.index(one.outcome))
+    rows: list[tuple[str, ...]] = []
+    for result in results:
+        rows.append(_row(result))
+        tell(table("checks", ("", "check", "found"), rows))
+
+
+def _row(result: CheckResult) -> tuple[str, ...]:
+    return (
+        f"{SIGNS[result.outcome]} {WORDS[result.outcome]}",
+        f"{result.code} {result.title}",
+        result.reason[:160],
+    )
+
+
+def _questions(project: Project, gated: Gated, tell: Tell) -> None:
+    """Questions that the champion handles right and the candidate does not."""
+    ours, theirs = (
+        records.from_jsonl(project.store.get(gated.run, ROWS[side]))
+        for side in ("candidate", "champion")
+    )
+    primary = ours.metrics[0]
+    before = {row.id: row.scores[primary] for row in theirs.rows}
+    worse = [row for row in ours.rows if row.scores[primary] < before.get(row.id, 0.0)]
+    title = f"{len(worse)} test questions that the champion handles right, and this one does not"
+    rows = [(_text(row), _answer(row)) for row in worse[:SHOWN]]
+    tell(table("questions", ("question", "the candidate's answer"), rows, title))
+
+
+def _text(row: ScoredRow) -> str:
+    return " ".join(map(str, row.input.values()))[:90]
+
+
+def _answer(row: ScoredRow) -> str:
+    answer = str(row.output.get("answer", ""))
+    return answer if len(answer) <= 110 else answer[:109] + "…"

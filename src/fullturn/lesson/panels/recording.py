@@ -1,0 +1,114 @@
+"""A rehearsal of all panels without a browser, and recordings of it that a browser can replay."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+
+from fullturn.errors import UsageError
+from fullturn.lesson.panels.events import Event
+from fullturn.lesson.panels.stage import Performance, Stage
+
+RECORDED = Path(__file__).with_name("recorded")
+"""The recordings that come with the lesson."""
+LARGEST = 100_000
+"""Bytes of a recording."""
+ORDER = ("search", "compare", "gate", "canary", "alarm", "rollback", "ask")
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """How a panel went."""
+
+    panel: str
+    outcome: str
+    """The word of its badge; "ERROR" if it ended with one."""
+    text: str
+    seconds: float
+
+
+def rehearse(stage: Stage, record: Path | None = None) -> Iterator[Rehearsed]:
+    """Perform every panel once, each as it ends; with `record`, its events go into that folder.
+
+    An error is an outcome, and is not recorded.
+
+    Raises:
+        UsageError: the folder is not there, or a recording would be too large.
+    """
+    if record is not None and not record.is_dir():
+        raise UsageError(f"{record} is no folder to put recordings into")
+    for name in ORDER:
+        performance = stage.start(name, {})
+        while not performance.over:
+            time.sleep(0.05)
+        ended = _ended(performance)
+        if record is not None and ended.outcome != "ERROR":
+            text = recorded(performance.told, datetime.now(UTC).date().isoformat())
+            (record / f"{name}.jsonl").write_text(text, encoding="utf-8")
+        yield ended
+
+
+def recorded(told: Sequence[Event], date: str) -> str:
+    """A recording: its date, then the events, thinned until it is small enough.
+
+    Raises:
+        UsageError: it is too large even so.
+    """
+    keep = 1
+    while True:
+        lines = [{"type": "recorded", "date": date, "at": 0.0}, *_thinned(told, keep)]
+        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        if len(text.encode()) <= LARGEST:
+            return text
+        if keep > 2**12:
+            raise UsageError(f"a recording of {len(text.encode())} bytes; at most {LARGEST} go")
+        keep *= 2
+
+
+def replays() -> dict[str, list[Event]]:
+    """The recordings that come with the lesson, by panel."""
+    folder = files("fullturn.lesson.panels").joinpath("recorded")
+    found = sorted((one for one in folder.iterdir() if one.name.endswith(".jsonl")),
+                   key=lambda one: one.name)  # fmt: skip
+    return {
+        one.name.removesuffix(".jsonl"): [
+            json.loads(line) for line in one.read_text(encoding="utf-8").splitlines()
+        ]
+        for one in found
+    }
+
+
+def _thinned(told: Sequence[Event], keep: int) -> Iterator[Event]:
+    """One point in `keep` of each curve, and of each table; the last of each stays."""
+    last = {_curve(event): number for number, event in enumerate(told)}
+    seen: dict[object, int] = {}
+    for number, event in enumerate(told):
+        curve = _curve(event)
+        if curve is None:
+            yield event
+            continue
+        seen[curve] = seen.get(curve, -1) + 1
+        if seen[curve] % keep == 0 or last[curve] == number:
+            yield event
+
+
+def _curve(event: Event) -> tuple[str, str] | None:
+    """What an event continues or replaces; None if it stands alone."""
+    if event["type"] == "point" and "low" not in event:
+        return str(event["plot"]), str(event["series"])
+    return ("table", str(event["id"])) if event["type"] == "table" else None
+
+
+def _ended(performance: Performance) -> Rehearsed:
+    told = performance.told
+    ending = next((e for e in reversed(told) if e["type"] in ("outcome", "error")), None)
+    word, text = "ERROR", "it said nothing about its outcome"
+    if ending is not None:
+        text = str(ending["text"])
+        word = str(ending["word"]) if ending["type"] == "outcome" else "ERROR"
+    return Rehearsed(performance.name, word, text, float(told[-1]["at"]))

@@ -1,0 +1,136 @@
+"""Back to the champion before, while requests flow."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from fullturn.entities import HistoryEntry
+from fullturn.errors import NotFound
+from fullturn.lesson.panels.events import Options, Tell, axis, mark, outcome, point, say, table
+from fullturn.lesson.panels.stage import Stage
+from fullturn.loop.audience import Audience
+from fullturn.loop.inspecting import champion_history
+from fullturn.loop.promoting import rollback
+from fullturn.registry import promotion
+
+RATE, VERSION = "rate", "version"
+BEFORE, AFTER, PATIENCE = 3.0, 3.0, 20.0
+"""Seconds of traffic before and after, and those that the server may take to follow."""
+LOOK_EVERY = 0.25
+REASON = "shown in the lesson"
+
+
+def perform(stage: Stage, options: Options, tell: Tell) -> None:
+    """Show traffic, roll back in the middle of it, and count what failed."""
+    project = stage.project
+    if not _can_go_back(stage, tell):
+        return
+    target = promotion.rollback_target(project.store)
+    with stage.audience() as audience:
+        meter = _Meter(stage.server.address(), audience, tell)
+        tell(axis(RATE, "requests a second", "seconds"))
+        tell(axis(VERSION, "version that answers", "seconds"))
+        meter.watch(BEFORE)
+        tell(say(f"version {meter.version} answers; now: fullturn rollback --reason '{REASON}'"))
+        tell(mark(RATE, meter.now, "rollback"))
+        tell(mark(VERSION, meter.now, "rollback"))
+        moved, seconds = meter.during(lambda: rollback(project, None, REASON))
+        tell(say(f"history entry #{moved.number}: version {moved.version} is champion again, "
+                 f"after {seconds:.1f} s, in which its files were loaded and probed"))  # fmt: skip
+        followed = meter.until(target)
+        meter.watch(AFTER)
+        seen = audience.counts()
+    _history(stage, tell)
+    word = "PASSED" if seen.failed == 0 else "FAILED"
+    where = f"version {target} answers {followed:.1f} s after the command ended"
+    tell(outcome(word, f"{seen.failed} of {seen.asked:,} requests failed; {where}"))
+
+
+def _can_go_back(stage: Stage, tell: Tell) -> bool:
+    try:
+        promotion.rollback_target(stage.project.store)
+    except NotFound as error:
+        _history(stage, tell)
+        tell(outcome("NOTHING TO DO", f"{error}; run the canary panel first"))
+        return False
+    return True
+
+
+def _history(stage: Stage, tell: Tell) -> None:
+    entries = [entry for entry in champion_history(stage.project) if entry.effective]
+    rows = [_row(entry) for entry in reversed(entries)]
+    tell(table("history", (">#", "action", "champion", "by", "reason"), rows[:5]))
+
+
+def _row(entry: HistoryEntry) -> tuple[str, ...]:
+    moved = f"{entry.previous or '–'} → {entry.version}"
+    return str(entry.number), entry.action, moved, entry.actor, entry.reason[:80]
+
+
+@dataclass
+class _Meter:
+    """What the audience and a question of our own see, several times a second."""
+
+    address: str
+    audience: Audience
+    tell: Tell
+    began: float = field(default_factory=time.monotonic)
+    version: int = 0
+    _asked: int = 0
+    _at: float = 0.0
+
+    @property
+    def now(self) -> float:
+        """Seconds since it began."""
+        return time.monotonic() - self.began
+
+    def watch(self, seconds: float) -> None:
+        """Look on for so long."""
+        end = self.now + seconds
+        while self.now < end:
+            self._look()
+
+    def until(self, version: int) -> float:
+        """Look on until this version answers; the seconds that it took."""
+        start = self.now
+        while self._look() != version:
+            if self.now - start > PATIENCE:
+                raise NotFound(f"version {version} does not answer after {PATIENCE:.0f} s")
+        return self.now - start
+
+    def during(self, act: Callable[[], HistoryEntry]) -> tuple[HistoryEntry, float]:
+        """Look on while something is done in another thread."""
+        start, done = self.now, list[HistoryEntry | BaseException]()
+        thread = threading.Thread(target=lambda: done.append(_caught(act)), daemon=True)
+        thread.start()
+        while thread.is_alive():
+            self._look()
+        if isinstance(done[0], BaseException):
+            raise done[0]
+        return done[0], self.now - start
+
+    def _look(self) -> int:
+        import httpx
+
+        time.sleep(LOOK_EVERY)
+        seen, now = self.audience.counts(), self.now
+        self.version = int(httpx.get(f"{self.address}/version", timeout=10).json()["version"])
+        rate = (seen.asked - self._asked) / max(1e-9, now - self._at)
+        if self._at:
+            self.tell(point(RATE, "answered", now, rate))
+            self.tell(point(RATE, "failed", now, seen.failed))
+        self.tell(point(VERSION, "version", now, self.version))
+        rows = [(f"{rate:.0f}", f"{seen.asked:,}", str(seen.failed), str(self.version))]
+        self.tell(table("traffic", (">a second", ">requests", ">failed", ">version"), rows))
+        self._asked, self._at = seen.asked, now
+        return self.version
+
+
+def _caught(act: Callable[[], HistoryEntry]) -> HistoryEntry | BaseException:
+    try:
+        return act()
+    except Exception as error:  # noqa: BLE001  raised again in the panel's own thread
+        return error

@@ -1,0 +1,175 @@
+"""The panels over HTTP: start one, follow its events, fetch recordings and choices.
+
+Everything is for this machine only, and a page from elsewhere may not start anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from importlib.resources import files
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from fullturn.errors import FullturnError, NotFound
+from fullturn.lesson.panels import ask, canary, compare
+from fullturn.lesson.panels.recording import replays
+from fullturn.lesson.panels.stage import Busy, Performance, Stage
+from fullturn.loop.project import Project
+
+LARGEST_BODY = 4096
+LOOK_EVERY, BEAT = 0.05, 10.0
+"""Seconds between two looks for new events, and of silence until a sign of life."""
+STATIC = {"panels.js": "text/javascript", "panels.css": "text/css"}
+_LOCAL = ("127.0.0.1", "localhost", "::1")
+Choices = Mapping[str, Any]
+
+
+def routes(stage: Stage) -> list[Route]:
+    """Everything under /panels."""
+    desk = _Desk(stage)
+    return [
+        Route("/panels/static/{file}", _static),
+        Route("/panels/status", desk.status),
+        Route("/panels/replays", desk.replays),
+        Route("/panels/{name}/choices", desk.choices),
+        Route("/panels/{name}/events", desk.events),
+        Route("/panels/{name}", desk.start, methods=["POST"]),
+    ]
+
+
+class _Desk:
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    async def status(self, request: Request) -> Response:
+        """Which panel is running, if any."""
+        running = self._stage.running
+        return JSONResponse({"running": running.name if running else None})
+
+    async def replays(self, request: Request) -> Response:
+        """All recordings, by panel."""
+        return JSONResponse(replays())
+
+    async def choices(self, request: Request) -> Response:
+        """What a person may choose before the start."""
+        offered = _CHOICES.get(request.path_params["name"], lambda project: {})
+        try:
+            return JSONResponse(await run_in_threadpool(offered, self._stage.project))
+        except FullturnError as error:
+            return _refused(404, str(error))
+
+    async def start(self, request: Request) -> Response:
+        """202 with the number of the performance; 409 if another is in action."""
+        if not _from_here(request):
+            return _refused(403, "only a page of this server may start a panel")
+        try:
+            options = _options(await request.body())
+            performance = self._stage.start(request.path_params["name"], options)
+        except ValueError as error:
+            return _refused(422, str(error))
+        except Busy as error:
+            return _refused(409, str(error))
+        except NotFound as error:
+            return _refused(404, str(error))
+        return JSONResponse({"performance": performance.number}, 202)
+
+    async def events(self, request: Request) -> Response:
+        """The events of a performance from its beginning, then as they come."""
+        try:
+            performance = self._stage.performance(int(request.query_params.get("performance", "")))
+        except ValueError:
+            return _refused(422, "performance = the number that the start answered")
+        except NotFound as error:
+            return _refused(404, str(error))
+        last = request.headers.get("last-event-id", "")
+        after = int(last) + 1 if last.isdecimal() else 0
+        headers = {"cache-control": "no-store"}
+        return StreamingResponse(
+            _streamed(performance, after), media_type="text/event-stream", headers=headers
+        )
+
+
+async def _static(request: Request) -> Response:
+    name = request.path_params["file"]
+    if name not in STATIC:
+        return _refused(404, f"there is no file '{name}'")
+    text = files("fullturn.lesson.panels").joinpath("static", name).read_text(encoding="utf-8")
+    return Response(text, media_type=STATIC[name], headers={"cache-control": "no-cache"})
+
+
+async def _streamed(performance: Performance, after: int) -> AsyncIterator[str]:
+    """Server-sent events, numbered, so that a browser which lost one asks for the rest."""
+    silent = 0.0
+    while True:
+        fresh = performance.told[after:]
+        for number, event in enumerate(fresh, after):
+            yield f"id: {number}\ndata: {json.dumps(event, ensure_ascii=False)}\n\n"
+        after += len(fresh)
+        if fresh and fresh[-1]["type"] == "done":
+            return
+        silent = 0.0 if fresh else silent + LOOK_EVERY
+        if silent >= BEAT:
+            silent = 0.0
+            yield ": still here\n\n"
+        await asyncio.sleep(LOOK_EVERY)
+
+
+def _options(body: bytes) -> dict[str, str]:
+    """The options of a start, from a JSON object of texts.
+
+    Raises:
+        ValueError: it is none, or too large.
+    """
+    if len(body) > LARGEST_BODY:
+        raise ValueError(f"{len(body)} bytes of options; at most {LARGEST_BODY} are taken")
+    try:
+        given = json.loads(body or b"{}")
+    except ValueError:
+        raise ValueError("the options are no JSON") from None
+    if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
+        raise ValueError("the options are no JSON object of texts")
+    return given
+
+
+def _from_here(request: Request) -> bool:
+    """Whether a page of this server asks: a browser names the page's origin, and the host that it
+    believes to talk to."""
+    host, origin = request.headers.get("host", ""), request.headers.get("origin")
+    named = urlsplit(f"//{host}").hostname
+    return named in _LOCAL and (origin is None or urlsplit(origin).netloc == host)
+
+
+def _refused(status: int, text: str) -> Response:
+    return JSONResponse({"error": text}, status)
+
+
+def _compare(project: Project) -> Choices:
+    runs = compare.choices(project)
+    selects = [
+        {"name": "a", "label": "A", "options": runs},
+        {"name": "b", "label": "B", "options": runs},
+    ]
+    return {"selects": selects}
+
+
+_CHOICES: Mapping[str, Callable[[Project], Choices]] = {
+    "compare": _compare,
+    "canary": lambda project: {
+        "selects": [{"name": "version", "label": "release", "options": canary.CHOICES}]
+    },
+    "ask": lambda project: {
+        "input": {
+            "name": "question",
+            "label": "question",
+            "most": ask.LONGEST,
+            "example": ask.EXAMPLE,
+        }
+    },
+}

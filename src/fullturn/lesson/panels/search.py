@@ -1,0 +1,107 @@
+"""Race candidates that were not tried before, and show the runs as they arrive."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+
+from fullturn.entities import Params, RunRecord, Scalar
+from fullturn.experiments.search import candidates
+from fullturn.experiments.tracking import reap
+from fullturn.lesson.panels.events import Options, Tell, axis, line, outcome, point, say, table
+from fullturn.lesson.panels.stage import Stage
+from fullturn.loop.project import Project, latest
+from fullturn.loop.training import Trial, recall, train
+from fullturn.loop.turn import best_of, trained
+
+DRAWN = 2
+SPACE = 200
+"""More than the assistant's space holds."""
+SCORES, COLUMNS = "scores", ("candidate", ">score", ">95 % interval", ">answered", "race")
+
+
+def perform(stage: Stage, options: Options, tell: Tell) -> None:
+    """Train some sets of parameters; each races the best run on record."""
+    project = stage.project
+    reap(project.store, project.state)
+    known = trained(project, latest(project) or 0)
+    leader = recall(project, best_of(project, known))
+    chosen = untried(project, known)
+    metric = leader.race.evaluation.metrics[0]
+    tell(axis(SCORES, f"{metric}: mean and 95 % interval", "candidate"))
+    tell(line(SCORES, leader.score, f"best so far {leader.score:.3f}"))
+    tell(say(f"the best run on record is '{leader.run.name}'; {len(chosen)} candidates race it"))
+    rows, trials = [_row(leader, "on record")], list[Trial]()
+    _show(tell, rows, 0, leader, "best so far")
+    for number, (name, params) in enumerate(chosen.items(), 1):
+        tell(table("runs", COLUMNS, [*rows, (name, "…", "", "", "training, then racing")]))
+        trial = train(project, params, name=name, best=leader)
+        trials.append(trial)
+        rows.append(_row(trial, _raced(trial)))
+        _show(tell, rows, number, trial, "stopped early" if trial.race.stopped else "finished")
+        tell(say(f"run {trial.run.id[:8]}: {_raced(trial)}"))
+        if not trial.race.stopped and trial.score > leader.score:
+            leader = trial
+            tell(line(SCORES, leader.score, f"best so far {leader.score:.3f}"))
+    stopped = sum(trial.race.stopped for trial in trials)
+    saved = sum(t.race.evaluation.expected_rows - len(t.race.evaluation.rows) for t in trials)
+    tell(
+        outcome(
+            f"{len(trials)} RUNS",
+            f"{stopped} stopped early, which saved {saved} answers; best: '{leader.run.name}' "
+            f"with {leader.score:.3f}",
+        )
+    )
+
+
+def untried(project: Project, known: Sequence[RunRecord]) -> dict[str, Params]:
+    """Sets of parameters without a run, by name; the last has a threshold set by hand.
+
+    Once the space is used up, sets are drawn again, with other thresholds.
+    """
+    app, draw = project.app, random.Random(time.time_ns())
+    runs = [run.params for run in project.store.runs("train")]
+    points = candidates(app.defaults, app.space, SPACE, draw.randrange(2**31))
+    fresh = [point for point in points if not _tried(point, runs)] or points
+    some = draw.sample(fresh, min(DRAWN, len(fresh)))
+    by_hand = {**draw.choice(points), "threshold": round(draw.uniform(0.85, 0.99), 3)}
+    return {_name(app.defaults, point): point for point in (*some, by_hand)}
+
+
+def _tried(point: Params, runs: Sequence[Params]) -> bool:
+    wanted = {name: str(value) for name, value in point.items()}
+    return any(all(str(run.get(name)) == value for name, value in wanted.items()) for run in runs)
+
+
+def _name(defaults: Params, point: Params) -> str:
+    changed = [f"{key} {_shown(value)}" for key, value in point.items() if defaults[key] != value]
+    return ", ".join(changed) or "defaults"
+
+
+def _shown(value: Scalar) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _row(trial: Trial, race: str) -> tuple[str, ...]:
+    found, evaluation = trial.race.interval, trial.race.evaluation
+    return (
+        trial.run.name,
+        f"{trial.score:.3f}",
+        f"{found.low:.3f} to {found.high:.3f}",
+        f"{len(evaluation.rows)} of {evaluation.expected_rows}",
+        race,
+    )
+
+
+def _raced(trial: Trial) -> str:
+    race = trial.race
+    if race.stopped:
+        return f"stopped after {race.groups} questions: worse, e = {race.e_value:.0f}"
+    return "raced to the end"
+
+
+def _show(tell: Tell, rows: list[tuple[str, ...]], place: int, trial: Trial, series: str) -> None:
+    tell(table("runs", COLUMNS, rows))
+    found = trial.race.interval
+    tell(point(SCORES, series, place, trial.score, (found.low, found.high)))

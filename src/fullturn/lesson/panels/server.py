@@ -1,0 +1,87 @@
+"""The server that the panels ask: started when first needed, and never left behind."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass, field
+
+from fullturn.errors import CouldNotEvaluate
+from fullturn.loop.project import Project
+
+LOG = "lesson-server.log"
+PATIENCE = 20.0
+"""Seconds that it may take to stop."""
+
+
+@dataclass
+class Server:
+    """One process that serves a project, started again if it has died."""
+
+    project: Project
+    _process: subprocess.Popen[str] | None = None
+    _address: str = ""
+    _stopped: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def start(self) -> None:
+        """Start it, and do not wait until it is there."""
+        with self._lock:
+            self._start()
+
+    def address(self) -> str:
+        """Where it listens, once it does.
+
+        Raises:
+            CouldNotEvaluate: it did not start, or was stopped.
+        """
+        with self._lock:
+            self._start()
+            if not self._address:
+                self._address = self._first_line()
+            return self._address
+
+    def stop(self) -> None:
+        """End it, if it runs; it does not start again."""
+        with self._lock:
+            self._stopped = True
+            process, self._process, self._address = self._process, None, ""
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+
+    @property
+    def pid(self) -> int | None:
+        """Its number, while it runs."""
+        running = self._process is not None and self._process.poll() is None
+        return self._process.pid if running and self._process else None
+
+    def _start(self) -> None:
+        if self._stopped:
+            raise CouldNotEvaluate("the project's server was stopped")
+        if self.pid is not None:
+            return
+        words = [sys.executable, "-m", f"{__package__}.leashed", str(self.project.root)]
+        pipe = subprocess.PIPE
+        with (self.project.state / LOG).open("ab") as log:
+            self._process = subprocess.Popen(
+                words, stdin=pipe, stdout=pipe, stderr=log, text=True, start_new_session=True
+            )
+        self._address = ""
+
+    def _first_line(self) -> str:
+        process = self._process
+        assert process is not None and process.stdout is not None
+        said = process.stdout.readline()
+        if not said:
+            process.wait(PATIENCE)
+            where = self.project.state / LOG
+            raise CouldNotEvaluate(f"the project's server did not start; {where} says why")
+        return str(json.loads(said)["address"])

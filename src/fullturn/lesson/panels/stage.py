@@ -1,0 +1,260 @@
+"""The stage of the panels: a project with its server and audience, and one action at a time."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from fullturn.errors import CouldNotEvaluate, FullturnError, NotFound, Refused
+from fullturn.lesson.panels import events
+from fullturn.lesson.panels.events import Event, Options, Tell
+from fullturn.lesson.panels.server import Server
+from fullturn.loop.project import Progress, Project, silent
+
+if TYPE_CHECKING:
+    from fullturn.loop.audience import Audience, Question
+
+STEPS = 7
+"""Of `prepare`."""
+LONGEST = 120.0
+"""Seconds after which a panel is stopped."""
+BUSY = 150.0
+"""Requests a second, at most, while an audience is there."""
+Panel = Callable[["Stage", Options, Tell], None]
+
+
+def prepare(folder: Path, progress: Progress = silent) -> Project:
+    """The lesson's project, made anew: the example after its first half.
+
+    Dataset version 1, raced candidates, a careless one that the gate blocked, a champion.
+
+    Raises:
+        UsageError: the folder is a file, or holds something else.
+        Refused: the gate did not let the best candidate through.
+    """
+    from fullturn.loop import example
+    from fullturn.loop.gating import gate
+    from fullturn.loop.project import commit
+    from fullturn.loop.promoting import promote
+    from fullturn.loop.training import train
+
+    progress("the project and its data", 0, STEPS)
+    project = example.afresh(folder)
+    commit(project, [], example.FIRST_DATA)
+    trials, arriving = [], example.raced(project)
+    for number, name in enumerate(example.CANDIDATES, 1):
+        progress(f"candidate '{name}'", number, STEPS)
+        trials.append(next(arriving))
+    progress(f"candidate '{example.CARELESS}', and its gate", 4, STEPS)
+    careless = train(project, example.CARELESS_PARAMS, name=example.CARELESS)
+    gate(project, careless.run.id)
+    best = example.leading(trials)
+    assert best is not None
+    progress(f"gate of '{best.run.name}'", 5, STEPS)
+    gated = gate(project, best.run.id)
+    if gated.version is None:
+        raise Refused(f"the gate of the best candidate ended {gated.report.outcome}")
+    progress("promotion", 6, STEPS)
+    promote(project, str(gated.version.version), f"gate {gated.run[:8]} passed")
+    progress("prepared", STEPS, STEPS)
+    return project
+
+
+def prepared(folder: Path) -> Project | None:
+    """The project that `prepare` made in `folder`; None if it is not there, or not whole."""
+    from fullturn.registry import promotion
+
+    if not (folder / ".fullturn" / "mlflow.db").is_file() or not (folder / "later").is_dir():
+        return None
+    try:
+        project = Project.open(folder)
+        return project if promotion.champion(project.store) is not None else None
+    except FullturnError:
+        return None
+
+
+class Stopped(SystemExit):
+    """The stage closes: whoever performs stops at the next event."""
+
+
+@dataclass
+class Performance:
+    """One panel in action, or after it."""
+
+    number: int
+    name: str
+    began: float = field(default_factory=time.monotonic)
+    told: list[Event] = field(default_factory=list)
+    """All events so far, in order; the last is `done` once it is over."""
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def tell(self, event: Event) -> None:
+        """Take an event.
+
+        Raises:
+            CouldNotEvaluate: it has taken too long.
+            Stopped: the stage closes.
+        """
+        if self.stopping.is_set():
+            raise Stopped
+        if self.elapsed > LONGEST and event["type"] not in ("error", "done", "outcome"):
+            raise CouldNotEvaluate(f"stopped after {LONGEST:.0f} s: it takes longer than it should")
+        self._append(event)
+
+    def end(self, error: BaseException | None) -> None:
+        """Say how it ended."""
+        if error is not None:
+            self._append(events.error(_words(error)))
+        self._append(events.done())
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing follows."""
+        return bool(self.told) and self.told[-1]["type"] == "done"
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since it began."""
+        return time.monotonic() - self.began
+
+    def _append(self, event: Event) -> None:
+        self.told.append({**event, "at": round(self.elapsed, 2)})
+
+
+class Busy(FullturnError):
+    """Another panel is in action; nothing was started."""
+
+
+class Stage:
+    """A prepared project on which panels are performed, one at a time.
+
+    The server and the audience are processes of their own: the server is started when it is
+    first needed and stays, the audience comes for one panel. Both end with this process, however
+    it ends.
+    """
+
+    def __init__(self, project: Project, panels: Mapping[str, Panel] | None = None) -> None:
+        """`panels` are the lesson's own, unless others are given."""
+        self.project, self.server = project, Server(project)
+        self._panels, self._lock = panels, threading.Lock()
+        self._performances: list[Performance] = []
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        atexit.register(self.close)
+
+    @cached_property
+    def panels(self) -> Mapping[str, Panel]:
+        """What can be performed, by name."""
+        from fullturn.lesson.panels.catalog import PANELS
+
+        return PANELS if self._panels is None else self._panels
+
+    def warm(self) -> None:
+        """Do now, in the background, what the first panel would have to wait for."""
+        self.server.start()
+
+    def start(self, name: str, options: Options) -> Performance:
+        """Begin a panel; its events come while it works.
+
+        Raises:
+            NotFound: there is no such panel.
+            Busy: one is in action.
+        """
+        if name not in self.panels:
+            raise NotFound(f"there is no panel '{name}'; known: {', '.join(self.panels)}")
+        with self._lock:
+            running = self.running
+            if running is not None:
+                raise Busy(
+                    f"busy: {running.name} is running, for {running.elapsed:.0f} s; wait until it "
+                    "is done"
+                )
+            if self._closed:
+                raise Busy("the lesson's server is stopping")
+            performance = Performance(len(self._performances) + 1, name)
+            self._performances.append(performance)
+        self._thread = threading.Thread(
+            target=self._perform, args=(performance, options), name=name, daemon=True
+        )
+        self._thread.start()
+        return performance
+
+    @property
+    def running(self) -> Performance | None:
+        """The panel in action, if there is one."""
+        newest = self._performances[-1:]
+        return newest[0] if newest and not newest[0].over else None
+
+    def performance(self, number: int) -> Performance:
+        """One that was started, by number.
+
+        Raises:
+            NotFound: there is none.
+        """
+        if not 0 < number <= len(self._performances):
+            raise NotFound(f"no performance {number}; {len(self._performances)} were started")
+        return self._performances[number - 1]
+
+    @contextmanager
+    def audience(self, rate: float = BUSY) -> Iterator[Audience]:
+        """A simulated audience at the server, for the length of a `with` block."""
+        from fullturn.loop.audience import Audience, Manners
+
+        manners = Manners(seed=time.time_ns() % 2**31, rate=rate)
+        address = self.server.address()
+        with Audience(address, self._pools, self.project.state, manners) as audience:
+            yield audience
+
+    def close(self) -> None:
+        """Stop what is in action, and the server. Doing it twice does it once."""
+        atexit.unregister(self.close)
+        self._closed = True
+        if self.running is not None:
+            self.running.stopping.set()
+        self.server.stop()
+        if self._thread is not None:
+            self._thread.join(10)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @cached_property
+    def _pools(self) -> dict[str, list[Question]]:
+        from fullturn.loop.example import pools
+
+        return pools(self.project)
+
+    def _perform(self, performance: Performance, options: Options) -> None:
+        from fullturn.lesson.panels.recovery import recover
+
+        try:
+            recover(self.project, performance.tell)
+            self.panels[performance.name](self, options, performance.tell)
+            performance.end(None)
+        except Stopped as error:
+            performance.end(error)
+        except Exception as error:  # noqa: BLE001  whatever it was, the room is told
+            performance.end(error)
+
+
+def _words(error: BaseException) -> str:
+    """The program's own message; for what it did not foresee, also the kind of error."""
+    if isinstance(error, Stopped):
+        return "the lesson's server was stopped"
+    return str(error) if isinstance(error, FullturnError) else f"{type(error).__name__}: {error}"
