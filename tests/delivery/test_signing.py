@@ -154,6 +154,15 @@ def test_the_key_is_made_once_and_only_its_owner_reads_it(signer: Signer) -> Non
     assert sorted(path.name for path in private.parent.iterdir()) == ["signing.pem", "signing.pub"]
 
 
+def test_a_key_that_another_process_made_meanwhile_stays(signer: Signer) -> None:
+    signing.ready(signer)
+    path = signer.state / keys.PRIVATE
+    before, made = path.read_bytes(), signer.state / "late.pem"
+    made.write_bytes(pem(ec.generate_private_key(ec.SECP256R1())))
+    keys._link(made, path)
+    assert path.read_bytes() == before
+
+
 def test_processes_that_start_together_make_one_key(tmp_path: Path) -> None:
     program = (
         "import pathlib, sys\n"
