@@ -1,0 +1,294 @@
+"""A regression walk-through: what the pipeline does with a worse branch, a better one, and words.
+
+usage: walkthrough.py [--check] [FOLDER]
+
+Makes a small project in FOLDER (a temporary one if not named), types the commands of the story
+and writes docs/regression.md around what they printed. A step that ends otherwise than the story
+says fails. With --check, nothing is written: it fails also if docs/regression.md tells another
+story than the commands now do, numbers, ids and times aside.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from string import Template
+from typing import Any
+
+HERE = Path(__file__).parent
+RECORDED = HERE.parent / "docs" / "regression.md"
+PARTS = HERE / "walkthrough"
+"""The text of the page, the settings and the prompts of the story."""
+NAME = "ops-assistant"
+PROMPT = "prompts/answer.txt"
+CHAPTERS = ("registry", "gates", "cicd")
+UNANSWERABLE = 15
+"""Questions of each kind that the handbook does not answer."""
+PLATFORM = ("CI", "GITHUB_", "GITLAB_", "MLFLOW_", "FULLTURN_", "GIT_")
+"""The story is that of a laptop: what a runner sets would change it."""
+WHO = {"user.name": "you", "user.email": "you@localhost", "advice.detachedHead": "false"}
+
+
+class OtherStory(Exception):
+    """A step ended otherwise than the story says."""
+
+
+@dataclass
+class Walk:
+    """The story so far: its project, and what is told by name."""
+
+    folder: Path
+    told: dict[str, str] = field(default_factory=dict)
+
+    def run(self, *commands: str, code: int = 0, keep: Keep | None = None) -> str:
+        """Type commands and give what a terminal would show; the last one ends with `code`.
+
+        Raises:
+            OtherStory: a command ended with another exit code.
+        """
+        return "\n".join(
+            self._run(one, code if one == commands[-1] else 0, keep or everything)
+            for one in commands
+        )
+
+    def _run(self, command: str, code: int, keep: Keep) -> str:
+        print(f"$ {command}", flush=True)
+        began = time.monotonic()
+        done = subprocess.run(
+            shlex.split(command), check=False, cwd=self.folder, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        seconds = time.monotonic() - began
+        print(f"  exit code {done.returncode} after {seconds:.1f} s", flush=True)
+        if done.returncode != code:
+            raise OtherStory(
+                f"`{command}` ended with {done.returncode}, not {code}:\n{done.stdout}"
+            )
+        lines = [line.rstrip() for line in self._short(done.stdout).strip().splitlines()]
+        ended = f"[exit code {code} after {seconds:.0f} s]"
+        shown = [f"$ {command}", *keep(lines)]
+        return "\n".join(shown + [ended] * command.startswith("fullturn"))
+
+    def _short(self, text: str) -> str:
+        return text.replace(str(self.folder), f"~/{NAME}")
+
+    def write(self, path: str, text: str) -> None:
+        """A file of the project, as an editor would."""
+        (self.folder / path).parent.mkdir(exist_ok=True)
+        (self.folder / path).write_text(text, encoding="utf-8")
+
+    def report(self) -> dict[str, Any]:
+        """The pipeline's newest report."""
+        read: dict[str, Any] = json.loads((self.folder / "ci-report/report.json").read_text())
+        return read
+
+    def page(self) -> list[str]:
+        """The lines of the report as a pull request shows it."""
+        return (self.folder / "ci-report/report.md").read_text(encoding="utf-8").splitlines()
+
+
+Keep = Callable[[list[str]], list[str]]
+"""Lines → those that are shown; what is left out is marked."""
+
+
+def everything(lines: list[str]) -> list[str]:
+    """All lines."""
+    return lines
+
+
+def steps(*whole: str) -> Keep:
+    """The heading of every step of a pipeline, with all that the named ones printed."""
+
+    def keep(lines: list[str]) -> list[str]:
+        shown, inside = [], True
+        for line in lines:
+            if heading := re.match(r"\d+/\d+ (\S+)", line):
+                inside = heading[1] in whole
+                shown.append(line)
+            elif inside:
+                shown.append(line)
+            elif line.strip() and shown[-1] != "  …":
+                shown.append("  …")
+        return shown
+
+    return keep
+
+
+def started(walk: Walk) -> None:
+    """A project under Git whose answers come from the embedded LLM, with a prompt in a file."""
+    walk.folder.parent.mkdir(parents=True, exist_ok=True)
+    words = ["fullturn", "init", "--example", "assistant", str(walk.folder)]
+    subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+    for key, value in WHO.items():
+        subprocess.run(["git", "-C", str(walk.folder), "config", key, value], check=True)
+    _cut(walk.folder)
+    walk.write("fullturn.toml", part("fullturn.toml"))
+    walk.write(PROMPT, part("first.txt"))
+    _committed(walk, "Three chapters, answered by the LLM")
+    walk.told["settings"] = part("fullturn.toml").strip()
+    walk.told["prompt"] = walk.run(f"cat {PROMPT}")
+    walk.told["first"] = walk.run("fullturn cd", keep=steps("gate", "report", "release"))
+
+
+def better(walk: Walk) -> None:
+    """A branch whose prompt quotes, merged and released while somebody asks."""
+    _branch(walk, "two-examples", {PROMPT: part("better.txt")}, "Show the LLM two examples")
+    walk.told["better_prompt"] = walk.run(f"cat {PROMPT}")
+    walk.told["better_ci"] = walk.run("fullturn ci", keep=steps("train", "gate", "report"))
+    walk.told["better_report"] = quoted(walk.page(), "### Slices", "**No slice", "### Test rows")
+    walk.told.update(figures("better", walk.report()))
+    walk.told["merge"] = walk.run("git switch --quiet main", "git merge --quiet two-examples")
+    with asked(walk):
+        walk.told["better_cd"] = walk.run("fullturn cd", keep=steps("train", "register", "release"))
+    walk.told["history"] = walk.run("fullturn history")
+
+
+def worse(walk: Walk) -> None:
+    """A branch whose prompt is friendlier, and loses answers."""
+    _branch(
+        walk, "friendlier", {PROMPT: part("friendlier.txt")}, "Answer like a friendly colleague"
+    )
+    walk.told["worse_prompt"] = walk.run(f"cat {PROMPT}")
+    walk.told["worse_ci"] = walk.run("fullturn ci", code=1, keep=steps("gate", "report"))
+    walk.told["worse_report"] = quoted(walk.page(), "### What differs")
+    walk.told.update(figures("worse", walk.report()))
+    walk.told["unchanged"] = walk.run("fullturn history")
+
+
+def words(walk: Walk) -> None:
+    """A commit that changes only the README."""
+    walk.run("git switch --quiet main")
+    _branch(walk, "words", {"README.md": "# The operations assistant\n"}, "A README")
+    walk.told["stat"] = walk.run("git diff --stat main")
+    walk.told["words_ci"] = walk.run("fullturn ci")
+    walk.told["words_report"] = quoted(walk.page())
+    walk.told["workflows"] = walk.run("ls .github/workflows")
+
+
+@contextmanager
+def asked(walk: Walk) -> Iterator[None]:
+    """A server of the champion, and an audience that asks it the test questions."""
+    from fullturn.loop.audience import Audience, Manners, Question
+    from fullturn.loop.project import Project, load
+    from fullturn.loop.serving import apart
+
+    project = Project.open(walk.folder)
+    pool = [
+        Question(example.input, {**example.expected, **example.slices})
+        for example in load(project).split("test")
+    ]
+    with apart(project) as address:
+        manners = Manners(seed=4, rate=60.0)
+        with Audience(address(), {"test": pool}, project.state, manners) as audience:
+            yield
+            seen = audience.counts()
+    walk.told["asked"], walk.told["failed"] = f"{seen.asked:,}", str(seen.failed)
+
+
+def figures(name: str, report: Mapping[str, Any]) -> dict[str, str]:
+    """What the text says of a report: rows, differences and their intervals."""
+    told = {f"{name}_lost": str(report["lost"]), f"{name}_gained": str(report["gained"])}
+    for one in report["scores"]:
+        told[f"{name}_rows"] = str(one["rows"])
+        told[f"{name}_{one['name']}"] = (
+            f"{one['estimate']:+.2f} [{one['low']:+.2f}, {one['high']:+.2f}]"
+        )
+    return told
+
+
+def quoted(page: list[str], *until: str) -> str:
+    """The beginning of a report, as a quotation, with its lists opened."""
+    end = next((n for n, line in enumerate(page) if until and line.startswith(until)), len(page))
+    shown = [line.replace("<details>", "<details open>") for line in page[1:end]]
+    return "\n".join(f"> {line}".rstrip() for line in [*shown, *["…"] * (end < len(page))])
+
+
+def outline(page: str) -> list[str]:
+    """What must not drift: commands, steps, exit codes, verdicts, who is champion."""
+    kept = []
+    for line in page.splitlines():
+        plain = re.sub(r"after \d+ s|\b[0-9a-f]*\d[0-9a-f.,]*\b", "#", line)
+        if re.match(r"\$ |\[exit|#/#|#{1,3} |> ## |version # is", plain):
+            kept.append(plain.strip())
+    return kept
+
+
+def part(name: str) -> str:
+    """A file that belongs to the story."""
+    return (PARTS / name).read_text(encoding="utf-8")
+
+
+def _branch(walk: Walk, branch: str, files: Mapping[str, str], message: str) -> None:
+    subprocess.run(["git", "-C", str(walk.folder), "switch", "-qc", branch], check=True)
+    for path, text in files.items():
+        walk.write(path, text)
+    _committed(walk, message)
+
+
+def _committed(walk: Walk, message: str) -> None:
+    for command in (["add", "--all"], ["commit", "-qm", message]):
+        subprocess.run(["git", "-C", str(walk.folder), *command], check=True)
+
+
+def _cut(folder: Path) -> None:
+    """Three chapters and one wording of each of their questions: few enough for a walk."""
+    shutil.rmtree(folder / "later")
+    for chapter in (folder / "handbook").glob("*.md"):
+        if not chapter.stem.endswith(CHAPTERS):
+            chapter.unlink()
+    file = folder / "questions.jsonl"
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    firsts = {row["group"]: row for row in reversed(rows)}
+    kept = [row for row in rows if firsts[row["group"]] is row and row.get("chapter") in CHAPTERS]
+    for kind in ("near", "far"):
+        kept += [row for row in firsts.values() if row["kind"] == kind][-UNANSWERABLE:]
+    file.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+
+
+def walked(folder: Path) -> str:
+    """The page, after the whole story.
+
+    Raises:
+        OtherStory: a step ended otherwise.
+    """
+    walk = Walk(folder)
+    for scene in (started, better, worse, words):
+        scene(walk)
+    return Template(part("page.md")).substitute(walk.told)
+
+
+def main() -> int:
+    for name in [name for name in os.environ if name.startswith(PLATFORM)]:
+        del os.environ[name]
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    os.environ["PYTHONUNBUFFERED"] = "1"  # errors stay where they were said
+    named = [Path(word) for word in sys.argv[1:] if word != "--check"]
+    with tempfile.TemporaryDirectory() as temporary:
+        try:
+            page = walked((named[0] if named else Path(temporary) / NAME).resolve())
+        except OtherStory as error:
+            print(f"another story: {error}")
+            return 1
+    if "--check" not in sys.argv:
+        RECORDED.write_text(page, encoding="utf-8")
+        return 0
+    then, now = outline(RECORDED.read_text(encoding="utf-8")), outline(page)
+    print(f"docs/regression.md is {'as just run' if then == now else 'stale: `make walkthrough`'}")
+    print("\n".join(difflib.unified_diff(then, now, "recorded", "now", lineterm="")))
+    return int(then != now)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
