@@ -126,6 +126,9 @@ def test_code_of_a_pull_request_meets_no_secret() -> None:
     assert "secrets." not in GITHUB["model-ci"] and "github.token" not in GITHUB["model-ci"]
     assert workflow["jobs"]["evaluate"]["runs-on"] == "ubuntu-latest"
     assert "environment" not in workflow["jobs"]["evaluate"]
+    checkout = workflow["jobs"]["evaluate"]["steps"][0]["with"]
+    assert checkout["ref"] == "${{ github.event.pull_request.head.sha }}"
+    assert checkout["fetch-depth"] == 0
     delivery = jobs("model-cd")
     assert "secrets." not in json.dumps(delivery["evaluate"])
     assert delivery["deliver"]["environment"] == "production"

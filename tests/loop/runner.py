@@ -108,7 +108,7 @@ class Runner:
 
     def _machine(self, event: Event) -> Machine:
         self.jobs += 1
-        place, python = self.home / f"job-{self.jobs}", self.home / "python"
+        place, python = self.home / f"job-{self.jobs}", self.home.parent / "python"
         return Machine(place, python, self.wheels, self.summary, event.variables)
 
     def _action(self, step: Mapping[str, Any], machine: Machine, contexts: Any) -> Step:
@@ -117,7 +117,7 @@ class Runner:
         given = {key: resolved(value, contexts) for key, value in step.get("with", {}).items()}
         match name[1]:
             case "checkout":
-                ref = f"refs/heads/{given['ref']}" if "ref" in given else contexts["github"]["ref"]
+                ref = given.get("ref") or contexts["github"]["ref"]
                 machine.checkout(self.origin, ref, given.get("fetch-depth", "1"))
             case "setup-python":
                 machine.python(self.installed)
@@ -146,7 +146,7 @@ class Machine:
 
     home: Path
     environment: Path
-    """Of Python, made by the first job that needs it and kept, as a runner of one's own does."""
+    """Of Python, made by the first job that needs it and kept, as runners of one's own do."""
     wheels: Path
     summary: Path
     variables: Mapping[str, str]
@@ -182,8 +182,9 @@ class Machine:
         (packages / "installed.pth").write_text(f"{installed}\n")
 
     def shell(self, name: str, lines: list[str], variables: Mapping[str, str]) -> Step:
-        """Run lines in one bash that stops at the first failure."""
-        words = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", "\n".join(lines)]
+        """Run lines in one bash that stops at the first failure; what is installed is not again."""
+        script = "\n".join(line for line in lines if line not in self._installed())
+        words = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
         done = subprocess.run(
             words,
             cwd=self.workspace,
@@ -195,7 +196,17 @@ class Machine:
             check=False,
             timeout=600,
         )
+        if done.returncode == 0:
+            installs = [line for line in lines if line.startswith("python -m pip install ")]
+            self._installs.write_text("\n".join({*self._installed(), *installs}))
         return Step(name, done.returncode, done.stdout)
+
+    @property
+    def _installs(self) -> Path:
+        return self.environment / "installs"
+
+    def _installed(self) -> list[str]:
+        return self._installs.read_text().splitlines() if self._installs.exists() else []
 
     def _variables(self) -> dict[str, str]:
         return {

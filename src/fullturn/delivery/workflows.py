@@ -146,6 +146,7 @@ def _words() -> dict[str, Any]:
         "comment": COMMENT,
         "pins": _PINS,
         "artifact": ARTIFACT,
+        "head": "${{ github.event.pull_request.head.sha }}",
         "report": REPORT,
         "steps_variable": STEPS_FILE,
         "steps_path": f"{REPORT}/steps.jsonl",
