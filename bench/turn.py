@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from fullturn.entities import Alarm
 from fullturn.loop import monitoring
 from fullturn.loop.observing import Observer
 from fullturn.loop.project import Project
@@ -59,6 +61,7 @@ def turn(project: Project, scenes: list[dict[str, Any]]) -> Turn:
     back, through = sorted(releases(project), key=lambda release: release.began)[:2]
     figures: Facts = {
         "seconds": round(last["at_seconds"]),
+        "cores": len(os.sched_getaffinity(0)),
         "requests": last["asked"],
         "failed": last["failed"],
         "events": "; ".join(what for _, _, what in last["events"]),
@@ -160,30 +163,34 @@ def alarmed(
     named = {run.tags["fullturn.detector"]: run for run in reversed(runs)}
     first = runs[0]
     subject = named.get(f"input.{project.app.contract.text}", first)
-    states, alarms = _told(project, subject.id)
+    states, alarms = _told(project, first.id)
+    named_subject = _told(project, subject.id)[1][0]
     at = {words: asked for asked, _, what in events for words in MOMENTS.values() if words in what}
     figures: Facts = {
         "alarm.detector": first.tags["fullturn.detector"],
-        "alarm.run": subject.id,
-        "alarm.verdict": alarms[0].diagnosis.verdict,
-        "alarm.reason": alarms[0].diagnosis.reason,
-        "alarm.words": ", ".join(alarms[0].diagnosis.words[:6]),
+        "alarm.run": first.id,
+        "alarm.verdict": named_subject.diagnosis.verdict,
+        "alarm.reason": named_subject.diagnosis.reason,
+        "alarm.words": ", ".join(named_subject.diagnosis.words[:6]),
         "alarm.after": at["alarm of"] - at["turns to new"],
         "alarm.threshold": states[0].threshold,
         "alarm.detectors": len(states),
         "alarm.arl": project.settings.monitoring.arl,
     }
-    shown = [state for state in states if state.alarms] or list(states[:1])
-    return figures, {f"statistic.{state.name}": _curve(state) for state in shown}
+    state = next(one for one in states if one.name == alarms[0].detector)
+    return figures, {f"statistic.{state.name}": _curve(state, alarms[0])}
 
 
-def _told(project: Project, run: str) -> tuple[list[DetectorState], list[Any]]:
+def _told(project: Project, run: str) -> tuple[list[DetectorState], list[Alarm]]:
     path = project.store.get(run, monitoring.REPORTS[0])
     return report.from_json(path.read_text(encoding="utf-8"))
 
 
-def _curve(state: DetectorState) -> Points:
-    return thinned([[at, float(f"{value:.4g}")] for at, value in state.curve])
+def _curve(state: DetectorState, alarm: Alarm) -> Points:
+    """The way to the alarm, which ends in it."""
+    before = [(at, value) for at, value in state.curve if at < alarm.requests]
+    whole = [*before, (alarm.requests, alarm.statistic)]
+    return thinned([[at, float(f"{min(value, 1e12):.4g}")] for at, value in whole])
 
 
 def thinned(points: list[list[float]]) -> Points:

@@ -12,6 +12,7 @@ from fullturn.cli import (
     delivery,
     experiments,
     gate,
+    lesson,
     monitoring,
     project,
     registry,
@@ -36,6 +37,7 @@ _SECTIONS = {
     ),
     "CI/CD": ("ci", "cd", "deliver"),
     "Serve and watch": ("serve", "release", "monitor"),
+    "Teach": ("present",),
 }
 
 
@@ -93,6 +95,7 @@ for _module in (
     delivery,
     monitoring,
     turn,
+    lesson,
 ):
     for _command in _module.COMMANDS:
         cli.add_command(_command)

@@ -1,0 +1,121 @@
+"""`present`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fullturn.cli.output import escape, progress, say, say_json, say_next
+from fullturn.cli.verb import json_option
+
+if TYPE_CHECKING:
+    from fullturn.lesson.deck import Deck
+    from fullturn.loop.project import Project
+
+KEYS = "→ ← turn the slides · S speaker view with notes and time · F full screen · ? all keys"
+
+
+@click.command()
+@click.argument("folder", default="lesson", type=click.Path(path_type=Path))
+@click.option("--port", type=click.IntRange(0, 65535), default=8900, show_default=True,
+              help="Where to serve; 0 takes a free one.")  # fmt: skip
+@click.option("--reset", is_flag=True, help="Make the lesson's project anew.")
+@click.option("--pdf", type=click.Path(path_type=Path), metavar="FILE", help="Print it, no server.")
+@click.option("--notes", is_flag=True, help="With --pdf: a page of notes after each slide.")
+@click.option("--html", type=click.Path(path_type=Path), metavar="DIR",
+              help="Write a copy that opens from disk, no server.")  # fmt: skip
+@json_option
+def present(
+    folder: Path,
+    port: int,
+    reset: bool,
+    pdf: Path | None,
+    notes: bool,
+    html: Path | None,
+    as_json: bool,
+) -> None:
+    """Give the lesson on MLOps: slides with live panels, on this machine only.
+
+    The lesson works in a project of its own in FOLDER, which is made if it is not there: that
+    takes a minute. Needs the extra 'lesson'.
+    """
+    if notes and pdf is None:
+        raise click.UsageError("--notes goes with --pdf FILE")
+    from fullturn.lesson.reveal import reveal
+
+    reveal()
+    deck = _deck(_project(folder, reset), as_json)
+    if pdf is None and html is None:
+        _serve(deck, port, as_json)
+        return
+    written: dict[str, object] = {}
+    if pdf is not None:
+        from fullturn.lesson.printing import pdf as write
+
+        written["pages"] = write(deck, pdf, notes=notes)
+        written["pdf"] = str(pdf)
+    if html is not None:
+        from fullturn.lesson.saving import save
+
+        written["html"] = str(save(deck, html))
+    _say_written(written, as_json)
+
+
+def _project(folder: Path, reset: bool) -> Project:
+    from fullturn.lesson.panels.stage import prepare, prepared
+
+    found = None if reset else prepared(folder)
+    if found is not None:
+        return found
+    with progress() as watch:
+        return prepare(folder, watch)
+
+
+def _deck(project: Project, as_json: bool) -> Deck:
+    """The deck, built once, so that what is missing is said now."""
+    from fullturn.lesson.deck import Deck
+
+    deck = Deck(project)
+    slides = deck.slides()
+    if not as_json:
+        minutes = sum(one.slide.minutes for one in slides)
+        say(f"{len(slides)} slides, {minutes:g} minutes; every figure has its source")
+    return deck
+
+
+def _serve(deck: Deck, port: int, as_json: bool) -> None:
+    from fullturn.lesson.panels.routes import routes
+    from fullturn.lesson.panels.stage import Stage
+    from fullturn.lesson.server import application, serve
+
+    def ready(address: str) -> None:
+        if as_json:
+            say_json({"address": address, "project": str(deck.project.root)})
+            return
+        say(f"the lesson is at [bold]{address}[/bold] until Ctrl-C")
+        say(f"[dim]{KEYS}[/dim]")
+        inside = escape(deck.project.root)
+        say_next(
+            f"open {address}", f"fullturn present {inside} --reset   # before the next audience",
+            f"fullturn present {inside} --pdf slides.pdf --notes",
+        )  # fmt: skip
+
+    with Stage(deck.project) as stage:
+        stage.warm()
+        serve(application(deck, routes(stage)), port, ready)
+
+
+def _say_written(written: dict[str, object], as_json: bool) -> None:
+    if as_json:
+        say_json(written)
+        return
+    if "pdf" in written:
+        say(f"{escape(written['pdf'])}: {written['pages']} pages")
+    if "html" in written:
+        say(f"{escape(written['html'])} opens from disk; its panels play recordings")
+    say_next("fullturn present")
+
+
+COMMANDS = (present,)

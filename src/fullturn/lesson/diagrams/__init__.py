@@ -1,0 +1,1 @@
+"""Diagrams and plots of the slides: SVG, drawn by Python when the deck is built."""

@@ -1,0 +1,129 @@
+"""A small drawing board. Coordinates are pixels of a slide of 1280 by 720."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from itertools import count
+
+INK, DIM, FAINT, PAPER, CARD = "#f4f6f8", "#b4bfca", "#46525f", "#07090c", "#151b22"
+TRAIN, DEPLOY, WATCH, AGAIN, DATA = "#5cc8ff", "#ffc857", "#ff8fa3", "#7ee8a2", "#c8adff"
+GOOD, BAD, OPEN = "#7ee8a2", "#ff7b7b", "#ffd166"
+BODY, SMALL, TICK = 28, 24, 20
+"""Sizes of letters, in pixels."""
+Place = tuple[float, float]
+_numbers = count(1)
+
+
+class Drawing:
+    """Shapes in the order in which they were added; `title` and `about` are for screen readers."""
+
+    def __init__(self, width: int, height: int, title: str, about: str) -> None:
+        self.width, self.height = width, height
+        self._title, self._about = title, about
+        self._parts: list[str] = []
+
+    def add(self, markup: str) -> None:
+        """SVG as it is."""
+        self._parts.append(markup)
+
+    def rect(
+        self, at: Place, size: Place, *, fill: str = CARD, edge: str = "none", round_: float = 10,
+        width: float = 2.5, dashed: bool = False,
+    ) -> None:  # fmt: skip
+        """A rectangle."""
+        dash = ' stroke-dasharray="7 7"' if dashed else ""
+        self.add(
+            f'<rect x="{at[0]:g}" y="{at[1]:g}" width="{size[0]:g}" height="{size[1]:g}" '
+            f'rx="{round_:g}" fill="{fill}" stroke="{edge}" stroke-width="{width:g}"{dash}/>'
+        )
+
+    def text(
+        self, at: Place, words: str, *, size: float = BODY, fill: str = INK,
+        anchor: str = "middle", weight: int = 400, mono: bool = False,
+    ) -> None:  # fmt: skip
+        """One line; `at` is its base line."""
+        face = ' class="mono"' if mono else ""
+        self.add(
+            f'<text x="{at[0]:g}" y="{at[1]:g}" font-size="{size:g}" fill="{fill}" '
+            f'text-anchor="{anchor}" font-weight="{weight}"{face}>{escape(words)}</text>'
+        )
+
+    def box(
+        self, at: Place, size: Place, lines: Sequence[tuple[str, str]], *, edge: str,
+        fill: str = CARD, anchor: str = "middle",
+    ) -> None:  # fmt: skip
+        """A rectangle with lines of text in its middle; each line has a style of `STYLES`."""
+        self.add('<g class="box">')
+        self.rect(at, size, fill=fill, edge=edge)
+        heights = [STYLES[style][0] * 1.28 for _, style in lines]
+        y = at[1] + (size[1] - sum(heights)) / 2
+        x = at[0] + (size[0] / 2 if anchor == "middle" else 18)
+        for (words, style), height in zip(lines, heights, strict=True):
+            points, colour, weight, mono = STYLES[style]
+            base = y + height * 0.76
+            fill_ = edge if style == "name" else colour
+            self.text(
+                (x, base), words, size=points, fill=fill_, anchor=anchor, weight=weight, mono=mono
+            )
+            y += height
+        self.add("</g>")
+
+    def line(
+        self, points: Iterable[Place], *, stroke: str = DIM, width: float = 3,
+        dashed: bool = False, arrow: bool = False, opacity: float = 1,
+    ) -> None:  # fmt: skip
+        """Straight lines from point to point."""
+        path = " ".join(f"{x:g},{y:g}" for x, y in points)
+        dash = ' stroke-dasharray="8 7"' if dashed else ""
+        head = f' marker-end="{self._head(stroke, width)}"' if arrow else ""
+        self.add(
+            f'<polyline points="{path}" fill="none" stroke="{stroke}" stroke-width="{width:g}" '
+            f'stroke-linejoin="round" stroke-opacity="{opacity:g}"{dash}{head}/>'
+        )
+
+    def path(self, d: str, *, stroke: str, width: float = 3, arrow: bool = False) -> None:
+        """A curve in SVG's own words."""
+        head = f' marker-end="{self._head(stroke, width)}"' if arrow else ""
+        self.add(f'<path d="{d}" fill="none" stroke="{stroke}" stroke-width="{width:g}"{head}/>')
+
+    def area(self, points: Iterable[Place], *, fill: str, opacity: float = 0.22) -> None:
+        """A filled outline."""
+        path = " ".join(f"{x:g},{y:g}" for x, y in points)
+        self.add(f'<polygon points="{path}" fill="{fill}" fill-opacity="{opacity:g}"/>')
+
+    def dot(self, at: Place, radius: float, *, fill: str, edge: str = "none") -> None:
+        """A circle."""
+        self.add(
+            f'<circle cx="{at[0]:g}" cy="{at[1]:g}" r="{radius:g}" fill="{fill}" '
+            f'stroke="{edge}" stroke-width="3"/>'
+        )
+
+    def _head(self, colour: str, width: float) -> str:
+        size = 10 + 2 * width
+        name = f"arrow-{next(_numbers)}"
+        self.add(
+            f'<marker id="{name}" viewBox="0 0 10 10" refX="7" refY="5" markerWidth="{size:g}" '
+            f'markerHeight="{size:g}" markerUnits="userSpaceOnUse" orient="auto-start-reverse">'
+            f'<path d="M0 0L10 5L0 10z" fill="{colour}"/></marker>'
+        )
+        return f"url(#{name})"
+
+    def __str__(self) -> str:
+        """The whole, for a page."""
+        name = f"drawing-{next(_numbers)}"
+        return (
+            f'<svg class="drawing" viewBox="0 0 {self.width} {self.height}" width="{self.width}" '
+            f'height="{self.height}" role="img" aria-labelledby="{name}-t {name}-d">'
+            f'<title id="{name}-t">{escape(self._title)}</title>'
+            f'<desc id="{name}-d">{escape(self._about)}</desc>{"".join(self._parts)}</svg>'
+        )
+
+
+STYLES: dict[str, tuple[int, str, int, bool]] = {
+    "name": (30, INK, 600, False),
+    "say": (26, INK, 400, False),
+    "small": (23, DIM, 400, False),
+    "code": (22, DIM, 400, True),
+}
+"""Size, colour, weight, and whether it is code; a name takes the colour of its box."""

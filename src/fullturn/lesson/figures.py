@@ -1,0 +1,102 @@
+"""The numbers on the slides: each comes from a run or a kept result, and says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fullturn.errors import MissingFigure
+from fullturn.lesson.kept import Kept, Points, Value
+from fullturn.wording import nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a figure comes from."""
+
+    what: str
+    """A run with its id, or a kept result with its name."""
+    date: str
+    machine: str
+    command: str
+    """What makes it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number, or a text, that a run or a result holds."""
+
+    name: str
+    value: Value
+    text: str
+    source: Source
+
+
+class Figures:
+    """All figures by name: `serving.ratio` is the figure `ratio` of the kept result `serving`;
+    those of the lesson's project begin with `lesson.`."""
+
+    def __init__(
+        self, results: Mapping[str, Kept], recorded: Mapping[str, tuple[Value, Source]]
+    ) -> None:
+        self._results, self._recorded = results, recorded
+        self.cited: list[Figure] = []
+        """Those that were asked for, in order."""
+
+    def __call__(self, name: str, form: str = "") -> Figure:
+        """The figure of this name; `form` is how to write it, such as `{:.1f} ×`.
+
+        Raises:
+            MissingFigure: no run and no result holds it.
+        """
+        value, source = self._found(name)
+        text = form.format(value) if form else shown(value)
+        figure = Figure(name, value, text, source)
+        self.cited.append(figure)
+        return figure
+
+    def points(self, name: str) -> Points:
+        """A curve of a kept result.
+
+        Raises:
+            MissingFigure: no result holds it.
+        """
+        result, _, key = name.partition(".")
+        series = self._results[result].series if result in self._results else {}
+        if key not in series:
+            known = [f"{result}.{one}" for one in series]
+            raise MissingFigure(f"a slide draws '{name}', which {_lacking(result, name, known)}")
+        return series[key]
+
+    def _found(self, name: str) -> tuple[Value, Source]:
+        if name in self._recorded:
+            return self._recorded[name]
+        result, _, key = name.partition(".")
+        held = self._results.get(result)
+        if held is not None and key in held.figures:
+            what = f"kept result {held.name}"
+            return held.figures[key], Source(what, held.date, held.machine, held.command)
+        known = [
+            *self._recorded,
+            *(f"{n}.{k}" for n, r in self._results.items() for k in r.figures),
+        ]
+        raise MissingFigure(f"a slide cites '{name}', which {_lacking(result, name, known)}")
+
+
+def shown(value: Value) -> str:
+    """A number as people write it."""
+    if isinstance(value, str):
+        return value
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.10g}"
+
+
+def _lacking(result: str, name: str, known: list[str]) -> str:
+    if result == "lesson":
+        return (
+            f"the lesson's project does not hold{nearest(name, known)}; "
+            "`fullturn present --reset` makes it anew"
+        )
+    return (
+        f"no kept result holds{nearest(name, known)}; "
+        f"`python bench/{result}.py --keep` may write it"
+    )

@@ -1,0 +1,231 @@
+"""What the lesson's project has on record: its first candidates, both gates, its first champion.
+
+The panels go on in the same project; what they add is not read here, so that a deck that is
+built again shows the same.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from fullturn.entities import CheckResult, GateReport, RunRecord
+from fullturn.errors import FullturnError, MissingFigure
+from fullturn.experiments.comparison import Comparison
+from fullturn.gates import report as writer
+from fullturn.lesson.figures import Source
+from fullturn.lesson.kept import Value
+from fullturn.loop import inspecting
+from fullturn.loop.gating import REPORTS
+from fullturn.loop.project import Project
+from fullturn.loop.training import Trial, recall
+from fullturn.registry.lineage import Lineage
+from fullturn.store import PREFIX
+
+FIRST = "1"
+"""The version that the preparation makes."""
+MOST = 4
+"""So many of the first training runs belong to the preparation: three candidates that race, and
+a careless one."""
+LONGEST = 170
+"""Characters of an answer that is shown on a slide."""
+Recorded = dict[str, tuple[Value, Source]]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A candidate before its gate."""
+
+    run: RunRecord
+    """Of the gate."""
+    candidate: str
+    report: GateReport
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What the slides draw."""
+
+    candidates: tuple[Trial, ...]
+    """Best first, those that were stopped last."""
+    blocked: Judged
+    passed: Judged
+    first: Lineage
+    """Of version 1."""
+    comparison: Comparison
+    """Of the two candidates that raced to the end: the best, seen from the other."""
+    made: str
+    """ISO 8601: when the newest of all this was made."""
+
+
+def past(project: Project) -> Past:
+    """Read it.
+
+    Raises:
+        MissingFigure: something of it is not there.
+    """
+    try:
+        trials = _trials(project)
+        finished = [trial for trial in trials if not trial.race.stopped]
+        gates = [_judged(project, run) for run in reversed(project.store.runs("gate"))]
+        outcome = {judged.report.outcome: judged for judged in reversed(gates)}
+        return Past(
+            candidates=trials,
+            blocked=outcome["FAILED"],
+            passed=outcome["PASSED"],
+            first=inspecting.lineage_of(project, FIRST),
+            comparison=inspecting.compare_runs(project, finished[1].run.id, finished[0].run.id),
+            made=outcome["PASSED"].run.started,
+        )
+    except (FullturnError, LookupError) as error:
+        raise MissingFigure(
+            f"the project in {project.root.name} is not as the lesson needs it ({error}); "
+            "`fullturn present --reset` makes it anew"
+        ) from error
+
+
+def _trials(project: Project) -> tuple[Trial, ...]:
+    runs = [run for run in reversed(project.store.runs("train")) if PREFIX + "race" in run.tags]
+    careless = {_subject(gate) for gate in project.store.runs("gate") if _failed(gate)}
+    found = [recall(project, run) for run in runs[:MOST] if run.id not in careless]
+    return tuple(sorted(found, key=lambda trial: (trial.race.stopped, -trial.score)))
+
+
+def _subject(gate: RunRecord) -> str:
+    return gate.tags.get(PREFIX + "candidate", "")
+
+
+def _failed(gate: RunRecord) -> bool:
+    return gate.tags.get(PREFIX + "outcome") == "FAILED"
+
+
+def _judged(project: Project, run: RunRecord) -> Judged:
+    text = project.store.get(run.id, REPORTS[0]).read_text(encoding="utf-8")
+    name = project.store.run(_subject(run)).name
+    return Judged(run, name, writer.from_json(text))
+
+
+def figures(of: Past, folder: str) -> Recorded:
+    """Every figure that the slides may cite, by name, with its run.
+
+    Raises:
+        MissingFigure: the best candidate answered nothing right.
+    """
+    try:
+        return dict(_figures(of, folder))
+    except (LookupError, ValueError) as error:
+        raise MissingFigure(
+            f"the lesson's runs hold too little ({error}); `fullturn present --reset` makes them "
+            "anew"
+        ) from error
+
+
+def _figures(of: Past, folder: str) -> Iterator[tuple[str, tuple[Value, Source]]]:
+    yield from _of_candidates(of, folder)
+    yield from _of_gates(of, folder)
+    first = of.first
+    source = _source(f"run {first.run}", first.trained, folder, "lineage 1")
+    chain: Mapping[str, Value] = {
+        "run": first.run[:8],
+        "commit": _commit(first.commit),
+        "data": int(first.data),
+        "digest": first.data_digest[:12],
+        "environment": first.environment[:12],
+        "bundle": first.bundle[:12],
+        "gate": first.gate[:8],
+        "version": first.version,
+    }
+    for name, value in chain.items():
+        yield f"lesson.first.{name}", (value, source)
+
+
+def _commit(text: str) -> str:
+    return text if text.startswith("not ") else text[:12]
+
+
+def _of_candidates(of: Past, folder: str) -> Iterator[tuple[str, tuple[Value, Source]]]:
+    trials, pair = of.candidates, of.comparison
+    best, second, last = trials[0], trials[1], trials[-1]
+    one = _source(f"run {best.run.id}", best.run.started, folder, "runs")
+    worst = _source(f"run {last.run.id}", last.run.started, folder, "runs")
+    two = f"{second.run.id[:8]} {best.run.id[:8]}"
+    both = _source(f"runs {two}", best.run.started, folder, f"compare {two}")
+    question, answer = _example(best)
+    yield "lesson.example.question", (question, one)
+    yield "lesson.example.answer", (answer, one)
+    yield "lesson.candidates", (len(trials), one)
+    yield "lesson.rows", (len(best.race.evaluation.rows), one)
+    yield "lesson.best.right", (round(best.race.interval.estimate, 3), one)
+    yield "lesson.best.low", (round(best.race.interval.low, 3), one)
+    yield "lesson.best.high", (round(best.race.interval.high, 3), one)
+    yield "lesson.worst.groups", (last.race.groups, worst)
+    yield "lesson.worst.of", (last.race.of_groups, worst)
+    lead = pair.metrics[0].difference
+    yield "lesson.lead", (round(100 * lead.estimate, 1), both)
+    yield "lesson.lead.low", (round(100 * lead.low, 1), both)
+    yield "lesson.lead.high", (round(100 * lead.high, 1), both)
+    yield "lesson.detectable", (round(100 * pair.detectable, 1), both)
+    yield "lesson.flips.gained", (sum(flip.gained for flip in pair.flips), both)
+    yield "lesson.flips.lost", (sum(not flip.gained for flip in pair.flips), both)
+
+
+def _example(trial: Trial) -> tuple[str, str]:
+    """A question in a whole sentence with its answer: the shortest right one, from its start."""
+    evaluation = trial.race.evaluation
+    told = [
+        (str(next(iter(row.input.values()))), str((row.output or {}).get("answer", "")))
+        for row in evaluation.rows
+        if row.scores[evaluation.metrics[0]] == 1.0 and not (row.output or {}).get("abstained")
+    ]
+    question, answer = min(
+        (pair for pair in told if pair[0].endswith("?")), key=lambda pair: (len(pair[1]), pair)
+    )
+    return question, _beginning(answer)
+
+
+def _beginning(text: str) -> str:
+    """Whole sentences, as many as a slide holds."""
+    if len(text) <= LONGEST:
+        return text
+    end = text.rfind(". ", 0, LONGEST)
+    return text[: end + 1] + " …" if end > 0 else text[:LONGEST] + "…"
+
+
+def _of_gates(of: Past, folder: str) -> Iterator[tuple[str, tuple[Value, Source]]]:
+    for name, judged in (("blocked", of.blocked), ("passed", of.passed)):
+        subject = f"gate {judged.report.subject[:8]} --no-register"
+        source = _source(f"run {judged.run.id}", judged.run.started, folder, subject)
+        results = judged.report.results
+        failed = [result for result in results if result.outcome == "FAILED"]
+        yield f"lesson.{name}.checks", (len(results), source)
+        yield f"lesson.{name}.failed", (len(failed), source)
+        yield f"lesson.{name}.candidate", (judged.candidate, source)
+        for result in results:
+            for score, found in result.figures.get("scores", {}).items():
+                yield f"lesson.{name}.{score}", (round(100 * found["estimate"], 1), source)
+        refused = next((r for r in results if "attempts" in r.figures), None)
+        if refused is not None:
+            yield f"lesson.{name}.attempts", (refused.figures["attempts"], source)
+            yield f"lesson.{name}.leaks", (int(refused.figures.get("leaks", 0)), source)
+    for result in of.blocked.report.results:
+        for which, figures_of in _below(result):
+            source = _source(
+                f"run {of.blocked.run.id}", of.blocked.run.started, folder,
+                f"gate {of.blocked.report.subject[:8]} --no-register",
+            )  # fmt: skip
+            yield "lesson.blocked.slice", (which.replace("=", " = "), source)
+            yield "lesson.blocked.slice.high", (round(figures_of["high"], 2), source)
+            yield "lesson.blocked.floor", (result.figures["floor"], source)
+
+
+def _below(result: CheckResult) -> list[tuple[str, Mapping[str, float]]]:
+    """Slices of a check that lie below its floor as a whole."""
+    slices = result.figures.get("slices", {})
+    floor = result.figures.get("floor", 0.0)
+    return [(name, each) for name, each in slices.items() if each["high"] < floor][:1]
+
+
+def _source(what: str, started: str, folder: str, verb: str) -> Source:
+    machine = f"this project, Python {platform.python_version()}"
+    return Source(what, started[:10], machine, f"fullturn -C {folder} {verb}")

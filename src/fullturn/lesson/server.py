@@ -1,0 +1,81 @@
+"""The deck on this machine: one page, reveal.js, and what the panels ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from fullturn.errors import FullturnError
+from fullturn.lesson.deck import PAGE, Deck
+from fullturn.lesson.reveal import reveal
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import BaseRoute
+
+HOST = "127.0.0.1"
+HEADERS = {
+    "content-security-policy": "default-src 'self' 'unsafe-inline' data: blob:",
+    "cache-control": "no-cache",
+}
+"""Nothing of the page may come from elsewhere."""
+
+
+def application(deck: Deck, panels: Sequence[BaseRoute] = ()) -> Starlette:
+    """The deck, its files, and the routes of the panels; for clients of this machine only."""
+    from starlette.applications import Starlette
+    from starlette.middleware import Middleware
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
+    from starlette.routing import Mount, Route
+    from starlette.staticfiles import StaticFiles
+
+    hosts = Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
+    return Starlette(
+        routes=[
+            Route("/", _page(deck)),
+            Mount("/reveal", StaticFiles(directory=reveal())),
+            Mount("/deck", StaticFiles(directory=PAGE)),
+            *panels,
+        ],
+        middleware=[hosts],
+    )
+
+
+def _page(deck: Deck) -> Callable[[Request], Response]:
+    """Rendered anew each time: whoever edits a slide loads the page again."""
+    from starlette.responses import HTMLResponse, PlainTextResponse
+
+    def answer(request: Request) -> Response:
+        try:
+            return HTMLResponse(deck.page(), headers=HEADERS)
+        except FullturnError as error:
+            return PlainTextResponse(f"error: {error}\n", 500)
+
+    return answer
+
+
+def serve(app: Starlette, port: int, ready: Callable[[str], None]) -> None:
+    """Serve until Ctrl-C; `ready` is told the address once it listens.
+
+    Raises:
+        UsageError: the port is taken.
+    """
+    import socket
+
+    import uvicorn
+
+    from fullturn.errors import UsageError
+
+    with socket.socket() as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((HOST, port))
+        except OSError as error:
+            raise UsageError(
+                f"port {port} cannot be had ({error.strerror}); name another"
+            ) from error
+        ready(f"http://{HOST}:{listening.getsockname()[1]}/")
+        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)
+        uvicorn.Server(config).run(sockets=[listening])
