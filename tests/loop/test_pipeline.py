@@ -189,7 +189,9 @@ def test_test_rows_that_change_with_the_model_are_said_loudly(delivered: Path) -
     with_params(delivered, "smoothing = 0.5")
     committed(delivered, "More rows and less smoothing", branch="both")
     run(["-C", str(delivered), "ci"])
-    assert any("test" in w.lower() and "same branch" in w.lower() for w in report(delivered)["warnings"])
+    assert any(
+        "test" in w.lower() and "same branch" in w.lower() for w in report(delivered)["warnings"]
+    )
 
 
 def test_a_champion_whose_files_are_gone_blocks(delivered: Path) -> None:
@@ -254,6 +256,18 @@ def locked() -> Callable[[Path], Any]:
     from fullturn.loop.lock import sole
 
     return lambda state: sole(state, "fullturn turn")
+
+
+def test_on_a_platform_nothing_is_delivered_into_a_registry_that_vanishes(
+    mine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    assert run(["-C", str(mine), "cd"]) == 4
+    assert "thrown away with it" in " ".join(capsys.readouterr().err.split())
+    assert champion(mine) is None
+    monkeypatch.setenv("FULLTURN_STATE", str(mine / ".fullturn"))
+    assert run(["-C", str(mine), "cd"]) == 0
+    assert champion(mine) == 1
 
 
 def test_json_tells_each_step_and_its_answer(

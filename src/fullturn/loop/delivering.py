@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Literal
 
 from fullturn.entities import ModelVersion
-from fullturn.errors import Refused
+from fullturn.errors import CouldNotEvaluate, Refused
 from fullturn.loop import candidate, releases
+from fullturn.loop.checkout import in_ci
 from fullturn.loop.project import Project
 from fullturn.loop.promoting import promote
 from fullturn.loop.releases import Release
@@ -15,6 +17,7 @@ from fullturn.loop.releasing import Told, release
 from fullturn.registry import promotion, versions
 from fullturn.registry.versions import GATE
 from fullturn.serving import log
+from fullturn.settings import STATE
 
 Way = Literal["is champion", "was refused", "at once", "by release", "elsewhere"]
 
@@ -54,6 +57,7 @@ def deliver(project: Project, reference: str, told: Told) -> Delivered:
     Raises:
         NotFound, NotGated, Conflict: it may not begin.
         Refused, Inconclusive: it went back, now or before.
+        CouldNotEvaluate: on a platform, with a registry that nobody else sees.
     """
     found = (
         candidate.registered(project)
@@ -63,6 +67,11 @@ def deliver(project: Project, reference: str, told: Told) -> Delivered:
     chosen, why = way(project, found)
     if chosen == "was refused":
         raise Refused(f"{why}; that is final for a version: change the candidate")
+    if in_ci() and not project.shared and not os.environ.get(STATE):
+        raise CouldNotEvaluate(
+            f"the registry is a file of this runner, {project.state}, and thrown away with it: "
+            f"name a tracking server (MLFLOW_TRACKING_URI), or the server's folder ({STATE})"
+        )
     if chosen == "at once":
         promote(project, str(found.version), why)
     elif chosen == "by release":
