@@ -73,7 +73,7 @@ def _project(story: Walk) -> Project:
     story.scene("Project", "an assistant that answers questions about MLOps from a handbook")
     project = example.afresh(story.folder)
     if not story.as_json:
-        say(f"{escape(story.folder)}/: fullturn.toml, handbook/, questions.jsonl, a CI workflow")
+        say(f"{escape(story.folder)}/: fullturn.toml, handbook/, questions.jsonl, CI workflows")
     return project
 
 
