@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from fullturn.entities import Params
@@ -19,7 +19,7 @@ from fullturn.loop.project import Project, load
 from fullturn.loop.training import Trial, train
 
 FIRST_DATA = "handbook without two chapters"
-CANDIDATES: dict[str, Params] = {
+CANDIDATES: Mapping[str, Params] = {
     "word search, quoting": {"retrieval": "bm25"},
     "learned search, quoting": {},
     "learned search, LLM": {
@@ -53,10 +53,10 @@ def afresh(folder: Path) -> Project:
     return Project.open(folder)
 
 
-def raced(project: Project) -> Iterator[Trial]:
+def raced(project: Project, candidates: Mapping[str, Params] = CANDIDATES) -> Iterator[Trial]:
     """Train the candidates one after the other, each against the best before it."""
     trials: list[Trial] = []
-    for name, params in CANDIDATES.items():
+    for name, params in candidates.items():
         trials.append(train(project, params, name=name, best=leading(trials)))
         yield trials[-1]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 
 from fullturn.entities import Alarm
 from fullturn.errors import Inconclusive
@@ -15,11 +16,12 @@ from fullturn.lesson.panels.events import (
     outcome,
     point,
     say,
+    shorter,
     table,
 )
 from fullturn.lesson.panels.stage import Stage
 from fullturn.loop.audience import Audience
-from fullturn.loop.monitoring import Monitor
+from fullturn.loop.monitoring import Monitor, Seen
 from fullturn.monitoring.watch import DetectorState
 
 PLOT = "statistics"
@@ -37,7 +39,7 @@ def perform(stage: Stage, options: Options, tell: Tell) -> None:
     watch = Monitor(project, time.time_ns())
     tell(say(f"a watch over version {watch.version} begins; its reference is the validation set "
              "that the version was approved on"))  # fmt: skip
-    tell(axis(PLOT, "each detector's statistic (e-value)", "requests"))
+    tell(axis(PLOT, "each detector's statistic", "requests"))
     tell(line(PLOT, watch.seen().states[0].threshold, "alarm", log=True))
     with stage.audience() as audience:
         tell(say("the audience asks about known subjects"))
@@ -47,8 +49,8 @@ def perform(stage: Stage, options: Options, tell: Tell) -> None:
         tell(say("the audience turns to two subjects that the data does not hold"))
         alarms += _until(watch, audience, PATIENCE, tell, stop=True)
         if alarms:
-            rung = watch.seen().requests
-            tell(say(f"alarm after {rung - at} requests on the new subjects"))
+            asked = audience.counts().asked - at
+            tell(say(f"{alarms[0].detector} rings, within {asked} requests on the new subjects"))
             _until(watch, audience, AFTER, tell)
         audience.turn_to("known")
         tell(say("the audience turns back to known subjects"))
@@ -64,21 +66,33 @@ def _until(
     alarms: list[Alarm] = []
     end = audience.counts().asked + requests
     while (seen := audience.counts()).asked < end and not (stop and alarms):
-        alarms += watch.step()
-        _show(watch.seen().states, seen.asked, tell)
+        new = watch.step()
+        alarms += new
+        for one in new:  # it starts again from 0 then, which is what its state shows
+            tell(point(PLOT, one.detector, seen.asked, one.statistic))
+        _show(watch.seen(), seen.asked, {one.detector for one in new}, tell)
         time.sleep(LOOK_EVERY)
     return alarms
 
 
-def _show(states: tuple[DetectorState, ...], at: int, tell: Tell) -> None:
-    for state in states:
-        if state.requests:
+def _show(seen: Seen, at: int, told: Collection[str], tell: Tell) -> None:
+    for state in seen.states:
+        if state.requests and state.name not in told:
             tell(point(PLOT, state.name, at, max(1.0, state.statistic)))
-    loudest = sorted(states, key=lambda one: (-one.alarms, -one.share))[:WORTH]
-    rows = [(one.name, f"{one.statistic:,.0f}" if one.statistic < 1e9 else f"{one.statistic:.0e}",
-             f"{one.threshold:,.0f}", "ALARM" if one.alarms else f"{100 * one.share:.0f} % there")
-            for one in loudest]  # fmt: skip
+    rung = {alarm.detector: alarm.statistic for alarm in reversed(seen.alarms)}
+    loudest = sorted(seen.states, key=lambda one: (-one.alarms, -one.share))[:WORTH]
+    rows = [_row(one, rung.get(one.name)) for one in loudest]
     tell(table("detectors", ("detector", ">statistic", ">threshold", ""), rows))
+
+
+def _row(state: DetectorState, rung: float | None) -> tuple[str, ...]:
+    value = state.statistic if rung is None else rung
+    share = f"{100 * state.share:.0f} % of the way" if rung is None else "ALARM"
+    return state.name, _told(value), _told(state.threshold), share
+
+
+def _told(value: float) -> str:
+    return f"{value:,.0f}" if value < 1e9 else f"{value:.0e}"
 
 
 def _diagnosed(watch: Monitor, subject: str, tell: Tell) -> None:
@@ -86,7 +100,9 @@ def _diagnosed(watch: Monitor, subject: str, tell: Tell) -> None:
     known = watch.seen().alarms
     alarm = next((one for one in known if one.detector == subject), known[0])
     diagnosis = alarm.diagnosis
-    examples = [(" ".join(map(str, one["input"].values()))[:90],) for one in diagnosis.examples[:3]]
+    examples = [
+        (shorter(" ".join(map(str, one["input"].values())), 70),) for one in diagnosis.examples[:3]
+    ]
     tell(table("examples", ("questions nearest to the change",), examples))
     if diagnosis.words:
         tell(say(f"what they are about: {', '.join(diagnosis.words[:8])}"))

@@ -82,7 +82,7 @@ def _lineage(found: Answered) -> list[tuple[str, str]]:
         ("prediction", f"{one.id[:12]}… at {when}, in {1000 * one.latency:.1f} ms ({one.arm})"),
         ("version", f"{of.version} of {of.model} {' '.join('@' + name for name in of.aliases)}"),
         ("run", f"{of.run[:12]} '{of.run_name}', seed {of.seed}, by {of.owner}"),
-        ("commit", of.commit[:60]),
+        ("commit", of.commit[:12]),
         ("data", f"version {of.data}, digest {of.data_digest[:12]}"),
         ("gate", f"{of.gate[:12]} {of.gate_outcome}"),
         ("history", moves),

@@ -17,9 +17,11 @@ from fullturn.registry import promotion, versions
 
 HEALTHY, BROKEN = "healthy", "broken"
 CHOICES = (
-    {"value": HEALTHY, "label": "a version as good as the champion"},
-    {"value": BROKEN, "label": "a version trained on a broken copy of the data"},
+    {"value": HEALTHY, "label": "a sound version"},
+    {"value": BROKEN, "label": "a version from broken data"},
 )
+RATE = 200.0
+"""Requests a second, at most: the canary needs labelled answers."""
 VARIATIONS: tuple[Params, ...] = ({"sentences": 3}, {"passages": 2}, {})
 """Over the app's defaults, in turn: small changes, so that the gate lets them through."""
 
@@ -35,7 +37,7 @@ def perform(stage: Stage, options: Options, tell: Tell) -> None:
         return
     number = gated.version.version
     tell(say(f"the gate passed: version {number}. From here on users' answers decide"))
-    with stage.audience() as audience:
+    with stage.audience(RATE) as audience:
         watch = Looks(tell, lambda: audience.counts().asked)
         tell(outcome(*_released(project, str(number), watch)))
         seen = audience.counts()
@@ -83,4 +85,6 @@ def _released(project: Project, reference: str, watch: Looks) -> tuple[str, str]
     except (Refused, Inconclusive):
         ended = releases.releases(project)[0]
         return "ROLLED BACK", f"version {ended.version} in {ended.stage}: {ended.reason}"
-    return "PROMOTED", f"version {ended.version} is champion: {ended.reason}"
+    points = 100 * ended.settings.margin
+    why = f"shown not to be worse by {points:.0f} points or more, in errors, slowness and loss"
+    return "PROMOTED", f"version {ended.version} is champion: {why}"

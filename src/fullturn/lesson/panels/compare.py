@@ -5,13 +5,23 @@ from __future__ import annotations
 from fullturn.entities import RunRecord
 from fullturn.errors import NotFound
 from fullturn.experiments.comparison import Comparison
-from fullturn.lesson.panels.events import Options, Tell, axis, line, outcome, point, say, table
+from fullturn.lesson.panels.events import (
+    Options,
+    Tell,
+    axis,
+    interval,
+    line,
+    outcome,
+    shorter,
+    table,
+)
 from fullturn.lesson.panels.stage import Stage
 from fullturn.loop import inspecting
 from fullturn.loop.project import Project, latest
 from fullturn.loop.turn import primary_of, trained
 
-FLIPS = 6
+FLIPS, LONG = 4, 46
+"""Questions shown, and the characters of each."""
 OFFERED = 12
 PLOT = "differences"
 
@@ -25,10 +35,9 @@ def perform(stage: Stage, options: Options, tell: Tell) -> None:
         first, second = found[0], next(one for one in found[1:] if one.params != found[0].params)
         a, b = a or second.id, b or first.id
     compared = inspecting.compare_runs(project, a, b)
-    tell(say(f"A = {compared.first}"))
-    tell(say(f"B = {compared.second}"))
     rows = [(name, x or "-", y or "-") for name, (x, y) in compared.params.items()]
-    tell(table("parameters", ("parameter", "A", "B"), rows or [("none differs", "", "")]))
+    names = ("run", compared.first, compared.second)
+    tell(table("parameters", ("", "A", "B"), [names, *rows]))
     _metrics(tell, compared)
     _flips(tell, compared)
     tell(outcome(*_verdict(compared)))
@@ -63,7 +72,7 @@ def _metrics(tell: Tell, compared: Comparison) -> None:
         d = one.difference
         rows.append((one.metric, f"{one.first:.3f}", f"{one.second:.3f}",
                      f"{d.estimate:+.3f}", f"{d.low:+.3f} to {d.high:+.3f}"))  # fmt: skip
-        tell(point(PLOT, one.metric, place, d.estimate, (d.low, d.high)))
+        tell(interval(PLOT, one.metric, place, d))
     tell(table("metrics", ("metric", ">A", ">B", ">B minus A", ">95 % interval"), rows))
 
 
@@ -71,9 +80,9 @@ def _flips(tell: Tell, compared: Comparison) -> None:
     gained = [flip for flip in compared.flips if flip.gained]
     lost = [flip for flip in compared.flips if not flip.gained]
     shown = [*gained[: FLIPS // 2], *lost[: FLIPS // 2]]
-    rows = [("+" if flip.gained else "−", flip.input[:90]) for flip in shown]
-    title = f"of {compared.rows} questions, {len(gained)} got better in B, {len(lost)} worse"
-    tell(table("flips", ("", "question"), rows, title))
+    rows = [("+" if flip.gained else "−", shorter(flip.input, LONG)) for flip in shown]
+    title = f"of {compared.rows}: {len(gained)} better in B, {len(lost)} worse"
+    tell(table("flips", ("", ""), rows, title))
 
 
 def _verdict(compared: Comparison) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 Event = Mapping[str, Any]
 """Has a `type`; a performance adds `at`, the seconds since it began."""
@@ -11,6 +11,22 @@ Tell = Callable[[Event], None]
 """Takes the next event. It raises if the panel is to stop."""
 Options = Mapping[str, str]
 """What a person chose before the start, by name."""
+
+
+class Interval(Protocol):
+    """An estimate and how far it may be off."""
+
+    @property
+    def estimate(self) -> float:
+        """The middle."""
+
+    @property
+    def low(self) -> float:
+        """The lower end."""
+
+    @property
+    def high(self) -> float:
+        """The upper end."""
 
 
 def say(text: str) -> Event:
@@ -26,18 +42,15 @@ def table(
             "rows": [list(row) for row in rows]}  # fmt: skip
 
 
-def point(
-    plot: str, series: str, x: float, y: float, interval: tuple[float, float] | None = None
-) -> Event:
-    """One more point of a series; with an interval, a mark by itself and not part of a curve."""
-    bounds = {"low": _short(interval[0]), "high": _short(interval[1])} if interval else {}
-    return {
-        "type": "point",
-        "plot": plot,
-        "series": series,
-        "x": _short(x),
-        "y": _short(y),
-    } | bounds
+def point(plot: str, series: str, x: float, y: float) -> Event:
+    """One more point of a curve."""
+    return {"type": "point", "plot": plot, "series": series, "x": _short(x), "y": _short(y)}
+
+
+def interval(plot: str, label: str, place: int, found: Interval, series: str = "") -> Event:
+    """A point with an interval, on a line of its own: `place` counts the lines from the top."""
+    estimate = {**point(plot, series or label, place, found.estimate), "label": label}
+    return {**estimate, "low": _short(found.low), "high": _short(found.high)}
 
 
 def line(plot: str, y: float, label: str, *, log: bool = False) -> Event:
@@ -68,6 +81,12 @@ def error(text: str) -> Event:
 def done() -> Event:
     """Nothing follows."""
     return {"type": "done"}
+
+
+def shorter(text: str, most: int) -> str:
+    """Text on one line of at most so many characters, cut between words."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 1].rsplit(" ", 1)[0] + "…"
 
 
 def _short(value: float) -> float:

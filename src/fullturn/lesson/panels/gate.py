@@ -5,7 +5,7 @@ from __future__ import annotations
 from fullturn.entities import CheckResult, ScoredRow
 from fullturn.evaluation import records
 from fullturn.gates.report import WORDS
-from fullturn.lesson.panels.events import Options, Tell, outcome, say, table
+from fullturn.lesson.panels.events import Options, Tell, outcome, say, shorter, table
 from fullturn.lesson.panels.stage import Stage
 from fullturn.loop.example import CARELESS, CARELESS_PARAMS
 from fullturn.loop.gating import ROWS, Gated, gate
@@ -13,7 +13,8 @@ from fullturn.loop.project import Project
 from fullturn.loop.training import train
 from fullturn.registry import promotion
 
-SHOWN = 4
+SHOWN, LONG = 3, 90
+"""Questions shown, and the characters of a text."""
 SIGNS = {"PASSED": "✓", "FAILED": "✗", "INCONCLUSIVE": "?", "NOT_APPLICABLE": "–"}
 EVIDENCE = {
     "candidate": "the candidate answers the test questions",
@@ -62,21 +63,33 @@ class Watch:
 
 
 def show_checks(gated: Gated, tell: Tell) -> None:
-    """One check after the other, those that did not pass first."""
+    """One check after the other: in full what did not pass, the rest by its code."""
     order = ("FAILED", "INCONCLUSIVE", "PASSED", "NOT_APPLICABLE")
-    results = sorted(gated.report.results, key=lambda one: order.index(one.outcome))
     rows: list[tuple[str, ...]] = []
-    for result in results:
-        rows.append(_row(result))
-        tell(table("checks", ("", "check", "found"), rows))
+    for kind in order:
+        some = [one for one in gated.report.results if one.outcome == kind]
+        for number, result in enumerate(some, 1):
+            if kind in order[:2]:
+                rows.append(_row(result))
+            else:
+                rows = [*rows[: len(rows) - (number > 1)], _codes(some[:number])]
+            tell(table("checks", ("", "check", "found"), rows))
 
 
 def _row(result: CheckResult) -> tuple[str, ...]:
     return (
-        f"{SIGNS[result.outcome]} {WORDS[result.outcome]}",
-        f"{result.code} {result.title}",
-        result.reason[:160],
+        _sign(result),
+        f"{result.code} {result.title.partition(';')[0]}",
+        shorter(result.reason, LONG),
     )
+
+
+def _codes(results: list[CheckResult]) -> tuple[str, ...]:
+    return _sign(results[0]), f"{len(results)} checks", " ".join(one.code for one in results)
+
+
+def _sign(result: CheckResult) -> str:
+    return f"{SIGNS[result.outcome]} {WORDS[result.outcome]}"
 
 
 def _questions(project: Project, gated: Gated, tell: Tell) -> None:
@@ -94,9 +107,8 @@ def _questions(project: Project, gated: Gated, tell: Tell) -> None:
 
 
 def _text(row: ScoredRow) -> str:
-    return " ".join(map(str, row.input.values()))[:90]
+    return shorter(" ".join(map(str, row.input.values())), LONG)
 
 
 def _answer(row: ScoredRow) -> str:
-    answer = str(row.output.get("answer", ""))
-    return answer if len(answer) <= 110 else answer[:109] + "…"
+    return shorter(str(row.output.get("answer", "")), LONG)

@@ -11,7 +11,7 @@ from fullturn.release.records import Decision, Reading, Stage
 WORSE, FINE = "worse", "fine"
 COLUMNS = ("guardrail", ">champion", ">new", ">difference", "worse?", "not worse?")
 ABOUT = {
-    "shadow": "shadow: the new version answers copies of requests, users never see it",
+    "shadow": "shadow: the new version answers copies of requests, which no user sees",
     "canary": "canary: some users get the new version, as many form the control group",
 }
 
@@ -35,14 +35,15 @@ class Looks:
                 self._tell(point(FINE, one.guardrail, at, max(1e-3, one.not_worse)))
         self._tell(table("guardrails", COLUMNS, [_row(one) for one in decision.readings]))
         if decision.action == "advance":
-            self._tell(say(f"on to the canary: {decision.reason}"))
+            points = 100 * decision.margin
+            self._tell(say(f"shown: no guardrail is worse by {points:.0f} points or more"))
 
     def _begin(self, decision: Decision, at: int) -> None:
         if self._stage is None:
             first = decision.readings[0]
-            self._tell(axis(WORSE, "evidence that it is worse (e-value)", "requests"))
+            self._tell(axis(WORSE, "e-value: it is worse", "requests"))
             self._tell(line(WORSE, first.worse_at, "rolls back", log=True))
-            self._tell(axis(FINE, "evidence that it is not worse (e-value)", "requests"))
+            self._tell(axis(FINE, "e-value: it is not worse", "requests"))
             self._tell(line(FINE, first.not_worse_at, "shown", log=True))
         self._stage = decision.stage
         self._tell(say(ABOUT[decision.stage]))

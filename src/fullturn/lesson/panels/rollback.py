@@ -9,7 +9,17 @@ from dataclasses import dataclass, field
 
 from fullturn.entities import HistoryEntry
 from fullturn.errors import NotFound
-from fullturn.lesson.panels.events import Options, Tell, axis, mark, outcome, point, say, table
+from fullturn.lesson.panels.events import (
+    Options,
+    Tell,
+    axis,
+    mark,
+    outcome,
+    point,
+    say,
+    shorter,
+    table,
+)
 from fullturn.lesson.panels.stage import Stage
 from fullturn.loop.audience import Audience
 from fullturn.loop.inspecting import champion_history
@@ -62,12 +72,12 @@ def _can_go_back(stage: Stage, tell: Tell) -> bool:
 def _history(stage: Stage, tell: Tell) -> None:
     entries = [entry for entry in champion_history(stage.project) if entry.effective]
     rows = [_row(entry) for entry in reversed(entries)]
-    tell(table("history", (">#", "action", "champion", "by", "reason"), rows[:5]))
+    tell(table("history", (">#", "action", "champion", "reason"), rows[:5]))
 
 
 def _row(entry: HistoryEntry) -> tuple[str, ...]:
     moved = f"{entry.previous or '–'} → {entry.version}"
-    return str(entry.number), entry.action, moved, entry.actor, entry.reason[:80]
+    return str(entry.number), entry.action, moved, shorter(entry.reason, 40)
 
 
 @dataclass

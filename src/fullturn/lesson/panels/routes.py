@@ -49,9 +49,10 @@ class _Desk:
         self._stage = stage
 
     async def status(self, request: Request) -> Response:
-        """Which panel is running, if any."""
+        """Which panel is running, if any, and the number of its performance."""
         running = self._stage.running
-        return JSONResponse({"running": running.name if running else None})
+        name, number = (running.name, running.number) if running else (None, None)
+        return JSONResponse({"running": name, "performance": number})
 
     async def replays(self, request: Request) -> Response:
         """All recordings, by panel."""

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from fullturn.entities import Params, RunRecord, Scalar
+from fullturn.entities import Params, Scalar
 from fullturn.experiments.search import candidates
 from fullturn.experiments.tracking import reap
-from fullturn.lesson.panels.events import Options, Tell, axis, line, outcome, point, say, table
+from fullturn.lesson.panels.events import Options, Tell, axis, interval, line, outcome, say, table
 from fullturn.lesson.panels.stage import Stage
 from fullturn.loop.project import Project, latest
 from fullturn.loop.training import Trial, recall, train
 from fullturn.loop.turn import best_of, trained
 
-DRAWN = 2
+RANKED = "retrieval"
 SPACE = 200
 """More than the assistant's space holds."""
-SCORES, COLUMNS = "scores", ("candidate", ">score", ">95 % interval", ">answered", "race")
+SCORES = "scores"
+COLUMNS = ("", "candidate", ">score", ">95 % interval", ">answered", "race")
 
 
 def perform(stage: Stage, options: Options, tell: Tell) -> None:
@@ -27,19 +28,19 @@ def perform(stage: Stage, options: Options, tell: Tell) -> None:
     reap(project.store, project.state)
     known = trained(project, latest(project) or 0)
     leader = recall(project, best_of(project, known))
-    chosen = untried(project, known)
+    chosen = untried(project)
     metric = leader.race.evaluation.metrics[0]
     tell(axis(SCORES, f"{metric}: mean and 95 % interval", "candidate"))
     tell(line(SCORES, leader.score, f"best so far {leader.score:.3f}"))
     tell(say(f"the best run on record is '{leader.run.name}'; {len(chosen)} candidates race it"))
-    rows, trials = [_row(leader, "on record")], list[Trial]()
+    rows, trials = [("best", *_row(leader, "on record"))], list[Trial]()
     _show(tell, rows, 0, leader, "best so far")
     for number, (name, params) in enumerate(chosen.items(), 1):
-        tell(table("runs", COLUMNS, [*rows, (name, "…", "", "", "training, then racing")]))
+        tell(table("runs", COLUMNS, [*rows, (str(number), name, "…", "", "", "in training")]))
         trial = train(project, params, name=name, best=leader)
         trials.append(trial)
-        rows.append(_row(trial, _raced(trial)))
-        _show(tell, rows, number, trial, "stopped early" if trial.race.stopped else "finished")
+        rows.append((str(number), *_row(trial, _ended(trial))))
+        _show(tell, rows, number, trial, _ended(trial))
         tell(say(f"run {trial.run.id[:8]}: {_raced(trial)}"))
         if not trial.race.stopped and trial.score > leader.score:
             leader = trial
@@ -55,23 +56,28 @@ def perform(stage: Stage, options: Options, tell: Tell) -> None:
     )
 
 
-def untried(project: Project, known: Sequence[RunRecord]) -> dict[str, Params]:
-    """Sets of parameters without a run, by name; the last has a threshold set by hand.
+def untried(project: Project) -> dict[str, Params]:
+    """Sets of parameters without a run, by name: one that ranks as the app does, another that
+    does not, and one with a threshold set by hand.
 
-    Once the space is used up, sets are drawn again, with other thresholds.
+    Once the space is used up, its sets come again.
     """
     app, draw = project.app, random.Random(time.time_ns())
     runs = [run.params for run in project.store.runs("train")]
     points = candidates(app.defaults, app.space, SPACE, draw.randrange(2**31))
-    fresh = [point for point in points if not _tried(point, runs)] or points
-    some = draw.sample(fresh, min(DRAWN, len(fresh)))
+    fresh = [point for point in points if not _tried(point, runs)]
+    some = []
+    for alike in (True, False):
+        kinds = [[one for one in part if (one[RANKED] == app.defaults[RANKED]) == alike]
+                 for part in (fresh, points)]  # fmt: skip
+        some.append(draw.choice(kinds[0] or kinds[1]))
     by_hand = {**draw.choice(points), "threshold": round(draw.uniform(0.85, 0.99), 3)}
     return {_name(app.defaults, point): point for point in (*some, by_hand)}
 
 
-def _tried(point: Params, runs: Sequence[Params]) -> bool:
+def _tried(point: Params, runs: Sequence[Mapping[str, str]]) -> bool:
     wanted = {name: str(value) for name, value in point.items()}
-    return any(all(str(run.get(name)) == value for name, value in wanted.items()) for run in runs)
+    return any(all(run.get(name) == value for name, value in wanted.items()) for run in runs)
 
 
 def _name(defaults: Params, point: Params) -> str:
@@ -94,6 +100,10 @@ def _row(trial: Trial, race: str) -> tuple[str, ...]:
     )
 
 
+def _ended(trial: Trial) -> str:
+    return "stopped early" if trial.race.stopped else "finished"
+
+
 def _raced(trial: Trial) -> str:
     race = trial.race
     if race.stopped:
@@ -104,4 +114,4 @@ def _raced(trial: Trial) -> str:
 def _show(tell: Tell, rows: list[tuple[str, ...]], place: int, trial: Trial, series: str) -> None:
     tell(table("runs", COLUMNS, rows))
     found = trial.race.interval
-    tell(point(SCORES, series, place, trial.score, (found.low, found.high)))
+    tell(interval(SCORES, str(place or "best"), place, found, series))

@@ -9,76 +9,25 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from fullturn.errors import CouldNotEvaluate, FullturnError, NotFound, Refused
+from fullturn.errors import CouldNotEvaluate, FullturnError, NotFound
 from fullturn.lesson.panels import events
 from fullturn.lesson.panels.events import Event, Options, Tell
+from fullturn.lesson.panels.preparing import prepare, prepared
 from fullturn.lesson.panels.server import Server
-from fullturn.loop.project import Progress, Project, silent
+from fullturn.loop.project import Project
 
 if TYPE_CHECKING:
     from fullturn.loop.audience import Audience, Question
 
-STEPS = 7
-"""Of `prepare`."""
+__all__ = ["Busy", "Panel", "Performance", "Stage", "Stopped", "prepare", "prepared"]
 LONGEST = 120.0
 """Seconds after which a panel is stopped."""
 BUSY = 150.0
 """Requests a second, at most, while an audience is there."""
 Panel = Callable[["Stage", Options, Tell], None]
-
-
-def prepare(folder: Path, progress: Progress = silent) -> Project:
-    """The lesson's project, made anew: the example after its first half.
-
-    Dataset version 1, raced candidates, a careless one that the gate blocked, a champion.
-
-    Raises:
-        UsageError: the folder is a file, or holds something else.
-        Refused: the gate did not let the best candidate through.
-    """
-    from fullturn.loop import example
-    from fullturn.loop.gating import gate
-    from fullturn.loop.project import commit
-    from fullturn.loop.promoting import promote
-    from fullturn.loop.training import train
-
-    progress("the project and its data", 0, STEPS)
-    project = example.afresh(folder)
-    commit(project, [], example.FIRST_DATA)
-    trials, arriving = [], example.raced(project)
-    for number, name in enumerate(example.CANDIDATES, 1):
-        progress(f"candidate '{name}'", number, STEPS)
-        trials.append(next(arriving))
-    progress(f"candidate '{example.CARELESS}', and its gate", 4, STEPS)
-    careless = train(project, example.CARELESS_PARAMS, name=example.CARELESS)
-    gate(project, careless.run.id)
-    best = example.leading(trials)
-    assert best is not None
-    progress(f"gate of '{best.run.name}'", 5, STEPS)
-    gated = gate(project, best.run.id)
-    if gated.version is None:
-        raise Refused(f"the gate of the best candidate ended {gated.report.outcome}")
-    progress("promotion", 6, STEPS)
-    promote(project, str(gated.version.version), f"gate {gated.run[:8]} passed")
-    progress("prepared", STEPS, STEPS)
-    return project
-
-
-def prepared(folder: Path) -> Project | None:
-    """The project that `prepare` made in `folder`; None if it is not there, or not whole."""
-    from fullturn.registry import promotion
-
-    if not (folder / ".fullturn" / "mlflow.db").is_file() or not (folder / "later").is_dir():
-        return None
-    try:
-        project = Project.open(folder)
-        return project if promotion.champion(project.store) is not None else None
-    except FullturnError:
-        return None
 
 
 class Stopped(SystemExit):

@@ -1,0 +1,64 @@
+"""The project that the lesson is given on: the example after its first half."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from fullturn.entities import Params
+from fullturn.errors import FullturnError, Refused
+from fullturn.loop.example import CANDIDATES
+from fullturn.loop.project import Progress, Project, silent
+
+
+def prepare(
+    folder: Path, progress: Progress = silent, candidates: Mapping[str, Params] = CANDIDATES
+) -> Project:
+    """The lesson's project, made anew.
+
+    It holds dataset version 1, the candidates as they raced, a careless one that the gate
+    blocked, and a champion.
+
+    Raises:
+        UsageError: the folder is a file, or holds something else.
+        Refused: the gate did not let the best candidate through.
+    """
+    from fullturn.loop import example
+    from fullturn.loop.gating import gate
+    from fullturn.loop.project import commit
+    from fullturn.loop.promoting import promote
+    from fullturn.loop.training import train
+
+    steps = len(candidates) + 4
+    progress("the project and its data", 0, steps)
+    project = example.afresh(folder)
+    commit(project, [], example.FIRST_DATA)
+    trials, arriving = [], example.raced(project, candidates)
+    for number, name in enumerate(candidates, 1):
+        progress(f"candidate '{name}'", number, steps)
+        trials.append(next(arriving))
+    progress(f"candidate '{example.CARELESS}', and its gate", steps - 3, steps)
+    gate(project, train(project, example.CARELESS_PARAMS, name=example.CARELESS).run.id)
+    best = example.leading(trials)
+    assert best is not None
+    progress(f"gate of '{best.run.name}'", steps - 2, steps)
+    gated = gate(project, best.run.id)
+    if gated.version is None:
+        raise Refused(f"the gate of the best candidate ended {gated.report.outcome}")
+    progress("promotion", steps - 1, steps)
+    promote(project, str(gated.version.version), f"gate {gated.run[:8]} passed")
+    progress("prepared", steps, steps)
+    return project
+
+
+def prepared(folder: Path) -> Project | None:
+    """The project that `prepare` made in `folder`; None if it is not there, or not whole."""
+    from fullturn.registry import promotion
+
+    if not (folder / ".fullturn" / "mlflow.db").is_file() or not (folder / "later").is_dir():
+        return None
+    try:
+        project = Project.open(folder)
+        return project if promotion.champion(project.store) is not None else None
+    except FullturnError:
+        return None
