@@ -24,7 +24,9 @@ def canonical(name: str) -> str:
 
 def declared() -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    names = (re.match(r"[\w.-]+", line) for line in project["dependencies"])
+    optional = [line for lines in project["optional-dependencies"].values() for line in lines]
+    lines = (*project["dependencies"], *optional)
+    names = (re.match(r"[\w.-]+", line) for line in lines)
     return {canonical(name.group()) for name in names if name}
 
 

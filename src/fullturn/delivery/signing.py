@@ -11,10 +11,9 @@ import base64
 import contextlib
 import hashlib
 import importlib
-import importlib.util
+import importlib
 import json
 import sys
-import types
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -215,21 +214,8 @@ def _hashing() -> Any:
 
 
 def _library(part: str) -> Any:
-    """A module of model-signing; the first takes 0.3 s.
-
-    Version 1.1 imports pyOpenSSL without asking for it, and needs it for a certificate of one's
-    own only. Where it is not installed, an empty module stands in while the import runs.
-    """
-    stand_in = None
-    if importlib.util.find_spec("OpenSSL") is None and "model_signing" not in sys.modules:
-        stand_in = types.ModuleType("OpenSSL")
-        stand_in.crypto = types.ModuleType("OpenSSL.crypto")  # type: ignore[attr-defined]
-        sys.modules["OpenSSL"] = stand_in
-    try:
-        return importlib.import_module(f"model_signing.{part}")
-    finally:
-        if stand_in is not None:
-            del sys.modules["OpenSSL"]
+    """A module of model-signing; the first takes 0.3 s."""
+    return importlib.import_module(f"model_signing.{part}")
 
 
 def _sha256(path: Path) -> str:
