@@ -11,7 +11,6 @@ import base64
 import contextlib
 import hashlib
 import importlib
-import importlib
 import json
 import sys
 from collections.abc import Iterator
