@@ -28,7 +28,7 @@ PLOT = "statistics"
 CALM, AFTER, PATIENCE = 450, 150, 4000
 """Requests on known subjects first, after the alarm for its diagnosis, and at most until it."""
 LOOK_EVERY = 0.25
-WORTH = 4
+WORTH = 3
 """So many detectors are listed."""
 
 
@@ -50,7 +50,7 @@ def perform(stage: Stage, options: Options, tell: Tell) -> None:
         alarms += _until(watch, audience, PATIENCE, tell, stop=True)
         if alarms:
             asked = audience.counts().asked - at
-            tell(say(f"{alarms[0].detector} rings, within {asked} requests on the new subjects"))
+            tell(say(f"{alarms[0].detector} rings, within {asked:,} requests on the new subjects"))
             _until(watch, audience, AFTER, tell)
         audience.turn_to("known")
         tell(say("the audience turns back to known subjects"))

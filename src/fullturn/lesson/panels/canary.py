@@ -86,5 +86,5 @@ def _released(project: Project, reference: str, watch: Looks) -> tuple[str, str]
         ended = releases.releases(project)[0]
         return "ROLLED BACK", f"version {ended.version} in {ended.stage}: {ended.reason}"
     points = 100 * ended.settings.margin
-    why = f"shown not to be worse by {points:.0f} points or more, in errors, slowness and loss"
+    why = f"on every guardrail shown to be worse by less than {points:.0f} points"
     return "PROMOTED", f"version {ended.version} is champion: {why}"

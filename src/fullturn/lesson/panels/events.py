@@ -90,5 +90,5 @@ def shorter(text: str, most: int) -> str:
 
 
 def _short(value: float) -> float:
-    """Four digits are more than a plot shows."""
-    return float(f"{min(max(value, -1e300), 1e300):.4g}")
+    """Six digits are more than a plot shows."""
+    return float(f"{min(max(value, -1e300), 1e300):.6g}")

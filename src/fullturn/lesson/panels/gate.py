@@ -13,7 +13,7 @@ from fullturn.loop.project import Project
 from fullturn.loop.training import train
 from fullturn.registry import promotion
 
-SHOWN, LONG = 3, 90
+SHOWN, LONG = 3, 72
 """Questions shown, and the characters of a text."""
 SIGNS = {"PASSED": "✓", "FAILED": "✗", "INCONCLUSIVE": "?", "NOT_APPLICABLE": "–"}
 EVIDENCE = {
@@ -63,7 +63,7 @@ class Watch:
 
 
 def show_checks(gated: Gated, tell: Tell) -> None:
-    """One check after the other: in full what did not pass, the rest by its code."""
+    """One check after the other: in full what did not pass, the rest counted."""
     order = ("FAILED", "INCONCLUSIVE", "PASSED", "NOT_APPLICABLE")
     rows: list[tuple[str, ...]] = []
     for kind in order:
@@ -72,7 +72,7 @@ def show_checks(gated: Gated, tell: Tell) -> None:
             if kind in order[:2]:
                 rows.append(_row(result))
             else:
-                rows = [*rows[: len(rows) - (number > 1)], _codes(some[:number])]
+                rows = [*rows[: len(rows) - (number > 1)], _counted(some[:number])]
             tell(table("checks", ("", "check", "found"), rows))
 
 
@@ -84,8 +84,9 @@ def _row(result: CheckResult) -> tuple[str, ...]:
     )
 
 
-def _codes(results: list[CheckResult]) -> tuple[str, ...]:
-    return _sign(results[0]), f"{len(results)} checks", " ".join(one.code for one in results)
+def _counted(results: list[CheckResult]) -> tuple[str, ...]:
+    families = ", ".join(dict.fromkeys(one.family for one in results))
+    return _sign(results[0]), f"{len(results)} check{'s' * (len(results) != 1)}", families
 
 
 def _sign(result: CheckResult) -> str:

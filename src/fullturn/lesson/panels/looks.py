@@ -36,7 +36,7 @@ class Looks:
         self._tell(table("guardrails", COLUMNS, [_row(one) for one in decision.readings]))
         if decision.action == "advance":
             points = 100 * decision.margin
-            self._tell(say(f"shown: no guardrail is worse by {points:.0f} points or more"))
+            self._tell(say(f"shown on every guardrail: worse by less than {points:.0f} points"))
 
     def _begin(self, decision: Decision, at: int) -> None:
         if self._stage is None:

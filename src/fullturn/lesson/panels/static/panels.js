@@ -18,6 +18,7 @@
     rollback: "Roll back while requests flow",
     ask: "Ask the assistant, then follow the answer to its origin",
   };
+  const HALO = { stroke: "#000", "stroke-width": 4, "stroke-opacity": 0.8, "paint-order": "stroke" };
   const LOUD = 4; // curves of a plot that get a colour and a name
   const LOST_AFTER = 3; // failed attempts to reach the server again
   let replays, served; // promises: recordings by panel, and whether there is a server behind the page
@@ -98,7 +99,7 @@
       this.caption.textContent = this.title || "";
       // Pixels of the slide, so that its text is as large as that around it.
       this.width = this.host.clientWidth || 440;
-      this.height = this.rows.size ? Math.max(110, 48 + 26 * this.rows.size) : this.width > 500 ? 225 : 170;
+      this.height = this.rows.size ? Math.max(110, 48 + 26 * this.rows.size) : this.width > 500 ? 190 : 170;
       const svg = draw("svg", { viewBox: `0 0 ${this.width} ${this.height}`, role: "img" });
       svg.append(draw("title", {}, this.words()));
       if (this.rows.size) this.forest(svg);
@@ -173,7 +174,7 @@
         this.rule(svg, left, y(tick), right, y(tick), { "stroke-opacity": 0.15 });
         this.text(svg, left - 6, y(tick) + 6, figure(tick), { "text-anchor": "end" });
       }
-      for (const tick of ticks(near, far, 4)) this.text(svg, x(tick), bottom + 20, figure(tick), { "text-anchor": "middle" });
+      for (const tick of ticks(near, far, 4)) this.text(svg, x(tick), bottom + 20, figure(tick), { "text-anchor": x(tick) > right - 20 ? "end" : "middle" });
       this.text(svg, right, bottom + 39, this.below || "", { "text-anchor": "end" });
       for (const [place, mark] of this.marks.entries()) {
         this.rule(svg, x(mark.x), top, x(mark.x), bottom, { "stroke-dasharray": "2 4", "stroke-opacity": 0.9 });
@@ -182,7 +183,6 @@
       }
       for (const line of lines) {
         this.rule(svg, left, y(line.y), right, y(line.y), { stroke: "#fb7185", "stroke-opacity": 1, "stroke-dasharray": "8 5", "stroke-width": 2.5 });
-        this.text(svg, right, y(line.y) - 6, `${line.label}: ${figure(line.y)}`, { "text-anchor": "end", fill: "#fb7185" });
       }
       const names = this.ordered();
       for (const name of [...names].reverse()) {
@@ -191,7 +191,17 @@
         const ink = loud ? { stroke: this.colour(name), "stroke-width": 3 } : { stroke: "currentColor", "stroke-width": 1.5, "stroke-opacity": 0.4 };
         svg.append(draw("path", { d: path.join(""), fill: "none", "stroke-linejoin": "round", ...ink }));
       }
+      for (const line of lines) {
+        const ended = this.nearest(y, line.y, -1) > this.nearest(y, line.y, 0); // where curves leave more room
+        const place = ended ? { "text-anchor": "end" } : {};
+        this.text(svg, ended ? right : left + 8, y(line.y) - 6, `${line.label}: ${figure(line.y)}`, { fill: "#fb7185", ...HALO, ...place });
+      }
       this.key(names.length > 1 ? names.slice(0, LOUD) : [], (name) => this.colour(name));
+    }
+
+    /* How near the curves begin (0) or end (-1) to a height, in pixels. */
+    nearest(y, height, at) {
+      return Math.min(...[...this.series.values()].map((points) => Math.abs(y(points.at(at).y) - y(height))));
     }
 
     /* By name; of many, the highest first, which are the ones in colour. */
