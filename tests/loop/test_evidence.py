@@ -25,13 +25,14 @@ from fullturn.errors import (
     SettingsError,
     StoreUnavailable,
 )
-from fullturn.loop import evidence, inspecting, promoting, releases
+from fullturn.loop import inspecting, promoting, releases
+from fullturn.loop.evidence import writing as evidence
+from fullturn.loop.evidence.verifying import Verified, verify
 from fullturn.loop.gating import gate
 from fullturn.loop.project import Project, commit
 from fullturn.loop.serving import server
 from fullturn.loop.training import train
 from fullturn.loop.turn import turn
-from fullturn.loop.verifying import Verified, verify
 from fullturn.registry import promotion, versions
 from fullturn.registry.versions import DIGEST, EVIDENCE, GATE
 from fullturn.settings import SigningSettings

@@ -163,4 +163,3 @@ def test_two_pipelines_at_once_on_one_registry_leave_one_champion_and_lose_nothi
     for clone, code in zip(clones, codes, strict=True):
         told = json.loads((clone / "ci-report" / "report.json").read_text())
         assert told["verdict"] == "PASSED" or code != 0
-

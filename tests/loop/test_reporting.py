@@ -9,11 +9,12 @@ import pytest
 from fullturn.delivery.records import Checkout, DataChange, Delivery, Ended, Flip
 from fullturn.delivery.report import from_json, to_json, to_markdown
 from fullturn.entities import Code, Evaluation, Example, ScoredRow
-from fullturn.loop import concerns, gating, paired, promoting
+from fullturn.loop import gating, promoting
+from fullturn.loop.ci import concerns, paired
+from fullturn.loop.ci.reporting import gather
+from fullturn.loop.ci.sides import DataFound, Sides
 from fullturn.loop.gating import ROWS
 from fullturn.loop.project import Project, commit
-from fullturn.loop.reporting import gather
-from fullturn.loop.sides import DataFound, Sides
 from fullturn.loop.training import train
 from fullturn.settings import GateSettings
 from fullturn.store import PREFIX

@@ -47,7 +47,7 @@ def cd(as_json: bool) -> int:
 @json_option
 def code(as_json: bool) -> None:
     """Say which commit the evidence will name; on a platform, refuse uncommitted changes."""
-    from fullturn.loop.checkout import checked
+    from fullturn.loop.ci.checkout import checked
 
     found = checked(opened())
     if as_json:
@@ -70,7 +70,7 @@ def code(as_json: bool) -> None:
 @json_option
 def tests(as_json: bool) -> None:
     """Run the project's own tests: `[ci] tests`, or pytest where there are any."""
-    from fullturn.loop.own_tests import run_tests
+    from fullturn.loop.ci.own_tests import run_tests
 
     found = run_tests(opened(), (lambda line: None) if as_json else _told)
     if as_json:
@@ -91,7 +91,7 @@ def base(as_json: bool) -> None:
 
     That is the champion, or the model of the branch that this one goes into.
     """
-    from fullturn.loop.base import base as find
+    from fullturn.loop.ci.base import base as find
 
     found = find(opened())
     if as_json:
@@ -110,7 +110,7 @@ def report(output: Path | None, as_json: bool) -> None:
 
     In GitHub Actions it goes to the step summary too.
     """
-    from fullturn.loop import pipeline as left
+    from fullturn.loop.ci import pipeline as left
 
     project = opened()
     folder = output or project.root / pipeline.REPORT

@@ -20,7 +20,7 @@ def verify(version: str, as_json: bool) -> int:
     passed and is about this version, and the record in MLflow still says what it said then. Exit
     code 0 all of it holds, 1 something does not, 4 something could not be checked.
     """
-    from fullturn.loop import verifying
+    from fullturn.loop.evidence import verifying
 
     found = verifying.verify(opened(), version)
     if as_json:

@@ -63,7 +63,7 @@ def comment(file: Path, head: str, repository: str | None, as_json: bool) -> Non
     Trusts nothing in the report: it is refused unless it is strictly of the known form, and the
     pull request is looked up by the commit. Needs GITHUB_TOKEN.
     """
-    from fullturn.loop import commenting
+    from fullturn.loop.ci import commenting
 
     posted = commenting.post(file, head, repository)
     if as_json:

@@ -9,7 +9,7 @@ from typing import Literal
 from fullturn.entities import ModelVersion
 from fullturn.errors import CouldNotEvaluate, Refused
 from fullturn.loop import candidate, releases
-from fullturn.loop.checkout import in_ci
+from fullturn.loop.ci.checkout import in_ci
 from fullturn.loop.project import Project
 from fullturn.loop.promoting import promote
 from fullturn.loop.releases import Release

@@ -33,7 +33,7 @@ from fullturn.gates import (
     compute,
 )
 from fullturn.gates import report as writer
-from fullturn.loop.evidence import register as register_version
+from fullturn.loop.evidence.writing import register as register_version
 from fullturn.loop.keys import GATE as GATE_KEY
 from fullturn.loop.keys import gate_key
 from fullturn.loop.project import Progress, Project, load, silent

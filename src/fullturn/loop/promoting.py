@@ -7,9 +7,9 @@ from fullturn.apps.protocols import Predictor
 from fullturn.entities import HistoryEntry, ModelVersion
 from fullturn.errors import BundleError, NotFound
 from fullturn.evaluation import records
+from fullturn.loop.evidence.verifying import require
 from fullturn.loop.project import Project
 from fullturn.loop.training import VALIDATION, train
-from fullturn.loop.verifying import require
 from fullturn.registry import promotion, reproduction, versions
 from fullturn.store import PREFIX
 

@@ -17,7 +17,7 @@ from fullturn.experiments.tracking import reap
 from fullturn.loop import releases, retraining
 from fullturn.loop.candidate import parameters
 from fullturn.loop.delivering import way
-from fullturn.loop.evidence import complete
+from fullturn.loop.evidence.writing import complete
 from fullturn.loop.gating import gate, standing
 from fullturn.loop.lock import sole
 from fullturn.loop.monitoring import Monitor

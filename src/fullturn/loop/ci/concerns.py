@@ -8,7 +8,7 @@ from typing import Any
 from fullturn.delivery.figures import interval, percent, signed
 from fullturn.delivery.records import Checkout, Difference
 from fullturn.entities import Evaluation, GateReport
-from fullturn.loop.sides import DataFound, Sides
+from fullturn.loop.ci.sides import DataFound, Sides
 from fullturn.store import PREFIX
 from fullturn.wording import listed
 

@@ -15,10 +15,10 @@ from fullturn.delivery.records import Delivery, Ended
 from fullturn.entities import RunRecord
 from fullturn.errors import FullturnError
 from fullturn.loop import candidate
-from fullturn.loop.checkout import checkout
+from fullturn.loop.ci.checkout import checkout
+from fullturn.loop.ci.reporting import gather
 from fullturn.loop.gating import on_record
 from fullturn.loop.project import Project
-from fullturn.loop.reporting import gather
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
 """Where GitHub Actions names the file of a step's summary."""

@@ -18,8 +18,8 @@ from fullturn.entities import ModelVersion
 from fullturn.errors import CouldNotEvaluate, IntegrityError
 from fullturn.experiments.provenance import git
 from fullturn.gates import report as reports
-from fullturn.loop.evidence import FOLDER, disk_folder, signer
-from fullturn.loop.origin import DATA
+from fullturn.loop.evidence.origin import DATA
+from fullturn.loop.evidence.writing import FOLDER, disk_folder, signer
 from fullturn.loop.project import Project
 from fullturn.registry.versions import DIGEST, EVIDENCE
 from fullturn.wording import listed

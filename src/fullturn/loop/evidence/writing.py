@@ -23,8 +23,8 @@ from fullturn.entities import GateReport, ModelVersion, RunRecord
 from fullturn.errors import IntegrityError, LLMUnavailable, NotFound, Refused
 from fullturn.experiments.provenance import git
 from fullturn.gates import report as reports
-from fullturn.loop.checkout import BRANCHES
-from fullturn.loop.origin import data_difference, data_of
+from fullturn.loop.ci.checkout import BRANCHES
+from fullturn.loop.evidence.origin import data_difference, data_of
 from fullturn.loop.project import Project
 from fullturn.loop.training import ENVIRONMENT
 from fullturn.registry import versions

@@ -14,11 +14,11 @@ from fullturn.errors import FullturnError, NotFound, StoreUnavailable
 from fullturn.evaluation import records
 from fullturn.gates import advice
 from fullturn.gates import report as reports
-from fullturn.loop import concerns, paired
+from fullturn.loop.ci import concerns, paired
+from fullturn.loop.ci.paired import Compared
+from fullturn.loop.ci.sides import DIGEST, DataFound, Sides
 from fullturn.loop.gating import AGAINST, REPORTS, ROWS, TESTED
-from fullturn.loop.paired import Compared
 from fullturn.loop.project import Project, load, with_digest
-from fullturn.loop.sides import DIGEST, DataFound, Sides
 from fullturn.registry import promotion, versions
 from fullturn.settings import GateSettings
 from fullturn.store import PREFIX

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fullturn.errors import CouldNotEvaluate, FullturnError
 from fullturn.loop import candidate
-from fullturn.loop.checkout import checkout, merge_base, worktree
+from fullturn.loop.ci.checkout import checkout, merge_base, worktree
 from fullturn.loop.gating import gate, standing
 from fullturn.loop.project import Project, commit
 from fullturn.loop.promoting import promote

@@ -16,7 +16,7 @@ from typing import Literal
 
 from fullturn.entities import ModelVersion, Outcome
 from fullturn.errors import CouldNotEvaluate, IntegrityError, NotFound, Refused, SettingsError
-from fullturn.loop import looks
+from fullturn.loop.evidence import looks
 from fullturn.loop.project import Project
 from fullturn.registry import versions
 

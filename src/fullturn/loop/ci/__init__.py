@@ -1,0 +1,1 @@
+"""The pipeline of CI/CD on a checkout, and the report of it."""
