@@ -26,14 +26,18 @@ KEYS = "→ ← turn the slides · S speaker view with notes and time · F full 
 @click.option("--notes", is_flag=True, help="With --pdf: a page of notes after each slide.")
 @click.option("--html", type=click.Path(path_type=Path), metavar="DIR",
               help="Write a copy that opens from disk, no server.")  # fmt: skip
+@click.option("--rehearse", is_flag=True, help="Run every live panel once, without a browser.")
+@click.option("--record", is_flag=True, help="With --rehearse: replays show this run from then on.")
 @json_option
-def present(
+def present(  # noqa: PLR0913  one per option
     folder: Path,
     port: int,
     reset: bool,
     pdf: Path | None,
     notes: bool,
     html: Path | None,
+    rehearse: bool,
+    record: bool,
     as_json: bool,
 ) -> None:
     """Give the lesson on MLOps: slides with live panels, on this machine only.
@@ -43,6 +47,13 @@ def present(
     """
     if notes and pdf is None:
         raise click.UsageError("--notes goes with --pdf FILE")
+    if record and not rehearse:
+        raise click.UsageError("--record goes with --rehearse")
+    if rehearse:
+        from fullturn.cli.rehearsal import rehearse as perform
+
+        perform(_project(folder, reset), record=record, as_json=as_json)
+        return
     from fullturn.lesson.reveal import reveal
 
     reveal()

@@ -186,7 +186,8 @@
       }
       const names = this.ordered();
       for (const name of [...names].reverse()) {
-        const path = this.series.get(name).map((p, n) => `${n ? "L" : "M"}${x(p.x).toFixed(1)} ${y(p.y).toFixed(1)}`);
+        const steps = wholes(this.series.get(name)); // a version: nothing lies between two of them
+        const path = this.series.get(name).map((p, n) => (n && steps ? `H${x(p.x).toFixed(1)}V${y(p.y).toFixed(1)}` : `${n ? "L" : "M"}${x(p.x).toFixed(1)} ${y(p.y).toFixed(1)}`));
         const loud = names.indexOf(name) < LOUD;
         const ink = loud ? { stroke: this.colour(name), "stroke-width": 3 } : { stroke: "currentColor", "stroke-width": 1.5, "stroke-opacity": 0.4 };
         svg.append(draw("path", { d: path.join(""), fill: "none", "stroke-linejoin": "round", ...ink }));
