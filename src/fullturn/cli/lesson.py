@@ -29,7 +29,7 @@ KEYS = "→ ← turn the slides · S speaker view with notes and time · F full 
 @click.option("--rehearse", is_flag=True, help="Run every live panel once, without a browser.")
 @click.option("--record", is_flag=True, help="With --rehearse: replays show this run from then on.")
 @json_option
-def present(  # noqa: PLR0913  one per option
+def present(  # noqa: PLR0913, PLR0917  one per option
     folder: Path,
     port: int,
     reset: bool,

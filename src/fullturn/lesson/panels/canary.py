@@ -20,8 +20,8 @@ CHOICES = (
     {"value": HEALTHY, "label": "a sound version"},
     {"value": BROKEN, "label": "a version from broken data"},
 )
-RATE = 200.0
-"""Requests a second, at most: the canary needs labelled answers."""
+RATE = 300.0
+"""Requests a second, at most. All are judged, as the canary decides by labels."""
 VARIATIONS: tuple[Params, ...] = ({"sentences": 3}, {"passages": 2}, {})
 """Over the app's defaults, in turn: small changes, so that the gate lets them through."""
 
@@ -37,7 +37,7 @@ def perform(stage: Stage, options: Options, tell: Tell) -> None:
         return
     number = gated.version.version
     tell(say(f"the gate passed: version {number}. From here on users' answers decide"))
-    with stage.audience(RATE) as audience:
+    with stage.audience(RATE, labelled=1.0) as audience:
         watch = Looks(tell, lambda: audience.counts().asked)
         tell(outcome(*_released(project, str(number), watch)))
         seen = audience.counts()

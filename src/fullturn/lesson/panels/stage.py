@@ -153,11 +153,14 @@ class Stage:
         return self._performances[number - 1]
 
     @contextmanager
-    def audience(self, rate: float = BUSY) -> Iterator[Audience]:
-        """A simulated audience at the server, for the length of a `with` block."""
+    def audience(self, rate: float = BUSY, labelled: float = 0.7) -> Iterator[Audience]:
+        """A simulated audience at the server, for the length of a `with` block.
+
+        It asks so often a second, at most, and reviewers judge this share of the answers.
+        """
         from fullturn.loop.audience import Audience, Manners
 
-        manners = Manners(seed=time.time_ns() % 2**31, rate=rate)
+        manners = Manners(seed=time.time_ns() % 2**31, rate=rate, labelled=labelled)
         address = self.server.address()
         with Audience(address, self._pools, self.project.state, manners) as audience:
             yield audience
