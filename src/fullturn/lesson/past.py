@@ -25,9 +25,6 @@ from fullturn.store import PREFIX
 
 FIRST = "1"
 """The version that the preparation makes."""
-MOST = 4
-"""So many of the first training runs belong to the preparation: three candidates that race, and
-a careless one."""
 LONGEST = 170
 """Characters of an answer that is shown on a slide."""
 Recorded = dict[str, tuple[Value, Source]]
@@ -66,44 +63,46 @@ def past(project: Project) -> Past:
         MissingFigure: something of it is not there.
     """
     try:
-        trials = _trials(project)
+        blocked, passed = (_first_gate(project, outcome) for outcome in ("FAILED", "PASSED"))
+        trials = _trials(project, passed.run)
         finished = [trial for trial in trials if not trial.race.stopped]
-        gates = [_judged(project, run) for run in reversed(project.store.runs("gate"))]
-        outcome = {judged.report.outcome: judged for judged in reversed(gates)}
         return Past(
             candidates=trials,
-            blocked=outcome["FAILED"],
-            passed=outcome["PASSED"],
+            blocked=blocked,
+            passed=passed,
             first=inspecting.lineage_of(project, FIRST),
             comparison=inspecting.compare_runs(project, finished[1].run.id, finished[0].run.id),
-            made=outcome["PASSED"].run.started,
+            made=passed.run.started,
         )
-    except (FullturnError, LookupError) as error:
+    except (FullturnError, LookupError, StopIteration) as error:
         raise MissingFigure(
             f"the project in {project.root.name} is not as the lesson needs it ({error}); "
             "`fullturn present --reset` makes it anew"
         ) from error
 
 
-def _trials(project: Project) -> tuple[Trial, ...]:
-    runs = [run for run in reversed(project.store.runs("train")) if PREFIX + "race" in run.tags]
-    careless = {_subject(gate) for gate in project.store.runs("gate") if _failed(gate)}
-    found = [recall(project, run) for run in runs[:MOST] if run.id not in careless]
+def _first_gate(project: Project, outcome: str) -> Judged:
+    """The oldest gate that ended so."""
+    runs = project.store.runs("gate")
+    run = next(run for run in reversed(runs) if run.tags.get(PREFIX + "outcome") == outcome)
+    text = project.store.get(run.id, REPORTS[0]).read_text(encoding="utf-8")
+    return Judged(run, project.store.run(_subject(run)).name, writer.from_json(text))
+
+
+def _trials(project: Project, before: RunRecord) -> tuple[Trial, ...]:
+    """Candidates that raced before that gate, but not the careless one."""
+    gates = project.store.runs("gate")
+    careless = {_subject(run) for run in gates if run.tags.get(PREFIX + "outcome") == "FAILED"}
+    found = [
+        recall(project, run)
+        for run in reversed(project.store.runs("train"))
+        if PREFIX + "race" in run.tags and run.id not in careless and run.started <= before.started
+    ]
     return tuple(sorted(found, key=lambda trial: (trial.race.stopped, -trial.score)))
 
 
 def _subject(gate: RunRecord) -> str:
     return gate.tags.get(PREFIX + "candidate", "")
-
-
-def _failed(gate: RunRecord) -> bool:
-    return gate.tags.get(PREFIX + "outcome") == "FAILED"
-
-
-def _judged(project: Project, run: RunRecord) -> Judged:
-    text = project.store.get(run.id, REPORTS[0]).read_text(encoding="utf-8")
-    name = project.store.run(_subject(run)).name
-    return Judged(run, name, writer.from_json(text))
 
 
 def figures(of: Past, folder: str) -> Recorded:

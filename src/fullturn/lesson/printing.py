@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -12,6 +13,7 @@ from fullturn.lesson.saving import save
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+_PAGE = re.compile(rb"/Type\s*/Page\b(?!s)")
 PATIENCE = 60_000
 """Milliseconds until the pages are laid out."""
 
@@ -41,14 +43,13 @@ def pdf(deck: Deck, path: Path, *, notes: bool = False) -> int:
                 tab = opened.new_page(viewport={"width": 1280, "height": 720})
                 tab.goto(page.as_uri() + query)
                 tab.wait_for_selector(".pdf-page", timeout=PATIENCE)
-                count = tab.locator(".pdf-page").count()
                 tab.pdf(path=path, prefer_css_page_size=True, print_background=True)
                 opened.close()
         except Error as error:
             raise CouldNotEvaluate(f"the browser did not print: {_first(error)}") from error
         except OSError as error:
             raise UsageError(f"{path} cannot be written: {error.strerror}") from error
-    return count
+    return len(_PAGE.findall(path.read_bytes()))
 
 
 def _first(error: Exception) -> str:

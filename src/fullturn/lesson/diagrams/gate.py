@@ -19,6 +19,8 @@ from fullturn.lesson.diagrams.svg import (
 COLOURS = {"PASSED": GOOD, "FAILED": BAD, "INCONCLUSIVE": OPEN}
 SIGNS = {"PASSED": "✓", "FAILED": "✗", "INCONCLUSIVE": "?"}
 ABOUT = {"EVAL04": "a slice lies below its floor"}
+UNKNOWN = ("kind=near", "kind=far")
+"""Slices of questions that the handbook does not answer."""
 SLICES = 6
 """So many slices are drawn: the worst, and the best beside them."""
 
@@ -65,6 +67,10 @@ def _slices(drawing: Drawing, result: CheckResult) -> None:
         drawing.text((748, y + 8), f"{label} ({one['rows']:g})", size=SMALL, anchor="end",
                      fill=BAD if below else INK, weight=600 if below else 400)  # fmt: skip
         interval(drawing, (x.at(one["estimate"]), y), (x.at(one["low"]), x.at(one["high"])), colour)
+    unknown = [place for place, (name, _) in enumerate(shown) if name in UNKNOWN]
+    if unknown == [0, 1]:
+        drawing.text((x.at(floor) + 16, 93), "not in the handbook", size=22, fill=BAD,
+                     anchor="start", weight=600)  # fmt: skip
     for value in x.ticks():
         drawing.text((x.at(value), 370), f"{value:.1f}", size=TICK, fill=DIM)
     drawing.text((748, 370), "right answers, by slice", size=TICK, fill=DIM, anchor="end")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fullturn.lesson.diagrams.axes import Scale, curve, heights, limit, moment, powers, widths
+from fullturn.lesson.diagrams.axes import Scale, curve, heights, moment, powers, widths
 from fullturn.lesson.diagrams.svg import BAD, DEPLOY, GOOD, TRAIN, WATCH, Drawing
 from fullturn.lesson.kept import Points
 
@@ -21,7 +21,9 @@ def statistic(points: Points, threshold: float, name: str) -> Drawing:
     y = Scale(FLOOR, 30 * threshold, 246, 14, log=True)
     heights(drawing, y, 92, 488, powers)
     widths(drawing, x, 246, "answers since promotion")
-    limit(drawing, y.at(threshold), 92, 488, "alarm", DEPLOY)
+    drawing.line([(92, y.at(threshold)), (488, y.at(threshold))], stroke=DEPLOY, dashed=True)
+    drawing.text((100, y.at(threshold) - 10), "alarm", size=22, fill=DEPLOY, anchor="start",
+                 weight=600)  # fmt: skip
     curve(drawing, [(p[0], max(p[1], FLOOR)) for p in rising], x, y, WATCH)
     drawing.dot((x.at(rising[-1][0]), y.at(rising[-1][1])), 9, fill=BAD)
     return drawing

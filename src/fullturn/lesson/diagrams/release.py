@@ -48,7 +48,7 @@ def evidence(back: Points, through: Points, breach: float, names: tuple[str, str
         curve(drawing, [(p[0], max(p[1], FLOOR)) for p in points], x, y, colour)
         end = x.at(points[-1][0]), y.at(max(points[-1][1], FLOOR))
         drawing.dot(end, 8, fill=colour)
-        near = end[0] > 760
+        near = end[0] > 900
         drawing.text((end[0] + (-16 if near else 16), end[1] + raised), name, size=24, fill=colour,
                      weight=600, anchor="end" if near else "start")  # fmt: skip
     return drawing
