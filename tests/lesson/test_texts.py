@@ -32,7 +32,7 @@ def text(name: str) -> str:
 def commands(page: str) -> list[str]:
     """Every `fullturn …` in code, and every line of a code block that begins with it."""
     inline = re.findall(r"`(fullturn [^`]+)`", page)
-    blocks = re.findall(r"^\$? ?(fullturn .*)$", page, re.M)
+    blocks = re.findall(r"^(?:\$ )?(fullturn .*)$", page, re.M)
     return [line.split("#")[0].split(" > ")[0].split("&&")[0].strip() for line in inline + blocks]
 
 
