@@ -46,12 +46,15 @@ def pdf(deck: Deck, path: Path, *, notes: bool = False) -> int:
                 tab.pdf(path=path, prefer_css_page_size=True, print_background=True)
                 opened.close()
         except Error as error:
-            raise CouldNotEvaluate(f"the browser did not print: {_first(error)}") from error
+            raise CouldNotEvaluate(
+                f"the browser did not print: {_first(error, browser)}"
+            ) from error
         except OSError as error:
             raise UsageError(f"{path} cannot be written: {error.strerror}") from error
     return len(_PAGE.findall(path.read_bytes()))
 
 
-def _first(error: Exception) -> str:
+def _first(error: Exception, browser: str | None) -> str:
     lines = str(error).strip().splitlines()
-    return f"{lines[0] if lines else error!r}; is chromium on the PATH?"
+    hint = "" if browser else f"; there is no {BROWSERS[0]} on the PATH"
+    return f"{lines[0] if lines else error!r}{hint}"

@@ -16,7 +16,7 @@
     Reveal.on("slidechanged", close);
   }
   // The two forms need other style sheets: cross the border by loading again.
-  matchMedia("(max-width: 699px)").addEventListener("change", () => { if (!printing) location.reload(); });
+  matchMedia("(max-width: 699px)").addEventListener("change", () => { if (!printing && window === top) location.reload(); });
 
   function line(name, value, code) {
     const term = document.createElement("dt"), told = document.createElement("dd");
