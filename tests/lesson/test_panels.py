@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fullturn.errors import CouldNotEvaluate
 from fullturn.lesson.panels import recording
 from fullturn.lesson.panels.preparing import prepare, prepared
 from fullturn.lesson.panels.stage import Stage
@@ -87,6 +88,47 @@ def test_a_folder_that_was_not_prepared_to_the_end_is_not_taken(tmp_path: Path) 
     (tmp_path / "later").mkdir()
     assert prepared(tmp_path) is None
     assert prepared(tmp_path / "nothing") is None
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
+def test_nothing_is_left_behind_when_the_lesson_is_killed(
+    folder: Path, end: signal.Signals
+) -> None:
+    script = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from fullturn.lesson.panels.stage import Stage, prepared\n"
+        "with Stage(prepared(Path(sys.argv[1]))) as stage:\n"
+        "    with stage.audience() as audience:\n"
+        "        print(stage.server.pid, audience._process.pid, flush=True)\n"
+        "        time.sleep(60)\n"
+    )
+    lesson = subprocess.Popen(
+        [sys.executable, "-c", script, str(folder)],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    try:
+        assert lesson.stdout is not None
+        children = [int(word) for word in lesson.stdout.readline().split()]
+        assert len(children) == 2 and all(map(alive, children))
+    finally:
+        os.kill(lesson.pid, end)
+        lesson.communicate(timeout=30)
+    deadline = time.monotonic() + 30
+    while any(map(alive, children)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(map(alive, children))
+
+
+def test_a_server_that_cannot_start_says_why(folder: Path, stage: Stage, address: str) -> None:
+    assert outcome(followed(address, "ask"))["word"] == "ANSWERED"  # the first one is up
+    project = prepared(folder)
+    assert project is not None
+    with (
+        Stage(project) as second,
+        pytest.raises(CouldNotEvaluate, match="a server of this project"),
+    ):
+        second.server.address()
 
 
 def test_rollback_says_what_to_do_when_there_is_nothing_to_go_back_to(address: str) -> None:
@@ -196,34 +238,6 @@ def test_a_release_and_data_that_were_left_half_done_are_put_right(
     assert "restored" in told[0]["text"]
     restored = newest(stage.project)
     assert whole is not None and restored is not None and restored.digest == whole.digest
-
-
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
-def test_nothing_is_left_behind_when_the_lesson_is_killed(
-    folder: Path, end: signal.Signals
-) -> None:
-    script = (
-        "import sys, time\n"
-        "from pathlib import Path\n"
-        "from fullturn.lesson.panels.stage import Stage, prepared\n"
-        "with Stage(prepared(Path(sys.argv[1]))) as stage:\n"
-        "    with stage.audience() as audience:\n"
-        "        print(stage.server.pid, audience._process.pid, flush=True)\n"
-        "        time.sleep(60)\n"
-    )
-    lesson = subprocess.Popen(
-        [sys.executable, "-c", script, str(folder)],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
-    assert lesson.stdout is not None
-    children = [int(word) for word in lesson.stdout.readline().split()]
-    assert len(children) == 2 and all(map(alive, children))
-    os.kill(lesson.pid, end)
-    lesson.communicate(timeout=30)
-    deadline = time.monotonic() + 30
-    while any(map(alive, children)) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not any(map(alive, children))
 
 
 @pytest.fixture

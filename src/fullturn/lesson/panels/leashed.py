@@ -11,17 +11,20 @@ import os
 import signal
 import sys
 import threading
-from dataclasses import asdict
 from pathlib import Path
 
+from fullturn.errors import FullturnError
 from fullturn.loop.project import Project
 from fullturn.loop.serving import Opened, serve
 
 
 def main(root: Path) -> None:
-    """Serve the project on a free port; the first line of output says where."""
+    """Serve the project on a free port; the first line of output says where, or what is wrong."""
     threading.Thread(target=_hold, daemon=True).start()
-    serve(Project.open(root), "127.0.0.1", 0, _say)
+    try:
+        serve(Project.open(root), "127.0.0.1", 0, _say)
+    except FullturnError as error:
+        _write({"error": str(error)})
 
 
 def _hold() -> None:
@@ -31,7 +34,11 @@ def _hold() -> None:
 
 
 def _say(opened: Opened) -> None:
-    sys.stdout.write(json.dumps(asdict(opened), default=str) + "\n")
+    _write({"address": opened.address})
+
+
+def _write(line: dict[str, str]) -> None:
+    sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
 
 

@@ -79,9 +79,8 @@ class Server:
     def _first_line(self) -> str:
         process = self._process
         assert process is not None and process.stdout is not None
-        said = process.stdout.readline()
-        if not said:
-            process.wait(PATIENCE)
-            where = self.project.state / LOG
-            raise CouldNotEvaluate(f"the project's server did not start; {where} says why")
-        return str(json.loads(said)["address"])
+        line = process.stdout.readline()
+        said = json.loads(line) if line else {"error": f"{self.project.state / LOG} says why"}
+        if "error" in said:
+            raise CouldNotEvaluate(f"the project's server did not start: {said['error']}")
+        return str(said["address"])

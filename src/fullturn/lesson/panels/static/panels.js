@@ -445,12 +445,15 @@
       this.begin("replay");
       this.waiting = this.recording.slice();
       const from = performance.now();
-      this.timer = setInterval(() => {
+      const step = () => {
         const now = (performance.now() - from) / 1000;
         this.time(now);
         while (this.waiting.length && this.waiting[0].at <= now) this.take(this.waiting.shift());
         if (!this.waiting.length) this.end();
-      }, 50);
+      };
+      clearInterval(this.timer);
+      this.timer = setInterval(step, 50);
+      step();
     }
 
     toEnd() {
