@@ -25,6 +25,15 @@
       if (at.width && (at.left < own.left + 4 || at.right > own.right - 4)) said("leaves its box", text);
     }
   }
+  for (const drawing of slide.querySelectorAll("svg.drawing")) {
+    const all = [...drawing.querySelectorAll("text")].map((text) => [text, text.getBoundingClientRect()]);
+    all.forEach(([text, at], place) => all.slice(place + 1).forEach(([other, its]) => {
+      const wide = Math.min(at.right, its.right) - Math.max(at.left, its.left);
+      const high = Math.min(at.bottom, its.bottom) - Math.max(at.top, its.top);
+      if (at.width && wide > 2 && high > 0.35 * Math.min(at.height, its.height))
+        said(`overlaps '${other.textContent}'`, text);
+    }));
+  }
   for (const part of slide.querySelectorAll(".main, .still, .art, .card, .fact, .turn, td, th, .panel-bar")) {
     if (part.offsetParent && (part.scrollWidth > part.clientWidth + 2 || part.scrollHeight > part.clientHeight + 14))
       said(`is larger than its ${part.className || part.tagName}`, part);

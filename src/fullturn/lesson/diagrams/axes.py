@@ -76,12 +76,6 @@ def widths(
     drawing.text((middle, bottom + 52), title, size=TICK, fill=DIM)
 
 
-def limit(drawing: Drawing, y: float, left: float, right: float, words: str, colour: str) -> None:
-    """A level that something should not cross, with words over it at the right."""
-    drawing.line([(left, y), (right, y)], stroke=colour, width=3, dashed=True)
-    drawing.text((right, y - 10), words, size=22, fill=colour, anchor="end", weight=600)
-
-
 def moment(drawing: Drawing, x: float, top: float, bottom: float, words: str,
            anchor: str = "start") -> None:  # fmt: skip
     """Something that happened, with words at the top."""

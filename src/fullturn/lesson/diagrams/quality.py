@@ -52,7 +52,7 @@ def timeline(points: Points, turns: float, alarm: float, champion: float) -> Dra
     curve(drawing, points, x, y, TRAIN)
     moment(drawing, x.at(turns), 0, 246, "shift", "end")
     drawing.line([(x.at(alarm), 34), (x.at(alarm), 246)], stroke=BAD, width=3)
-    drawing.text((x.at(alarm) + 8, 16), "alarm", size=22, fill=BAD, anchor="start", weight=600)
+    drawing.text((x.at(alarm) + 8, 62), "alarm", size=22, fill=BAD, anchor="start", weight=600)
     drawing.line([(x.at(champion), 34), (x.at(champion), 246)], stroke=GOOD, width=3)
     near = x.at(champion) > 470
     drawing.text((x.at(champion) + (-8 if near else 8), 16), "new champion", size=22, fill=GOOD,

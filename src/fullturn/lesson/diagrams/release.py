@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fullturn.lesson.diagrams.axes import Scale, curve, heights, limit, widths
+from fullturn.lesson.diagrams.axes import Scale, curve, heights, widths
 from fullturn.lesson.diagrams.svg import AGAIN, BAD, DEPLOY, DIM, GOOD, TRAIN, Drawing
 from fullturn.lesson.kept import Points
 
@@ -40,15 +40,17 @@ def evidence(back: Points, through: Points, breach: float, names: tuple[str, str
     last = max(back[-1][0], through[-1][0])
     top = max(3 * breach, *(point[1] for point in back))
     x = Scale(0, 1.05 * last, 110, 1140)
-    y = Scale(0.3 * FLOOR, 3 * top, 208, 8, log=True)
+    y = Scale(0.3 * FLOOR, 3 * top, 208, 40, log=True)
     heights(drawing, y, 110, 1140, "{:,.10g}")
     widths(drawing, x, 208, "requests answered by the version under test")
-    limit(drawing, y.at(breach), 110, 1140, f"{breach:g}: goes back", DEPLOY)
-    for points, colour, name, raised in ((through, GOOD, names[1], -18), (back, BAD, names[0], 8)):
+    level = y.at(breach)
+    drawing.line([(110, level), (1140, level)], stroke=DEPLOY, dashed=True)
+    for points, colour in ((through, GOOD), (back, BAD)):
         curve(drawing, [(p[0], max(p[1], FLOOR)) for p in points], x, y, colour)
-        end = x.at(points[-1][0]), y.at(max(points[-1][1], FLOOR))
-        drawing.dot(end, 8, fill=colour)
-        near = end[0] > 900
-        drawing.text((end[0] + (-16 if near else 16), end[1] + raised), name, size=24, fill=colour,
-                     weight=600, anchor="end" if near else "start")  # fmt: skip
+        drawing.dot((x.at(points[-1][0]), y.at(max(points[-1][1], FLOOR))), 8, fill=colour)
+    keys = ((names[0], BAD, 110), (names[1], GOOD, 420), (f"{breach:g} goes back", DEPLOY, 710))
+    for words, colour, left in keys:
+        drawing.line([(left, 14), (left + 34, 14)], stroke=colour, width=5)
+        drawing.text((left + 46, 22), words, size=24, fill=colour, anchor="start", weight=600)
+    drawing.text((1140, 22), "evidence that it is worse", size=22, fill=DIM, anchor="end")
     return drawing
