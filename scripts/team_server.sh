@@ -99,6 +99,7 @@ user() {
 stop() {
 	for name in mlflow storage; do
 		[ ! -s "$TEAM/$name.pid" ] || kill -- "-$(cat "$TEAM/$name.pid")" 2>/dev/null || true
+		for _ in $(seq 30); do kill -0 "$(cat "$TEAM/$name.pid" 2>/dev/null)" 2>/dev/null || break; sleep 1; done
 		rm -f "$TEAM/$name.pid"
 	done
 	as_postgres pg_ctl -D "$TEAM/postgres/data" -m fast stop
