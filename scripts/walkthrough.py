@@ -33,7 +33,7 @@ PARTS = HERE / "walkthrough"
 """The text of the page, the settings and the prompts of the story."""
 NAME = "ops-assistant"
 PROMPT = "prompts/answer.txt"
-CHAPTERS = ("registry", "gates", "cicd")
+CHAPTERS = ("registry", "gates")
 UNANSWERABLE = 15
 """Questions of each kind that the handbook does not answer."""
 PLATFORM = ("CI", "GITHUB_", "GITLAB_", "MLFLOW_", "FULLTURN_", "GIT_")
@@ -136,7 +136,7 @@ def started(walk: Walk) -> None:
     _cut(walk.folder)
     walk.write("fullturn.toml", part("fullturn.toml"))
     walk.write(PROMPT, part("first.txt"))
-    _committed(walk, "Three chapters, answered by the LLM")
+    _committed(walk, "Two chapters, answered by the LLM")
     walk.told["settings"] = part("fullturn.toml").strip()
     walk.told["prompt"] = walk.run(f"cat {PROMPT}")
     walk.told["first"] = walk.run("fullturn cd", keep=steps("gate", "report", "release"))
@@ -144,23 +144,23 @@ def started(walk: Walk) -> None:
 
 def better(walk: Walk) -> None:
     """A branch whose prompt quotes, merged and released while somebody asks."""
-    _branch(walk, "two-examples", {PROMPT: part("better.txt")}, "Show the LLM two examples")
-    walk.told["better_prompt"] = walk.run(f"cat {PROMPT}")
+    _branch(walk, "quote", {PROMPT: part("better.txt")}, "Ask for a quote")
+    walk.told["better_diff"] = walk.run("git diff main")
     walk.told["better_ci"] = walk.run("fullturn ci", keep=steps("train", "gate", "report"))
-    walk.told["better_report"] = quoted(walk.page(), "### Slices", "**No slice", "### Test rows")
+    walk.told["better_report"] = quoted(walk.page(), "### What differs")
     walk.told.update(figures("better", walk.report()))
-    walk.told["merge"] = walk.run("git switch --quiet main", "git merge --quiet two-examples")
+    walk.told["merge"] = walk.run("git switch --quiet main", "git merge --quiet quote")
     with asked(walk):
         walk.told["better_cd"] = walk.run("fullturn cd", keep=steps("train", "register", "release"))
     walk.told["history"] = walk.run("fullturn history")
 
 
 def worse(walk: Walk) -> None:
-    """A branch whose prompt is friendlier, and loses answers."""
-    _branch(
-        walk, "friendlier", {PROMPT: part("friendlier.txt")}, "Answer like a friendly colleague"
-    )
-    walk.told["worse_prompt"] = walk.run(f"cat {PROMPT}")
+    """A branch whose prompt is friendlier, without the guard, and loses answers."""
+    unguarded = part("fullturn.toml").replace('"guarded"', '"zero-shot"')
+    files = {PROMPT: part("friendlier.txt"), "fullturn.toml": unguarded}
+    _branch(walk, "friendlier", files, "Answer like a friendly colleague")
+    walk.told["worse_diff"] = walk.run("git diff main")
     walk.told["worse_ci"] = walk.run("fullturn ci", code=1, keep=steps("gate", "report"))
     walk.told["worse_report"] = quoted(walk.page(), "### What differs")
     walk.told.update(figures("worse", walk.report()))
@@ -190,7 +190,7 @@ def asked(walk: Walk) -> Iterator[None]:
         for example in load(project).split("test")
     ]
     with apart(project) as address:
-        manners = Manners(seed=4, rate=60.0)
+        manners = Manners(seed=4, rate=30.0)
         with Audience(address(), {"test": pool}, project.state, manners) as audience:
             yield
             seen = audience.counts()
@@ -243,7 +243,7 @@ def _committed(walk: Walk, message: str) -> None:
 
 
 def _cut(folder: Path) -> None:
-    """Three chapters and one wording of each of their questions: few enough for a walk."""
+    """Two chapters and one wording of each of their questions: few enough for a walk."""
     shutil.rmtree(folder / "later")
     for chapter in (folder / "handbook").glob("*.md"):
         if not chapter.stem.endswith(CHAPTERS):
