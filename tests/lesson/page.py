@@ -21,7 +21,7 @@ from fullturn.lesson.panels.stage import Stage
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>panels</title>
 <link rel="icon" href="data:,"><link rel="stylesheet" href="/panels/static/panels.css">
 <style>body {{ margin: 0; background: #07090c; color: #f4f6f8; font-family: sans-serif }}
-section {{ width: 1152px; height: 500px; margin: 20px 64px; display: flex; flex-direction: column }}
+section {{ width: 1152px; height: 528px; margin: 20px 64px; display: flex; flex-direction: column }}
 .panel {{ flex: 1; min-height: 0 }}</style></head>
 <body>{panels}<script src="/panels/static/panels.js"></script></body></html>"""
 

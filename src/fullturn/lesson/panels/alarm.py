@@ -22,7 +22,9 @@ from fullturn.lesson.panels.events import (
 from fullturn.lesson.panels.stage import Stage
 from fullturn.loop.audience import Audience
 from fullturn.loop.monitoring import Monitor, Seen
+from fullturn.loop.project import Project
 from fullturn.monitoring.watch import DetectorState
+from fullturn.serving import log
 
 PLOT = "statistics"
 CALM, AFTER, PATIENCE = 450, 150, 4000
@@ -44,19 +46,24 @@ def perform(stage: Stage, options: Options, tell: Tell) -> None:
     with stage.audience() as audience:
         tell(say("the audience asks about known subjects"))
         alarms = _until(watch, audience, CALM, tell)
-        at = audience.turn_to("new").asked
-        tell(mark(PLOT, at, "new subjects"))
+        turned = time.time_ns()
+        tell(mark(PLOT, audience.turn_to("new").asked, "new subjects"))
         tell(say("the audience turns to two subjects that the data does not hold"))
         alarms += _until(watch, audience, PATIENCE, tell, stop=True)
         if alarms:
-            asked = audience.counts().asked - at
-            tell(say(f"{alarms[0].detector} rings, within {asked:,} requests on the new subjects"))
+            asked = _asked(project, turned, alarms[0])
+            tell(say(f"{alarms[0].detector} rings after {asked:,} requests on the new subjects"))
             _until(watch, audience, AFTER, tell)
         audience.turn_to("known")
         tell(say("the audience turns back to known subjects"))
     if not alarms:
         raise Inconclusive(f"no alarm within {PATIENCE} requests")
     _diagnosed(watch, f"input.{project.app.contract.text}", tell)
+
+
+def _asked(project: Project, since: int, alarm: Alarm) -> int:
+    """Requests from a point of the log to an alarm."""
+    return sum(one.sequence <= alarm.sequence for one in log.predictions(project.state, since))
 
 
 def _until(

@@ -96,6 +96,7 @@ class Stage:
         self._panels, self._lock = panels, threading.Lock()
         self._performances: list[Performance] = []
         self._thread: threading.Thread | None = None
+        self._warming: threading.Thread | None = None
         self._closed = False
         atexit.register(self.close)
 
@@ -109,6 +110,10 @@ class Stage:
     def warm(self) -> None:
         """Do now, in the background, what the first panel would have to wait for."""
         self.server.start()
+        with self._lock:
+            if self._warming is None:
+                self._warming = threading.Thread(target=_load, name="warm", daemon=True)
+                self._warming.start()
 
     def start(self, name: str, options: Options) -> Performance:
         """Begin a panel; its events come while it works.
@@ -161,7 +166,10 @@ class Stage:
         from fullturn.loop.audience import Audience, Manners
 
         manners = Manners(seed=time.time_ns() % 2**31, rate=rate, labelled=labelled)
+        self.warm()
         address = self.server.address()
+        if self._warming is not None:
+            self._warming.join()
         with Audience(address, self._pools, self.project.state, manners) as audience:
             yield audience
 
@@ -203,6 +211,17 @@ class Stage:
             performance.end(error)
         except Exception as error:  # noqa: BLE001  whatever it was, the room is told
             performance.end(error)
+
+
+def _load() -> None:
+    """Modules that are imported late, and the word vectors: seconds, which users would feel."""
+    import scipy.signal
+    import scipy.stats  # noqa: F401
+
+    from fullturn.apps.vectors import word_vectors
+    from fullturn.lesson.panels import catalog  # noqa: F401
+
+    word_vectors()
 
 
 def _words(error: BaseException) -> str:

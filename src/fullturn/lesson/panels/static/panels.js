@@ -99,7 +99,7 @@
       this.caption.textContent = this.title || "";
       // Pixels of the slide, so that its text is as large as that around it.
       this.width = this.host.clientWidth || 440;
-      this.height = this.rows.size ? Math.max(110, 48 + 26 * this.rows.size) : this.width > 500 ? 190 : 170;
+      this.height = this.rows.size ? Math.max(110, 48 + 26 * this.rows.size) : this.width > 500 ? 190 : 195;
       const svg = draw("svg", { viewBox: `0 0 ${this.width} ${this.height}`, role: "img" });
       svg.append(draw("title", {}, this.words()));
       if (this.rows.size) this.forest(svg);
@@ -179,7 +179,7 @@
       for (const [place, mark] of this.marks.entries()) {
         this.rule(svg, x(mark.x), top, x(mark.x), bottom, { "stroke-dasharray": "2 4", "stroke-opacity": 0.9 });
         const over = x(mark.x) > this.width * 0.6;
-        this.text(svg, x(mark.x) + (over ? -5 : 5), bottom - 6 - 18 * (place % 2), mark.label, { "text-anchor": over ? "end" : "start" });
+        this.text(svg, x(mark.x) + (over ? -5 : 5), bottom - 6 - 18 * (place % 2), mark.label, { ...HALO, "text-anchor": over ? "end" : "start" });
       }
       for (const line of lines) {
         this.rule(svg, left, y(line.y), right, y(line.y), { stroke: "#fb7185", "stroke-opacity": 1, "stroke-dasharray": "8 5", "stroke-width": 2.5 });
@@ -472,11 +472,11 @@
       else if (event.type === "table") this.table(event);
       else if (event.plot) this.plot(event);
       else if (event.type === "outcome") this.outcome(event);
+      this.log.scrollTop = this.log.scrollHeight; // whatever came may have made it shorter
     }
 
     line(text, kind) {
       this.log.append(make("li", { class: kind }, typeset(text)));
-      this.log.scrollTop = this.log.scrollHeight;
     }
 
     error(text) {
