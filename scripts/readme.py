@@ -2,9 +2,9 @@
 
 usage: readme.py [--check] LOG
 
-LOG holds what `make demo` printed, the demo is in demo/. The whole of it becomes docs/demo.md, its
-last scene stands in the README. With --check, nothing is written: it fails if the documents tell
-another story than the log, numbers and ids aside.
+LOG holds what `make demo` printed, the demo is in demo/. docs/walkthrough.md is written around its
+scenes, the last one stands in the README. With --check, nothing is written: it fails if the
+documents tell another story than the log, numbers and ids aside.
 """
 
 from __future__ import annotations
@@ -14,8 +14,11 @@ import shutil
 import sys
 from pathlib import Path
 
+from typed import OtherStory, Typist, settled, told
+
 ROOT = Path(__file__).parents[1]
-README, WHOLE = ROOT / "README.md", ROOT / "docs" / "demo.md"
+README, DEMO = ROOT / "README.md", ROOT / "demo"
+PAGE, TEMPLATE = ROOT / "docs" / "walkthrough.md", ROOT / "scripts" / "pages" / "walkthrough.md"
 BEGIN, END = "<!-- demo:begin -->\n```\n", "\n```\n<!-- demo:end -->"
 LAST = "Looking back"
 PICTURES = {
@@ -24,12 +27,6 @@ PICTURES = {
     "alarm.png": ("alarm/alarm.html", "harmful shift"),
 }
 SIZE = {"width": 980, "height": 1060}
-INTRODUCTION = """\
-# What `make demo` prints
-
-Recorded by `make readme`; CI checks that a fresh demo tells the same story, numbers and ids aside.
-
-"""
 
 
 def shown(output: str) -> str:
@@ -44,17 +41,6 @@ def last_scene(output: str) -> str:
     lines = output.splitlines()
     start = next(i for i, line in enumerate(lines) if re.match(rf"\d+ {LAST}", line))
     return "\n".join(lines[start:])
-
-
-def scenes(text: str) -> list[str]:
-    """The scenes and who decided what in them: the words that must not drift."""
-    kept = []
-    for line in text.splitlines():
-        words = re.sub(r"\b[0-9a-f]*\d[0-9a-f.,]*\b", "#", line).split()
-        # How many alarms came between two looks is chance.
-        if re.match(r"\d+ [A-Z]|[✓·] (?!monitoring)|gate:", line):
-            kept.append(" ".join(words[:2]))
-    return [name for n, name in enumerate(kept) if name != (kept[n - 1] if n else "")]
 
 
 def parts(readme: str) -> tuple[str, str, str]:
@@ -80,25 +66,24 @@ def pictures() -> None:
 
 def newest(report: str, title: str) -> Path:
     """The newest page of this name in the demo's artifacts that has this title."""
-    found = (ROOT / "demo" / ".fullturn" / "artifacts").glob(f"*/artifacts/{report}")
+    found = (DEMO / ".fullturn" / "artifacts").glob(f"*/artifacts/{report}")
     by_time = sorted(found, key=lambda path: path.stat().st_mtime)
     return next(path for path in reversed(by_time) if title in path.read_text("utf-8"))
 
 
 def main() -> int:
-    output = shown(Path(sys.argv[-1]).read_text(encoding="utf-8"))
-    if "--check" in sys.argv:
-        recorded = WHOLE.read_text(encoding="utf-8").removeprefix(INTRODUCTION).strip("`\n")
-        same = scenes(recorded) == scenes(output)
-        print(f"the recorded demo is {'as just run' if same else 'stale: run `make readme`'}")
-        if not same:
-            print("\n".join(["recorded:", *scenes(recorded), "now:", *scenes(output)]))
-        return 0 if same else 1
-    WHOLE.write_text(f"{INTRODUCTION}```\n{output}\n```\n", encoding="utf-8")
-    before, _, after = parts(README.read_text(encoding="utf-8"))
-    README.write_text(f"{before}{BEGIN}{last_scene(output)}{END}{after}", encoding="utf-8")
-    pictures()
-    return 0
+    output, check = shown(Path(sys.argv[-1]).read_text(encoding="utf-8")), "--check" in sys.argv
+    typist = Typist(DEMO, output, told(output))
+    try:
+        page = typist.page(TEMPLATE.read_text(encoding="utf-8"))
+    except OtherStory as error:
+        print(f"another story: {error}")
+        return 1
+    if not check:
+        before, _, after = parts(README.read_text(encoding="utf-8"))
+        README.write_text(f"{before}{BEGIN}{last_scene(output)}{END}{after}", encoding="utf-8")
+        pictures()
+    return settled(page, PAGE, "make readme", check=check)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,122 @@
+"""What the documentation site adds to docs/ while it is built: a hook of MkDocs.
+
+The home page is the README, the handbook is that of the example, and a file of the source that a
+page links to is a page of its own. None of them is copied into the tree, and the site needs no
+other host to show them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from mkdocs.structure.files import File
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
+    from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).parents[1]
+HANDBOOK = Path("src/fullturn/examples/assistant/handbook")
+WHOLE = {
+    "README.md": "index.md",
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+}
+LANGUAGES = {".py": "python", ".sh": "bash", ".toml": "toml"}
+LINK = re.compile(r"(\]\()([^)#\s]+)((?:#[^)\s]*)?\))")
+HANDBOOK_HOME = """\
+# Handbook
+
+Seventeen chapters on MLOps, with sources. They are what the example's assistant answers from:
+`fullturn ask` in the demo's project quotes these pages, and an answer's lineage ends at one of
+their sections.
+
+"""
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Put the chapters into the navigation."""
+    [handbook] = [part["Handbook"] for part in config.nav if "Handbook" in part]
+    handbook += [
+        {f"{chapter.stem[:2]} {title(chapter)}": f"handbook/{chapter.name}"}
+        for chapter in chapters()
+    ]
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages that lie outside of docs/."""
+    places = dict(WHOLE)
+    places |= {str(HANDBOOK / one.name): f"handbook/{one.name}" for one in chapters()}
+    for source, place in places.items():
+        text = (ROOT / source).read_text(encoding="utf-8")
+        files.append(File.generated(config, place, content=moved(text, source, place)))
+    links = [f"{n}. [{title(one)}]({one.name})\n" for n, one in enumerate(chapters(), 1)]
+    home = HANDBOOK_HOME + "".join(links)
+    files.append(File.generated(config, "handbook/index.md", content=home))
+    for source in sorted(named(config)):
+        files.append(File.generated(config, f"source/{source}.md", content=shown(source)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Let links that leave docs/ lead to what stands for it in the site."""
+    if page.file.generated_by:
+        return markdown
+    return moved(markdown, f"docs/{page.file.src_uri}", page.file.src_uri)
+
+
+def chapters() -> list[Path]:
+    """The handbook's chapters, in order."""
+    return sorted((ROOT / HANDBOOK).glob("*.md"))
+
+
+def title(chapter: Path) -> str:
+    """What stands in a chapter's first line."""
+    return chapter.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
+
+
+def named(config: MkDocsConfig) -> set[str]:
+    """Files of the source that a page in docs/ links to."""
+    found = set()
+    for page in Path(config.docs_dir).rglob("*.md"):
+        where = PurePosixPath("docs", page.relative_to(config.docs_dir).parent.as_posix())
+        for link in LINK.finditer(page.read_text(encoding="utf-8")):
+            target = os.path.normpath(where / link[2])
+            if (ROOT / target).is_file() and placed(target).startswith("source/"):
+                found.add(target)
+    return found
+
+
+def moved(text: str, source: str, place: str) -> str:
+    """A file's text with its relative links as they are where the file stands in the site."""
+
+    def link(found: re.Match[str]) -> str:
+        target = os.path.normpath(PurePosixPath(source).parent / found[2])
+        if ":" in found[2] or not (ROOT / target).exists():
+            return found[0]
+        there = os.path.relpath(placed(target), PurePosixPath(place).parent)
+        return f"{found[1]}{there}{found[3]}"
+
+    return LINK.sub(link, text)
+
+
+def placed(source: str) -> str:
+    """Where a file or folder of the repository stands in the site."""
+    if source == str(HANDBOOK):
+        return "handbook/index.md"
+    if source.startswith(f"{HANDBOOK}/"):
+        return f"handbook/{PurePosixPath(source).name}"
+    if source.startswith("docs/"):
+        return source.removeprefix("docs/")
+    return WHOLE.get(source, f"source/{source}.md")
+
+
+def shown(source: str) -> str:
+    """A file of the source as a page."""
+    language = LANGUAGES.get(PurePosixPath(source).suffix, "text")
+    return f"# {source}\n\n```{language}\n{(ROOT / source).read_text('utf-8')}\n```\n"
