@@ -13,7 +13,7 @@ from fullturn.loop.project import Project
 from fullturn.loop.training import train
 from fullturn.registry import promotion
 
-SHOWN, LONG = 3, 72
+SHOWN, LONG = 3, 60
 """Questions shown, and the characters of a text."""
 SIGNS = {"PASSED": "✓", "FAILED": "✗", "INCONCLUSIVE": "?", "NOT_APPLICABLE": "–"}
 EVIDENCE = {
@@ -77,11 +77,8 @@ def show_checks(gated: Gated, tell: Tell) -> None:
 
 
 def _row(result: CheckResult) -> tuple[str, ...]:
-    return (
-        _sign(result),
-        f"{result.code} {result.title.partition(';')[0]}",
-        shorter(result.reason, LONG),
-    )
+    demanded = f"{result.code} {result.title.partition(';')[0]}"
+    return _sign(result), shorter(demanded, LONG), shorter(result.reason, LONG)
 
 
 def _counted(results: list[CheckResult]) -> tuple[str, ...]:
