@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
@@ -247,6 +249,25 @@ def test_the_copy_opens_from_disk(page: Page, deck: Deck, tmp_path: Path) -> Non
         save(deck, tmp_path / "other")
 
 
+def test_every_panel_plays_its_recording_from_disk(page: Page, deck: Deck, tmp_path: Path) -> None:
+    count, played = ready(page, save(deck, tmp_path / "copy").as_uri()), []
+    for number in range(count):
+        turned(page, number)
+        for place in range(max(1, page.locator("section.present [role=tab]").count())):
+            if page.locator("section.present [role=tab]").count():
+                page.locator("section.present [role=tab]").nth(place).click()
+            panel = page.locator("section.present .panel:visible")
+            if not panel.count():
+                continue
+            panel.locator(".panel-start").click()
+            panel.locator(".panel-end").evaluate("(button) => button.click()")
+            assert "REPLAY of a real run of" in panel.locator(".panel-source").inner_text()
+            assert panel.locator(".panel-badge").inner_text() not in ("", "ERROR")
+            assert page.evaluate(OVERFLOWS) == []
+            played.append(panel.get_attribute("data-panel"))
+    assert len(played) == 7
+
+
 @pytest.mark.parametrize(("options", "pages"), [((), 1), (("--notes",), 2)])
 def test_the_pdf_has_a_page_for_each_slide_and_for_its_notes(
     deck: Deck, tmp_path: Path, options: tuple[str, ...], pages: int
@@ -307,6 +328,34 @@ def test_a_port_that_is_taken_is_said(project: Project) -> None:
         ended = present(project, "--port", port)
     assert ended.returncode == 2
     assert port in ended.stderr and "Traceback" not in ended.stderr
+
+
+def test_ctrl_c_ends_it_and_leaves_nothing_behind(project: Project, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "fullturn", "present", str(project.root), "--port", "0"]
+    said = tmp_path / "said"
+    with said.open("wb") as out:
+        process = subprocess.Popen([*command, "--json"], stdout=out)
+    try:
+        until = time.monotonic() + 60
+        while not said.read_text() and time.monotonic() < until:
+            time.sleep(0.1)
+        address = json.loads(said.read_text())["address"]
+        assert httpx.get(address, trust_env=False, timeout=30).status_code == 200
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if serves(path, project.root)]
+
+
+def serves(path: Path, root: Path) -> bool:
+    """Whether a process is a server that panels have started for this project."""
+    try:
+        words = path.read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return b"fullturn.lesson.panels.leashed" in words and str(root).encode() in words
 
 
 def test_nothing_of_the_machine_gets_into_the_deck(deck: Deck) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,6 +105,7 @@ def _serve(deck: Deck, port: int, as_json: bool) -> None:
     def ready(address: str) -> None:
         if as_json:
             say_json({"address": address, "project": str(deck.project.root)})
+            sys.stdout.flush()  # a program that waits for it reads a pipe
             return
         say(f"the lesson is at [bold]{address}[/bold] until Ctrl-C")
         say(f"[dim]{KEYS}[/dim]")
