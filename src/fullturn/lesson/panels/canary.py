@@ -22,6 +22,8 @@ CHOICES = (
 )
 RATE = 300.0
 """Requests a second, at most. All are judged, as the canary decides by labels."""
+MARGIN = 0.15
+"""How much worse still counts as not worse: half as many answers decide as with the example's."""
 VARIATIONS: tuple[Params, ...] = (
     {"passages": 4},
     {"sentences": 5},
@@ -83,9 +85,16 @@ def _text(params: Params) -> dict[str, str]:
     return {name: str(value) for name, value in params.items()}
 
 
+def _deciding_soon(project: Project) -> Project:
+    """The project with a wider margin; the release's run records it, as every setting."""
+    settings = project.settings
+    release = settings.release.model_copy(update={"margin": max(MARGIN, settings.release.margin)})
+    return Project(project.root, settings.model_copy(update={"release": release}))
+
+
 def _released(project: Project, reference: str, watch: Looks) -> tuple[str, str]:
     try:
-        ended = releasing.release(project, reference, watch)
+        ended = releasing.release(_deciding_soon(project), reference, watch)
     except (Refused, Inconclusive):
         ended = releases.releases(project)[0]
         return "ROLLED BACK", f"version {ended.version} in {ended.stage}: {ended.reason}"
