@@ -17,12 +17,11 @@ import json
 import os
 import socket
 import sqlite3
-import struct
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -32,28 +31,26 @@ from typing import Any
 
 import httpx
 
+from clients import (
+    ELAPSED,
+    METRICS,
+    PATIENCE,
+    STEPS,
+    kept_trackio,
+    kept_wandb,
+    log_mlflow,
+    log_mlflow_async,
+    log_trackio,
+    log_wandb,
+    step_metrics,
+    timed,
+)
 from fullturn.journal import Drain, Journal, decode_step, encode_step, read
 from kept import keep, typed
 
-STEPS = 1000
 REPEATS = 3
-METRICS = {"train/loss": 0.6931, "train/acc": 0.51, "val/loss": 0.7012, "val/acc": 0.49, "lr": 3e-4}
 BACKLOG = 2000
 """Steps that a drain has to deliver: 10,000 metrics."""
-ELAPSED = "elapsed seconds:"
-PATIENCE = 180.0
-
-
-def step_metrics(step: int) -> dict[str, float]:
-    return {name: value + step * 1e-6 for name, value in METRICS.items()}
-
-
-def timed(log: Callable[[int, dict[str, float]], object]) -> float:
-    steps = [step_metrics(step) for step in range(STEPS)]
-    start = time.perf_counter()
-    for step, metrics in enumerate(steps):
-        log(step, metrics)
-    return time.perf_counter() - start
 
 
 # What the children do: log, and return the seconds it took.
@@ -81,35 +78,6 @@ def drained(folder: Path, server: str) -> float:
     start = time.perf_counter()
     drain.replay()
     return time.perf_counter() - start
-
-
-def log_mlflow(folder: Path, server: str) -> float:
-    import mlflow
-
-    start_run(folder, server)
-    return timed(lambda step, metrics: mlflow.log_metrics(metrics, step=step))
-
-
-def log_mlflow_async(folder: Path, server: str) -> float:
-    import mlflow
-
-    start_run(folder, server)
-    return timed(lambda step, metrics: mlflow.log_metrics(metrics, step=step, synchronous=False))
-
-
-def log_wandb(folder: Path, _: str) -> float:
-    import wandb
-
-    run = wandb.init(project="bench", mode="offline", dir=folder)
-    return timed(lambda step, metrics: run.log(metrics, step=step))
-
-
-def log_trackio(folder: Path, _: str) -> float:
-    os.environ["TRACKIO_DIR"] = str(folder)
-    import trackio
-
-    trackio.init(project="bench")
-    return timed(lambda step, metrics: trackio.log(metrics, step=step))
 
 
 def appender(journal: Journal) -> Callable[[int, dict[str, float]], None]:
@@ -145,13 +113,6 @@ def mlflow_sink(folder: Path, server: str) -> Callable[[Sequence[bytes]], None]:
     return sink
 
 
-def start_run(folder: Path, server: str) -> None:
-    import mlflow
-
-    mlflow.set_tracking_uri(server)
-    (folder / "run_id").write_text(mlflow.start_run().info.run_id, encoding="ascii")
-
-
 # What the parent finds after the kill: whole steps.
 
 
@@ -184,40 +145,6 @@ def metric_count(server: str, run_id: str, name: str) -> int:
         query["page_token"] = page["next_page_token"]
 
 
-def kept_wandb(folder: Path, _: str) -> int:
-    from wandb.proto.wandb_internal_pb2 import Record
-
-    (path,) = folder.glob("wandb/offline-run-*/*.wandb")
-    return sum(Record.FromString(data).HasField("history") for data in wandb_records(path))
-
-
-def wandb_records(path: Path) -> Iterator[bytes]:
-    """Records of a .wandb file: LevelDB's log format in blocks of 32 KiB after 7 bytes."""
-    data = path.read_bytes()
-    position, parts = 7, b""
-    while position + 7 <= len(data):
-        left = 2**15 - position % 2**15
-        _, length, kind = struct.unpack_from("<IHB", data, position)
-        if left < 7 or kind == 0:
-            position += left
-            continue
-        position += 7 + length
-        parts += data[position - length : position]
-        if kind in {1, 4} and position <= len(data):  # full, or last
-            yield parts
-            parts = b""
-
-
-def kept_trackio(folder: Path, _: str) -> int:
-    if not (path := folder / "bench.db").exists():
-        return 0
-    database = sqlite3.connect(path)
-    try:
-        return int(database.execute("select count(*) from metrics").fetchone()[0])
-    finally:
-        database.close()
-
-
 # The measurement.
 
 
@@ -237,9 +164,10 @@ class Figures:
     reason: str | None = None
 
 
+JOURNAL, DRAINING, DRAIN = "journal", "draining", "drain"
 TOOLS = {
-    "journal": Tool("fullturn journal", log_journal, kept_journal),
-    "draining": Tool(
+    JOURNAL: Tool("fullturn journal", log_journal, kept_journal),
+    DRAINING: Tool(
         "fullturn journal, its drain at work", log_journal_draining, kept_journal_draining
     ),
     "trackio": Tool("trackio", log_trackio, kept_trackio),
@@ -247,19 +175,25 @@ TOOLS = {
     "async": Tool("MLflow async (HTTP)", log_mlflow_async, kept_mlflow, lingers=True),
     "mlflow": Tool("MLflow (HTTP)", log_mlflow, kept_mlflow),
 }
-DRAIN = "drain"
 
 
 class NotMeasured(Exception):
     """A tool failed; the text is why."""
 
 
-def log_and_die(name: str, folder: Path, server: str) -> float:
+def own_child(name: str, folder: Path, server: str) -> list[str]:
+    return [sys.executable, __file__, "--child", name, str(folder), server]
+
+
+def log_and_die(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None
+) -> float:
     """Run one child until it reports, then kill it; the seconds that it reported."""
     errors = folder / "stderr"
-    command = [sys.executable, __file__, "--child", name, str(folder), server]
     with errors.open("wb") as stderr:
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
+        child = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment
+        )
     try:
         assert child.stdout is not None
         for line in child.stdout:
@@ -277,7 +211,7 @@ def log_and_die(name: str, folder: Path, server: str) -> float:
 def measure(name: str, server: str, figures: Figures) -> None:
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
         try:
-            seconds = log_and_die(name, Path(folder), server)
+            seconds = log_and_die(own_child(name, Path(folder), server), Path(folder))
             time.sleep(float(TOOLS[name].lingers))
             kept = TOOLS[name].kept(Path(folder), server)
         except (NotMeasured, httpx.HTTPError, sqlite3.Error, OSError, ValueError) as error:
@@ -291,7 +225,7 @@ def measure_drain(server: str) -> dict[str, Any]:
     """Metrics per second from the journal into the server."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         try:
-            seconds = log_and_die(DRAIN, Path(folder), server)
+            seconds = log_and_die(own_child(DRAIN, Path(folder), server), Path(folder))
             arrived = [kept_mlflow(run, server) for run in Path(folder).iterdir() if run.is_dir()]
         except (NotMeasured, httpx.HTTPError, OSError) as error:
             return {"reason": str(error)}
@@ -301,11 +235,11 @@ def measure_drain(server: str) -> dict[str, Any]:
 
 
 @contextmanager
-def mlflow_server(folder: Path) -> Iterator[str]:
+def mlflow_server(folder: Path, python: str = sys.executable) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
+    command = [python, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}", "--workers", "1"]
     command += ["--default-artifact-root", str(folder / "artifacts")]
     server = f"http://127.0.0.1:{port}"

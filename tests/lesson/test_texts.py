@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -135,3 +136,23 @@ def test_the_one_page_checklist_is_one_page_of_a4(tmp_path: Path) -> None:
 def test_the_project_has_the_extra_that_the_pages_name() -> None:
     project = tomllib.loads((PAGES.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
     assert "lesson" in project["project"]["optional-dependencies"]
+
+
+def test_the_table_of_trackers_is_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = PAGES.parents[1]
+    monkeypatch.syspath_prepend(root / "bench")
+    trackers = pytest.importorskip("trackers")
+    kept = json.loads((trackers.RESULTS / "trackers.json").read_text(encoding="utf-8"))
+    assert trackers.markdown(kept) in text("tools"), "run bench/trackers.py --markdown"
+    assert set(trackers.KINDS) == {key.partition(".")[0] for key in kept["figures"]} - {"load"}
+
+
+def test_what_the_clients_are_installed_from_names_hashes_and_no_addresses() -> None:
+    root = PAGES.parents[1]
+    locks = [*(root / "bench" / "trackers").glob("*.txt"), root / "scripts" / "team_server.txt"]
+    assert len(locks) == 10
+    for lock in locks:
+        content = lock.read_text(encoding="utf-8")
+        pins = re.findall(r"^[a-z0-9][^ ]*==", content, re.M | re.I)
+        assert pins and content.count("\\\n    --hash=") >= len(pins), lock
+        assert "://" not in content, lock
