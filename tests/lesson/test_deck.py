@@ -59,6 +59,7 @@ def deck(project: Project) -> Deck:
 def address(deck: Deck) -> Iterator[str]:
     with socket.socket() as listening, Stage(deck.project) as stage:
         listening.bind(("127.0.0.1", 0))
+        listening.listen()
         config = uvicorn.Config(application(deck, routes(stage)), log_level="error")
         server = uvicorn.Server(config)
         thread = Thread(target=server.run, kwargs={"sockets": [listening]})
