@@ -6,7 +6,7 @@ COMPILE := $(UV) pip compile --quiet --system-certs pyproject.toml --extra llm -
 	--python-version 3.11 --universal --no-header
 CORES := $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: demo test lint lock lock-check workflows-check docs docs-check readme clean
+.PHONY: demo test lint lock lock-check workflows-check docs docs-check site readme tutorial tutorial-check clean
 
 demo: .venv/installed
 	$(BIN)/fullturn demo demo
@@ -14,7 +14,7 @@ demo: .venv/installed
 test: .venv/installed
 	$(BIN)/pytest -n $(CORES) --dist loadfile --cov --cov-report=term
 
-lint: .venv/installed lock-check docs-check workflows-check
+lint: .venv/installed lock-check docs-check workflows-check site
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -50,7 +50,19 @@ docs: .venv/installed
 docs-check: .venv/installed
 	$(BIN)/python scripts/reference.py --check
 
-# The README shows a real demo; needs chromium for the picture.
+# The documentation site, and every link in it; `python -m http.server -d .venv/site` shows it.
+site: .venv/installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	$(BIN)/python scripts/links.py .venv/site
+
+# docs/tutorial.md is what its own commands print.
+tutorial: .venv/installed
+	$(BIN)/python scripts/tutorial.py
+
+tutorial-check: .venv/installed
+	$(BIN)/python scripts/tutorial.py --check
+
+# The README and docs/walkthrough.md show a real demo; needs chromium for the pictures.
 readme: .venv/installed
 	$(BIN)/fullturn demo demo > .venv/demo.log
 	$(BIN)/python scripts/readme.py .venv/demo.log
