@@ -165,7 +165,7 @@ def kept(text: str, only: str) -> str:
     if not only:
         return text
     chosen: list[str] = []
-    for line in rest:  # what is indented goes on with the line before
+    for line in filter(None, rest):  # what is indented goes on with the line before
         goes_on = line.startswith("  ") and chosen and chosen[-1] != "…"
         chosen.append(line if goes_on or re.search(only, line) else "…")
     if all(line == "…" for line in chosen):
