@@ -333,7 +333,7 @@ def test_a_port_that_is_taken_is_said(project: Project) -> None:
 
 def test_ctrl_c_ends_it_and_leaves_nothing_behind(project: Project, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "fullturn", "present", str(project.root), "--port", "0"]
-    said = tmp_path / "said"
+    said, before = tmp_path / "said", servers(project.root)
     with said.open("wb") as out:
         process = subprocess.Popen([*command, "--json"], stdout=out)
     try:
@@ -347,11 +347,15 @@ def test_ctrl_c_ends_it_and_leaves_nothing_behind(project: Project, tmp_path: Pa
     finally:
         process.kill()
         process.wait()
-    assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if serves(path, project.root)]
+    assert servers(project.root) == before
+
+
+def servers(root: Path) -> set[Path]:
+    """Servers that panels have started for this project."""
+    return {path for path in Path("/proc").glob("[0-9]*/cmdline") if serves(path, root)}
 
 
 def serves(path: Path, root: Path) -> bool:
-    """Whether a process is a server that panels have started for this project."""
     try:
         words = path.read_bytes().split(b"\0")
     except OSError:
