@@ -64,7 +64,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Let links that leave docs/ lead to what stands for it in the site."""
+    """Let links that leave docs/ lead to what stands for it in the site; no list of no headings."""
+    if "\n## " not in markdown:
+        page.meta["hide"] = ["toc"]
     if page.file.generated_by:
         return markdown
     return moved(markdown, f"docs/{page.file.src_uri}", page.file.src_uri)

@@ -75,7 +75,7 @@ class Typist:
         finally:
             for process in self.running:
                 os.killpg(process.pid, signal.SIGTERM)
-                process.wait(30)
+                process.communicate(timeout=30)
 
     def _block(self, language: str, words: str, body: str) -> str:
         told = dict(word.split("=", 1) for word in shlex.split(words) if "=" in word)
