@@ -94,6 +94,9 @@ def test_a_commit_that_changes_only_the_readme_trains_and_gates_nothing(delivere
     committed(delivered, "Words", branch="words")
     assert run(["-C", str(delivered), "cd"]) == 0
     assert (trainings(delivered), gates(delivered), champion(delivered)) == (1, 1, 1)
+    found = report(delivered)
+    assert "the champion's own run (version 1)" in found["reason"] and found["warnings"] == []
+    assert "nothing to decide" in (delivered / "ci-report" / "report.md").read_text()
 
 
 def test_a_worse_branch_is_refused_with_the_questions_that_it_broke(delivered: Path) -> None:

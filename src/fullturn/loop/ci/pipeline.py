@@ -62,4 +62,5 @@ def _on_record(project: Project) -> tuple[RunRecord | None, str | None]:
         gated = on_record(project, run) if run else None
     except FullturnError:  # the step that met it says so
         return None, None
-    return run, gated.run if gated else None
+    # The champion's own gate compared with the one before it: it decides nothing here.
+    return run, gated.run if gated and gated.version is None else None
