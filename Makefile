@@ -6,7 +6,7 @@ COMPILE := $(UV) pip compile --quiet --system-certs pyproject.toml --extra llm -
 	--python-version 3.11 --universal --no-header
 CORES := $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: demo test lint lock lock-check workflows-check docs docs-check site readme tutorial tutorial-check clean
+.PHONY: demo test lint lock lock-check workflows-check docs docs-check site readme tutorial tutorial-check walkthrough walkthrough-check clean
 
 demo: .venv/installed
 	$(BIN)/fullturn demo demo
@@ -66,6 +66,13 @@ tutorial-check: .venv/installed
 readme: .venv/installed
 	$(BIN)/fullturn demo demo > .venv/demo.log
 	$(BIN)/python scripts/readme.py .venv/demo.log
+
+# docs/regression.md is what the pipeline prints on three branches; the LLM takes minutes.
+walkthrough: .venv/installed
+	$(BIN)/python scripts/walkthrough.py
+
+walkthrough-check: .venv/installed
+	$(BIN)/python scripts/walkthrough.py --check
 
 .venv/installed: requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fullturn needs Python 3.11 or newer; set PYTHON=")'

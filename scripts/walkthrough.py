@@ -59,8 +59,7 @@ class Walk:
             OtherStory: a command ended with another exit code.
         """
         return "\n".join(
-            self._run(one, code if one == commands[-1] else 0, keep or everything)
-            for one in commands
+            self._run(one, code if one == commands[-1] else 0, keep or list) for one in commands
         )
 
     def _run(self, command: str, code: int, keep: Keep) -> str:
@@ -76,7 +75,7 @@ class Walk:
             raise OtherStory(
                 f"`{command}` ended with {done.returncode}, not {code}:\n{done.stdout}"
             )
-        lines = [line.rstrip() for line in self._short(done.stdout).strip().splitlines()]
+        lines = [line.rstrip() for line in self._short(done.stdout).strip("\n").splitlines()]
         ended = f"[exit code {code} after {seconds:.0f} s]"
         shown = [f"$ {command}", *keep(lines)]
         return "\n".join(shown + [ended] * command.startswith("fullturn"))
@@ -103,11 +102,6 @@ Keep = Callable[[list[str]], list[str]]
 """Lines → those that are shown; what is left out is marked."""
 
 
-def everything(lines: list[str]) -> list[str]:
-    """All lines."""
-    return lines
-
-
 def steps(*whole: str) -> Keep:
     """The heading of every step of a pipeline, with all that the named ones printed."""
 
@@ -126,6 +120,13 @@ def steps(*whole: str) -> Keep:
     return keep
 
 
+def without_checks(lines: list[str]) -> list[str]:
+    """All lines but the table of a gate's checks."""
+    start = next(n for n, line in enumerate(lines) if line.startswith("check "))
+    end = next(n for n, line in enumerate(lines) if line.startswith("report: run"))
+    return [*lines[:start], "  …", *lines[end:]]
+
+
 def started(walk: Walk) -> None:
     """A project under Git whose answers come from the embedded LLM, with a prompt in a file."""
     walk.folder.parent.mkdir(parents=True, exist_ok=True)
@@ -139,7 +140,7 @@ def started(walk: Walk) -> None:
     _committed(walk, "Two chapters, answered by the LLM")
     walk.told["settings"] = part("fullturn.toml").strip()
     walk.told["prompt"] = walk.run(f"cat {PROMPT}")
-    walk.told["first"] = walk.run("fullturn cd", keep=steps("gate", "report", "release"))
+    walk.told["first"] = walk.run("fullturn cd", keep=steps("report", "release"))
 
 
 def better(walk: Walk) -> None:
@@ -151,7 +152,7 @@ def better(walk: Walk) -> None:
     walk.told.update(figures("better", walk.report()))
     walk.told["merge"] = walk.run("git switch --quiet main", "git merge --quiet quote")
     with asked(walk):
-        walk.told["better_cd"] = walk.run("fullturn cd", keep=steps("train", "register", "release"))
+        walk.told["better_cd"] = walk.run("fullturn cd", keep=steps("train", "release"))
     walk.told["history"] = walk.run("fullturn history")
 
 
@@ -172,7 +173,7 @@ def words(walk: Walk) -> None:
     walk.run("git switch --quiet main")
     _branch(walk, "words", {"README.md": "# The operations assistant\n"}, "A README")
     walk.told["stat"] = walk.run("git diff --stat main")
-    walk.told["words_ci"] = walk.run("fullturn ci")
+    walk.told["words_ci"] = walk.run("fullturn ci", keep=without_checks)
     walk.told["words_report"] = quoted(walk.page())
     walk.told["workflows"] = walk.run("ls .github/workflows")
 
@@ -212,15 +213,18 @@ def quoted(page: list[str], *until: str) -> str:
     """The beginning of a report, as a quotation, with its lists opened."""
     end = next((n for n, line in enumerate(page) if until and line.startswith(until)), len(page))
     shown = [line.replace("<details>", "<details open>") for line in page[1:end]]
-    return "\n".join(f"> {line}".rstrip() for line in [*shown, *["…"] * (end < len(page))])
+    told = [*shown, *["…"] * (end < len(page))]
+    return "\n".join(f"> {line}".rstrip() for line in told).rstrip("> \n")
 
 
 def outline(page: str) -> list[str]:
     """What must not drift: commands, steps, exit codes, verdicts, who is champion."""
     kept = []
     for line in page.splitlines():
-        plain = re.sub(r"after \d+ s|\b[0-9a-f]*\d[0-9a-f.,]*\b", "#", line)
-        if re.match(r"\$ |\[exit|#/#|#{1,3} |> ## |version # is", plain):
+        plain = re.sub(r"\b[0-9a-f]*\d[0-9a-f.,]*\b", "#", line)
+        if line.startswith("[exit code"):
+            kept.append(line.partition(" after")[0])
+        elif re.match(r"\$ |#/#|#{1,3} |> ## |version # is", plain):
             kept.append(plain.strip())
     return kept
 
