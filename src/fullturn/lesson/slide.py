@@ -26,7 +26,7 @@ SECTIONS = {
     2: ("Tracking", "#ffc857"),
     3: ("Versions", "#c8adff"),
     4: ("CI/CD for models", "#7ee8a2"),
-    5: ("LLM applications, and what next", "#ff8fa3"),
+    5: ("Tools, and what next", "#ff8fa3"),
 }
 """Name and colour of each."""
 OWN = "slides"
