@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -162,3 +164,26 @@ def test_the_search_finds_a_word_of_the_handbook(browser: Browser, address: str)
     found = page.locator(".md-search-result__link").evaluate_all("all => all.map(a => a.href)")
     page.close()
     assert any("/handbook/13-llm-quality" in link for link in found), found
+
+
+def test_links_that_leave_the_documents_lead_to_what_stands_for_them() -> None:
+    text = "[h](../src/fullturn/examples/assistant/handbook/07-gates.md#a) [r](../README.md)"
+    assert hooks().moved(text, "docs/design.md", "design.md") == (
+        "[h](handbook/07-gates.md#a) [r](index.md)"
+    )
+    assert hooks().moved("[d](docs/x.md)", "README.md", "index.md") == "[d](docs/x.md)"
+    assert hooks().moved("![g](docs/gate.png)", "README.md", "index.md") == "![g](gate.png)"
+
+
+def test_a_warning_of_a_report_is_one_in_the_site() -> None:
+    alert = hooks().GITHUB_ALERT.search("> text\n> > [!WARNING]\n> > Gate again.\n")
+    assert alert and alert[1] == "> > " and alert[2] == "WARNING"
+
+
+def hooks() -> ModuleType:
+    """What the build adds, as a module."""
+    spec = importlib.util.spec_from_file_location("hooks", ROOT / "scripts" / "mkdocs_hooks.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

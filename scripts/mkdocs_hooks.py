@@ -28,6 +28,7 @@ WHOLE = {
 }
 LANGUAGES = {".py": "python", ".sh": "bash", ".toml": "toml"}
 LINK = re.compile(r"(\]\()([^)#\s]+)((?:#[^)\s]*)?\))")
+GITHUB_ALERT = re.compile(r"^((?:> ?)+)\[!([A-Z]+)\]$", re.MULTILINE)
 HANDBOOK_HOME = """\
 # Handbook
 
@@ -69,6 +70,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         page.meta["hide"] = ["toc"]
     if page.file.generated_by:
         return markdown
+    markdown = GITHUB_ALERT.sub(lambda found: f"{found[1]}**{found[2].title()}:**", markdown)
     return moved(markdown, f"docs/{page.file.src_uri}", page.file.src_uri)
 
 
