@@ -59,6 +59,7 @@ def test_a_champion_is_scored_again_by_a_changed_scorer(mine: Path) -> None:
     (mine / "own.py").write_text(OWN.replace("SCORE", "0.8"))
     committed(mine, "A stricter scorer", branch="stricter")
     code, said = ended(started(mine, "ci"))
+    assert list(report(mine)["files"]) == ["own.py"], said
     [right] = report(mine)["scores"]
     assert right["champion"] == pytest.approx(right["candidate"]), said
     assert right["champion"] < 0.8, "the champion's old score, above 0.9, is not taken"

@@ -49,7 +49,8 @@ def gate(version: str, waivers: tuple[str, ...], cached: bool, only: bool, as_js
     note = ": nothing that it depends on has changed" if stands else ""
     say(f"report: run {gated.run[:8]}, artifact gate/report.html{note}")
     if gated.version:
-        say(f"registered as [bold]version {gated.version.version}[/bold]")
+        word = "it is" if only else "registered as"
+        say(f"{word} [bold]version {gated.version.version}[/bold]")
         say_next(f"fullturn promote {gated.version.version} --reason '…'")
     elif gated.report.outcome == "PASSED":
         say_next(f"fullturn gate {version} --cached   (registers it)", "fullturn cd")

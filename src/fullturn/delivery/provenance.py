@@ -17,6 +17,7 @@ def section(delivery: Delivery, room: Room) -> Iterator[str]:
     if delivery.champion is not None and delivery.candidate is not None:
         yield from ("### What differs from the champion", "")
         yield from _changed("Parameters", delivery.params, room)
+        yield from _changed("Code", _short(delivery.files), room)
         yield from _data(delivery.data, room)
         yield from _changed("Environment", delivery.packages, room)
     if delivery.cost is not None:
@@ -36,6 +37,13 @@ def _changed(what: str, changed: Changed | None, room: Room) -> Iterator[str]:
         yield ""
         if left := left_out(changed, room.lists):
             yield from (left, "")
+
+
+def _short(files: Changed | None) -> Changed | None:
+    """Digests as long as Git shows them."""
+    if files is None:
+        return None
+    return {n: (a and a[:7], b and b[:7]) for n, (a, b) in files.items()}
 
 
 def _data(change: DataChange | None, room: Room) -> Iterator[str]:

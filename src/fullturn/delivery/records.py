@@ -155,8 +155,10 @@ class Delivery:
     """The first of those counted, lost ones first."""
     params: Mapping[str, tuple[str | None, str | None]] = field(default_factory=dict)
     """Champion's value, candidate's value; only what differs."""
+    files: Mapping[str, tuple[str | None, str | None]] | None = None
+    """The same of the files of code, by sha256; None if one of them is not on record."""
     packages: Mapping[str, tuple[str | None, str | None]] | None = None
-    """The same of the environments; None if one of them is not on record."""
+    """The same of the environments."""
     data: DataChange | None = None
     cost: Cost | None = None
     gate: GateReport | None = None

@@ -10,8 +10,13 @@ from pathlib import Path
 from fullturn.experiments.provenance import digest_of, git, sha256
 
 
-def digest(root: Path, patterns: Sequence[str]) -> str:
-    """A digest of fullturn's own code and of a project's files that match a pattern.
+OWN = "fullturn"
+"""In a listing, fullturn's own code as one file."""
+
+
+def listing(root: Path, patterns: Sequence[str]) -> str:
+    """A line for each file of a project that matches a pattern, with its sha256, as `name==sha256`;
+    fullturn's own code is the first.
 
     `*` matches `/` too. What Git ignores is left out, and so are tests: no model depends on them.
     """
@@ -20,8 +25,8 @@ def digest(root: Path, patterns: Sequence[str]) -> str:
         for name in files_of(root)
         if any(fnmatch.fnmatch(name, pattern) for pattern in patterns) and not is_test(name)
     ]
-    lines = [f"{name}\0{digest_of(root / name)}" for name in sorted(chosen)]
-    return sha256("\n".join([_own_code(), *lines]))
+    lines = [f"{name}=={digest_of(root / name)}" for name in sorted(chosen)]
+    return "\n".join([f"{OWN}=={_own_code()}", *lines])
 
 
 def files_of(root: Path) -> list[str]:

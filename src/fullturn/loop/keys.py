@@ -35,7 +35,12 @@ def gate_key(project: Project, candidate: RunRecord, champion: int | None, data:
 
 def code_of(project: Project) -> str:
     """The digest of the code that the project's models depend on."""
-    return sources.digest(project.root, project.settings.ci.code)
+    return provenance.sha256(listing(project))
+
+
+def listing(project: Project) -> str:
+    """The files that the project's models depend on, each with its sha256."""
+    return sources.listing(project.root, project.settings.ci.code)
 
 
 def _surroundings(project: Project) -> dict[str, str]:

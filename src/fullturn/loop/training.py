@@ -17,15 +17,16 @@ from fullturn.evaluation.race import Race, race, recalled
 from fullturn.experiments import provenance
 from fullturn.experiments.search import candidates, complete
 from fullturn.experiments.tracking import RunPlan, TrackedRun
-from fullturn.loop.keys import CODE, TRAINING, code_of, training_key
+from fullturn.loop.keys import CODE, TRAINING, code_of, listing, training_key
 from fullturn.loop.project import Progress, Project, load, silent, with_digest
 from fullturn.registry.versions import MODEL
 from fullturn.store import NOTE, PREFIX, save_pyfunc
 
 VALIDATION = "evaluation/validation.jsonl"
 TRAINED = "evaluation/trained.json"
-ENVIRONMENT = "environment.txt"
-"""Artifacts of a training run; this one lists Python and every installed distribution."""
+ENVIRONMENT, SOURCES = "environment.txt", "code.txt"
+"""Artifacts of a training run; these list Python and every installed distribution, and the files
+of code, a line each: `name==version`, `name==sha256`."""
 SEARCH = PREFIX + "search"
 """Tag of a run: its place among the candidates of a search."""
 DECLARED = PREFIX + "declared"
@@ -246,6 +247,7 @@ def _record(project: Project, run: TrackedRun, view: Dataset, raced: Race) -> No
     store.put_text(run.id, json.dumps(trained), TRAINED)
     store.put_text(run.id, records.to_jsonl(evaluation), VALIDATION)
     store.put_text(run.id, provenance.environment()[1], ENVIRONMENT)
+    store.put_text(run.id, listing(project), SOURCES)
     note = f"stopped after {raced.groups} of {raced.of_groups} groups: worse than the best so far"
     tags = {
         NOTE: _note(view, raced),

@@ -84,6 +84,7 @@ class Gathering:
             candidate=self._subject(sides.candidate, None),
             champion=self._subject(sides.champion, sides.version),
             params=sides.params(),
+            files=self._read("the code", lambda: sides.files(self.project)),
             packages=self._read("the environment", lambda: sides.packages(self.project)),
             data=data.change if data else None,
             gate=gate,

@@ -10,7 +10,7 @@ from typing import Any
 from fullturn.delivery.records import DataChange
 from fullturn.entities import Dataset, Example, ModelVersion, RunRecord
 from fullturn.loop.project import Project, load, with_digest
-from fullturn.loop.training import ENVIRONMENT
+from fullturn.loop.training import ENVIRONMENT, SOURCES
 from fullturn.store import PREFIX
 
 Changed = dict[str, tuple[str | None, str | None]]
@@ -55,9 +55,20 @@ class Sides:
         Raises:
             NotFound: one of the two runs stored no list.
         """
+        return self._listed(project, ENVIRONMENT)
+
+    def files(self, project: Project) -> Changed | None:
+        """The same of the files of code, by sha256.
+
+        Raises:
+            NotFound: one of the two runs stored no list.
+        """
+        return self._listed(project, SOURCES)
+
+    def _listed(self, project: Project, artifact: str) -> Changed | None:
         if self.candidate is None or self.champion is None:
             return None
-        ours, theirs = (_packages(project, run) for run in (self.candidate, self.champion))
+        ours, theirs = (_lines(project, run, artifact) for run in (self.candidate, self.champion))
         return _changed(theirs, ours)
 
     def data(self, project: Project) -> DataFound | None:
@@ -98,8 +109,8 @@ def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> Changed:
     return {name: values for name, values in both.items() if values[0] != values[1]}
 
 
-def _packages(project: Project, run: RunRecord) -> dict[str, str]:
-    lines = project.store.get(run.id, ENVIRONMENT).read_text(encoding="utf-8").splitlines()
+def _lines(project: Project, run: RunRecord, artifact: str) -> dict[str, str]:
+    lines = project.store.get(run.id, artifact).read_text(encoding="utf-8").splitlines()
     return dict(line.split("==", 1) for line in lines if "==" in line)
 
 
