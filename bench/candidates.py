@@ -71,20 +71,22 @@ def measure(folder: Path) -> list[Measured]:
     trivial = project.app.baseline(training_view(data))
     evaluation = scoring.evaluate(project.app, trivial, rows, "baseline", data.version)
     name = "baseline: first sentence of BM25's best passage"
-    found = [Measured(name, evaluation, timed(trivial, rows))]
+    found = [Measured(name, evaluation, timed(project, trivial, rows))]
     for name, params in CANDIDATES.items():
         print(f"… {name}", flush=True)
         trial = train(project, params, name=name)
         folder = project.store.fetch_model(trial.run.tags[MODEL])
-        seconds = timed(bundle.load(project.app, folder), rows)
+        seconds = timed(project, bundle.load(project.app, folder), rows)
         found.append(Measured(name, trial.race.evaluation, seconds))
     return sorted(found, key=lambda each: -each.evaluation.mean("right"))
 
 
-def timed(predictor: Predictor, rows: Sequence[Example]) -> float:
+def timed(project: projects.Project, predictor: Predictor, rows: Sequence[Example]) -> float:
     """Seconds that a question takes, the median of some."""
+    version = projects.load(project).version
     with uncached():
-        return _median(scoring.latencies(predictor, rows[:TIMED]))
+        found = scoring.singly(project.app, predictor, rows[:TIMED], "timed", version)
+    return _median([row.latency for row in found.rows])
 
 
 def row(measured: Measured, best: Evaluation) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,6 @@ import uvicorn
 from fullturn.errors import MissingFigure, UsageError
 from fullturn.lesson.deck import Deck
 from fullturn.lesson.kept import kept
-from fullturn.lesson.panels.preparing import prepare
 from fullturn.lesson.panels.routes import routes
 from fullturn.lesson.panels.stage import Stage
 from fullturn.lesson.printing import FLAGS
@@ -43,11 +42,9 @@ OVERFLOWS = Path(__file__).with_name("overflows.js").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A lesson's project, without the candidate that takes an LLM."""
-    folder = tmp_path_factory.mktemp("deck") / "lesson"
-    few = {"word search": {"retrieval": "bm25"}, "learned search": {}}
-    return prepare(folder, candidates=few)
+def project(lesson: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A lesson's project."""
+    return Project.open(lesson(tmp_path_factory.mktemp("deck") / "lesson"))
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from shutil import which
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ import pytest
 
 from fullturn.errors import CouldNotEvaluate
 from fullturn.lesson.panels import recording
-from fullturn.lesson.panels.preparing import prepare, prepared
+from fullturn.lesson.panels.preparing import prepared
 from fullturn.lesson.panels.stage import Stage
 from fullturn.loop import releases
 from fullturn.loop.inspecting import champion_history
@@ -36,11 +36,9 @@ Told = list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lesson's project; without the candidate that takes an LLM, which takes its time."""
-    folder = tmp_path_factory.mktemp("lesson") / "project"
-    prepare(folder, candidates={"learned search, quoting": {}, "fewer passages": {"passages": 1}})
-    return folder
+def folder(lesson: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lesson's project."""
+    return lesson(tmp_path_factory.mktemp("lesson") / "project")
 
 
 @pytest.fixture(scope="module")

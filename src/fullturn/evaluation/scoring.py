@@ -69,14 +69,15 @@ def batches(examples: Sequence[Example], size: int = BATCH) -> Iterator[Sequence
         yield examples[start : start + size]
 
 
-def latencies(predictor: Predictor, examples: Sequence[Example]) -> list[float]:
-    """Seconds for each example, asked one at a time; the first answer is warm-up."""
-    seconds = []
-    for example in (*examples[:1], *examples):
-        started = time.perf_counter()
-        ask(predictor, [example.input], f"row '{example.id}'")
-        seconds.append(time.perf_counter() - started)
-    return seconds[1:]
+def singly(
+    app: App, predictor: Predictor, examples: Sequence[Example], subject: str, data: DatasetVersion
+) -> Evaluation:
+    """The same, asked one at a time, as a user does; the first answer is warm-up."""
+    ask(predictor, [examples[0].input], f"row '{examples[0].id}'")
+    started = time.perf_counter()
+    rows = tuple(row for one in examples for row in answer(app, predictor, [one]))
+    seconds = time.perf_counter() - started
+    return Evaluation(subject, data.name, examples[0].split, rows, len(examples), seconds)
 
 
 def check_names(rows: Sequence[ScoredRow]) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from fullturn.experiments.provenance import digest_of, git, sha256
 
-
 OWN = "fullturn"
 """In a listing, fullturn's own code as one file."""
 

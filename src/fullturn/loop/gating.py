@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -47,6 +47,7 @@ REPEATED_ROWS = 30
 TRACED = 100
 """Answers of a gate with a trace: one costs MLflow some 10 ms. The report counts them all."""
 LATENCY_CALLS = 40
+Repeated = tuple[Evaluation, Evaluation]
 MISSING = ("no evidence", "could not be computed")
 """How the reason of a check begins that nothing was decided in."""
 AGAINST, TESTED = PREFIX + "champion", PREFIX + "data_digest"
@@ -208,6 +209,7 @@ class Gathering:
         evaluated = self._evaluated("candidate", candidate, test, data)
         if evaluated is not None and isinstance(app, GeneratesText):
             self.spool.append(worth_reading(evaluated))
+        timed = self._singly("latencies", candidate, examples_of(test, LATENCY_CALLS), data)
         return Evidence(
             subject=self.run.id,
             champion_name=f"version {champion}" if champion else None,
@@ -224,8 +226,8 @@ class Gathering:
                 "baseline", self._try("baseline", lambda: self._baseline(data)), test, data
             ),
             behaviours=self._behaviours(candidate, evaluated, test, data),
-            repeated=self._repeated(candidate, test, data),
-            latencies=self._latencies(candidate, test),
+            repeated=self._repeated(timed, data),
+            latencies=tuple(row.latency for row in timed.rows) if timed else None,
             refusal=self._refusal(test, data),
             absent=self.absent,
         )
@@ -322,25 +324,29 @@ class Gathering:
                 pairs[kind] = (same, evaluated)
         return pairs
 
-    def _repeated(
-        self, predictor: Predictor | None, test: tuple[Example, ...], data: Dataset
-    ) -> tuple[Evaluation, Evaluation] | None:
-        again = self._try("repeated", self._candidate) if predictor else None
-        some = examples_of(test, REPEATED_ROWS)
-        with uncached():
-            pair = [self._evaluated("repeated", p, some, data) for p in (predictor, again)]
-        first, second = pair
-        return (first, second) if first and second else None
-
-    def _latencies(
-        self, predictor: Predictor | None, test: tuple[Example, ...]
-    ) -> tuple[float, ...] | None:
+    def _singly(
+        self, name: str, predictor: Predictor | None, rows: Sequence[Example], data: Dataset
+    ) -> Evaluation | None:
+        """Rows asked one at a time, past any cache."""
         if predictor is None:
             return None
-        some = examples_of(test, LATENCY_CALLS)
+        app = self.project.app
         with uncached():
-            measured = self._try("latencies", lambda: scoring.latencies(predictor, some))
-        return tuple(measured) if measured else None
+            return self._try(  # type: ignore[no-any-return]
+                name, lambda: scoring.singly(app, predictor, rows, name, data.version)
+            )
+
+    def _repeated(self, first: Evaluation | None, data: Dataset) -> Repeated | None:
+        """Some of those rows, asked another predictor that is loaded apart."""
+        if first is None:
+            return None
+        some = examples_of(data.split("test"), LATENCY_CALLS)
+        some = examples_of(some, REPEATED_ROWS)
+        second = self._singly("repeated", self._try("repeated", self._candidate), some, data)
+        names = {example.id for example in some}
+        rows = tuple(row for row in first.rows if row.id in names)
+        again = replace(first, rows=rows, expected_rows=len(some))
+        return (again, second) if second else None
 
     def _refusal(self, test: tuple[Example, ...], data: Dataset) -> RefusalState | None:
         app, column = self.project.app, self.project.app.contract.text
