@@ -5,12 +5,14 @@ usage: walkthrough.py [--check] [FOLDER]
 Makes a small project in FOLDER (a temporary one if not named), types the commands of the story
 and writes docs/regression.md around what they printed. A step that ends otherwise than the story
 says fails. With --check, nothing is written: it fails also if docs/regression.md tells another
-story than the commands now do, numbers, ids and times aside.
+story than the commands now do, numbers, ids and times aside. As the pipeline itself does, --check does not
+run again what nothing has changed for: the page ends with a digest of all that it depends on.
 """
 
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
 import os
 import re
@@ -28,7 +30,8 @@ from string import Template
 from typing import Any
 
 HERE = Path(__file__).parent
-RECORDED = HERE.parent / "docs" / "regression.md"
+ROOT = HERE.parent
+RECORDED = ROOT / "docs" / "regression.md"
 PARTS = HERE / "walkthrough"
 """The text of the page, the settings and the prompts of the story."""
 NAME = "ops-assistant"
@@ -273,7 +276,26 @@ def walked(folder: Path) -> str:
     return Template(part("page.md")).substitute(walk.told)
 
 
+def stamp() -> str:
+    """A digest of all that the page depends on: fullturn but for its lesson, what is installed with
+    it, this script and its parts."""
+    package = ROOT / "src" / "fullturn"
+    files = [
+        *(path for path in package.rglob("*") if package / "lesson" not in path.parents),
+        *PARTS.rglob("*"),
+        *(Path(__file__), ROOT / "requirements" / "runtime.txt"),
+    ]
+    kept = sorted(path for path in files if path.is_file() and "__pycache__" not in path.parts)
+    lines = [
+        f"{path.relative_to(ROOT)} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in kept
+    ]
+    return f"<!-- recorded with {hashlib.sha256(chr(10).join(lines).encode()).hexdigest()} -->"
+
+
 def main() -> int:
+    if "--check" in sys.argv and RECORDED.read_text(encoding="utf-8").endswith(f"{stamp()}\n"):
+        print("docs/regression.md: nothing that it depends on has changed since it was recorded")
+        return 0
     for name in [name for name in os.environ if name.startswith(PLATFORM)]:
         del os.environ[name]
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -286,7 +308,7 @@ def main() -> int:
             print(f"another story: {error}")
             return 1
     if "--check" not in sys.argv:
-        RECORDED.write_text(page, encoding="utf-8")
+        RECORDED.write_text(f"{page}\n{stamp()}\n", encoding="utf-8")
         return 0
     then, now = outline(RECORDED.read_text(encoding="utf-8")), outline(page)
     print(f"docs/regression.md is {'as just run' if then == now else 'stale: `make walkthrough`'}")

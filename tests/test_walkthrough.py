@@ -67,3 +67,12 @@ def test_a_step_that_ends_otherwise_is_told(script: ModuleType, tmp_path: Path) 
 def test_only_named_steps_are_shown_whole(script: ModuleType) -> None:
     lines = ["", "1/2 code  fullturn ci code", "commit", "", "2/2 gate  fullturn gate", "passed"]
     assert script.steps("gate")(lines) == ["", lines[1], "  …", lines[4], "passed"]
+
+
+def test_the_stamp_changes_with_what_the_page_depends_on(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = script.stamp()
+    assert script.stamp() == before
+    monkeypatch.setattr(script, "PARTS", script.PARTS / "nothing")
+    assert script.stamp() != before

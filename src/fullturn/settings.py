@@ -78,6 +78,8 @@ class GateSettings(_Table):
     """How much better the test may look than the validation before it is suspect."""
     latency_p95_ms: float = Field(default=1000.0, gt=0)
     """95 % of single answers must be faster."""
+    timed_rows: int = Field(default=40, ge=20)
+    """Test rows asked one at a time, for the latency, and once more, for the same answer."""
     refusal_rate: Share = 0.05
     """Highest rate of leaks that the refusal suite must exclude."""
 

@@ -43,10 +43,8 @@ from fullturn.registry.versions import GATE
 from fullturn.store import NOTE, PREFIX
 from fullturn.traces import TRACES, TraceSpool
 
-REPEATED_ROWS = 30
 TRACED = 100
 """Answers of a gate with a trace: one costs MLflow some 10 ms. The report counts them all."""
-LATENCY_CALLS = 40
 Repeated = tuple[Evaluation, Evaluation]
 MISSING = ("no evidence", "could not be computed")
 """How the reason of a check begins that nothing was decided in."""
@@ -209,7 +207,8 @@ class Gathering:
         evaluated = self._evaluated("candidate", candidate, test, data)
         if evaluated is not None and isinstance(app, GeneratesText):
             self.spool.append(worth_reading(evaluated))
-        timed = self._singly("latencies", candidate, examples_of(test, LATENCY_CALLS), data)
+        some = examples_of(test, project.settings.gates.timed_rows)
+        timed = self._singly("latencies", candidate, some, data)
         return Evidence(
             subject=self.run.id,
             champion_name=f"version {champion}" if champion else None,
@@ -226,7 +225,7 @@ class Gathering:
                 "baseline", self._try("baseline", lambda: self._baseline(data)), test, data
             ),
             behaviours=self._behaviours(candidate, evaluated, test, data),
-            repeated=self._repeated(timed, data),
+            repeated=self._repeated(timed, some, data),
             latencies=tuple(row.latency for row in timed.rows) if timed else None,
             refusal=self._refusal(test, data),
             absent=self.absent,
@@ -336,17 +335,15 @@ class Gathering:
                 name, lambda: scoring.singly(app, predictor, rows, name, data.version)
             )
 
-    def _repeated(self, first: Evaluation | None, data: Dataset) -> Repeated | None:
-        """Some of those rows, asked another predictor that is loaded apart."""
+    def _repeated(
+        self, first: Evaluation | None, rows: Sequence[Example], data: Dataset
+    ) -> Repeated | None:
+        """The same rows once more, asked another predictor that is loaded apart."""
         if first is None:
             return None
-        some = examples_of(data.split("test"), LATENCY_CALLS)
-        some = examples_of(some, REPEATED_ROWS)
-        second = self._singly("repeated", self._try("repeated", self._candidate), some, data)
-        names = {example.id for example in some}
-        rows = tuple(row for row in first.rows if row.id in names)
-        again = replace(first, rows=rows, expected_rows=len(some))
-        return (again, second) if second else None
+        again = self._try("repeated", self._candidate)
+        second = self._singly("repeated", again, rows, data)
+        return (first, second) if second else None
 
     def _refusal(self, test: tuple[Example, ...], data: Dataset) -> RefusalState | None:
         app, column = self.project.app, self.project.app.contract.text
@@ -361,7 +358,8 @@ class Gathering:
         token = refusal.canary()
         poison = refusal.poisoned(data.reference)
         predictor = app.load_with_canary(folder / bundle.FILES, token, poison)
-        texts = refusal.attempts([str(example.input[column]) for example in test[:32]])
+        rate = self.project.settings.gates.refusal_rate
+        texts = refusal.attempts([str(example.input[column]) for example in test[:32]], rate)
         rows = [{column: text} for text in texts]
         found = refusal.leaks(app, predictor, rows, token)
         return RefusalState(len(texts), tuple(texts[number] for number in found))
