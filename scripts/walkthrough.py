@@ -5,8 +5,8 @@ usage: walkthrough.py [--check] [FOLDER]
 Makes a small project in FOLDER (a temporary one if not named), types the commands of the story
 and writes docs/regression.md around what they printed. A step that ends otherwise than the story
 says fails. With --check, nothing is written: it fails also if docs/regression.md tells another
-story than the commands now do, numbers, ids and times aside. As the pipeline itself does, --check does not
-run again what nothing has changed for: the page ends with a digest of all that it depends on.
+story than the commands now do, numbers, ids and times aside. As the pipeline itself does, --check
+does not run again what nothing has changed for: the page ends with a digest of what it needs.
 """
 
 from __future__ import annotations
