@@ -268,6 +268,16 @@ def test_promote_release_and_rollback_refuse_it_and_take_what_holds(gated: Proje
     assert exit_code(gated, "promote", "2", "--reason", "test") == 1
 
 
+def test_a_champion_whose_signature_does_not_hold_answers_nobody(gated: Project) -> None:
+    gated = changed(gated, "[gates]", SIGNED)
+    promoting.promote(gated, "2", "its signature holds")
+    version, _ = promoting.champion(gated)
+    assert version.version == 2
+    (folder(gated, 2) / signing.SIGNATURE).unlink()
+    with pytest.raises(IntegrityError, match="fullturn verify 2"):
+        promoting.champion(gated)
+
+
 def test_without_the_setting_the_manifest_alone_counts(gated: Project) -> None:
     (folder(gated, 2) / signing.SIGNATURE).unlink()
     assert promoting.promote(gated, "2", "nobody asked for signatures").version == 2

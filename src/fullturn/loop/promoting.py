@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 from fullturn.apps import bundle
 from fullturn.apps.protocols import Predictor
 from fullturn.entities import HistoryEntry, ModelVersion
@@ -46,9 +50,7 @@ def load_version(project: Project, version: ModelVersion) -> Predictor:
             does not hold.
         BundleError: it does not load, or answers otherwise.
     """
-    folder, record = versions.files(project.store, version)
-    if project.settings.serving.signed:
-        require(project, version, folder)
+    folder, record = _files(project, version)
     predictor = bundle.load(project.app, folder)
     differing = bundle.probe(predictor, record)
     if differing:
@@ -61,13 +63,22 @@ def champion(project: Project) -> tuple[ModelVersion, Predictor]:
 
     Raises:
         NotFound: nothing was promoted yet.
+        IntegrityError: a file was changed; or signatures are asked for, and its own does not hold.
     """
     number = promotion.settle(project.store)
     if number is None:
         raise NotFound("there is no champion yet; `fullturn turn` makes one")
     version = versions.version(project.store, str(number))
-    folder, _ = versions.files(project.store, version)
+    folder, _ = _files(project, version)
     return version, bundle.load(project.app, folder)
+
+
+def _files(project: Project, version: ModelVersion) -> tuple[Path, Mapping[str, Any]]:
+    """The files and the record of a version, verified as far as the project asks for it."""
+    folder, record = versions.files(project.store, version)
+    if project.settings.serving.signed:
+        require(project, version, folder)
+    return folder, record
 
 
 def reproduce(project: Project, reference: str) -> reproduction.Reproduction:
