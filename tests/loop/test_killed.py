@@ -23,7 +23,7 @@ from tests.loop.conftest import TOML, moved, new_project
 from tests.loop.turning import ended, turning
 
 pytestmark = pytest.mark.slow
-KILLS = int(os.environ.get("FULLTURN_KILLS", "12"))
+KILLS = int(os.environ.get("FULLTURN_KILLS", "8"))
 """At random times; a night may take more of them."""
 SETTINGS = """
 [monitoring]
