@@ -99,6 +99,26 @@ def test_a_commit_that_changes_only_the_readme_trains_and_gates_nothing(delivere
     assert "nothing to decide" in (delivered / "ci-report" / "report.md").read_text()
 
 
+def test_stricter_limits_gate_a_champion_again(
+    delivered: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["-C", str(delivered), "gate", "candidate", "--cached"]) == 0
+    assert gates(delivered) == 1
+    toml = delivered / "fullturn.toml"
+    toml.write_text(toml.read_text().replace("slice_floor = 0.4", "slice_floor = 0.95"))
+    capsys.readouterr()
+    assert run(["-C", str(delivered), "gate", "candidate", "--cached"]) == 1
+    assert "EVAL04" in capsys.readouterr().out
+    assert gates(delivered) == 2
+
+
+def test_a_line_that_was_cut_off_is_a_step_that_was_not_reached(mine: Path) -> None:
+    steps = mine / ".fullturn" / "ci-steps.jsonl"
+    steps.write_text('{"command": "ci code", "exit_code": 0, "reason": "", "seconds": 1}\n{"comm')
+    assert run(["-C", str(mine), "ci", "report"]) == 0
+    assert [step["exit_code"] for step in report(mine)["steps"]] == [0, *[None] * 5]
+
+
 def test_a_worse_branch_is_refused_with_the_questions_that_it_broke(delivered: Path) -> None:
     with_params(delivered, 'fault = "constant"')
     committed(delivered, "Simpler", branch="worse")

@@ -12,9 +12,6 @@ from fullturn.loop.project import Project, newest
 from fullturn.loop.training import DECLARED, Trial, recall, train, usable
 from fullturn.registry import promotion, versions
 
-CANDIDATE = "candidate"
-"""As a reference: the run of this checkout's candidate."""
-
 
 def parameters(project: Project) -> Params:
     """What a checkout trains with: fullturn.toml over what a search found for the champion.

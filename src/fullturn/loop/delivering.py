@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Literal
 
+from fullturn.delivery.pipeline import CANDIDATE
 from fullturn.entities import ModelVersion
 from fullturn.errors import CouldNotEvaluate, Refused
 from fullturn.loop import candidate, releases
@@ -61,7 +62,7 @@ def deliver(project: Project, reference: str, told: Told) -> Delivered:
     """
     found = (
         candidate.registered(project)
-        if reference == candidate.CANDIDATE
+        if reference == CANDIDATE
         else versions.version(project.store, reference)
     )
     chosen, why = way(project, found)

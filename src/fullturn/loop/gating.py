@@ -36,7 +36,7 @@ from fullturn.gates import report as writer
 from fullturn.loop.evidence.writing import register as register_version
 from fullturn.loop.keys import GATE as GATE_KEY
 from fullturn.loop.keys import gate_key
-from fullturn.loop.project import Progress, Project, load, silent
+from fullturn.loop.project import Progress, Project, load, newest, silent
 from fullturn.loop.training import TRAINED, VALIDATION, examples_of, load_of, training_view
 from fullturn.registry import promotion, versions
 from fullturn.registry.versions import GATE
@@ -119,12 +119,19 @@ def standing(project: Project, candidate: RunRecord, *, register: bool = False) 
 
 def on_record(project: Project, candidate: RunRecord) -> Gated | None:
     """The newest gate of a candidate with the same champion, test rows, code, environment and
-    limits as now; the champion's own gate as long as it is champion."""
+    limits as now; of the champion itself, the gate that it came by, if all the rest is the same."""
+    data = newest(project)
+    if data is None:
+        return None
     champion = promotion.champion(project.store)
     known = [v for v in project.store.versions(project.store.name) if v.run_id == candidate.id]
     if known and known[-1].version == champion:
-        return Gated(_report(project, known[-1].tags[GATE]), known[-1].tags[GATE], known[-1])
-    key = gate_key(project, candidate, champion, load(project).version.digest)
+        run = project.store.run(known[-1].tags[GATE])
+        before = run.tags.get(AGAINST, "")
+        against = int(before) if before.isdecimal() else None
+        if run.tags.get(GATE_KEY) == gate_key(project, candidate, against, data.digest):
+            return Gated(_report(project, run.id), run.id, known[-1])
+    key = gate_key(project, candidate, champion, data.digest)
     for run in project.store.runs("gate"):
         if run.tags.get(GATE_KEY) == key and PREFIX + "outcome" in run.tags:
             return Gated(_report(project, run.id), run.id, None)

@@ -6,12 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fullturn.delivery.pipeline import CANDIDATE
 from fullturn.entities import DatasetVersion, Feedback, HistoryEntry, Prediction, RunRecord
 from fullturn.errors import NotFound
 from fullturn.evaluation import records
 from fullturn.experiments.comparison import Comparison, compare
 from fullturn.experiments.tracking import reap
-from fullturn.loop.candidate import CANDIDATE, get
+from fullturn.loop.candidate import get
 from fullturn.loop.project import Project, load
 from fullturn.loop.training import VALIDATION
 from fullturn.loop.turn import best_of, trained

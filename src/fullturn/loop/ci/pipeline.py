@@ -25,9 +25,11 @@ SUMMARY = "GITHUB_STEP_SUMMARY"
 
 
 def ended(path: Path) -> list[Ended]:
-    """How each step before the report ended, from the file that its commands wrote."""
+    """How each step before the report ended, from the file that its commands wrote; a line that a
+    command could not write to its end is of a step that was not reached."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    known = {line["command"]: line for line in map(json.loads, lines)}
+    whole = (json.loads(line) for line in lines if line.endswith("}"))
+    known = {line["command"]: line for line in whole}
     return [_ended(step, known.get(step.command)) for step in EVALUATE if not step.always]
 
 
