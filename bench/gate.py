@@ -25,10 +25,10 @@ from statistics import mean
 import numpy as np
 import numpy.typing as npt
 
-from fullturn.entities import CheckResult, DatasetVersion, Evaluation, ScoredRow
+from fullturn.core.entities import CheckResult, DatasetVersion, Evaluation, ScoredRow
+from fullturn.core.settings import GateSettings
 from fullturn.gates import Evidence, compute_check
 from fullturn.gates.quality import NonInferior
-from fullturn.settings import GateSettings
 from fullturn.statistics.inputs import Codes, Floats
 from kept import keep, typed
 

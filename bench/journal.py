@@ -45,7 +45,7 @@ from clients import (
     step_metrics,
     timed,
 )
-from fullturn.journal import Drain, Journal, decode_step, encode_step, read
+from fullturn.core.journal import Drain, Journal, decode_step, encode_step, read
 from kept import keep, typed
 
 REPEATS = 3

@@ -31,11 +31,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import mannwhitneyu, norm
 
-from fullturn.entities import Arm, Observation, Prediction
+from fullturn.core.entities import Arm, Observation, Prediction
+from fullturn.core.settings import ReleaseSettings
 from fullturn.release.decision import decide
 from fullturn.release.evidence import Evidence, kept
 from fullturn.release.records import Decision, Stage
-from fullturn.settings import ReleaseSettings
 from fullturn.statistics.intervals import wilson
 from fullturn.statistics.sequential import log_wealth
 from kept import keep, typed

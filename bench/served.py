@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import fullturn
-from fullturn.loop.project import Project, commit
-from fullturn.loop.training import train
 from fullturn.registry import promotion, versions
 from fullturn.registry.versions import DIGEST, GATE, OUTCOME, located
+from fullturn.verbs.train import train
+from fullturn.verbs.workspace import Workspace, commit
 
 WINE = Path(fullturn.__file__).parent / "examples" / "wine"
 HERE = Path(__file__).parent
@@ -46,7 +46,7 @@ TOML = 'name = "wine"\napp = "{app}"\n[data]\nfiles = ["wine.csv"]\n[serving]\np
 Row = dict[str, float]
 
 
-def wine_project(root: Path, app: str, *, count: int = 1, poll: float = 0.5) -> Project:
+def wine_project(root: Path, app: str, *, count: int = 1, poll: float = 0.5) -> Workspace:
     """A project with so many versions, the first of them champion; gates are left out."""
     root.mkdir(parents=True)
     for path in WINE.glob("wine_*.py"):
@@ -57,7 +57,7 @@ def wine_project(root: Path, app: str, *, count: int = 1, poll: float = 0.5) -> 
     from wine_data import write_csv  # type: ignore[import-not-found]
 
     write_csv(root / "wine.csv")
-    project = Project.open(root)
+    project = Workspace.open(root)
     commit(project, [], "wine")
     for number in range(count):
         run = train(project, {"C": 1.0 + number}).run
@@ -68,13 +68,13 @@ def wine_project(root: Path, app: str, *, count: int = 1, poll: float = 0.5) -> 
     return project
 
 
-def promote(project: Project, number: int) -> None:
+def promote(project: Workspace, number: int) -> None:
     """Make a version the champion."""
     version = versions.version(project.store, str(number))
     promotion.promote(project.store, version, actor="bench", reason="bench")
 
 
-def rows(project: Project) -> list[Row]:
+def rows(project: Workspace) -> list[Row]:
     """All wines."""
     with (project.root / "wine.csv").open(encoding="utf-8") as file:
         return [
@@ -90,7 +90,7 @@ def write_bodies(path: Path, bodies: Sequence[Any]) -> Path:
 
 
 @contextmanager
-def serving(project: Project) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def serving(project: Workspace) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """`fullturn serve` of a project; its address and its process."""
     words = ["-C", str(project.root), "serve", "--port", "0", "--json"]
     process = subprocess.Popen(

@@ -28,8 +28,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from fullturn.loop.project import Project
 from fullturn.registry import versions
+from fullturn.verbs.workspace import Workspace
 from kept import keep, typed
 from served import command, free_port, load, rows, serving, wine_project, write_bodies
 
@@ -109,7 +109,7 @@ def as_inputs(row: dict[str, float]) -> Any:
     return {"inputs": [row]}
 
 
-def ours(project: Project) -> Callable[[], AbstractContextManager[str]]:
+def ours(project: Workspace) -> Callable[[], AbstractContextManager[str]]:
     @contextmanager
     def start() -> Iterator[str]:
         with serving(project) as (address, _):
@@ -118,7 +118,7 @@ def ours(project: Project) -> Callable[[], AbstractContextManager[str]]:
     return start
 
 
-def plain_mlflow(project: Project, bundle: Path) -> Callable[[], AbstractContextManager[str]]:
+def plain_mlflow(project: Workspace, bundle: Path) -> Callable[[], AbstractContextManager[str]]:
     @contextmanager
     def start() -> Iterator[str]:
         port, path = free_port(), f"{Path(sys.executable).parent}:/usr/bin:/bin"
@@ -201,7 +201,7 @@ def measure_all(seconds: float, rounds: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         found = servers(folder)
-        wines = rows(Project.open(folder / "wine"))
+        wines = rows(Workspace.open(folder / "wine"))
         for _ in range(rounds):
             for server in found:
                 if server.title in skipped:

@@ -18,7 +18,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from fullturn.loop.project import Project
+from fullturn.verbs.workspace import Workspace
 from kept import keep, typed
 from served import load, result, rows, serving, start_load, wine_project, write_bodies
 
@@ -47,7 +47,7 @@ def measure(folder: Path, wanted: int) -> dict[str, Any]:
     return {"swaps": done, "seconds": took, "calm": calm, "busy": busy}
 
 
-def swap(project: Project, address: str, wanted: int, loading: subprocess.Popen[str]) -> int:
+def swap(project: Workspace, address: str, wanted: int, loading: subprocess.Popen[str]) -> int:
     """Move the alias until the server has followed so often; how often it has."""
     store, moves = project.store, 1
     while loading.poll() is None:

@@ -20,30 +20,30 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from fullturn.entities import Alarm
-from fullturn.loop import monitoring
-from fullturn.loop.observing import Observer
-from fullturn.loop.project import Project
-from fullturn.loop.releases import Release, releases
-from fullturn.loop.releasing import LOOKS, looks
+from fullturn.core.entities import Alarm
 from fullturn.monitoring import report
 from fullturn.monitoring.watch import DetectorState
 from fullturn.release.records import Decision
 from fullturn.statistics.intervals import wilson
+from fullturn.verbs import monitor
+from fullturn.verbs.observations import Observer
+from fullturn.verbs.release import LOOKS, looks
+from fullturn.verbs.release_state import Release, releases
+from fullturn.verbs.workspace import Workspace
 from kept import Points, keep, typed
 
 BLOCK = 40
 """Judged answers whose share of right ones is one point."""
 MOST = 120
 """Points of a curve."""
-Facts = dict[str, int | float | str]
+EvidenceInputs = dict[str, int | float | str]
 
 
 @dataclass(frozen=True)
 class Turn:
     """Figures and curves."""
 
-    figures: Facts
+    figures: EvidenceInputs
     series: dict[str, Points]
 
 
@@ -55,11 +55,11 @@ def ran(folder: Path) -> list[dict[str, Any]]:
     return found
 
 
-def turn(project: Project, scenes: list[dict[str, Any]]) -> Turn:
+def turn(project: Workspace, scenes: list[dict[str, Any]]) -> Turn:
     """What the demo of this project, told in these scenes, left."""
     last = scenes[-1]
     back, through = sorted(releases(project), key=lambda release: release.began)[:2]
-    figures: Facts = {
+    figures: EvidenceInputs = {
         "seconds": round(last["at_seconds"]),
         "cores": len(os.sched_getaffinity(0)),
         "requests": last["asked"],
@@ -96,7 +96,7 @@ def moments(events: list[tuple[int, float, str]]) -> dict[str, Points]:
     }
 
 
-def ended(project: Project, name: str, release: Release) -> Facts:
+def ended(project: Workspace, name: str, release: Release) -> EvidenceInputs:
     """How a release ended."""
     found = _looks(project, release)
     shadow = max((look.requests for look in found if look.stage == "shadow"), default=0)
@@ -112,7 +112,7 @@ def ended(project: Project, name: str, release: Release) -> Facts:
     }
 
 
-def evidence(project: Project, name: str, release: Release) -> dict[str, Points]:
+def evidence(project: Workspace, name: str, release: Release) -> dict[str, Points]:
     """E-values that the version is worse, for each guardrail, over requests of both stages."""
     found = _looks(project, release)
     shadow = max((look.requests for look in found if look.stage == "shadow"), default=0)
@@ -132,11 +132,11 @@ def _worse(look: Decision, guardrail: str) -> float:
     return next(one.worse for one in look.readings if one.guardrail == guardrail)
 
 
-def _looks(project: Project, release: Release) -> list[Decision]:
+def _looks(project: Workspace, release: Release) -> list[Decision]:
     return looks(project.state / LOOKS / f"{release.run}.journal")
 
 
-def quality(project: Project) -> Points:
+def quality(project: Workspace) -> Points:
     """Requests answered, share of right answers with its interval, in blocks of judged answers."""
     observed = [one for one in Observer(project, 0).read() if one.prediction.arm != "shadow"]
     order = {one.prediction.id: number for number, one in enumerate(observed) if one.loss is None}
@@ -156,17 +156,17 @@ def _blocks(judged: list[tuple[int, float]]) -> Iterator[tuple[float, ...]]:
 
 
 def alarmed(
-    project: Project, events: list[tuple[int, float, str]]
-) -> tuple[Facts, dict[str, Points]]:
+    project: Workspace, events: list[tuple[int, float, str]]
+) -> tuple[EvidenceInputs, dict[str, Points]]:
     """The first alarm and that of the questions, with the curves of their detectors."""
-    runs = sorted(monitoring.alarms(project), key=lambda run: run.started)
+    runs = sorted(monitor.alarms(project), key=lambda run: run.started)
     named = {run.tags["fullturn.detector"]: run for run in reversed(runs)}
     first = runs[0]
     subject = named.get(f"input.{project.app.contract.text}", first)
     states, alarms = _told(project, first.id)
     named_subject = _told(project, subject.id)[1][0]
     at = {words: asked for asked, _, what in events for words in MOMENTS.values() if words in what}
-    figures: Facts = {
+    figures: EvidenceInputs = {
         "alarm.detector": first.tags["fullturn.detector"],
         "alarm.run": first.id,
         "alarm.verdict": named_subject.diagnosis.verdict,
@@ -181,8 +181,8 @@ def alarmed(
     return figures, {f"statistic.{state.name}": _curve(state, alarms[0])}
 
 
-def _told(project: Project, run: str) -> tuple[list[DetectorState], list[Alarm]]:
-    path = project.store.get(run, monitoring.REPORTS[0])
+def _told(project: Workspace, run: str) -> tuple[list[DetectorState], list[Alarm]]:
+    path = project.store.get(run, monitor.REPORTS[0])
     return report.from_json(path.read_text(encoding="utf-8"))
 
 
@@ -208,7 +208,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         scenes = ran(Path(folder) / "demo")
-        found = turn(Project.open(Path(folder) / "demo"), scenes)
+        found = turn(Workspace.open(Path(folder) / "demo"), scenes)
     if arguments.keep:
         keep("turn", typed(), found.figures, found.series)
     if arguments.json:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[1]
-HANDBOOK = Path("src/fullturn/examples/assistant/handbook")
+HANDBOOK = Path("src/fullturn/demo/examples/assistant/handbook")
 WHOLE = {
     "README.md": "index.md",
     "CHANGELOG.md": "changelog.md",

@@ -184,17 +184,17 @@ def words(walk: Walk) -> None:
 @contextmanager
 def asked(walk: Walk) -> Iterator[None]:
     """A server of the champion, and an audience that asks it the test questions."""
-    from fullturn.loop.audience import Audience, Manners, Question
-    from fullturn.loop.project import Project, load
-    from fullturn.loop.serving import apart
+    from fullturn.demo.audience import Audience, Question, TrafficProfile
+    from fullturn.verbs.serve import apart
+    from fullturn.verbs.workspace import Workspace, load
 
-    project = Project.open(walk.folder)
+    project = Workspace.open(walk.folder)
     pool = [
         Question(example.input, {**example.expected, **example.slices})
         for example in load(project).split("test")
     ]
     with apart(project) as address:
-        manners = Manners(seed=4, rate=30.0)
+        manners = TrafficProfile(seed=4, rate=30.0)
         with Audience(address(), {"test": pool}, project.state, manners) as audience:
             yield
             seen = audience.counts()

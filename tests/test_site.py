@@ -94,7 +94,7 @@ def test_every_link_of_the_site_leads_somewhere(site: Path) -> None:
 
 @pytest.mark.slow
 def test_the_site_has_every_chapter_and_every_page_of_the_lesson(site: Path) -> None:
-    chapters = sorted((ROOT / "src/fullturn/examples/assistant/handbook").glob("*.md"))
+    chapters = sorted((ROOT / "src/fullturn/demo/examples/assistant/handbook").glob("*.md"))
     assert len(chapters) == 17
     pages = [f"handbook/{chapter.stem}.html" for chapter in chapters]
     pages += [f"lesson/{page.stem}.html" for page in (ROOT / "docs" / "lesson").glob("*.md")]
@@ -167,7 +167,7 @@ def test_the_search_finds_a_word_of_the_handbook(browser: Browser, address: str)
 
 
 def test_links_that_leave_the_documents_lead_to_what_stands_for_them() -> None:
-    text = "[h](../src/fullturn/examples/assistant/handbook/07-gates.md#a) [r](../README.md)"
+    text = "[h](../src/fullturn/demo/examples/assistant/handbook/07-gates.md#a) [r](../README.md)"
     assert hooks().moved(text, "docs/design.md", "design.md") == (
         "[h](handbook/07-gates.md#a) [r](index.md)"
     )

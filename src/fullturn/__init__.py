@@ -7,8 +7,7 @@ and the records they hand over. They are loaded when first asked for.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fullturn.apps.protocols import App, GeneratesText, Predictor, Run
-    from fullturn.entities import (
+    from fullturn.core.entities import (
         Column,
         Contract,
         Dataset,
@@ -19,7 +18,8 @@ if TYPE_CHECKING:
         Params,
         Scores,
     )
-    from fullturn.errors import FullturnError
+    from fullturn.core.errors import FullturnError
+    from fullturn.subjects.protocols import App, GeneratesText, Predictor, Run
 
 __all__ = [
     "App",
@@ -42,8 +42,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'fullturn' has no attribute '{name}'")
-    from fullturn import entities, errors
-    from fullturn.apps import protocols
+    from fullturn.core import entities, errors
+    from fullturn.subjects import protocols
 
     for module in (protocols, entities, errors):
         if hasattr(module, name):

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from fullturn.cli import main
-from fullturn.loop.project import Project
 from fullturn.registry import versions
+from fullturn.verbs.workspace import Workspace
 from tests.conftest import free_port
 
 WORDS = {
@@ -206,7 +206,7 @@ def test_a_tracking_server_that_is_down_ends_with_4(
 def test_a_damaged_bundle_is_neither_asked_nor_promoted(
     turned: Path, capsys: pytest.CaptureFixture[str], damage: str
 ) -> None:
-    bundle = bundle_of(Project.open(turned))
+    bundle = bundle_of(Workspace.open(turned))
     kept = {path: path.read_bytes() for path in bundle.rglob("*") if path.is_file()}
     try:
         if damage == "one byte":
@@ -225,7 +225,7 @@ def test_a_damaged_bundle_is_neither_asked_nor_promoted(
     assert run("-C", str(turned), "predict", "text=refund") == 0
 
 
-def bundle_of(project: Project) -> Path:
+def bundle_of(project: Workspace) -> Path:
     return versions.files(project.store, versions.version(project.store, "champion"))[0]
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 import pytest
 
-import fullturn.errors as tree
+import fullturn.core.errors as tree
 from fullturn.cli import EXIT_CODES, main
 from fullturn.cli.commands import cli
-from fullturn.errors import FullturnError
+from fullturn.core.errors import FullturnError
 
 ROOT = Path(__file__).parents[2]
 

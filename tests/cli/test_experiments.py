@@ -9,10 +9,10 @@ import pytest
 
 from fullturn.cli.experiments import show_trials
 from fullturn.evaluation.race import Race
-from fullturn.loop.training import SEARCH, Trial
+from fullturn.verbs.train import SEARCH, Trial
 from tests.cli.test_bad_inputs import csv_of, init, rows, run, use
-from tests.experiments.test_comparison import A, B
-from tests.experiments.test_comparison import run as record
+from tests.tracking.test_comparison import A, B
+from tests.tracking.test_comparison import run as record
 
 
 def trial(name: str, place: str = "", *, stopped: bool = False) -> Trial:

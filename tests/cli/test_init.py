@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from fullturn.cli import run
-from fullturn.delivery.workflows import render, requirements
-from fullturn.settings import read
+from fullturn.core.settings import read
+from fullturn.pipeline.workflows import render, requirements
 
 WORKFLOWS = {
     ".github/workflows/model-ci.yml",
@@ -68,13 +68,13 @@ def test_files_of_a_person_stay_and_what_is_missing_in_them_is_said(
 
 @pytest.mark.parametrize("line", ["fullturn\n", "pandas\n  fullturn==9 # newer\n", "fullturn[llm]"])
 def test_requirements_that_name_fullturn_ask_for_nothing(tmp_path: Path, line: str) -> None:
-    from fullturn.loop import starting
+    from fullturn.verbs import init
 
     (tmp_path / "mail").mkdir()
     (tmp_path / "mail" / "requirements.txt").write_text(line)
     table = tmp_path / "rows.csv"
     table.write_text("text,label\na parcel,delivery\n")
-    assert starting.init(tmp_path / "mail", table, "text", "label").asks == ()
+    assert init.init(tmp_path / "mail", table, "text", "label").asks == ()
 
 
 def test_in_a_folder_of_a_repository_the_place_of_workflows_is_said(
@@ -90,12 +90,12 @@ def test_in_a_folder_of_a_repository_the_place_of_workflows_is_said(
 
 @pytest.mark.parametrize("name", ["assistant", "wine"])
 def test_an_example_is_a_whole_project(tmp_path: Path, name: str) -> None:
-    from fullturn.loop.project import Project
+    from fullturn.verbs.workspace import Workspace
 
     folder = tmp_path / name
     assert run(["init", "--example", name, str(folder)]) == 0
     assert tracked(folder) >= WORKFLOWS | {"fullturn.toml", "requirements.txt"}
-    assert Project.open(folder).settings.data.files
+    assert Workspace.open(folder).settings.data.files
     for file in read(folder).data.files:
         assert (folder / file).exists()
 

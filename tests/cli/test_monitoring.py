@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fullturn.cli.monitoring import LONGEST, show_alarm
-from fullturn.entities import Alarm, Diagnosis
+from fullturn.core.entities import Alarm, Diagnosis
 
 
 def alarm(detector: str, text: str) -> Alarm:

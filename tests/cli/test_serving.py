@@ -9,7 +9,7 @@ import time
 import pytest
 
 from fullturn.cli import serving
-from fullturn.loop.serving import Opened
+from fullturn.verbs.serve import Opened
 
 
 def test_a_reader_that_stops_reading_does_not_stop_the_server(

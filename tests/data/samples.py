@@ -9,10 +9,10 @@ from typing import Any
 
 from hypothesis import settings
 
+from fullturn.core.entities import Column, Contract
+from fullturn.core.errors import Conflict
+from fullturn.core.settings import DataSettings
 from fullturn.data import versions
-from fullturn.entities import Column, Contract
-from fullturn.errors import Conflict
-from fullturn.settings import DataSettings
 
 QUESTIONS = Contract(
     columns=(Column("text"), Column("label", "category", "label")), key=("text",), text="text"

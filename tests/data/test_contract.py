@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from fullturn.core.entities import Column, Contract
+from fullturn.core.errors import DataError
 from fullturn.data.contract import check
 from fullturn.data.rows import SOURCE
-from fullturn.entities import Column, Contract
-from fullturn.errors import DataError
 from tests.data.samples import EVERYTHING, QUESTIONS, questions
 
 

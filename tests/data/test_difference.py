@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fullturn.core.errors import NotFound
 from fullturn.data.difference import compare, diff
 from fullturn.data.rows import id_of
-from fullturn.errors import NotFound
 from tests.data.samples import QUESTIONS, commit, questions, steady
 
 TABLES = st.dictionaries(st.sampled_from("abcdefgh"), st.sampled_from("xy"), max_size=8)

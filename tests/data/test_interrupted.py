@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from fullturn.core.errors import DiskFull
 from fullturn.data import versions
-from fullturn.errors import DiskFull
 from tests.data.samples import QUESTIONS, commit, questions, serve
 
 PROCESSES = multiprocessing.get_context("forkserver")

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fullturn.core.errors import DataError
 from fullturn.data.readers import read
 from fullturn.data.rows import SOURCE
-from fullturn.errors import DataError
 from tests.data.samples import steady
 
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fullturn.core.entities import Column, Contract
+from fullturn.core.errors import DataError, SettingsError
+from fullturn.core.settings import DataSettings
 from fullturn.data.contract import check
 from fullturn.data.groups import Pins, position
 from fullturn.data.rows import key_of, stored
 from fullturn.data.splits import Assigned, assign, pins_of
-from fullturn.entities import Column, Contract
-from fullturn.errors import DataError, SettingsError
-from fullturn.settings import DataSettings
 from tests.data.samples import EVERYTHING, QUESTIONS, SETTINGS, questions, steady
 
 GROUPED = replace(QUESTIONS, columns=(*QUESTIONS.columns, Column("customer", role="group")))

@@ -13,10 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 
-from fullturn.data import tables, versions
-from fullturn.data.summary import Lengths, summary
-from fullturn.entities import Column, Contract
-from fullturn.errors import (
+from fullturn.core.entities import Column, Contract
+from fullturn.core.errors import (
     Conflict,
     CouldNotEvaluate,
     DataError,
@@ -24,7 +22,9 @@ from fullturn.errors import (
     NotFound,
     UsageError,
 )
-from fullturn.settings import DataSettings
+from fullturn.core.settings import DataSettings
+from fullturn.data import tables, versions
+from fullturn.data.summary import Lengths, summary
 from tests.data.samples import EVERYTHING, QUESTIONS, commit, questions
 
 

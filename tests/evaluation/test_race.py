@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 
 import pytest
 
-from fullturn.entities import Dataset, Example
+from fullturn.core.entities import Dataset, Example
+from fullturn.core.settings import ExperimentSettings
 from fullturn.evaluation.race import LOOK, Race, race
-from fullturn.settings import ExperimentSettings
 from tests.evaluation.test_scoring import Echo, app, ignore
 from tests.gates.candidates import DATA
 

@@ -9,12 +9,12 @@ from typing import cast
 
 import pytest
 
-from fullturn.apps.protocols import App
-from fullturn.entities import Dataset, Example, Input, Output, Scores
-from fullturn.errors import AppError, DataError
+from fullturn.core.entities import Dataset, Example, Input, Output, Scores
+from fullturn.core.errors import AppError, DataError
+from fullturn.core.settings import ExperimentSettings
 from fullturn.evaluation.race import race
 from fullturn.evaluation.scoring import BATCH, evaluate
-from fullturn.settings import ExperimentSettings
+from fullturn.subjects.protocols import App
 from tests.gates.candidates import DATA
 
 SETTINGS = ExperimentSettings()

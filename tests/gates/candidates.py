@@ -4,8 +4,14 @@ import random
 from dataclasses import replace
 from functools import cache
 
-from fullturn.entities import DatasetVersion, Evaluation, ScoredRow
-from fullturn.gates import BundleState, DataState, Evidence, LeakageState, RefusalState
+from fullturn.core.entities import DatasetVersion, Evaluation, ScoredRow
+from fullturn.gates import (
+    BundleState,
+    DataState,
+    Evidence,
+    LeakageState,
+    RefusalState,
+)
 
 DIGEST = "9f2c41d07be35a86c1f0e4d97a20b58c6613ed4f08a7795be2d1c3f46a8b9e05"
 DATA = DatasetVersion(

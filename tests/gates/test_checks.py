@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from fullturn.entities import CheckResult, Evaluation
-from fullturn.errors import UsageError
+from fullturn.core.entities import CheckResult, Evaluation
+from fullturn.core.errors import UsageError
+from fullturn.core.settings import GateSettings
 from fullturn.gates import (
     ALL,
     BundleState,
@@ -17,7 +18,6 @@ from fullturn.gates import (
     compute,
     compute_check,
 )
-from fullturn.settings import GateSettings
 from tests.gates.candidates import DATA, DIGEST, empty, evaluation, evidence, wrong_in
 
 LIMITS = GateSettings(floors={"citation": 0.5})

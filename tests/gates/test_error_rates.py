@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from bench.gate import LIMITS, SETTINGS, Setting, declared, draw, judged, measure, table
 
-from fullturn.entities import Evaluation, Outcome
-from fullturn.errors import SettingsError
+from fullturn.core.entities import Evaluation, Outcome
+from fullturn.core.errors import SettingsError
+from fullturn.core.settings import parse
 from fullturn.gates import ALL, compute
 from fullturn.gates.quality import paired_scores
-from fullturn.settings import parse
 from fullturn.statistics.groups import standard_error
 from fullturn.statistics.paired import difference_totals
 from fullturn.statistics.power import pass_probability

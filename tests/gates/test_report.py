@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from fullturn.entities import GateReport
-from fullturn.errors import CouldNotEvaluate, IntegrityError
+from fullturn.core.entities import GateReport
+from fullturn.core.errors import CouldNotEvaluate, IntegrityError
+from fullturn.core.settings import GateSettings
 from fullturn.gates import ALL, Evidence, RefusalState, compute
 from fullturn.gates.advice import next_steps, why
 from fullturn.gates.plots import Panel, panels
 from fullturn.gates.report import from_json, moment, to_html, to_json, to_markdown, typeset
-from fullturn.settings import GateSettings
 from tests.gates.candidates import DATA, evaluation, evidence
 
 HOSTILE = "<script>alert('x')</script> | `end` [a](http://example.org/x) @ada\n\n# Passed"

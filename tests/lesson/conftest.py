@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fullturn.lesson.panels.preparing import prepare
-from tests.loop.conftest import moved
+from tests.verbs.conftest import moved
 
 CANDIDATES = {"learned search, quoting": {}, "fewer passages": {"passages": 1}}
 """Without the one that takes an LLM, which takes its time."""

@@ -19,15 +19,15 @@ import httpx
 import pytest
 import uvicorn
 
-from fullturn.errors import MissingFigure, UsageError
+from fullturn.core.errors import MissingFigure, UsageError
+from fullturn.lesson.benchmark_results import kept
 from fullturn.lesson.deck import Deck
-from fullturn.lesson.kept import kept
 from fullturn.lesson.panels.routes import routes
 from fullturn.lesson.panels.stage import Stage
 from fullturn.lesson.printing import FLAGS
 from fullturn.lesson.saving import save
 from fullturn.lesson.server import application
-from fullturn.loop.project import Project
+from fullturn.verbs.workspace import Workspace
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Request
@@ -42,13 +42,13 @@ OVERFLOWS = Path(__file__).with_name("overflows.js").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def project(lesson: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Project:
+def project(lesson: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A lesson's project."""
-    return Project.open(lesson(tmp_path_factory.mktemp("deck") / "lesson"))
+    return Workspace.open(lesson(tmp_path_factory.mktemp("deck") / "lesson"))
 
 
 @pytest.fixture(scope="module")
-def deck(project: Project) -> Deck:
+def deck(project: Workspace) -> Deck:
     return Deck(project)
 
 
@@ -96,7 +96,7 @@ def broken(request: Request) -> bool:
     return not (stream and request.failure == "net::ERR_ABORTED")
 
 
-def present(project: Project, *options: str) -> subprocess.CompletedProcess[str]:
+def present(project: Workspace, *options: str) -> subprocess.CompletedProcess[str]:
     """`fullturn present` on this project, as a person types it."""
     command = [sys.executable, "-m", "fullturn", "present", str(project.root), *options]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
@@ -283,7 +283,7 @@ def test_the_pdf_has_a_page_for_each_slide_and_for_its_notes(
     assert written.read_bytes().startswith(b"%PDF")
 
 
-def test_a_planted_missing_figure_fails_the_build(project: Project, tmp_path: Path) -> None:
+def test_a_planted_missing_figure_fails_the_build(project: Workspace, tmp_path: Path) -> None:
     own = project.root / "slides"
     own.mkdir()
     planted = 'title: A\nsection: 1\nminutes: 1\n---\n{{ fig("serving.nothing") }}\n---\nSay: a.\n'
@@ -298,13 +298,13 @@ def test_a_planted_missing_figure_fails_the_build(project: Project, tmp_path: Pa
         shutil.rmtree(own)
 
 
-def test_without_a_kept_result_the_build_fails(project: Project, tmp_path: Path) -> None:
+def test_without_a_kept_result_the_build_fails(project: Workspace, tmp_path: Path) -> None:
     assert kept()["turn"].series
     with pytest.raises(MissingFigure, match=r"turn\.seconds"):
         Deck(project, tmp_path).page()
 
 
-def test_a_slide_that_does_not_render_is_named(project: Project) -> None:
+def test_a_slide_that_does_not_render_is_named(project: Workspace) -> None:
     own = project.root / "slides"
     own.mkdir()
     broken = "title: A\nsection: 1\nminutes: 1\n---\n{% if %}\n---\nSay: a.\n"
@@ -324,7 +324,7 @@ def test_only_pages_of_this_machine_are_answered(address: str) -> None:
     assert "default-src 'self'" in here.headers["content-security-policy"]
 
 
-def test_a_port_that_is_taken_is_said(project: Project) -> None:
+def test_a_port_that_is_taken_is_said(project: Workspace) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -334,7 +334,7 @@ def test_a_port_that_is_taken_is_said(project: Project) -> None:
     assert port in ended.stderr and "Traceback" not in ended.stderr
 
 
-def test_ctrl_c_ends_it_and_leaves_nothing_behind(project: Project, tmp_path: Path) -> None:
+def test_ctrl_c_ends_it_and_leaves_nothing_behind(project: Workspace, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "fullturn", "present", str(project.root), "--port", "0"]
     said, before = tmp_path / "said", servers(project.root)
     with said.open("wb") as out:
@@ -363,7 +363,7 @@ def serves(path: Path, root: Path) -> bool:
         words = path.read_bytes().split(b"\0")
     except OSError:
         return False
-    return b"fullturn.lesson.panels.leashed" in words and str(root).encode() in words
+    return b"fullturn.lesson.panels.child_server" in words and str(root).encode() in words
 
 
 def test_nothing_of_the_machine_gets_into_the_deck(deck: Deck) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from fullturn.errors import CouldNotEvaluate, MissingFigure, UsageError
+from fullturn.core.errors import CouldNotEvaluate, MissingFigure, UsageError
 from fullturn.lesson import reveal
+from fullturn.lesson.benchmark_results import kept
 from fullturn.lesson.cases import cases
 from fullturn.lesson.figures import Figures, Source
-from fullturn.lesson.kept import kept
 from fullturn.lesson.slide import SECTIONS, slides
 
 KEPT = {

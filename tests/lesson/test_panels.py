@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fullturn.errors import CouldNotEvaluate
+from fullturn.core.errors import CouldNotEvaluate
 from fullturn.lesson.panels import recording
 from fullturn.lesson.panels.preparing import prepared
 from fullturn.lesson.panels.stage import Stage
-from fullturn.loop import releases
-from fullturn.loop.inspecting import champion_history
-from fullturn.loop.project import newest
-from fullturn.loop.promoting import promote
 from fullturn.registry import promotion
+from fullturn.verbs import release_state
+from fullturn.verbs.promote import promote
+from fullturn.verbs.queries import champion_history
+from fullturn.verbs.workspace import newest
 from tests.lesson.events import followed
 from tests.lesson.page import serving
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 CHROMIUM = which("chromium") or which("chromium-browser")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-Told = list[dict[str, Any]]
+OnLook = list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -65,14 +65,14 @@ def alive(pid: int) -> bool:
         return False
 
 
-def outcome(told: Told) -> dict[str, Any]:
+def outcome(told: OnLook) -> dict[str, Any]:
     errors = [event["text"] for event in told if event["type"] == "error"]
     assert not errors, errors
     assert told[-1]["type"] == "done"
     return next(event for event in told if event["type"] == "outcome")
 
 
-def table(told: Told, name: str) -> list[list[str]]:
+def table(told: OnLook, name: str) -> list[list[str]]:
     """The rows of a table as they stood at the end."""
     found: list[list[str]] = next(
         event["rows"]
@@ -175,7 +175,7 @@ def test_the_gate_blocks_the_careless_candidate(stage: Stage, address: str) -> N
 
 def test_canary_ends_as_the_evidence_says(stage: Stage, address: str) -> None:
     told = followed(address, "canary")
-    ended = releases.releases(stage.project)[0]
+    ended = release_state.releases(stage.project)[0]
     words = {"promote": "PROMOTED", "roll back": "ROLLED BACK"}
     assert ended.ending and outcome(told)["word"] == words[ended.ending]
     limits = {event["label"]: event["y"] for event in told if event["type"] == "line"}
@@ -226,9 +226,9 @@ def test_a_question_from_the_room_leads_to_its_origin(stage: Stage, address: str
 def test_a_release_and_data_that_were_left_half_done_are_put_right(
     stage: Stage, address: str
 ) -> None:
+    from fullturn.demo.example import broken_copy
     from fullturn.lesson.panels.recovery import BROKEN_DATA
-    from fullturn.loop.example import broken_copy
-    from fullturn.loop.project import commit
+    from fullturn.verbs.workspace import commit
 
     whole = newest(stage.project)
     commit(stage.project, broken_copy(stage.project), BROKEN_DATA)

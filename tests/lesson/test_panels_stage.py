@@ -10,14 +10,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from fullturn.errors import UsageError
+from fullturn.core.errors import UsageError
 from fullturn.lesson.panels import events, recording
 from fullturn.lesson.panels.events import Options, Tell
 from fullturn.lesson.panels.stage import Stage
-from fullturn.loop.project import Project
+from fullturn.verbs.workspace import Workspace
 from tests.lesson.events import followed
 from tests.lesson.page import serving
-from tests.loop.conftest import new_project
+from tests.verbs.conftest import new_project
 
 GO_ON = threading.Event()
 
@@ -46,7 +46,7 @@ PANELS = {"waits": waits, "repeats": repeats, "refuses": refuses, "breaks": brea
 @pytest.fixture
 def stage(tmp_path: Path, empty_database: Path) -> Iterator[Stage]:
     GO_ON.clear()
-    with Stage(Project.open(new_project(tmp_path, empty_database)), dict(PANELS)) as stage:
+    with Stage(Workspace.open(new_project(tmp_path, empty_database)), dict(PANELS)) as stage:
         yield stage
         GO_ON.set()
 

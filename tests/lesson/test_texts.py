@@ -14,8 +14,8 @@ import click
 import markdown
 import pytest
 
-from fullturn import settings
 from fullturn.cli.commands import cli
+from fullturn.core import settings
 
 PAGES = Path(__file__).parents[2] / "docs" / "lesson"
 OURS = (

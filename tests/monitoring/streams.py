@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fullturn.entities import Column, Contract, Observation, Prediction, ScoredRow
+from fullturn.core.entities import Column, Contract, Observation, Prediction, ScoredRow
 
 CONTRACT = Contract(
     columns=(

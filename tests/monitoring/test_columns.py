@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fullturn.entities import Column, Contract, ScoredRow
+from fullturn.core.entities import Column, Contract, ScoredRow
 from fullturn.monitoring.columns import READ, Kind, watched
 from fullturn.monitoring.words import distinctive
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from fullturn.entities import Diagnosis
+from fullturn.core.entities import Diagnosis
+from fullturn.core.settings import MonitoringSettings
 from fullturn.monitoring import Case, diagnose
 from fullturn.monitoring.changes import changes
 from fullturn.monitoring.columns import Watched
-from fullturn.settings import MonitoringSettings
 from tests.monitoring.streams import CONTRACT, NEW, OLD, Row, reference, traffic, vectors
 
 

@@ -10,11 +10,11 @@ from html.parser import HTMLParser
 import pytest
 from markdown_it import MarkdownIt
 
-from fullturn.entities import Alarm
-from fullturn.errors import IntegrityError
+from fullturn.core.entities import Alarm
+from fullturn.core.errors import IntegrityError
+from fullturn.core.settings import MonitoringSettings
 from fullturn.monitoring import DetectorState, Watch, report
 from fullturn.monitoring.plots import TOP, panels
-from fullturn.settings import MonitoringSettings
 from tests.monitoring.streams import CONTRACT, NEW, OLD, reference, traffic, vectors
 
 HOSTILE = "<script>alert('x')</script> | `end` [a](http://example.org/x) @ada\n\n# Passed"

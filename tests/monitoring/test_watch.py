@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from fullturn.entities import Alarm, Observation
-from fullturn.errors import CouldNotEvaluate
+from fullturn.core.entities import Alarm, Observation
+from fullturn.core.errors import CouldNotEvaluate
+from fullturn.core.settings import MonitoringSettings
 from fullturn.monitoring import Watch
 from fullturn.monitoring.curve import MOST, Curve
-from fullturn.settings import MonitoringSettings
 from tests.monitoring.streams import (
     CONTRACT,
     NEW,

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from fullturn.entities import ModelVersion
-from fullturn.errors import Conflict, NotFound, NotGated, UsageError
+from fullturn.core.entities import ModelVersion
+from fullturn.core.errors import Conflict, NotFound, NotGated, UsageError
 from fullturn.registry import promotion
 from fullturn.registry.versions import GATE, OUTCOME
 from fullturn.store import Store
@@ -94,7 +94,7 @@ def test_an_alias_left_behind_by_a_killed_process_is_repaired(store: Store) -> N
 RACER = """
 import sys
 from pathlib import Path
-from fullturn.errors import Conflict
+from fullturn.core.errors import Conflict
 from fullturn.registry import promotion, versions
 from fullturn.store import Store
 

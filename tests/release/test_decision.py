@@ -6,10 +6,10 @@ from itertools import chain
 
 import pytest
 
-from fullturn.entities import Observation
-from fullturn.errors import SettingsError
+from fullturn.core.entities import Observation
+from fullturn.core.errors import SettingsError
+from fullturn.core.settings import ReleaseSettings, parse
 from fullturn.release.records import Stage
-from fullturn.settings import ReleaseSettings, parse
 from tests.release.traffic import (
     SETTINGS,
     first_rollback,

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fullturn.entities import Arm, Observation
+from fullturn.core.entities import Arm, Observation
+from fullturn.core.settings import ReleaseSettings
 from fullturn.release.decision import decide
 from fullturn.release.evidence import Evidence, output_digest
 from fullturn.release.records import Stage
-from fullturn.settings import ReleaseSettings
 from tests.release.traffic import (
     SETTINGS,
     folded,

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from fullturn.errors import StatisticsInputError
+from fullturn.core.errors import StatisticsInputError
+from fullturn.core.settings import ReleaseSettings
 from fullturn.release.forecast import POWER, forecast, sentences
-from fullturn.settings import ReleaseSettings
 from tests.release.traffic import first_rollback, in_canary, in_shadow, judged, shared
 
 ONE = ReleaseSettings(guardrails=("errors",), expected_requests=1500, canary_share=0.4)

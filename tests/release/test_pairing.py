@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from fullturn.entities import Observation
+from fullturn.core.entities import Observation
+from fullturn.core.settings import ReleaseSettings
 from fullturn.release import pairing
-from fullturn.release.pairing import Copies, Pair, Remembered, Twins, Value
-from fullturn.settings import ReleaseSettings
+from fullturn.release.pairing import CanaryPairs, Copies, Pair, Remembered, Value
 from fullturn.statistics.sequential import EProcess
 from tests.release.traffic import first_rollback, in_canary, judged, prediction
 
@@ -41,7 +41,7 @@ def test_what_finds_no_partner_is_forgotten_in_time(monkeypatch: pytest.MonkeyPa
 
 
 def test_new_entities_are_paired_in_their_order() -> None:
-    twins = Twins()
+    twins = CanaryPairs()
     assert twins.match("u", True, BAD) == []
     assert twins.match("v", True, GOOD) == []
     assert twins.match("x", False, GOOD) == [Pair(BAD, GOOD)]
@@ -49,7 +49,7 @@ def test_new_entities_are_paired_in_their_order() -> None:
 
 
 def test_an_entity_meets_only_those_with_its_record() -> None:
-    twins = Twins()
+    twins = CanaryPairs()
     twins.match("u", True, BAD)
     assert twins.match("x", False, GOOD) == [Pair(BAD, GOOD)]
     assert twins.match("x", False, GOOD) == []
@@ -63,7 +63,7 @@ def test_an_entity_meets_only_those_with_its_record() -> None:
 
 
 def test_an_entity_s_later_answers_wait_for_its_earlier_ones() -> None:
-    twins = Twins()
+    twins = CanaryPairs()
     for value in (GOOD, BAD, GOOD):
         assert twins.match("u", True, value) == []
     assert twins.match("x", False, GOOD) == [Pair(GOOD, GOOD)]
@@ -73,11 +73,11 @@ def test_an_entity_s_later_answers_wait_for_its_earlier_ones() -> None:
 
 
 def test_answers_that_waited_are_paired_as_soon_as_they_can_be() -> None:
-    twins = Twins()
+    twins = CanaryPairs()
     for _ in range(3):
         twins.match("u", True, GOOD)
     assert len(twins.match("x", False, GOOD)) == 1
-    many = Twins()
+    many = CanaryPairs()
     for key, tested in (("u", True), ("x", False)):
         found = [pair for _ in range(5) for pair in many.match(key, tested, GOOD)]
     assert [pair.first for pair in found] == [True, False, False, False, False]
@@ -85,7 +85,7 @@ def test_answers_that_waited_are_paired_as_soon_as_they_can_be() -> None:
 
 def test_a_backlog_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pairing, "BACKLOG", 2)
-    twins = Twins()
+    twins = CanaryPairs()
     for _ in range(5):
         twins.match("u", True, GOOD)
     found = [pair for _ in range(5) for pair in twins.match("x", False, GOOD)]
@@ -93,13 +93,13 @@ def test_a_backlog_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_a_key_every_answer_is_an_entity() -> None:
-    twins = Twins()
+    twins = CanaryPairs()
     assert [twins.match(None, True, BAD) for _ in range(3)] == [[], [], []]
     assert [twins.match(None, False, GOOD) for _ in range(3)] == [[Pair(BAD, GOOD)]] * 3
 
 
 def test_every_pair_is_of_both_arms_and_no_answer_is_used_twice() -> None:
-    rng, twins, given, used = random.Random(1), Twins(), 0, 0
+    rng, twins, given, used = random.Random(1), CanaryPairs(), 0, 0
     for _ in range(3000):
         tested = rng.random() < 0.5
         user = f"{tested}{rng.randrange(100)}"
@@ -124,7 +124,7 @@ def test_users_that_differ_do_not_roll_back_an_equal_version() -> None:
 def test_graded_losses_of_users_that_differ_are_a_fair_bet_too() -> None:
     refuted = 0
     for seed in range(60):
-        rng, twins, process = random.Random(seed), Twins(), EProcess()
+        rng, twins, process = random.Random(seed), CanaryPairs(), EProcess()
         habits = {(tested, user): rng.random() for tested in (True, False) for user in range(60)}
         for _ in range(800):
             tested, user = rng.choice(list(habits))

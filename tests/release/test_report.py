@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from fullturn.errors import CouldNotEvaluate, IntegrityError
+from fullturn.core.errors import CouldNotEvaluate, IntegrityError
 from fullturn.release.decision import decide
 from fullturn.release.evidence import Evidence
 from fullturn.release.plots import difference_charts, evidence_chart

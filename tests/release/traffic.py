@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator
 
-from fullturn.entities import Arm, Observation, Prediction
+from fullturn.core.entities import Arm, Observation, Prediction
+from fullturn.core.settings import ReleaseSettings
 from fullturn.release.decision import decide
 from fullturn.release.evidence import Evidence
 from fullturn.release.records import Decision, Stage
-from fullturn.settings import ReleaseSettings
 
 SETTINGS = ReleaseSettings()
 CHAMPION: Arm = "champion"

@@ -11,13 +11,13 @@ from typing import Any
 
 import httpx
 
-from fullturn.entities import Column, Contract, Input, Output
+from fullturn.core.entities import Column, Contract, Input, Output
+from fullturn.core.settings import ServingSettings
 from fullturn.serving import running
 from fullturn.serving.batcher import Kept
-from fullturn.serving.deployment import Slot, Wanted
+from fullturn.serving.deployment import DesiredState, LoadedVersion
 from fullturn.serving.routes import Served
 from fullturn.serving.service import Plan, service
-from fullturn.settings import ServingSettings
 
 CONTRACT = Contract(
     columns=(
@@ -68,13 +68,13 @@ class Versions:
 
     def __init__(self, **predictors: Any) -> None:
         self.predictors = {int(name[1:]): one for name, one in predictors.items()}
-        self.wanted = Wanted(min(self.predictors), None)
+        self.wanted = DesiredState(min(self.predictors), None)
 
-    def look(self) -> Wanted:
+    def look(self) -> DesiredState:
         return self.wanted
 
-    def load(self, version: int) -> Slot:
-        return Slot(version, self.predictors[version], f"run-{version}")
+    def load(self, version: int) -> LoadedVersion:
+        return LoadedVersion(version, self.predictors[version], f"run-{version}")
 
 
 @contextmanager

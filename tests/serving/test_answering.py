@@ -8,12 +8,12 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fullturn.entities import Contract, Input
-from fullturn.errors import DataError
+from fullturn.core.entities import Contract, Input
+from fullturn.core.errors import DataError
+from fullturn.core.values import checked
 from fullturn.serving import log
 from fullturn.serving.answering import Pace, new_ids
 from fullturn.serving.rows import Rows
-from fullturn.values import checked
 from tests.serving.live import CONTRACT, ROW, Lengths, live, together
 
 

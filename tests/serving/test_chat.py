@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from fullturn.entities import Column, Contract, Input, Output
-from fullturn.errors import DataError
+from fullturn.core.entities import Column, Contract, Input, Output
+from fullturn.core.errors import DataError
 from fullturn.serving import log
 from tests.serving.live import Live, live
 

@@ -14,10 +14,10 @@ from threading import Thread
 import httpx
 import pytest
 
-from fullturn.errors import Conflict, CouldNotEvaluate, UsageError
+from fullturn.core.errors import Conflict, CouldNotEvaluate, UsageError
 from fullturn.serving import log, running
-from tests.loop.test_faults import fill
 from tests.serving.live import ROW, Lengths, live
+from tests.verbs.test_faults import fill
 
 ROOT = Path(__file__).parents[2]
 

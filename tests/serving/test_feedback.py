@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from fullturn.entities import Column
+from fullturn.core.entities import Column
 from fullturn.serving import log
-from fullturn.serving.feedback import Desk, Said
+from fullturn.serving.feedback import FeedbackStore, Said
 from fullturn.serving.log import PredictionLog
 from tests.serving.live import CONTRACT, ROW, Live, live, together
 from tests.serving.test_log import prediction
@@ -117,7 +117,7 @@ def test_of_many_at_once_one_is_the_first(one: Live) -> None:
 
 def test_forgotten_ids_are_found_in_the_log(tmp_path: Path) -> None:
     with PredictionLog(tmp_path) as writer:
-        desk = Desk(tmp_path, writer, most=2)
+        desk = FeedbackStore(tmp_path, writer, most=2)
         made = [prediction(number) for number in range(5)]
         writer.append(made)
         desk.remember(made)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from fullturn.entities import Input, Output
-from fullturn.errors import LLMUnavailable
+from fullturn.core.entities import Input, Output
+from fullturn.core.errors import LLMUnavailable
 from fullturn.serving import log
 from fullturn.serving.answering import VIOLATION
 from fullturn.serving.protocol import BoundedProtocol

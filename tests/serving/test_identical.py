@@ -19,16 +19,16 @@ import pandas as pd
 import pytest
 
 import fullturn
-from fullturn.apps import bundle
-from fullturn.apps.catalog import find
-from fullturn.apps.protocols import App, GeneratesText
+from fullturn.core.entities import Dataset, Example, Input
 from fullturn.data.contract import check
-from fullturn.entities import Dataset, Example, Input
 from fullturn.store import save_pyfunc
-from tests.apps.assistant import samples
-from tests.apps.classifier import questions
+from fullturn.subjects import bundle
+from fullturn.subjects.catalog import find
+from fullturn.subjects.protocols import App, GeneratesText
 from tests.conftest import free_port, wait_for
 from tests.serving.live import Versions, live, together
+from tests.subjects.assistant import samples
+from tests.subjects.text import questions
 
 WINE = Path(fullturn.__file__).parent / "examples" / "wine"
 
@@ -39,7 +39,7 @@ def sealed(folder: Path, name: str, app: App, data: Dataset) -> Path:
     app.train(data, app.defaults, run)
     bundle.write_record(folder, {"app": name})
     inputs = [(c.name, c.kind) for c in app.contract.columns if c.role == "input"]
-    save_pyfunc(folder, bundle.FILES, "fullturn.apps.bundle", inputs, {})
+    save_pyfunc(folder, bundle.FILES, "fullturn.subjects.bundle", inputs, {})
     bundle.seal(folder)
     return folder
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from fullturn.entities import Feedback, Prediction
-from fullturn.errors import Conflict, NotFound
-from fullturn.journal import Drain
+from fullturn.core.entities import Feedback, Prediction
+from fullturn.core.errors import Conflict, NotFound
+from fullturn.core.journal import Drain
 from fullturn.serving import log
 from fullturn.serving.log import PredictionLog
 from fullturn.serving.tables import TableSink, opened

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fullturn.entities import Input, ReleasePlan
-from fullturn.errors import BundleError, NotFound, StoreUnavailable
+from fullturn.core.entities import Input, ReleasePlan
+from fullturn.core.errors import BundleError, NotFound, StoreUnavailable
+from fullturn.core.records import Registered
 from fullturn.serving import log
-from fullturn.serving.deployment import RELEASE, Deployment, Slot, Wanted, wanted
+from fullturn.serving.deployment import RELEASE, Deployment, DesiredState, LoadedVersion, wanted
 from fullturn.serving.following import Follower
-from fullturn.store import Registered
 from tests.serving.live import ROW, Lengths, Live, Versions, live, together
 
 
@@ -29,7 +29,7 @@ def plan(stage: str = "canary", share: float = 0.2, **changes: object) -> Releas
 
 
 def deployment(**changes: object) -> Deployment:
-    return Deployment(Slot(1, Lengths()), Slot(2, Lengths(2)), plan(**changes))  # type: ignore[arg-type]
+    return Deployment(LoadedVersion(1, Lengths()), LoadedVersion(2, Lengths(2)), plan(**changes))  # type: ignore[arg-type]
 
 
 @given(st.text(), st.floats(0.01, 0.5), st.floats(0.01, 0.5))
@@ -60,7 +60,7 @@ def test_a_plan_is_read_as_the_release_writes_it_and_a_bad_one_is_not_followed()
 
     text = json.dumps(asdict(plan(until=5.0)))
     found = wanted(Registered({"champion": 1}, {RELEASE: text}))
-    assert found == Wanted(1, plan(until=5.0))
+    assert found == DesiredState(1, plan(until=5.0))
     for bad in (
         "{",
         "[]",
@@ -70,12 +70,12 @@ def test_a_plan_is_read_as_the_release_writes_it_and_a_bad_one_is_not_followed()
     ):
         found = wanted(Registered({"champion": 1}, {RELEASE: bad}))
         assert found.plan is None and found.champion == 1 and "is no plan" in str(found.problem)
-    assert wanted(Registered({}, {RELEASE: ""})) == Wanted(None, None)
+    assert wanted(Registered({}, {RELEASE: ""})) == DesiredState(None, None)
 
 
 def test_in_a_canary_each_arm_is_answered_by_its_version_and_logged(tmp_path: Path) -> None:
     registry = Versions(v1=Lengths(), v2=Lengths(2))
-    registry.wanted = Wanted(1, plan())
+    registry.wanted = DesiredState(1, plan())
     with live(tmp_path, registry=registry) as server:
         for key in range(60):
             answers = [server.predict(key=key).json() for _ in range(2)]
@@ -103,7 +103,7 @@ def test_a_shadow_answers_copies_that_nobody_sees(tmp_path: Path) -> None:
             raise ValueError("thirteen")
 
     registry = Versions(v1=Lengths(), v2=Lengths(2, before=fail))
-    registry.wanted = Wanted(1, plan("shadow"))
+    registry.wanted = DesiredState(1, plan("shadow"))
     with live(tmp_path, registry=registry) as server:
         answers = together(20, lambda n: server.predict({**ROW, "n": n}, key=n).json())
         server.predict({"text": "breaks the contract: not copied"})
@@ -120,7 +120,7 @@ def test_a_shadow_answers_copies_that_nobody_sees(tmp_path: Path) -> None:
 def test_shadow_work_is_dropped_before_live_work_waits(tmp_path: Path) -> None:
     slow = Lengths(2, before=lambda rows: time.sleep(0.05 * len(rows)))
     registry = Versions(v1=Lengths(), v2=slow)
-    registry.wanted = Wanted(1, plan("shadow"))
+    registry.wanted = DesiredState(1, plan("shadow"))
     with live(tmp_path, registry=registry, shadow_rows=4) as server:
         started = time.monotonic()
         for _ in range(20):
@@ -151,7 +151,7 @@ def test_swaps_under_load_fail_no_request_and_mix_no_versions(tmp_path: Path) ->
         for thread in threads:
             thread.start()
         for number in range(300):
-            registry.wanted = Wanted(number % 5 + 1, None)
+            registry.wanted = DesiredState(number % 5 + 1, None)
             time.sleep(0.005)
         stop.set()
         for thread in threads:
@@ -168,7 +168,7 @@ def test_a_version_that_does_not_load_leaves_the_old_one_serving_and_says_so(
 ) -> None:
     registry = Versions(v1=Lengths())
     with live(tmp_path, registry=registry) as server:
-        registry.wanted = Wanted(7, None)
+        registry.wanted = DesiredState(7, None)
         deadline = time.monotonic() + 10
         while not server.served.follower.failures and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -177,7 +177,7 @@ def test_a_version_that_does_not_load_leaves_the_old_one_serving_and_says_so(
         assert "version 7 does not load" in told["not_loaded"]["7"]
         assert "fullturn_load_failures 1.0" in server.client.get("/metrics").text
         assert any("version 1 goes on" in record.getMessage() for record in caplog.records)
-        registry.wanted = Wanted(1, None)
+        registry.wanted = DesiredState(1, None)
         time.sleep(0.2)
         assert server.client.get("/version").json()["not_loaded"] == {}
 
@@ -185,7 +185,7 @@ def test_a_version_that_does_not_load_leaves_the_old_one_serving_and_says_so(
 def test_the_server_serves_on_without_its_registry(tmp_path: Path) -> None:
     registry = Versions(v1=Lengths(), v2=Lengths(2))
 
-    def gone() -> Wanted:
+    def gone() -> DesiredState:
         raise StoreUnavailable("the tracking server does not answer")
 
     with live(tmp_path, registry=registry) as server:
@@ -195,7 +195,7 @@ def test_the_server_serves_on_without_its_registry(tmp_path: Path) -> None:
         assert server.client.get("/readyz").json() == {"ready": True, "version": 1}
         assert "does not answer" in server.client.get("/version").json()["registry"]
         assert "fullturn_registry_stale 1.0" in server.client.get("/metrics").text
-        server.served.follower._look, registry.wanted = look, Wanted(2, None)
+        server.served.follower._look, registry.wanted = look, DesiredState(2, None)
         time.sleep(0.2)
         assert server.predict().json()["version"] == 2
         assert server.client.get("/version").json()["registry"] == "followed"
@@ -203,7 +203,7 @@ def test_the_server_serves_on_without_its_registry(tmp_path: Path) -> None:
 
 def test_a_release_whose_lease_runs_out_ends_by_itself() -> None:
     registry = Versions(v1=Lengths(), v2=Lengths(2))
-    registry.wanted = Wanted(1, plan(until=time.time() + 0.2))
+    registry.wanted = DesiredState(1, plan(until=time.time() + 0.2))
     follower = Follower(registry.look, registry.load, 1.0)
     assert follower.current.candidate is not None
     time.sleep(0.25)
@@ -215,16 +215,16 @@ def test_a_release_whose_lease_runs_out_ends_by_itself() -> None:
 def test_what_is_no_longer_served_is_unloaded_but_for_the_champion_before() -> None:
     loaded: list[int] = []
 
-    def load(version: int) -> Slot:
+    def load(version: int) -> LoadedVersion:
         loaded.append(version)
         if version == 9:
             raise BundleError("broken")
-        return Slot(version, Lengths(version))
+        return LoadedVersion(version, Lengths(version))
 
     registry = Versions(v1=Lengths())
     follower = Follower(registry.look, load, 1.0)
     for version in (2, 1, 2, 3, 2, 1, 9, 9, 1):
-        registry.wanted = Wanted(version, None)
+        registry.wanted = DesiredState(version, None)
         follower.step()
     assert loaded == [1, 2, 3, 1, 9]
     assert follower.current.champion.version == 1 and follower.failures == {}
@@ -232,6 +232,6 @@ def test_what_is_no_longer_served_is_unloaded_but_for_the_champion_before() -> N
 
 def test_without_a_champion_there_is_nothing_to_serve() -> None:
     registry = Versions(v1=Lengths())
-    registry.wanted = Wanted(None, None)
+    registry.wanted = DesiredState(None, None)
     with pytest.raises(NotFound, match="fullturn turn"):
         Follower(registry.look, registry.load, 1.0)

@@ -10,13 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fullturn.errors import StatisticsInputError
-from fullturn.statistics.conformal import (
-    CategoryRanks,
-    NumberBets,
-    RankGamblers,
-    Ranks,
-)
+from fullturn.core.errors import StatisticsInputError
+from fullturn.statistics.conformal import CategoryRanks, NumberBets, RankGamblers, Ranks
 from fullturn.statistics.edetector import EDetector
 
 steady = settings(deadline=None, derandomize=True, max_examples=60)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fullturn.errors import StatisticsInputError
+from fullturn.core.errors import StatisticsInputError
 from fullturn.statistics.conformal import CategoryBets, NumberBets, RankGamblers, Ranks, generator
 from fullturn.statistics.edetector import BLOCK, Bets, Crossing, EDetector
 from fullturn.statistics.mmd import VectorBets

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from fullturn.apps.vectors import sentence_vectors
-from fullturn.errors import StatisticsInputError
+from fullturn.core.errors import StatisticsInputError
 from fullturn.statistics import mmd
 from fullturn.statistics.edetector import EDetector
 from fullturn.statistics.mmd import Features, VectorBets
+from fullturn.subjects.vectors import sentence_vectors
 
 PARCELS = (
     "where is my parcel", "the parcel came late", "the driver lost my parcel",

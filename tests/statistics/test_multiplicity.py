@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fullturn.errors import StatisticsInputError
+from fullturn.core.errors import StatisticsInputError
 from fullturn.statistics.multiplicity import holm
 
 

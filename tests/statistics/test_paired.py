@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fullturn.errors import StatisticsInputError
+from fullturn.core.errors import StatisticsInputError
 from fullturn.statistics.groups import group_totals, standard_error
 from fullturn.statistics.intervals import zero_hits_bound
 from fullturn.statistics.paired import inferiority_p, non_inferiority_p, paired_difference

@@ -7,14 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from fullturn.errors import StatisticsInputError
+from fullturn.core.errors import StatisticsInputError
 from fullturn.statistics.inputs import Codes, Floats
 from fullturn.statistics.paired import inferiority_p, non_inferiority_p, paired_difference
-from fullturn.statistics.power import (
-    groups_needed,
-    minimum_detectable_effect,
-    pass_probability,
-)
+from fullturn.statistics.power import groups_needed, minimum_detectable_effect, pass_probability
 
 RUNS = 200
 Pair = tuple[Floats, Floats, Codes]

@@ -10,14 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fullturn.errors import StatisticsInputError
+from fullturn.core.errors import StatisticsInputError
 from fullturn.statistics.inputs import Floats
-from fullturn.statistics.sequential import (
-    EProcess,
-    confidence_sequence,
-    log_wealth,
-    mean_bounds,
-)
+from fullturn.statistics.sequential import EProcess, confidence_sequence, log_wealth, mean_bounds
 
 steady = settings(deadline=None, derandomize=True, max_examples=40)
 observations = st.lists(st.floats(-1, 1), max_size=60)

@@ -1,1 +1,1 @@
-"""What is operated: the App and Predictor protocols, and the apps that come with fullturn."""
+"""Where bundles of version 0.1 say that their loader is. Nothing else belongs here."""

@@ -14,8 +14,14 @@ import click
 
 from fullturn.cli.commands import cli
 from fullturn.cli.output import say_error
-from fullturn.delivery.pipeline import STEPS_FILE
-from fullturn.errors import CouldNotEvaluate, FullturnError, Inconclusive, Refused, UsageError
+from fullturn.core.errors import (
+    CouldNotEvaluate,
+    FullturnError,
+    Inconclusive,
+    Refused,
+    UsageError,
+)
+from fullturn.pipeline.steps import STEPS_FILE
 
 EXIT_CODES: tuple[tuple[type[FullturnError], int], ...] = (
     (UsageError, 2),

@@ -10,7 +10,7 @@ from fullturn.cli.output import escape, say, say_json, say_next
 from fullturn.cli.verb import json_option, opened, parameters
 
 if TYPE_CHECKING:
-    from fullturn.loop.answering import Answered
+    from fullturn.verbs.ask import Answered
 
 
 @click.command()
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 @json_option
 def ask(question: str, as_json: bool) -> None:
     """Ask the champion of an assistant a QUESTION."""
-    from fullturn.errors import UsageError
-    from fullturn.loop.answering import answer
+    from fullturn.core.errors import UsageError
+    from fullturn.verbs.ask import answer
 
     project = opened()
     column = project.app.contract.text
@@ -50,7 +50,7 @@ def show_answer(answered: Answered) -> None:
 @json_option
 def predict(values: tuple[str, ...], as_json: bool) -> None:
     """Ask the champion for one row, given as COLUMN=VALUE."""
-    from fullturn.loop.answering import answer
+    from fullturn.verbs.ask import answer
 
     project = opened()
     kinds = {column.name: column.kind for column in project.app.contract.columns}

@@ -37,8 +37,8 @@ def commit(files: tuple[Path, ...], message: str, as_json: bool) -> None:
     FILES are .csv, .jsonl, .parquet or handbook .md, or folders of them; they are the whole
     content of the version. Without FILES, those named in fullturn.toml.
     """
-    from fullturn.loop.project import commit as commit_files
-    from fullturn.loop.project import latest
+    from fullturn.verbs.workspace import commit as commit_files
+    from fullturn.verbs.workspace import latest
 
     project = opened()
     before = latest(project)
@@ -67,9 +67,9 @@ def commit(files: tuple[Path, ...], message: str, as_json: bool) -> None:
 @json_option
 def log(as_json: bool) -> None:
     """List the dataset versions, oldest first."""
-    from fullturn.loop import inspecting
+    from fullturn.verbs import queries
 
-    found = inspecting.data_log(opened())
+    found = queries.data_log(opened())
     if as_json:
         say_json(found)
         return
@@ -91,9 +91,9 @@ def log(as_json: bool) -> None:
 @json_option
 def diff(a: int, b: int, as_json: bool) -> None:
     """Count what changed between versions A and B."""
-    from fullturn.loop import inspecting
+    from fullturn.verbs import queries
 
-    found = inspecting.data_diff(opened(), a, b)
+    found = queries.data_diff(opened(), a, b)
     if as_json:
         say_json(found)
         return
@@ -109,9 +109,9 @@ def diff(a: int, b: int, as_json: bool) -> None:
 @json_option
 def show(version: int, as_json: bool) -> None:
     """Describe a version: rows, splits, labels."""
-    from fullturn.loop import inspecting
+    from fullturn.verbs import queries
 
-    summary = inspecting.data_show(opened(), version)
+    summary = queries.data_show(opened(), version)
     if as_json:
         say_json(summary)
         return

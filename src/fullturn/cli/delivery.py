@@ -16,10 +16,10 @@ from fullturn.cli.output import escape, say, say_json, say_next
 from fullturn.cli.release import Looks
 from fullturn.cli.verb import json_option, opened
 from fullturn.cli.workflows import CI_COMMANDS
-from fullturn.delivery import pipeline
+from fullturn.pipeline import steps
 
 if TYPE_CHECKING:
-    from fullturn.loop.project import Project
+    from fullturn.verbs.workspace import Workspace
 
 
 @click.group(invoke_without_command=True)
@@ -33,21 +33,21 @@ def ci(ctx: click.Context, as_json: bool) -> int:
     """
     if ctx.invoked_subcommand:
         return 0
-    return _run(pipeline.EVALUATE, "fullturn ci", as_json)
+    return _run(steps.EVALUATE, "fullturn ci", as_json)
 
 
 @click.command()
 @json_option
 def cd(as_json: bool) -> int:
     """Run the pipeline, register what passed, and bring it to users."""
-    return _run((*pipeline.EVALUATE, *pipeline.DELIVER), "fullturn cd", as_json)
+    return _run((*steps.EVALUATE, *steps.DELIVER), "fullturn cd", as_json)
 
 
 @ci.command()
 @json_option
 def code(as_json: bool) -> None:
     """Say which commit the evidence will name; on a platform, refuse uncommitted changes."""
-    from fullturn.loop.ci.checkout import checked
+    from fullturn.verbs.ci.checkout import checked
 
     found = checked(opened())
     if as_json:
@@ -70,7 +70,7 @@ def code(as_json: bool) -> None:
 @json_option
 def tests(as_json: bool) -> None:
     """Run the project's own tests: `[ci] tests`, or pytest where there are any."""
-    from fullturn.loop.ci.own_tests import run_tests
+    from fullturn.verbs.ci.own_tests import run_tests
 
     found = run_tests(opened(), (lambda line: None) if as_json else _told)
     if as_json:
@@ -91,7 +91,7 @@ def base(as_json: bool) -> None:
 
     That is the champion, or the model of the branch that this one goes into.
     """
-    from fullturn.loop.ci.base import base as find
+    from fullturn.verbs.ci.base import base as find
 
     found = find(opened())
     if as_json:
@@ -102,7 +102,7 @@ def base(as_json: bool) -> None:
 
 @ci.command()
 @click.option(
-    "--output", type=click.Path(path_type=Path), help=f"Folder; {pipeline.REPORT} by default."
+    "--output", type=click.Path(path_type=Path), help=f"Folder; {steps.REPORT} by default."
 )
 @json_option
 def report(output: Path | None, as_json: bool) -> None:
@@ -110,10 +110,10 @@ def report(output: Path | None, as_json: bool) -> None:
 
     In GitHub Actions it goes to the step summary too.
     """
-    from fullturn.loop.ci import pipeline as left
+    from fullturn.verbs.ci import pipeline as left
 
     project = opened()
-    folder = output or project.root / pipeline.REPORT
+    folder = output or project.root / steps.REPORT
     delivery = left.report(project, left.ended(steps_file(project)))
     left.write(delivery, folder)
     if as_json:
@@ -135,9 +135,9 @@ def deliver(version: str, as_json: bool) -> None:
     tracking server with no server here, the release is opened, and `fullturn turn --watch`
     beside the server drives it.
     """
-    from fullturn.loop import delivering
+    from fullturn.verbs import deliver
 
-    found = delivering.deliver(opened(), version, Looks(as_json))
+    found = deliver.deliver(opened(), version, Looks(as_json))
     if as_json:
         say_json(found)
         return
@@ -146,44 +146,44 @@ def deliver(version: str, as_json: bool) -> None:
     say_next("fullturn history", f"fullturn verify {found.version}")
 
 
-def steps_file(project: Project) -> Path:
+def steps_file(project: Workspace) -> Path:
     """Where the commands of a pipeline say how they ended."""
-    named = os.environ.get(pipeline.STEPS_FILE)
+    named = os.environ.get(steps.STEPS_FILE)
     return project.root / named if named else project.state / "ci-steps.jsonl"
 
 
-def _run(steps: Sequence[pipeline.Step], what: str, as_json: bool) -> int:
+def _run(chosen: Sequence[steps.Step], what: str, as_json: bool) -> int:
     """Run the steps; returns the exit code of the first that failed."""
-    from fullturn.loop.lock import sole
+    from fullturn.core.locks import project_lock
 
     project = opened()
     path = steps_file(project)
     path.parent.mkdir(parents=True, exist_ok=True)
-    os.environ[pipeline.STEPS_FILE] = str(path)
+    os.environ[steps.STEPS_FILE] = str(path)
     code, answers = 0, []
     with contextlib.ExitStack() as held:
-        held.callback(os.environ.pop, pipeline.STEPS_FILE, None)
+        held.callback(os.environ.pop, steps.STEPS_FILE, None)
         lock = held.enter_context(contextlib.ExitStack())
-        lock.enter_context(sole(project.state, what))
+        lock.enter_context(project_lock(project.state, what))
         path.unlink(missing_ok=True)
-        for number, step in enumerate(steps, 1):
-            if step in pipeline.DELIVER:
+        for number, step in enumerate(chosen, 1):
+            if step in steps.DELIVER:
                 lock.close()  # a release holds it itself
             if code and not step.always:
                 continue
             if not as_json:
-                say(f"\n[bold]{number}/{len(steps)} {step.name}[/bold]  [dim]{step.line}[/dim]")
+                say(f"\n[bold]{number}/{len(chosen)} {step.name}[/bold]  [dim]{step.line}[/dim]")
             ended, answer = _step(step, as_json)
             code = code or ended
             answers.append({"step": step.name, "exit_code": ended, "answer": answer})
     if as_json:
         say_json({"exit_code": code, "steps": answers})
     else:
-        _conclude(project, steps, code)
+        _conclude(project, chosen, code)
     return code
 
 
-def _step(step: pipeline.Step, as_json: bool) -> tuple[int, Any]:
+def _step(step: steps.Step, as_json: bool) -> tuple[int, Any]:
     from fullturn.cli import run
 
     folder = click.get_current_context().obj
@@ -197,12 +197,12 @@ def _step(step: pipeline.Step, as_json: bool) -> tuple[int, Any]:
     return ended, json.loads(text) if text else None
 
 
-def _conclude(project: Project, steps: Sequence[pipeline.Step], code: int) -> None:
+def _conclude(project: Workspace, chosen: Sequence[steps.Step], code: int) -> None:
     say()
-    report = escape(project.root / pipeline.REPORT / "report.md")
+    report = escape(project.root / steps.REPORT / "report.md")
     if code:
         say_next(f"read {report}", "fullturn compare A B", "change the branch, and fullturn ci")
-    elif pipeline.DELIVER[-1] in steps:
+    elif steps.DELIVER[-1] in chosen:
         say_next("fullturn history", "fullturn monitor")
     else:
         say_next(f"read {report}", "fullturn cd")

@@ -10,9 +10,9 @@ from fullturn.cli.output import escape, progress, say, say_json, say_next, table
 from fullturn.cli.verb import json_option, opened, parameters
 
 if TYPE_CHECKING:
-    from fullturn.entities import RunRecord
-    from fullturn.experiments.comparison import Comparison
-    from fullturn.loop.training import Trial
+    from fullturn.core.entities import RunRecord
+    from fullturn.tracking.comparison import Comparison
+    from fullturn.verbs.train import Trial
 
 
 @click.command()
@@ -43,7 +43,7 @@ def train(
     fullturn.toml's parameters over what a search found for the champion, on the newest dataset
     version; where the same code, data, environment and parameters were trained, that run is it.
     """
-    from fullturn.loop import training
+    from fullturn.verbs import train
 
     if cached:
         if pairs or count or name or version or seed is not None:
@@ -53,9 +53,9 @@ def train(
     project, params = opened(), parameters(pairs, "-p")
     with progress() as watch:
         if count is None:
-            trials = [training.train(project, params, name=name, version=version, seed=seed)]
+            trials = [train.train(project, params, name=name, version=version, seed=seed)]
         else:
-            trials = training.search(project, count, version=version, progress=watch)
+            trials = train.search(project, count, version=version, progress=watch)
     if as_json:
         say_json([trial.run for trial in trials])
         return
@@ -64,7 +64,7 @@ def train(
 
 
 def _train_cached(as_json: bool) -> None:
-    from fullturn.loop import candidate
+    from fullturn.verbs import candidate
 
     trial, before = candidate.trained(opened())
     if as_json:
@@ -120,9 +120,9 @@ def _raced(trial: Trial, *, alone: bool) -> str:
 @json_option
 def runs(kind: str, limit: int, as_json: bool) -> None:
     """List runs, newest first; closes those whose process is gone."""
-    from fullturn.loop import inspecting
+    from fullturn.verbs import queries
 
-    found = inspecting.runs(opened(), None if kind == "all" else kind, limit)
+    found = queries.runs(opened(), None if kind == "all" else kind, limit)
     if as_json:
         say_json(found)
         return
@@ -159,9 +159,9 @@ def _run_row(run: RunRecord) -> tuple[str, ...]:
 @json_option
 def compare(a: str, b: str, as_json: bool) -> None:
     """Compare runs A and B: parameters, metrics, rows that flipped."""
-    from fullturn.loop import inspecting
+    from fullturn.verbs import queries
 
-    found = inspecting.compare_runs(opened(), a, b)
+    found = queries.compare_runs(opened(), a, b)
     if as_json:
         say_json(found)
         return

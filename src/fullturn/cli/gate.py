@@ -10,7 +10,7 @@ from fullturn.cli.output import escape, mark, progress, say, say_json, say_next,
 from fullturn.cli.verb import json_option, opened, parameters
 
 if TYPE_CHECKING:
-    from fullturn.entities import GateReport
+    from fullturn.core.entities import GateReport
 
 CODES = {"PASSED": 0, "FAILED": 1, "INCONCLUSIVE": 3}
 
@@ -31,17 +31,17 @@ def gate(version: str, waivers: tuple[str, ...], cached: bool, only: bool, as_js
     With --cached, a report on record is taken if candidate, champion, data, code, environment
     and limits are the same; else all three are scored again.
     """
-    from fullturn.loop import gating, inspecting
+    from fullturn.verbs import gate, queries
 
     project = opened()
     reasons = {code: str(reason) for code, reason in parameters(waivers, "--waive").items()}
-    run = gating.resolve(project, inspecting.named(project, version))
-    stands = gating.standing(project, run, register=not only) if cached and not reasons else None
+    run = gate.resolve(project, queries.named(project, version))
+    stands = gate.standing(project, run, register=not only) if cached and not reasons else None
     if stands:
         gated = stands
     else:
         with progress() as watch:
-            gated = gating.gate(project, run.id, waivers=reasons, register=not only, progress=watch)
+            gated = gate.gate(project, run.id, waivers=reasons, register=not only, progress=watch)
     if as_json:
         say_json(gated)
         return CODES[gated.report.outcome]

@@ -13,7 +13,7 @@ from fullturn.cli.verb import json_option
 
 if TYPE_CHECKING:
     from fullturn.lesson.deck import Deck
-    from fullturn.loop.project import Project
+    from fullturn.verbs.workspace import Workspace
 
 KEYS = "→ ← turn the slides · S speaker view with notes and time · F full screen · ? all keys"
 
@@ -75,7 +75,7 @@ def present(  # noqa: PLR0913, PLR0917  one per option
     _say_written(written, as_json)
 
 
-def _project(folder: Path, reset: bool) -> Project:
+def _project(folder: Path, reset: bool) -> Workspace:
     from fullturn.lesson.panels.stage import prepare, prepared
 
     found = None if reset else prepared(folder)
@@ -85,7 +85,7 @@ def _project(folder: Path, reset: bool) -> Project:
         return prepare(folder, watch)
 
 
-def _deck(project: Project, as_json: bool) -> Deck:
+def _deck(project: Workspace, as_json: bool) -> Deck:
     """The deck, built once, so that what is missing is said now."""
     from fullturn.lesson.deck import Deck
 

@@ -19,11 +19,11 @@ from fullturn.cli.turn import show_step
 
 if TYPE_CHECKING:
     from fullturn.cli.story import Walk
-    from fullturn.entities import Alarm
-    from fullturn.loop.audience import Audience
-    from fullturn.loop.inspecting import Answered
-    from fullturn.loop.project import Project
-    from fullturn.loop.releases import Release
+    from fullturn.core.entities import Alarm
+    from fullturn.demo.audience import Audience
+    from fullturn.verbs.queries import Answered
+    from fullturn.verbs.release_state import Release
+    from fullturn.verbs.workspace import Workspace
 
 SEED = 4
 CALM, BUSY = 25.0, 150.0
@@ -37,7 +37,7 @@ class Live:
     """A project in use, and what happened to it."""
 
     story: Walk
-    project: Project
+    project: Workspace
     audience: Audience
     address: str
     began: float = field(default_factory=time.monotonic)
@@ -59,12 +59,12 @@ class Live:
 
 
 @contextmanager
-def audience_at(story: Walk, project: Project, address: str) -> Iterator[Live]:
+def audience_at(story: Walk, project: Workspace, address: str) -> Iterator[Live]:
     """Let the audience in."""
-    from fullturn.loop.audience import Audience, Manners
-    from fullturn.loop.example import pools
+    from fullturn.demo.audience import Audience, TrafficProfile
+    from fullturn.demo.example import pools
 
-    with Audience(address, pools(project), project.state, Manners(seed=SEED)) as audience:
+    with Audience(address, pools(project), project.state, TrafficProfile(seed=SEED)) as audience:
         yield Live(story, project, audience, address)
 
 
@@ -82,12 +82,12 @@ def quiet(live: Live) -> None:
 
 def truncated(live: Live) -> None:
     """A version that passes its gate, as its test set lost the same chapters, and fails live."""
-    from fullturn.errors import Inconclusive, Refused
-    from fullturn.loop import releasing
-    from fullturn.loop.example import broken_copy
-    from fullturn.loop.gating import gate
-    from fullturn.loop.project import commit
-    from fullturn.loop.training import train
+    from fullturn.core.errors import Inconclusive, Refused
+    from fullturn.demo.example import broken_copy
+    from fullturn.verbs import release
+    from fullturn.verbs.gate import gate
+    from fullturn.verbs.train import train
+    from fullturn.verbs.workspace import commit
 
     story, project = live.story, live.project
     story.scene(
@@ -107,7 +107,7 @@ def truncated(live: Live) -> None:
     live.note(f"release of version {gated.version.version} begins")
     live.audience.pace(BUSY)
     try:
-        releasing.release(project, str(gated.version.version), Looks(story.as_json))
+        release.release(project, str(gated.version.version), Looks(story.as_json))
     except (Refused, Inconclusive) as error:
         story.told(outcome=str(error))
     ended = _newest_release(project)
@@ -123,8 +123,8 @@ def truncated(live: Live) -> None:
 
 def shifted(live: Live) -> Alarm:
     """The audience turns to what the data does not hold."""
-    from fullturn.errors import Inconclusive
-    from fullturn.loop.monitoring import Monitor
+    from fullturn.core.errors import Inconclusive
+    from fullturn.verbs.monitor import Monitor
 
     story = live.story
     story.scene("A shift", "the audience turns to two subjects that the data does not hold yet")
@@ -153,7 +153,7 @@ def shifted(live: Live) -> Alarm:
 
 def retrained(live: Live) -> None:
     """The loop closes: `turn` decides, trains, gates and releases."""
-    from fullturn.loop.turn import Turner
+    from fullturn.verbs.turn import LoopRunner
 
     story, project = live.story, live.project
     story.scene("The loop", "two chapters are written; `fullturn turn` does the rest")
@@ -161,7 +161,7 @@ def retrained(live: Live) -> None:
         shutil.copy(chapter, project.root / "handbook" / chapter.name)
     steps = []
     with progress() as watch:
-        for step in Turner(project, watch, Looks(story.as_json)).turn():
+        for step in LoopRunner(project, watch, Looks(story.as_json)).turn():
             steps.append(step)
             if step.stage == "gate":
                 live.audience.pace(BUSY)
@@ -177,7 +177,7 @@ def retrained(live: Live) -> None:
 
 def looked_back(live: Live) -> None:
     """The timeline, the quality of each phase, and the lineage of one answer."""
-    from fullturn.loop.inspecting import prediction_lineage
+    from fullturn.verbs.queries import prediction_lineage
 
     story, counts = live.story, live.audience.counts()
     story.scene("Looking back", "what happened when, and what it meant for users")
@@ -206,15 +206,15 @@ def kept(live: Live) -> None:
         threading.Event().wait()
 
 
-def _newest_release(project: Project) -> Release:
-    from fullturn.loop.releases import releases
+def _newest_release(project: Workspace) -> Release:
+    from fullturn.verbs.release_state import releases
 
     return releases(project)[0]
 
 
 def _quality(live: Live) -> list[tuple[str, ...]]:
-    from fullturn.loop.observing import Observer
     from fullturn.statistics.intervals import cluster_mean
+    from fullturn.verbs.observations import Observer
 
     observed = [one for one in Observer(live.project, 0).read() if one.loss is not None]
     rows: list[tuple[str, ...]] = []

@@ -11,8 +11,8 @@ from fullturn.cli.output import escape, say, say_json, say_next, table
 from fullturn.cli.verb import json_option, opened
 
 if TYPE_CHECKING:
-    from fullturn.entities import Alarm
-    from fullturn.loop.monitoring import Seen
+    from fullturn.core.entities import Alarm
+    from fullturn.verbs.monitor import Seen
 
 COLOURS = {
     "broken pipeline": "red",
@@ -31,13 +31,13 @@ LONGEST = 85
 @json_option
 def monitor(page: Path | None, as_json: bool) -> None:
     """Show each detector's state, and the alarms with their diagnosis."""
-    from fullturn.loop import monitoring
+    from fullturn.verbs import monitor
 
-    found = monitoring.Monitor(opened())
+    found = monitor.Monitor(opened())
     found.step()
     seen = found.seen()
     if page:
-        page.write_text(monitoring.page(seen), encoding="utf-8")
+        page.write_text(monitor.page(seen), encoding="utf-8")
     if as_json:
         say_json(seen)
         return

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
-from fullturn.delivery.pipeline import STEPS_FILE
+from fullturn.pipeline.steps import STEPS_FILE
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from fullturn.loop.project import Progress
+    from fullturn.verbs.workspace import Progress
 
 WIDTH = 100
 MARKS = {
@@ -101,7 +101,7 @@ def mark(outcome: str) -> str:
 def progress() -> Iterator[Progress]:
     """A progress line on a terminal's stderr; nothing when piped."""
     if not sys.stderr.isatty():
-        from fullturn.loop.project import silent
+        from fullturn.verbs.workspace import silent
 
         yield silent
         return

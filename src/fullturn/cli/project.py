@@ -11,7 +11,7 @@ from fullturn.cli.output import escape, say, say_json, say_next
 from fullturn.cli.verb import json_option
 
 if TYPE_CHECKING:
-    from fullturn.loop.skeleton import Started
+    from fullturn.verbs.project_template import Started
 
 
 @click.command()
@@ -43,17 +43,17 @@ def init(folder: Path, example: str | None, as_json: bool, **columns: Any) -> No
     A classifier needs --csv, --text and --label. The project comes with workflows that run
     `fullturn ci` and `fullturn cd` on GitHub and GitLab; files of yours are never replaced.
     """
-    from fullturn.loop import starting
+    from fullturn.verbs import init
 
     given = [name for name, value in columns.items() if value is not None]
     if example is not None:
         if given:
             raise click.UsageError(f"--example brings its own data; leave out {_options(given)}")
-        started = starting.example(example, folder)
+        started = init.example(example, folder)
     else:
         if missing := [name for name in ("table", "text", "label") if name not in given]:
             raise click.UsageError(f"{_options(missing)} missing; or start with --example")
-        started = starting.init(folder, **columns)
+        started = init.init(folder, **columns)
     if as_json:
         say_json(
             {"folder": str(started.folder), "kept": list(started.kept), "asks": list(started.asks)}

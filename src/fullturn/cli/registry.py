@@ -14,9 +14,9 @@ from fullturn.cli.output import escape, say, say_json, say_next, table
 from fullturn.cli.verb import json_option, opened
 
 if TYPE_CHECKING:
-    from fullturn.entities import Feedback, HistoryEntry, Output
-    from fullturn.loop.inspecting import Answered
+    from fullturn.core.entities import Feedback, HistoryEntry, Output
     from fullturn.registry.lineage import Lineage
+    from fullturn.verbs.queries import Answered
 
 
 @click.command()
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 @json_option
 def promote(version: str, reason: str, as_json: bool) -> None:
     """Make VERSION the champion, if its gate passed and its files load."""
-    from fullturn.loop import promoting
+    from fullturn.verbs import promote
 
-    _moved(promoting.promote(opened(), version, reason), as_json)
+    _moved(promote.promote(opened(), version, reason), as_json)
 
 
 @click.command()
@@ -36,9 +36,9 @@ def promote(version: str, reason: str, as_json: bool) -> None:
 @json_option
 def rollback(to: int | None, reason: str, as_json: bool) -> None:
     """Go back to an earlier champion, once it is loaded and probed."""
-    from fullturn.loop import promoting
+    from fullturn.verbs import promote
 
-    _moved(promoting.rollback(opened(), to, reason), as_json)
+    _moved(promote.rollback(opened(), to, reason), as_json)
 
 
 def _moved(entry: HistoryEntry, as_json: bool) -> None:
@@ -54,9 +54,9 @@ def _moved(entry: HistoryEntry, as_json: bool) -> None:
 @json_option
 def history(as_json: bool) -> None:
     """Every promotion and rollback, with actor, reason and gate report."""
-    from fullturn.loop import inspecting
+    from fullturn.verbs import queries
 
-    entries = inspecting.champion_history(opened())
+    entries = queries.champion_history(opened())
     if as_json:
         say_json(entries)
         return
@@ -82,17 +82,17 @@ def lineage(reference: str, as_json: bool) -> None:
     The id of a prediction came with the answer; it leads to what was asked, what was answered,
     the passages cited and the feedback too.
     """
-    from fullturn.loop import inspecting
+    from fullturn.verbs import queries
 
-    if inspecting.is_prediction(reference):
-        answered = inspecting.prediction_lineage(opened(), reference)
+    if queries.is_prediction(reference):
+        answered = queries.prediction_lineage(opened(), reference)
         if as_json:
             say_json(answered)
             return
         _show_answered(answered)
         reference, found = str(answered.prediction.version), answered.lineage
     else:
-        found = inspecting.lineage_of(opened(), reference)
+        found = queries.lineage_of(opened(), reference)
     if as_json:
         say_json(found)
         return
@@ -152,9 +152,9 @@ def _cut(reason: str, most: int = 90) -> str:
 @json_option
 def reproduce(version: str, as_json: bool) -> int:
     """Train VERSION again from its record and say what diverged."""
-    from fullturn.loop import promoting
+    from fullturn.verbs import promote
 
-    found = promoting.reproduce(opened(), version)
+    found = promote.reproduce(opened(), version)
     if as_json:
         say_json(found)
         return 0 if found.same else 1

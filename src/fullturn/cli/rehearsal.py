@@ -8,18 +8,18 @@ from fullturn.cli.output import escape, say, say_json, say_next, table
 
 if TYPE_CHECKING:
     from fullturn.lesson.panels.recording import Rehearsed
-    from fullturn.loop.project import Project
+    from fullturn.verbs.workspace import Workspace
 
 COLOURS = {"ERROR": "red", "NOTHING TO DO": "yellow"}
 
 
-def rehearse(project: Project, *, record: bool, as_json: bool) -> None:
+def rehearse(project: Workspace, *, record: bool, as_json: bool) -> None:
     """Perform every panel once; with `record`, keep what they told as the recordings.
 
     Raises:
         CouldNotEvaluate: a panel ended with an error.
     """
-    from fullturn.errors import CouldNotEvaluate
+    from fullturn.core.errors import CouldNotEvaluate
     from fullturn.lesson.panels import recording
     from fullturn.lesson.panels.stage import Stage
 

@@ -12,8 +12,8 @@ from fullturn.cli.output import escape, say, say_json, say_next, table
 from fullturn.cli.verb import json_option, opened
 
 if TYPE_CHECKING:
-    from fullturn.loop.releases import Release
     from fullturn.release.records import Decision, Reading
+    from fullturn.verbs.release_state import Release
 
 QUIET, MINUTE = 30.0, 60.0
 """Seconds without a request after which it is said, and said again."""
@@ -44,15 +44,15 @@ def release() -> None:
 @json_option
 def start(version: str, as_json: bool) -> None:
     """Release VERSION to the users of the running server, and wait for the decision."""
-    from fullturn.loop import releasing
     from fullturn.registry import versions
+    from fullturn.verbs import release
 
     project = opened()
     versions.version(project.store, version)
     if not as_json:
-        show_forecast(releasing.foreseen(project))
+        show_forecast(release.foreseen(project))
     looks = Looks(as_json)
-    ended = releasing.release(project, version, looks)
+    ended = release.release(project, version, looks)
     if as_json:
         say_json(ended)
         return
@@ -64,11 +64,11 @@ def start(version: str, as_json: bool) -> None:
 @json_option
 def status(as_json: bool) -> None:
     """Show where the release under way stands, and what its evidence says."""
-    from fullturn.loop import releases, releasing
+    from fullturn.verbs import release, release_state
 
     project = opened()
-    found, decision = releasing.status(project)
-    driven = releases.driven(project, found)
+    found, decision = release.status(project)
+    driven = release_state.driven(project, found)
     if as_json:
         say_json({"release": found, "decision": decision, "driven": driven})
         return
@@ -84,9 +84,9 @@ def status(as_json: bool) -> None:
 @json_option
 def abort(reason: str, as_json: bool) -> None:
     """End the release under way: everyone gets the champion, at once."""
-    from fullturn.loop import releasing
+    from fullturn.verbs import release
 
-    ended = releasing.abort(opened(), reason)
+    ended = release.abort(opened(), reason)
     if as_json:
         say_json(ended)
         return

@@ -15,7 +15,7 @@ from fullturn.cli.output import escape, say, say_json, say_next
 from fullturn.cli.verb import json_option, opened
 
 if TYPE_CHECKING:
-    from fullturn.loop.serving import Opened
+    from fullturn.verbs.serve import Opened
 
 WAITING = 1000
 """So many lines may wait to be said."""
@@ -40,13 +40,13 @@ def serve(host: str | None, port: int | None, as_json: bool) -> None:
     A promotion, a rollback or a release takes effect within a second, without a failed request.
     Every answer is in the prediction log before it leaves.
     """
-    from fullturn.loop import serving
+    from fullturn.verbs import serve
 
     log = logging.getLogger("fullturn.serving")
     handler = _Lines(as_json)
     log.addHandler(handler)
     try:
-        serving.serve(opened(), host, port, say_json if as_json else _show)
+        serve.serve(opened(), host, port, say_json if as_json else _show)
     finally:
         log.removeHandler(handler)
     if not as_json:

@@ -12,8 +12,8 @@ from fullturn.cli.release import Looks
 from fullturn.cli.verb import json_option, opened
 
 if TYPE_CHECKING:
-    from fullturn.loop.project import Project
-    from fullturn.loop.turn import Step
+    from fullturn.verbs.turn import Step
+    from fullturn.verbs.workspace import Workspace
 
 
 @click.command()
@@ -28,11 +28,11 @@ def turn(keep: bool, every: float, as_json: bool) -> None:
 
     With --json, one step a line when watching, one list otherwise.
     """
-    from fullturn.loop.turn import Turner
+    from fullturn.verbs.turn import LoopRunner
 
     project, steps = opened(), []
     with progress() as watch, contextlib.suppress(*([KeyboardInterrupt] if keep else [])):
-        turner, shown = Turner(project, watch, Looks(as_json)), Shown()
+        turner, shown = LoopRunner(project, watch, Looks(as_json)), Shown()
         for step in turner.watch(every) if keep else turner.turn():
             steps.append(step)
             if as_json and keep:
@@ -60,7 +60,7 @@ class Shown:
         return not known or step.done
 
 
-def _predict(project: Project) -> str:
+def _predict(project: Workspace) -> str:
     names = project.app.contract.names("input")
     return "predict " + " ".join(f"{name}='…'" for name in names[:3])
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from fullturn.loop.project import Project
+    from fullturn.verbs.workspace import Workspace
 
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -17,11 +17,11 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")(command)
 
 
-def opened() -> Project:
+def opened() -> Workspace:
     """The project that this verb works on."""
-    from fullturn.loop.project import Project
+    from fullturn.verbs.workspace import Workspace
 
-    return Project.open(Path(click.get_current_context().obj))
+    return Workspace.open(Path(click.get_current_context().obj))
 
 
 def parameters(pairs: tuple[str, ...], hint: str) -> dict[str, str | int | float | bool]:

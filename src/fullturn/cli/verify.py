@@ -20,9 +20,9 @@ def verify(version: str, as_json: bool) -> int:
     passed and is about this version, and the record in MLflow still says what it said then. Exit
     code 0 all of it holds, 1 something does not, 4 something could not be checked.
     """
-    from fullturn.loop.evidence import verifying
+    from fullturn.verbs import verify
 
-    found = verifying.verify(opened(), version)
+    found = verify.verify(opened(), version)
     if as_json:
         say_json({"version": found.version, "outcome": found.outcome, "findings": found.findings})
         return CODES[found.outcome]

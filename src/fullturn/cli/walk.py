@@ -14,9 +14,9 @@ from fullturn.cli.output import escape, progress, say, say_json, say_next
 from fullturn.cli.story import Walk
 
 if TYPE_CHECKING:
-    from fullturn.loop.gating import Gated
-    from fullturn.loop.project import Project
-    from fullturn.loop.training import Trial
+    from fullturn.verbs.gate import GateResult
+    from fullturn.verbs.train import Trial
+    from fullturn.verbs.workspace import Workspace
 
 QUESTIONS = (
     "My training run crashed. Why does MLflow still show it as running?",
@@ -31,7 +31,7 @@ def walk(folder: Path, *, as_json: bool, keep_serving: bool = False) -> None:
     Raises:
         UsageError: the folder holds something that is not a former demo.
     """
-    from fullturn.loop.serving import apart
+    from fullturn.verbs.serve import apart
 
     story = Walk(folder, as_json)
     project = _project(story)
@@ -67,8 +67,8 @@ def _ended(story: Walk) -> None:
     )  # fmt: skip
 
 
-def _project(story: Walk) -> Project:
-    from fullturn.loop import example
+def _project(story: Walk) -> Workspace:
+    from fullturn.demo import example
 
     story.scene("Project", "an assistant that answers questions about MLOps from a handbook")
     project = example.afresh(story.folder)
@@ -77,9 +77,9 @@ def _project(story: Walk) -> Project:
     return project
 
 
-def _data(story: Walk, project: Project) -> int:
-    from fullturn.loop.example import FIRST_DATA
-    from fullturn.loop.project import commit
+def _data(story: Walk, project: Workspace) -> int:
+    from fullturn.demo.example import FIRST_DATA
+    from fullturn.verbs.workspace import commit
 
     story.scene("Data version", "so that every run can name the exact rows it saw")
     version = commit(project, [], FIRST_DATA)
@@ -90,8 +90,8 @@ def _data(story: Walk, project: Project) -> int:
     return version.version
 
 
-def _experiments(story: Walk, project: Project) -> list[Trial]:
-    from fullturn.loop import example
+def _experiments(story: Walk, project: Workspace) -> list[Trial]:
+    from fullturn.demo import example
 
     story.scene(
         "Experiments", "candidates race question by question; one shown to be worse stops early"
@@ -109,10 +109,10 @@ def _experiments(story: Walk, project: Project) -> list[Trial]:
     return trials
 
 
-def _blocked(story: Walk, project: Project) -> None:
-    from fullturn.loop.example import CARELESS, CARELESS_PARAMS
-    from fullturn.loop.gating import gate
-    from fullturn.loop.training import train
+def _blocked(story: Walk, project: Workspace) -> None:
+    from fullturn.demo.example import CARELESS, CARELESS_PARAMS
+    from fullturn.verbs.gate import gate
+    from fullturn.verbs.train import train
 
     story.scene("A careless candidate", "it never says that it does not know: the gate must see it")
     with progress() as watch:
@@ -124,9 +124,9 @@ def _blocked(story: Walk, project: Project) -> None:
         say("[bold]blocked[/bold]: not registered, users never see it")
 
 
-def _passed(story: Walk, project: Project, best: Trial) -> Gated:
-    from fullturn.errors import Refused
-    from fullturn.loop.gating import gate
+def _passed(story: Walk, project: Workspace, best: Trial) -> GateResult:
+    from fullturn.core.errors import Refused
+    from fullturn.verbs.gate import gate
 
     story.scene("Gate", f"the best candidate, '{escape(best.run.name)}', faces the same checks")
     with progress() as watch:
@@ -139,8 +139,8 @@ def _passed(story: Walk, project: Project, best: Trial) -> Gated:
     return gated
 
 
-def _promoted(story: Walk, project: Project, gated: Gated) -> None:
-    from fullturn.loop.promoting import promote
+def _promoted(story: Walk, project: Workspace, gated: GateResult) -> None:
+    from fullturn.verbs.promote import promote
 
     story.scene("Registry", "what passed becomes a version; the alias `champion` moves, once")
     assert gated.version is not None
@@ -152,8 +152,8 @@ def _promoted(story: Walk, project: Project, gated: Gated) -> None:
         )
 
 
-def _answers(story: Walk, project: Project) -> None:
-    from fullturn.loop.answering import answer
+def _answers(story: Walk, project: Workspace) -> None:
+    from fullturn.verbs.ask import answer
 
     story.scene("Champion", "three questions; the last is not in the handbook")
     column = str(project.app.contract.text)

@@ -23,8 +23,8 @@ def workflows(check: bool, as_json: bool) -> int:
     What you changed in them is replaced: look at --check, or at Git, first. A file without the
     line "Written by fullturn" is left alone.
     """
-    from fullturn import settings
-    from fullturn.delivery import workflows as files
+    from fullturn.core import settings
+    from fullturn.pipeline import workflows as files
 
     root = settings.find_root(Path(click.get_current_context().obj).resolve())
     rendered = files.render(settings.read(root))
@@ -63,7 +63,7 @@ def comment(file: Path, head: str, repository: str | None, as_json: bool) -> Non
     Trusts nothing in the report: it is refused unless it is strictly of the known form, and the
     pull request is looked up by the commit. Needs GITHUB_TOKEN.
     """
-    from fullturn.loop.ci import commenting
+    from fullturn.verbs.ci import commenting
 
     posted = commenting.post(file, head, repository)
     if as_json:

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from fullturn.core.errors import DataError
 from fullturn.data.rows import SOURCE, Row
-from fullturn.errors import DataError
 
 _HEADING = re.compile(r"## (?P<title>\S.*?)\s*\{#(?P<anchor>[A-Za-z0-9_-]+)\}\s*")
 _NUMBER = re.compile(r"^\d+-")

@@ -7,6 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fullturn.core.entities import Contract
+from fullturn.core.errors import DataError
+from fullturn.core.values import stored_value
+from fullturn.core.wording import SHOWN, lines, nearest, shown
 from fullturn.data.rows import (
     HELD_OUT,
     SOURCE,
@@ -18,10 +22,6 @@ from fullturn.data.rows import (
     split_column,
     stored,
 )
-from fullturn.entities import Contract
-from fullturn.errors import DataError
-from fullturn.values import stored_value
-from fullturn.wording import SHOWN, lines, nearest, shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fullturn.core.entities import Contract
+from fullturn.core.wording import SHOWN, shown
 from fullturn.data import tables
 from fullturn.data.digest import row_digest
 from fullturn.data.rows import Row, id_of, key_of, label_columns, split_column
-from fullturn.entities import Contract
-from fullturn.wording import SHOWN, shown
 
 
 @dataclass(frozen=True, slots=True)

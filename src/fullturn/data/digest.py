@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from fullturn.values import canonical
+from fullturn.core.values import canonical
 
 
 def row_digest(row: Mapping[str, Any]) -> str:

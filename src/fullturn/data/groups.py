@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from fullturn.core.entities import Contract
 from fullturn.data.rows import HELD_OUT, Row, group_column, id_of, key_of, split_column
-from fullturn.entities import Contract
 
 Pins = Mapping[str, tuple[str, str]]
 """Group and split that rows had in the parent version, by key."""

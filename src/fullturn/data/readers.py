@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fullturn.core.errors import DataError
 from fullturn.data import chapters
 from fullturn.data.rows import SOURCE, Row
-from fullturn.errors import DataError
 
 
 def read(files: Sequence[Path], columns: Mapping[str, Any] | None = None) -> list[Row]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
-from fullturn.entities import DatasetVersion
-from fullturn.errors import IntegrityError
+from fullturn.core.entities import DatasetVersion
+from fullturn.core.errors import IntegrityError
 
 METADATA = "fullturn"
 """The key of the commit's custom metadata under which the record stands."""

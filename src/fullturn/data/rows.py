@@ -7,9 +7,9 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from fullturn.entities import Column, Contract
-from fullturn.errors import DataError
-from fullturn.values import canonical
+from fullturn.core.entities import Column, Contract
+from fullturn.core.errors import DataError
+from fullturn.core.values import canonical
 
 Row = dict[str, Any]
 SOURCE = "_source"

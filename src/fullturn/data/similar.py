@@ -38,7 +38,7 @@ def similar_pairs(texts: Sequence[str], threshold: float) -> list[Pair]:
     return sorted(copies + [(numbers[i], numbers[j]) for i, j in _join(list(first), threshold)])
 
 
-def unlike(known: Sequence[str], texts: Sequence[str], threshold: float) -> list[int]:
+def drop_near_duplicates(known: Sequence[str], texts: Sequence[str], threshold: float) -> list[int]:
     """Numbers of the texts that are near-equal to none that is known, and to none before them."""
     repeated = {later for _, later in similar_pairs([*known, *texts], threshold)}
     return [n for n in range(len(texts)) if len(known) + n not in repeated]

@@ -10,12 +10,19 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from fullturn.core.entities import Contract
+from fullturn.core.errors import DataError, SettingsError
+from fullturn.core.settings import DataSettings
+from fullturn.core.wording import lines, shown
 from fullturn.data.groups import Grouped, Pins, group_rows, position
-from fullturn.data.rows import Row, group_column, id_of, key_of, label_columns, split_column
-from fullturn.entities import Contract
-from fullturn.errors import DataError, SettingsError
-from fullturn.settings import DataSettings
-from fullturn.wording import lines, shown
+from fullturn.data.rows import (
+    Row,
+    group_column,
+    id_of,
+    key_of,
+    label_columns,
+    split_column,
+)
 
 _NEEDED = ("train", "test", "validation")
 """Splits by how badly a label is needed in them."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fullturn.entities import Dataset
+from fullturn.core.entities import Dataset
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,8 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from fullturn.data import digest, records
-from fullturn.data.records import Record
-from fullturn.data.rows import Row
-from fullturn.entities import Column
-from fullturn.errors import (
+from fullturn.core.entities import Column
+from fullturn.core.errors import (
     Conflict,
     CouldNotEvaluate,
     DiskFull,
@@ -31,6 +28,9 @@ from fullturn.errors import (
     NotFound,
     UsageError,
 )
+from fullturn.data import digest, records
+from fullturn.data.records import Record
+from fullturn.data.rows import Row
 
 _KEEP = "interval 36500 days"
 _CONFIGURATION: dict[str, str | None] = {

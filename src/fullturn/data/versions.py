@@ -11,6 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from fullturn.core.entities import Contract, Dataset, DatasetVersion, Example
+from fullturn.core.errors import DataError, IntegrityError
+from fullturn.core.settings import DataSettings
+from fullturn.core.values import parsed
 from fullturn.data import tables
 from fullturn.data.contract import CheckedRows, check
 from fullturn.data.difference import compare
@@ -18,10 +22,6 @@ from fullturn.data.digest import dataset_digest
 from fullturn.data.records import Record, Splitting
 from fullturn.data.rows import Row, group_column, id_of, split_column, stored
 from fullturn.data.splits import Assigned, assign, pins_of
-from fullturn.entities import Contract, Dataset, DatasetVersion, Example
-from fullturn.errors import DataError, IntegrityError
-from fullturn.settings import DataSettings
-from fullturn.values import parsed
 
 
 def commit(

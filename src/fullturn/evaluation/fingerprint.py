@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from fullturn.entities import Example, Input
+from fullturn.core.entities import Example, Input
 
 
 def fingerprint(example: Example) -> str:

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fullturn.apps.protocols import App, Predictor
-from fullturn.entities import Dataset, Evaluation, Example, ScoredRow
-from fullturn.errors import DataError
+from fullturn.core.entities import Dataset, Evaluation, Example, ScoredRow
+from fullturn.core.errors import DataError
+from fullturn.core.settings import ExperimentSettings
 from fullturn.evaluation.scoring import BATCH, answer, batches, check_names
-from fullturn.settings import ExperimentSettings
 from fullturn.statistics.intervals import Interval, cluster_mean
 from fullturn.statistics.sequential import EProcess
+from fullturn.subjects.protocols import App, Predictor
 
 LOOK = 4
 """Groups answered between two looks; the test is valid at every look."""

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fullturn.entities import Evaluation, ScoredRow
-from fullturn.errors import IntegrityError
+from fullturn.core.entities import Evaluation, ScoredRow
+from fullturn.core.errors import IntegrityError
 
 
 def to_jsonl(evaluation: Evaluation) -> str:

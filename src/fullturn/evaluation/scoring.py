@@ -6,9 +6,17 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 
-from fullturn.apps.protocols import App, Predictor
-from fullturn.entities import DatasetVersion, Evaluation, Example, Input, Output, ScoredRow, Split
-from fullturn.errors import AppError, DataError, FullturnError
+from fullturn.core.entities import (
+    DatasetVersion,
+    Evaluation,
+    Example,
+    Input,
+    Output,
+    ScoredRow,
+    Split,
+)
+from fullturn.core.errors import AppError, DataError, FullturnError
+from fullturn.subjects.protocols import App, Predictor
 
 BATCH = 32
 
@@ -69,7 +77,7 @@ def batches(examples: Sequence[Example], size: int = BATCH) -> Iterator[Sequence
         yield examples[start : start + size]
 
 
-def singly(
+def evaluate_one_by_one(
     app: App, predictor: Predictor, examples: Sequence[Example], subject: str, data: DatasetVersion
 ) -> Evaluation:
     """The same, asked one at a time, as a user does; the first answer is warm-up."""

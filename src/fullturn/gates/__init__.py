@@ -3,11 +3,22 @@
 `ALL` is every check, in the order of the report.
 """
 
-from fullturn.gates.behaviour import BehaviourCase, BehaviourParaphrase, BehaviourTypos, Determinism
+from fullturn.gates.behaviour import (
+    BehaviourCase,
+    BehaviourParaphrase,
+    BehaviourTypos,
+    Determinism,
+)
 from fullturn.gates.bundle import BundleComplete, BundleSafe
 from fullturn.gates.check import Check, Verdict
 from fullturn.gates.data import DataDigest, Leakage
-from fullturn.gates.evidence import BundleState, DataState, Evidence, LeakageState, RefusalState
+from fullturn.gates.evidence import (
+    BundleState,
+    DataState,
+    Evidence,
+    LeakageState,
+    RefusalState,
+)
 from fullturn.gates.floors import Floors
 from fullturn.gates.quality import BeatsBaseline, NonInferior, RowsOut, Slices
 from fullturn.gates.runner import compute, compute_check

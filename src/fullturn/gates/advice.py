@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fullturn.entities import CheckResult, GateReport
+from fullturn.core.entities import CheckResult, GateReport
 
 _AFTER_FAILURE = {
     "DATA01": "See who changed the data with `fullturn data log`, commit it, and train again.",

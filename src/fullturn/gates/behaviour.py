@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
+from fullturn.core.settings import GateSettings
 from fullturn.gates.check import Check, Verdict, failed, inconclusive, passed
 from fullturn.gates.evidence import Evidence
 from fullturn.gates.quality import difference_at, interval_figures, paired_scores
-from fullturn.settings import GateSettings
 from fullturn.statistics.paired import inferiority_p, non_inferiority_p
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from fullturn.core.settings import GateSettings
 from fullturn.gates.check import Check, Verdict, failed, passed
 from fullturn.gates.evidence import Evidence
-from fullturn.settings import GateSettings
 
 
 class BundleComplete(Check):

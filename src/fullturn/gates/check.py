@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from fullturn.entities import Outcome
+from fullturn.core.entities import Outcome
+from fullturn.core.settings import GateSettings
 from fullturn.gates.evidence import Evidence
-from fullturn.settings import GateSettings
 
 
 @dataclass(frozen=True, slots=True)

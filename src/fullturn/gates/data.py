@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from fullturn.core.settings import GateSettings
 from fullturn.gates.check import Check, Verdict, failed, inconclusive, passed
 from fullturn.gates.evidence import Evidence
 from fullturn.gates.quality import primary_metric
-from fullturn.settings import GateSettings
 from fullturn.statistics.intervals import cluster_mean
 
 

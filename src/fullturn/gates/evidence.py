@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from fullturn.entities import DatasetVersion, Evaluation
+from fullturn.core.entities import DatasetVersion, Evaluation
 
 
 @dataclass(frozen=True, slots=True)

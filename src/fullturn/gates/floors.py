@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from fullturn.core.settings import GateSettings
 from fullturn.gates.check import Check, Verdict, failed, inconclusive, passed
 from fullturn.gates.evidence import Evidence
-from fullturn.settings import GateSettings
 from fullturn.statistics.intervals import cluster_mean
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from fullturn.entities import CheckResult, GateReport
+from fullturn.core.entities import CheckResult, GateReport
 
 Place = Literal["clear", "across", "beyond"]
 

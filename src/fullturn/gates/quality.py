@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from fullturn.entities import Evaluation
-from fullturn.errors import StatisticsInputError
+from fullturn.core.entities import Evaluation
+from fullturn.core.errors import StatisticsInputError
+from fullturn.core.settings import GateSettings
+from fullturn.core.wording import listed
 from fullturn.gates.check import Check, Verdict, failed, inconclusive, passed
 from fullturn.gates.evidence import Evidence
-from fullturn.settings import GateSettings
 from fullturn.statistics.intervals import Interval, cluster_mean
 from fullturn.statistics.multiplicity import holm
 from fullturn.statistics.paired import (
@@ -19,12 +20,7 @@ from fullturn.statistics.paired import (
     non_inferiority_p,
     paired_difference,
 )
-from fullturn.statistics.power import (
-    groups_needed,
-    minimum_detectable_effect,
-    pass_probability,
-)
-from fullturn.wording import listed
+from fullturn.statistics.power import groups_needed, minimum_detectable_effect, pass_probability
 
 
 class RowsOut(Check):

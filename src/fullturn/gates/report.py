@@ -11,8 +11,8 @@ from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
-from fullturn.entities import CheckResult, GateReport
-from fullturn.errors import CouldNotEvaluate, IntegrityError
+from fullturn.core.entities import CheckResult, GateReport
+from fullturn.core.errors import CouldNotEvaluate, IntegrityError
 from fullturn.gates import advice, plots
 
 DIGEST = "sha256"

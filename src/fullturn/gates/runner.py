@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from fullturn.entities import CheckResult, GateReport, Outcome
-from fullturn.errors import StatisticsInputError, UsageError
+from fullturn.core.entities import CheckResult, GateReport, Outcome
+from fullturn.core.errors import StatisticsInputError, UsageError
+from fullturn.core.settings import GateSettings
 from fullturn.gates.check import Check, Verdict, inconclusive
 from fullturn.gates.evidence import Evidence
-from fullturn.settings import GateSettings
 
 
 def compute(

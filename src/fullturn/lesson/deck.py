@@ -9,16 +9,16 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fullturn.errors import UsageError
+from fullturn.core.errors import UsageError
+from fullturn.lesson.benchmark_results import kept
 from fullturn.lesson.cases import cases
 from fullturn.lesson.diagrams.catalog import Board, draw
 from fullturn.lesson.figures import Figure, Figures
-from fullturn.lesson.kept import kept
 from fullturn.lesson.panels.recording import replays
 from fullturn.lesson.past import figures as recorded
 from fullturn.lesson.past import past
 from fullturn.lesson.slide import OWN, SECTIONS, Slide, slides
-from fullturn.loop.project import Project
+from fullturn.verbs.workspace import Workspace
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -51,7 +51,7 @@ class Shown:
 class Deck:
     """A project of the lesson, and what its slides show."""
 
-    project: Project
+    project: Workspace
     results: Path | None = None
     """Folder of kept results; those that come with the lesson if none is named."""
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fullturn.errors import MissingFigure
-from fullturn.lesson.kept import Kept, Points, Value
-from fullturn.wording import nearest
+from fullturn.core.errors import MissingFigure
+from fullturn.core.wording import nearest
+from fullturn.lesson.benchmark_results import Kept, Points, Value
 
 
 @dataclass(frozen=True, slots=True)

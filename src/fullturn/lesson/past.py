@@ -10,18 +10,18 @@ import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from fullturn.entities import CheckResult, GateReport, RunRecord
-from fullturn.errors import FullturnError, MissingFigure
-from fullturn.experiments.comparison import Comparison
+from fullturn.core.entities import CheckResult, GateReport, RunRecord
+from fullturn.core.errors import FullturnError, MissingFigure
+from fullturn.core.tags import PREFIX
 from fullturn.gates import report as writer
+from fullturn.lesson.benchmark_results import Value
 from fullturn.lesson.figures import Source
-from fullturn.lesson.kept import Value
-from fullturn.loop import inspecting
-from fullturn.loop.gating import REPORTS
-from fullturn.loop.project import Project
-from fullturn.loop.training import Trial, recall
 from fullturn.registry.lineage import Lineage
-from fullturn.store import PREFIX
+from fullturn.tracking.comparison import Comparison
+from fullturn.verbs import queries
+from fullturn.verbs.gate import REPORTS
+from fullturn.verbs.train import Trial, recall
+from fullturn.verbs.workspace import Workspace
 
 FIRST = "1"
 """The version that the preparation makes."""
@@ -56,7 +56,7 @@ class Past:
     """ISO 8601: when the newest of all this was made."""
 
 
-def past(project: Project) -> Past:
+def past(project: Workspace) -> Past:
     """Read it.
 
     Raises:
@@ -70,8 +70,8 @@ def past(project: Project) -> Past:
             candidates=trials,
             blocked=blocked,
             passed=passed,
-            first=inspecting.lineage_of(project, FIRST),
-            comparison=inspecting.compare_runs(project, finished[1].run.id, finished[0].run.id),
+            first=queries.lineage_of(project, FIRST),
+            comparison=queries.compare_runs(project, finished[1].run.id, finished[0].run.id),
             made=passed.run.started,
         )
     except (FullturnError, LookupError, StopIteration) as error:
@@ -81,7 +81,7 @@ def past(project: Project) -> Past:
         ) from error
 
 
-def _first_gate(project: Project, outcome: str) -> Judged:
+def _first_gate(project: Workspace, outcome: str) -> Judged:
     """The oldest gate that ended so."""
     runs = project.store.runs("gate")
     run = next(run for run in reversed(runs) if run.tags.get(PREFIX + "outcome") == outcome)
@@ -89,7 +89,7 @@ def _first_gate(project: Project, outcome: str) -> Judged:
     return Judged(run, project.store.run(_subject(run)).name, writer.from_json(text))
 
 
-def _trials(project: Project, before: RunRecord) -> tuple[Trial, ...]:
+def _trials(project: Workspace, before: RunRecord) -> tuple[Trial, ...]:
     """Candidates that raced before that gate, but not the careless one."""
     gates = project.store.runs("gate")
     careless = {_subject(run) for run in gates if run.tags.get(PREFIX + "outcome") == "FAILED"}

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from fullturn.errors import CouldNotEvaluate, UsageError
+from fullturn.core.errors import CouldNotEvaluate, UsageError
 from fullturn.lesson.deck import Deck
 from fullturn.lesson.saving import save
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-from fullturn.errors import UsageError
+from fullturn.core.errors import UsageError
 
 PACKAGE = "sphinx_revealjs"
 NEEDED = (

@@ -6,7 +6,7 @@ import shutil
 from importlib.resources import files
 from pathlib import Path
 
-from fullturn.errors import UsageError
+from fullturn.core.errors import UsageError
 from fullturn.lesson.deck import PAGE, Deck
 from fullturn.lesson.reveal import NEEDED, reveal
 

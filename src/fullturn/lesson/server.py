@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from fullturn.errors import FullturnError
+from fullturn.core.errors import FullturnError
 from fullturn.lesson.deck import PAGE, Deck
 from fullturn.lesson.reveal import reveal
 
@@ -67,7 +67,7 @@ def serve(app: Starlette, port: int, ready: Callable[[str], None]) -> None:
 
     import uvicorn
 
-    from fullturn.errors import UsageError
+    from fullturn.core.errors import UsageError
 
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

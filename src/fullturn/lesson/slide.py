@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from fullturn.errors import UsageError
+from fullturn.core.errors import UsageError
 
 SECTIONS = {
     1: ("Lifecycle", "#5cc8ff"),

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from fullturn.entities import Change
+from fullturn.core.entities import Change
+from fullturn.core.wording import shown
 from fullturn.monitoring.columns import Watched
 from fullturn.statistics.inputs import Floats
-from fullturn.wording import shown
 
 STRONG = 4.0
 """Standard errors from which on a difference is listed: with some tens of figures, no chance."""

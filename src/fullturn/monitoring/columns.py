@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from fullturn.entities import Contract, Input, Output, ScoredRow
+from fullturn.core.entities import Contract, Input, Output, ScoredRow
 
 Kind = Literal["number", "category", "text", "length"]
 Side = Literal["input", "output"]

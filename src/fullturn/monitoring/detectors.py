@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fullturn.entities import Contract, Input, Observation, ScoredRow
-from fullturn.errors import DataError
+from fullturn.core.entities import Contract, Input, Observation, ScoredRow
+from fullturn.core.errors import DataError
+from fullturn.core.settings import MonitoringSettings
+from fullturn.core.values import checked
 from fullturn.monitoring.columns import CONFIDENCE, MISSING, Watched, as_number, watched
 from fullturn.monitoring.curve import Curve
-from fullturn.settings import MonitoringSettings
 from fullturn.statistics.conformal import CategoryBets, NumberBets
 from fullturn.statistics.edetector import Bets, EDetector, Folded
 from fullturn.statistics.mmd import TEACH, VectorBets
 from fullturn.statistics.rates import EstimatedLoss, MeanBets
-from fullturn.values import checked
 
 Vectors = Callable[[Sequence[str]], npt.NDArray[np.floating[Any]]]
 """Texts → one vector each, shape (n, d)."""

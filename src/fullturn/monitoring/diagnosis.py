@@ -18,7 +18,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fullturn.entities import Change, Contract, Diagnosis, Observation, ScoredRow
+from fullturn.core.entities import Change, Contract, Diagnosis, Observation, ScoredRow
+from fullturn.core.settings import MonitoringSettings
 from fullturn.monitoring.changes import STRONG, changes, proportions
 from fullturn.monitoring.columns import ABSTAINED, CONFIDENCE, MISSING, as_number, watched
 from fullturn.monitoring.detectors import (
@@ -39,7 +40,6 @@ from fullturn.monitoring.examples import (
     texts_of,
 )
 from fullturn.monitoring.words import distinctive
-from fullturn.settings import MonitoringSettings
 from fullturn.statistics.inputs import Floats
 from fullturn.statistics.intervals import Interval, cluster_mean
 from fullturn.statistics.rates import EstimatedLoss

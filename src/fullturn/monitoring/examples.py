@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fullturn.entities import Change, Contract, Observation, ScoredRow
+from fullturn.core.entities import Change, Contract, Observation, ScoredRow
 from fullturn.monitoring.changes import STRONG, proportions
 from fullturn.monitoring.columns import Watched, as_text, watched
 from fullturn.statistics.inputs import Floats

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fullturn.entities import Alarm
+from fullturn.core.entities import Alarm
 from fullturn.monitoring.watch import DetectorState
 
 TOP = 12.0

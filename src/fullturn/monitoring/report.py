@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
-from fullturn.entities import Alarm, Change, Diagnosis
-from fullturn.errors import IntegrityError
+from fullturn.core.entities import Alarm, Change, Diagnosis
+from fullturn.core.errors import IntegrityError
 from fullturn.monitoring import plots
 from fullturn.monitoring.changes import figure
 from fullturn.monitoring.detectors import ESTIMATE, QUALITY

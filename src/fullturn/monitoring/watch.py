@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from fullturn.entities import Alarm, Contract, Observation, ScoredRow
-from fullturn.errors import CouldNotEvaluate
+from fullturn.core.entities import Alarm, Contract, Observation, ScoredRow
+from fullturn.core.errors import CouldNotEvaluate
+from fullturn.core.settings import MonitoringSettings
 from fullturn.monitoring.detectors import Detector, Vectors, detectors
 from fullturn.monitoring.diagnosis import Case, diagnose
-from fullturn.settings import MonitoringSettings
 from fullturn.statistics.edetector import BLOCK, Crossing
 
 WINDOW = 1000
@@ -113,9 +113,9 @@ class Watch:
     ) -> Alarm:
         """`rest`: the observations from the alarming one on, `later` of them the detector's."""
         # What came after the alarm in this call must not show in it.
-        unseen = sum(one.loss is None for one in rest[1:])
-        answered = _without(self._answered, unseen)
-        labelled = _without(self._labelled, len(rest) - 1 - unseen)
+        ignore = sum(one.loss is None for one in rest[1:])
+        answered = _without(self._answered, ignore)
+        labelled = _without(self._labelled, len(rest) - 1 - ignore)
         plan, at = detector.plan, rest[0].prediction
         readable = [one for one in (labelled if plan.labelled else answered) if plan.has(one)]
         began = readable[-min(crossing.since, len(readable))].prediction.sequence

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from fullturn.apps.assistant.text import content, stem, words
+from fullturn.subjects.assistant.text import content, stem, words
 
 MOST = 8
 _PRIOR = 50.0

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fullturn.entities import HistoryEntry, ModelVersion
+from fullturn.core.entities import HistoryEntry, ModelVersion
+from fullturn.core.tags import PREFIX
 from fullturn.registry.promotion import history
 from fullturn.registry.versions import DIGEST, EVIDENCE, GATE
-from fullturn.store import PREFIX, Store
+from fullturn.store import Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from fullturn.entities import HistoryEntry, ModelVersion
-from fullturn.errors import Conflict, NotFound, NotGated, UsageError
+from fullturn.core.entities import HistoryEntry, ModelVersion
+from fullturn.core.errors import Conflict, NotFound, NotGated, UsageError
+from fullturn.core.tags import PREFIX
 from fullturn.registry.versions import GATE, OUTCOME
-from fullturn.store import PREFIX, Store
+from fullturn.store import Store
 
 CHAMPION = "champion"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fullturn.entities import Evaluation, RunRecord
-from fullturn.store import PREFIX
+from fullturn.core.entities import Evaluation, RunRecord
+from fullturn.core.tags import PREFIX
 
 INGREDIENTS = {
     "code": ("commit", "diff"),

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fullturn.apps import bundle
-from fullturn.entities import GateReport, ModelVersion, RunRecord
-from fullturn.errors import BundleError, NotFound, NotGated
-from fullturn.store import PREFIX, Store
+from fullturn.core.entities import GateReport, ModelVersion, RunRecord
+from fullturn.core.errors import BundleError, NotFound, NotGated
+from fullturn.core.tags import PREFIX
+from fullturn.store import Store
+from fullturn.subjects import bundle
 
 MODEL, DIGEST = PREFIX + "model", PREFIX + "bundle"
 GATE, OUTCOME = PREFIX + "gate", PREFIX + "outcome"

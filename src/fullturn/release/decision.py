@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fullturn.entities import Outcome
+from fullturn.core.entities import Outcome
+from fullturn.core.settings import ReleaseSettings
 from fullturn.release.evidence import Evidence
 from fullturn.release.records import Action, Decision, Reading, Stage
-from fullturn.settings import ReleaseSettings
 
 WORDS = {"errors": "failed answers", "slow": "slow answers", "loss": "loss"}
 """What a guardrail counts."""

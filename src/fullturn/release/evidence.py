@@ -21,10 +21,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fullturn.entities import Arm, Observation, Output, Prediction
-from fullturn.release.pairing import Copies, Pair, Remembered, Twins, Value
+from fullturn.core.entities import Arm, Observation, Output, Prediction
+from fullturn.core.settings import ReleaseSettings
+from fullturn.release.pairing import CanaryPairs, Copies, Pair, Remembered, Value
 from fullturn.release.records import Guardrail, Reading, Stage
-from fullturn.settings import ReleaseSettings
 from fullturn.statistics.sequential import EProcess, mean_bounds
 
 KEPT = 0.2
@@ -125,7 +125,7 @@ class Evidence:
     def __init__(self, settings: ReleaseSettings) -> None:
         self.settings = settings
         self._watched = {name: _Watched(settings) for name in settings.guardrails}
-        self._twins = {name: Twins() for name in settings.guardrails}
+        self._twins = {name: CanaryPairs() for name in settings.guardrails}
         self._copies, self._labelled_copies = Copies[_Seen](), Copies[Value]()
         self._labelled = Remembered()
         self._batches: dict[Arm, tuple[int, set[str]]] = {}

@@ -12,10 +12,10 @@ from fractions import Fraction
 
 import numpy as np
 
-from fullturn.errors import StatisticsInputError
+from fullturn.core.errors import StatisticsInputError
+from fullturn.core.settings import ReleaseSettings
 from fullturn.release.evidence import kept
 from fullturn.release.records import Forecast, Stage, StageForecast
-from fullturn.settings import ReleaseSettings
 from fullturn.statistics.inputs import Floats, as_share
 from fullturn.statistics.sequential import log_wealth
 

@@ -106,7 +106,7 @@ class _Entity:
         return value
 
 
-class Twins:
+class CanaryPairs:
     """Pairs of answers to two entities, one of each arm, whose records are the same."""
 
     def __init__(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from fullturn.entities import Outcome
+from fullturn.core.entities import Outcome
 
 Stage = Literal["shadow", "canary"]
 Action = Literal["go on", "advance", "promote", "roll back"]

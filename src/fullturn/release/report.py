@@ -10,7 +10,7 @@ from importlib.resources import files
 from itertools import pairwise
 from typing import Any
 
-from fullturn.errors import CouldNotEvaluate, IntegrityError
+from fullturn.core.errors import CouldNotEvaluate, IntegrityError
 from fullturn.release import plots
 from fullturn.release.records import Decision, Reading
 

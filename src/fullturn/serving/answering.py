@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from fullturn.entities import Arm, Input, Output, Prediction
-from fullturn.errors import AppError, FullturnError, UsageError
-from fullturn.serving.deployment import Deployment, Slot
+from fullturn.core.entities import Arm, Input, Output, Prediction
+from fullturn.core.errors import AppError, FullturnError, UsageError
+from fullturn.serving.deployment import Deployment, LoadedVersion
 from fullturn.serving.log import encode
 
 VIOLATION = "DataError: "
@@ -63,10 +63,10 @@ class Pace:
 
 def arranged(
     works: Sequence[Work], deployment: Deployment, now: int
-) -> list[tuple[Slot, list[Work]]]:
+) -> list[tuple[LoadedVersion, list[Work]]]:
     """Give each row an id and each request an arm; the requests by the version that answers."""
     ids = new_ids(now, sum(len(work.rows) for work in works))
-    groups: dict[int, tuple[Slot, list[Work]]] = {}
+    groups: dict[int, tuple[LoadedVersion, list[Work]]] = {}
     for work in works:
         work.ids = [next(ids) for _ in work.rows]
         work.key = work.key or work.ids[0]
@@ -87,7 +87,7 @@ def new_ids(now: int, count: int) -> Iterator[str]:
     return (begin + drawn[place : place + 20] for place in range(0, 20 * count, 20))
 
 
-def settle(slot: Slot, works: Sequence[Work], now: int, pace: Pace, most: int) -> None:
+def settle(slot: LoadedVersion, works: Sequence[Work], now: int, pace: Pace, most: int) -> None:
     """Ask a version for all rows of these works, and note its predictions in them.
 
     Raises:
@@ -143,7 +143,7 @@ def _storable(one: Prediction) -> Prediction:
 
 
 def answers(
-    slot: Slot,
+    slot: LoadedVersion,
     rows: Sequence[Input],
     pace: Pace,
     most: int,
@@ -165,7 +165,7 @@ def answers(
     return found
 
 
-def _answers(slot: Slot, rows: Sequence[Input]) -> list[Output | FullturnError]:
+def _answers(slot: LoadedVersion, rows: Sequence[Input]) -> list[Output | FullturnError]:
     """One bad row does not spoil the others: if they fail together, each is asked alone."""
     found = _asked(slot, rows)
     if isinstance(found, list):
@@ -176,7 +176,7 @@ def _answers(slot: Slot, rows: Sequence[Input]) -> list[Output | FullturnError]:
     return [one[0] if isinstance(one, list) else one for one in each]
 
 
-def _asked(slot: Slot, rows: Sequence[Input]) -> list[Output] | FullturnError:
+def _asked(slot: LoadedVersion, rows: Sequence[Input]) -> list[Output] | FullturnError:
     try:
         outputs = list(slot.predictor.predict(rows))
     except FullturnError as error:

@@ -17,18 +17,10 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
-from fullturn.entities import Prediction
-from fullturn.errors import FullturnError
-from fullturn.serving.answering import (
-    Full,
-    NotAnswered,
-    Pace,
-    Work,
-    arranged,
-    settle,
-    storable,
-)
-from fullturn.serving.deployment import Deployment, Slot
+from fullturn.core.entities import Prediction
+from fullturn.core.errors import FullturnError
+from fullturn.serving.answering import Full, NotAnswered, Pace, Work, arranged, settle, storable
+from fullturn.serving.deployment import Deployment, LoadedVersion
 from fullturn.serving.metrics import Metrics
 from fullturn.serving.shadow import Shadows
 
@@ -58,7 +50,7 @@ class Limits:
     """Whether to answer also while predictions cannot be logged."""
 
 
-Kept = Callable[[Slot, Sequence[Prediction]], None]
+Kept = Callable[[LoadedVersion, Sequence[Prediction]], None]
 """Told what a version answered, once it is logged and before the answers leave."""
 
 

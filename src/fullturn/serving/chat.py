@@ -13,9 +13,9 @@ from typing import Any
 
 import orjson
 
-from fullturn.entities import Output, Prediction
+from fullturn.core.entities import Output, Prediction
+from fullturn.core.wording import shown
 from fullturn.serving.inputs import Malformed, fields, key_of
-from fullturn.wording import shown
 
 _PIECE = re.compile(r"\S*\s*(?:\S+\s*){0,3}")
 """Up to four words: what one event of a stream brings."""

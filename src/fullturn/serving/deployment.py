@@ -11,9 +11,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fullturn.apps.protocols import Predictor
-from fullturn.entities import Arm, ReleasePlan
-from fullturn.store import PREFIX, Registered
+from fullturn.core.entities import Arm, ReleasePlan
+from fullturn.core.records import Registered
+from fullturn.core.tags import PREFIX
+from fullturn.subjects.protocols import Predictor
 
 RELEASE = PREFIX + "release"
 """Tag of the registered model: the plan of a running release, as JSON."""
@@ -21,7 +22,7 @@ BUCKETS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DesiredState:
     """What the registry asks the server to serve."""
 
     champion: int | None
@@ -31,7 +32,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class LoadedVersion:
     """A loaded version."""
 
     version: int
@@ -44,8 +45,8 @@ class Slot:
 class Deployment:
     """The champion, and in a release the version under test beside it."""
 
-    champion: Slot
-    candidate: Slot | None = None
+    champion: LoadedVersion
+    candidate: LoadedVersion | None = None
     plan: ReleasePlan | None = None
 
     def releasing(self, stage: str) -> bool:
@@ -70,7 +71,7 @@ class Deployment:
             return "canary"
         return "baseline" if place >= BUCKETS - size else "champion"
 
-    def slot(self, arm: Arm) -> Slot:
+    def slot(self, arm: Arm) -> LoadedVersion:
         """The version that answers for an arm."""
         tested = self.candidate if arm in ("canary", "shadow") else None
         return tested or self.champion
@@ -87,15 +88,15 @@ def bucket(salt: str, key: str) -> int:
     return int.from_bytes(digest) % BUCKETS
 
 
-def wanted(model: Registered) -> Wanted:
+def wanted(model: Registered) -> DesiredState:
     """What aliases and tags of the registered model ask for; a bad plan is not followed."""
     champion, text = model.aliases.get("champion"), model.tags.get(RELEASE)
     if not text:
-        return Wanted(champion, None)
+        return DesiredState(champion, None)
     try:
-        return Wanted(champion, _plan(json.loads(text)))
+        return DesiredState(champion, _plan(json.loads(text)))
     except (ValueError, TypeError, KeyError) as error:
-        return Wanted(champion, None, f"tag {RELEASE} is no plan ({error}): {text[:200]}")
+        return DesiredState(champion, None, f"tag {RELEASE} is no plan ({error}): {text[:200]}")
 
 
 def _plan(record: Mapping[str, object]) -> ReleasePlan:

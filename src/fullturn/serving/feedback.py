@@ -11,12 +11,12 @@ from typing import Any
 
 import orjson
 
-from fullturn.entities import Contract, Feedback, Prediction
-from fullturn.errors import DataError, NotFound
+from fullturn.core.entities import Contract, Feedback, Prediction
+from fullturn.core.errors import DataError, NotFound
+from fullturn.core.values import parsed, stored_value
+from fullturn.core.wording import nearest, shown
 from fullturn.serving import log
 from fullturn.serving.inputs import Malformed, only
-from fullturn.values import parsed, stored_value
-from fullturn.wording import nearest, shown
 
 RECENT = 100_000
 """So many ids are known without looking into the log."""
@@ -105,7 +105,7 @@ def _taken(contract: Contract) -> str:
     return ", ".join(f"{name} ({role})" for role in TOLD for name in contract.names(role))
 
 
-class Desk:
+class FeedbackStore:
     """Takes feedback: knows recent ids at once and looks others up in the log."""
 
     def __init__(self, state: Path, writer: log.PredictionLog, most: int = RECENT) -> None:

@@ -11,11 +11,11 @@ import threading
 import time
 from collections.abc import Callable
 
-from fullturn.errors import FullturnError, NotFound
-from fullturn.serving.deployment import Deployment, Slot, Wanted
+from fullturn.core.errors import FullturnError, NotFound
+from fullturn.serving.deployment import Deployment, DesiredState, LoadedVersion
 
-Look = Callable[[], Wanted]
-Load = Callable[[int], Slot]
+Look = Callable[[], DesiredState]
+Load = Callable[[int], LoadedVersion]
 """Loads a version and has it answer its probe rows; raises if it cannot."""
 
 RETRY = 30.0
@@ -34,7 +34,7 @@ class Follower:
 
     def __init__(self, look: Look, load: Load, poll: float) -> None:
         self._look, self._load, self._poll = look, load, poll
-        self._warm: dict[int, Slot] = {}
+        self._warm: dict[int, LoadedVersion] = {}
         self._tried: dict[int, float] = {}
         self.failures: dict[int, str] = {}
         """Versions that are wanted and did not load, and why."""
@@ -88,11 +88,11 @@ class Follower:
             self.current = new
         self._forget()
 
-    def _valid(self, champion: Slot) -> bool:
+    def _valid(self, champion: LoadedVersion) -> bool:
         plan = self.wanted.plan
         return plan is not None and plan.version != champion.version and time.time() < plan.until
 
-    def _loaded(self, version: int | None) -> Slot | None:
+    def _loaded(self, version: int | None) -> LoadedVersion | None:
         """A version ready to serve; None if it does not load."""
         if version is None:
             return None
@@ -110,7 +110,7 @@ class Follower:
             _log.error("%s; version %d goes on", self.failures[version], going_on)
             return None
 
-    def _fetched(self, version: int) -> Slot:
+    def _fetched(self, version: int) -> LoadedVersion:
         slot = self._load(version)
         self._warm[version] = slot
         self._tried.pop(version, None)

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from fullturn.wording import nearest, shown
+from fullturn.core.wording import nearest, shown
 
 KEY_LENGTH = 200
 MOST_SHOWN, EXAMPLE_LENGTH = 5, 200

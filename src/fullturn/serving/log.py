@@ -20,9 +20,9 @@ from typing import Any, Self
 
 import orjson
 
-from fullturn.entities import Feedback, Prediction
-from fullturn.errors import Conflict, NotFound
-from fullturn.journal import LARGEST_WRITE, Drain, Journal
+from fullturn.core.entities import Feedback, Prediction
+from fullturn.core.errors import Conflict, NotFound
+from fullturn.core.journal import LARGEST_WRITE, Drain, Journal
 from fullturn.serving.tables import SCHEMAS, TableSink, delivered, matching, opened
 
 JOURNAL = "predictions.journal"

@@ -16,7 +16,7 @@ from prometheus_client.core import (
     Metric,
 )
 
-from fullturn.entities import Prediction
+from fullturn.core.entities import Prediction
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper bounds of the latency histogram, in seconds."""

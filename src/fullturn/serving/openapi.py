@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
-from fullturn.entities import Column, Contract
+from fullturn.core.entities import Column, Contract
 from fullturn.serving.feedback import MOST, SOURCE_LENGTH, TOLD
 from fullturn.serving.inputs import KEY_LENGTH
 

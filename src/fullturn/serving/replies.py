@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from fullturn.errors import FullturnError, NotFound, UsageError
+from fullturn.core.errors import FullturnError, NotFound, UsageError
 from fullturn.serving.answering import Full, NotAnswered, Work
 from fullturn.serving.inputs import Malformed
 

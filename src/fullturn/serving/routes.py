@@ -7,18 +7,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from fullturn.entities import Contract, Output
+from fullturn.core.entities import Contract, Output
+from fullturn.core.settings import ServingSettings
 from fullturn.serving import chat, feedback, inputs
 from fullturn.serving.answering import Full, NotAnswered, Work
 from fullturn.serving.batcher import Batcher
-from fullturn.serving.feedback import Desk
+from fullturn.serving.feedback import FeedbackStore
 from fullturn.serving.following import Follower
 from fullturn.serving.inputs import Asked
 from fullturn.serving.metrics import CONTENT_TYPE, Metrics
 from fullturn.serving.openapi import description
 from fullturn.serving.replies import Failed, Refusal, Reply, as_json
 from fullturn.serving.rows import Rows
-from fullturn.settings import ServingSettings
 
 FEEDBACK_WAITING = 64
 """So many requests with feedback are looked up at a time."""
@@ -38,7 +38,7 @@ class Served:
     token: str | None
     batcher: Batcher
     follower: Follower
-    desk: Desk
+    desk: FeedbackStore
     metrics: Metrics
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import orjson
 
-from fullturn.entities import Column, Contract, Input
-from fullturn.errors import DataError
-from fullturn.values import checked, parsed, stored_value
-from fullturn.wording import shown
+from fullturn.core.entities import Column, Contract, Input
+from fullturn.core.errors import DataError
+from fullturn.core.values import checked, parsed, stored_value
+from fullturn.core.wording import shown
 
 LOGGED_BYTES = 100_000
 """So much of a row that breaks the contract is kept."""

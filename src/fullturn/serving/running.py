@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
-from fullturn.errors import CouldNotEvaluate, FullturnError, UsageError
+from fullturn.core.errors import CouldNotEvaluate, FullturnError, UsageError
 from fullturn.serving.http import Application
 from fullturn.serving.protocol import BoundedProtocol
 from fullturn.serving.routes import Served

@@ -7,15 +7,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fullturn.entities import Contract, Output, Prediction
+from fullturn.core.entities import Contract, Output, Prediction
+from fullturn.core.settings import ServingSettings
 from fullturn.serving.batcher import Batcher, Kept, Limits
-from fullturn.serving.deployment import Slot
-from fullturn.serving.feedback import Desk
+from fullturn.serving.deployment import LoadedVersion
+from fullturn.serving.feedback import FeedbackStore
 from fullturn.serving.following import Follower, Load, Look
 from fullturn.serving.log import PredictionLog
 from fullturn.serving.metrics import Metrics
 from fullturn.serving.routes import Served
-from fullturn.settings import ServingSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def service(state: Path, plan: Plan) -> Iterator[Served]:
     with ExitStack() as stack:
         writer = stack.enter_context(PredictionLog(state))
         follower = Follower(plan.look, plan.load, settings.poll)
-        desk, metrics = Desk(state, writer), Metrics()
+        desk, metrics = FeedbackStore(state, writer), Metrics()
         batcher = Batcher(
             lambda: follower.current, writer, _limits(settings), metrics, _both(desk, plan.kept)
         )
@@ -60,8 +60,8 @@ def service(state: Path, plan: Plan) -> Iterator[Served]:
         )  # fmt: skip
 
 
-def _both(desk: Desk, other: Kept | None) -> Kept:
-    def kept(slot: Slot, made: Sequence[Prediction]) -> None:
+def _both(desk: FeedbackStore, other: Kept | None) -> Kept:
+    def kept(slot: LoadedVersion, made: Sequence[Prediction]) -> None:
         desk.remember(made)
         if other is not None:
             other(slot, made)

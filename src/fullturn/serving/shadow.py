@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fullturn.entities import Input, Output, Prediction
-from fullturn.errors import FullturnError
+from fullturn.core.entities import Input, Output, Prediction
+from fullturn.core.errors import FullturnError
 from fullturn.serving.answering import Pace, Work, answers, new_ids, split
-from fullturn.serving.deployment import Slot
+from fullturn.serving.deployment import LoadedVersion
 
 LONGEST = 0.01
 """Seconds that live rows may have to wait for shadow work, about."""
@@ -49,7 +49,7 @@ class Shadows:
         )
         return max(0, len(made) - room)
 
-    def answered(self, slot: Slot, now: int, most: int) -> list[Prediction]:
+    def answered(self, slot: LoadedVersion, now: int, most: int) -> list[Prediction]:
         """Answer a few; how few depends on how long the last ones took."""
         size = min(self._pace.rows, most, len(self._copies))
         taken = [self._copies.popleft() for _ in range(size)]
@@ -63,7 +63,12 @@ class Shadows:
 
 
 def _prediction(
-    slot: Slot, now: int, number: str, one: _Copy, result: Output | FullturnError, spent: float
+    slot: LoadedVersion,
+    now: int,
+    number: str,
+    one: _Copy,
+    result: Output | FullturnError,
+    spent: float,
 ) -> Prediction:
     output, error = split(result)
     latency = one.waited + spent

@@ -17,7 +17,7 @@ import pyarrow.dataset as ds
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from fullturn.errors import CouldNotEvaluate, DiskFull, IntegrityError
+from fullturn.core.errors import CouldNotEvaluate, DiskFull, IntegrityError
 
 _APP = "fullturn"
 _COMPACT_EVERY = 64

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from fullturn.errors import StatisticsInputError
+from fullturn.core.errors import StatisticsInputError
 from fullturn.statistics.inputs import Floats
 
 BLOCK = 256

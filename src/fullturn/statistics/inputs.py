@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from fullturn.errors import StatisticsInputError
+from fullturn.core.errors import StatisticsInputError
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy.typing as npt
 
-from fullturn.errors import StatisticsInputError
+from fullturn.core.errors import StatisticsInputError
 from fullturn.statistics.bootstrap import interval
 from fullturn.statistics.groups import group_totals
 from fullturn.statistics.inputs import as_groups, as_scores, as_share

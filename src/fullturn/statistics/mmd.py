@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from fullturn.errors import StatisticsInputError
+from fullturn.core.errors import StatisticsInputError
 from fullturn.statistics.conformal import RankGamblers, Ranks, generator
 from fullturn.statistics.edetector import Bets
 from fullturn.statistics.inputs import Floats

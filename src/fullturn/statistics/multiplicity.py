@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fullturn.errors import StatisticsInputError
+from fullturn.core.errors import StatisticsInputError
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:

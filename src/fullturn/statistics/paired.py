@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fullturn.errors import StatisticsInputError
+from fullturn.core.errors import StatisticsInputError
 from fullturn.statistics.bootstrap import chance_below, interval
 from fullturn.statistics.groups import GroupTotals, group_totals, standard_error
 from fullturn.statistics.inputs import as_groups, as_pair, as_share

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from fullturn.errors import StatisticsInputError
+from fullturn.core.errors import StatisticsInputError
 from fullturn.statistics.bootstrap import chance_below
 from fullturn.statistics.groups import GroupTotals, standard_error
 from fullturn.statistics.inputs import as_share

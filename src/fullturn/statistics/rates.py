@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fullturn.errors import StatisticsInputError
+from fullturn.core.errors import StatisticsInputError
 from fullturn.statistics.edetector import Bets
 from fullturn.statistics.inputs import Floats, as_scores
 from fullturn.statistics.sequential import FORTUNES, STAKES

@@ -18,7 +18,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from fullturn.errors import StatisticsInputError
+from fullturn.core.errors import StatisticsInputError
 from fullturn.statistics.inputs import Floats, as_scores, as_share
 
 _GAMBLERS = range(9)

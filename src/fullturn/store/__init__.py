@@ -7,8 +7,9 @@ looks right in MLflow's own pages, and stays there when fullturn is taken away.
 from __future__ import annotations
 
 import fullturn.store.connection  # noqa: F401  first: it sets what mlflow reads when imported
+from fullturn.core.records import Point, Registered, Span, Traced
+from fullturn.core.tags import NOTE, PREFIX
 from fullturn.store.models import Models, save_pyfunc
-from fullturn.store.records import NOTE, PREFIX, Point, Registered, Span, Traced
 from fullturn.store.runs import Runs
 from fullturn.store.traces import Traces
 

@@ -35,7 +35,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from fullturn.errors import FullturnError, NotFound, StoreUnavailable, UsageError
+from fullturn.core.errors import FullturnError, NotFound, StoreUnavailable, UsageError
 
 for _name in ("mlflow", "alembic"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)

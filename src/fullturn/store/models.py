@@ -12,10 +12,10 @@ import mlflow
 from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Metric
 from mlflow.exceptions import MlflowException
 
-from fullturn.entities import ModelVersion, Params
-from fullturn.errors import StoreUnavailable
+from fullturn.core.entities import ModelVersion, Params
+from fullturn.core.errors import StoreUnavailable
+from fullturn.core.records import Registered
 from fullturn.store.connection import Connection, guarded, iso, quoted
-from fullturn.store.records import Registered
 
 
 class Models(Connection):

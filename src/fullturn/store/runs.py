@@ -10,10 +10,11 @@ from typing import Any
 
 from mlflow.entities import Metric, Param, RunTag, ViewType
 
-from fullturn.entities import DatasetVersion, Params, RunRecord, RunStatus
-from fullturn.errors import NotFound
+from fullturn.core.entities import DatasetVersion, Params, RunRecord, RunStatus
+from fullturn.core.errors import NotFound
+from fullturn.core.records import Point
+from fullturn.core.tags import PREFIX
 from fullturn.store.connection import Connection, guarded, iso, quoted
-from fullturn.store.records import PREFIX, Point
 
 BATCH = 1000
 """Most metrics that MLflow takes in one call."""

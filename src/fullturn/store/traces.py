@@ -11,8 +11,8 @@ from mlflow.entities import Span as MlflowSpan
 from mlflow.entities import TraceInfo, TraceLocation, TraceState
 from mlflow.tracing.client import TracingClient
 
+from fullturn.core.records import Span, Traced
 from fullturn.store.connection import Connection, guarded
-from fullturn.store.records import Span, Traced
 
 
 class Traces(Connection):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from fullturn.experiments.comparison import Comparison
 from fullturn.lesson.diagrams.axes import Scale, interval, widths
 from fullturn.lesson.diagrams.svg import DIM, FAINT, GOOD, OPEN, SMALL, TRAIN, Drawing
-from fullturn.loop.training import Trial
+from fullturn.tracking.comparison import Comparison
+from fullturn.verbs.train import Trial
 
 ROW, LOW_ROW = 100.0, 70.0
 

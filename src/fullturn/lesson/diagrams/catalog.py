@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from fullturn.errors import UsageError
+from fullturn.core.errors import UsageError
+from fullturn.core.wording import listed
 from fullturn.lesson.diagrams import (
     candidates,
     gate,
@@ -20,7 +21,6 @@ from fullturn.lesson.diagrams import (
 from fullturn.lesson.diagrams.svg import Drawing
 from fullturn.lesson.figures import Figures
 from fullturn.lesson.past import Past
-from fullturn.wording import listed
 
 
 @dataclass(frozen=True, slots=True)

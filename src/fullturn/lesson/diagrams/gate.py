@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fullturn.entities import CheckResult, GateReport
+from fullturn.core.entities import CheckResult, GateReport
 from fullturn.lesson.diagrams.axes import Scale, interval
-from fullturn.lesson.diagrams.svg import (
+from fullturn.lesson.diagrams.svg import (  # fmt: skip
     BAD,
     DIM,
     FAINT,
@@ -14,7 +14,7 @@ from fullturn.lesson.diagrams.svg import (
     SMALL,
     TICK,
     Drawing,
-)  # fmt: skip
+)
 
 COLOURS = {"PASSED": GOOD, "FAILED": BAD, "INCONCLUSIVE": OPEN}
 SIGNS = {"PASSED": "✓", "FAILED": "✗", "INCONCLUSIVE": "?"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fullturn.delivery.pipeline import DELIVER, EVALUATE, Step
 from fullturn.lesson.diagrams.svg import AGAIN, DEPLOY, DIM, SMALL, TRAIN, Drawing
+from fullturn.pipeline.steps import DELIVER, EVALUATE, Step
 
 WIDE, HIGH, GAP = 262.0, 92.0, 34.0
 ABOUT = {

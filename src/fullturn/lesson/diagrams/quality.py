@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from fullturn.lesson.benchmark_results import Points
 from fullturn.lesson.diagrams.axes import Scale, curve, heights, moment, powers, widths
 from fullturn.lesson.diagrams.svg import BAD, DEPLOY, GOOD, TRAIN, WATCH, Drawing
-from fullturn.lesson.kept import Points
 
 FLOOR = 1.0
 

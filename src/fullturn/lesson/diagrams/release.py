@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from fullturn.lesson.benchmark_results import Points
 from fullturn.lesson.diagrams.axes import Scale, curve, heights, widths
 from fullturn.lesson.diagrams.svg import AGAIN, BAD, DEPLOY, DIM, GOOD, TRAIN, Drawing
-from fullturn.lesson.kept import Points
 
 STEPS = (
     ("Shadow", "gets copies", "users see nothing", TRAIN),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 
-from fullturn.entities import Alarm
-from fullturn.errors import Inconclusive
+from fullturn.core.entities import Alarm
+from fullturn.core.errors import Inconclusive
+from fullturn.demo.audience import Audience
 from fullturn.lesson.panels.events import (
     Options,
     Tell,
@@ -20,11 +21,10 @@ from fullturn.lesson.panels.events import (
     table,
 )
 from fullturn.lesson.panels.stage import Stage
-from fullturn.loop.audience import Audience
-from fullturn.loop.monitoring import Monitor, Seen
-from fullturn.loop.project import Project
 from fullturn.monitoring.watch import DetectorState
 from fullturn.serving import log
+from fullturn.verbs.monitor import Monitor, Seen
+from fullturn.verbs.workspace import Workspace
 
 PLOT = "statistics"
 CALM, AFTER, PATIENCE = 450, 150, 4000
@@ -61,7 +61,7 @@ def perform(stage: Stage, options: Options, tell: Tell) -> None:
     _diagnosed(watch, f"input.{project.app.contract.text}", tell)
 
 
-def _asked(project: Project, since: int, alarm: Alarm) -> int:
+def _asked(project: Workspace, since: int, alarm: Alarm) -> int:
     """Requests from a point of the log to an alarm."""
     return sum(one.sequence <= alarm.sequence for one in log.predictions(project.state, since))
 

@@ -6,11 +6,11 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from fullturn.errors import CouldNotEvaluate, NotFound, UsageError
+from fullturn.core.errors import CouldNotEvaluate, NotFound, UsageError
 from fullturn.lesson.panels.events import Options, Tell, outcome, say, table
 from fullturn.lesson.panels.stage import Stage
-from fullturn.loop.inspecting import Answered, prediction_lineage
-from fullturn.loop.project import Project
+from fullturn.verbs.queries import Answered, prediction_lineage
+from fullturn.verbs.workspace import Workspace
 
 LONGEST = 300
 """Characters of a question."""
@@ -63,7 +63,7 @@ def _predicted(stage: Stage, question: str) -> dict[str, list[Any]]:
     return dict(answer.json())
 
 
-def _logged(project: Project, number: str) -> Answered:
+def _logged(project: Workspace, number: str) -> Answered:
     end = time.monotonic() + PATIENCE
     while True:
         try:

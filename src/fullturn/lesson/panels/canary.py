@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from fullturn.entities import Params
-from fullturn.errors import Inconclusive, Refused
+from fullturn.core.entities import Params
+from fullturn.core.errors import Inconclusive, Refused
+from fullturn.demo.example import broken_copy
 from fullturn.lesson.panels.events import Options, Tell, outcome, say
 from fullturn.lesson.panels.looks import Looks
 from fullturn.lesson.panels.recovery import BROKEN_DATA, restore
 from fullturn.lesson.panels.stage import Stage
-from fullturn.loop import releases, releasing
-from fullturn.loop.example import broken_copy
-from fullturn.loop.gating import Gated, gate
-from fullturn.loop.project import Project, commit
-from fullturn.loop.training import train
 from fullturn.registry import promotion, versions
+from fullturn.verbs import release, release_state
+from fullturn.verbs.gate import GateResult, gate
+from fullturn.verbs.train import train
+from fullturn.verbs.workspace import Workspace, commit
 
 HEALTHY, BROKEN = "healthy", "broken"
 CHOICES = (
@@ -50,9 +50,9 @@ def perform(stage: Stage, options: Options, tell: Tell) -> None:
     tell(say(f"{seen.failed} of {seen.asked:,} requests failed meanwhile"))
 
 
-def healthy(project: Project, tell: Tell) -> Gated:
+def healthy(project: Workspace, tell: Tell) -> GateResult:
     """A small change of parameters, on the same data."""
-    made, now = len(releases.releases(project)), _champions(project)
+    made, now = len(release_state.releases(project)), _champions(project)
     defaults = project.app.defaults
     changes = [VARIATIONS[(made + n) % len(VARIATIONS)] for n in range(len(VARIATIONS))]
     change = next(one for one in changes if _text({**defaults, **one}) != now)
@@ -62,7 +62,7 @@ def healthy(project: Project, tell: Tell) -> Gated:
     return gate(project, trial.run.id)
 
 
-def broken(project: Project, tell: Tell) -> Gated:
+def broken(project: Workspace, tell: Tell) -> GateResult:
     """The same parameters on a copy that lost five chapters, and all test questions on them."""
     data = commit(project, broken_copy(project), BROKEN_DATA)
     tell(say(f"data version {data.version}: a copy broke off, {data.removed} rows are lost, also "
@@ -74,7 +74,7 @@ def broken(project: Project, tell: Tell) -> Gated:
         restore(project, tell)
 
 
-def _champions(project: Project) -> dict[str, str]:
+def _champions(project: Workspace) -> dict[str, str]:
     """The parameters of the champion's run, as far as the app has them."""
     number = promotion.champion(project.store)
     run = project.store.run(versions.version(project.store, str(number)).run_id)
@@ -85,18 +85,18 @@ def _text(params: Params) -> dict[str, str]:
     return {name: str(value) for name, value in params.items()}
 
 
-def _deciding_soon(project: Project) -> Project:
+def _deciding_soon(project: Workspace) -> Workspace:
     """The project with a wider margin; the release's run records it, as every setting."""
     settings = project.settings
     release = settings.release.model_copy(update={"margin": max(MARGIN, settings.release.margin)})
-    return Project(project.root, settings.model_copy(update={"release": release}))
+    return Workspace(project.root, settings.model_copy(update={"release": release}))
 
 
-def _released(project: Project, reference: str, watch: Looks) -> tuple[str, str]:
+def _released(project: Workspace, reference: str, watch: Looks) -> tuple[str, str]:
     try:
-        ended = releasing.release(_deciding_soon(project), reference, watch)
+        ended = release.release(_deciding_soon(project), reference, watch)
     except (Refused, Inconclusive):
-        ended = releases.releases(project)[0]
+        ended = release_state.releases(project)[0]
         return "ROLLED BACK", f"version {ended.version} in {ended.stage}: {ended.reason}"
     points = 100 * ended.settings.margin
     why = f"on every guardrail shown to be worse by less than {points:.0f} points"

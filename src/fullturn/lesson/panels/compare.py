@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from fullturn.entities import RunRecord
-from fullturn.errors import NotFound
-from fullturn.experiments.comparison import Comparison
+from fullturn.core.entities import RunRecord
+from fullturn.core.errors import NotFound
 from fullturn.lesson.panels.events import (
     Options,
     Tell,
@@ -16,9 +15,10 @@ from fullturn.lesson.panels.events import (
     table,
 )
 from fullturn.lesson.panels.stage import Stage
-from fullturn.loop import inspecting
-from fullturn.loop.project import Project, latest
-from fullturn.loop.turn import primary_of, trained
+from fullturn.tracking.comparison import Comparison
+from fullturn.verbs import queries
+from fullturn.verbs.turn import primary_of, trained
+from fullturn.verbs.workspace import Workspace, latest
 
 FLIPS, LONG = 4, 46
 """Questions shown, and the characters of each."""
@@ -34,7 +34,7 @@ def perform(stage: Stage, options: Options, tell: Tell) -> None:
         found = offered(project)
         first, second = found[0], next(one for one in found[1:] if one.params != found[0].params)
         a, b = a or second.id, b or first.id
-    compared = inspecting.compare_runs(project, a, b)
+    compared = queries.compare_runs(project, a, b)
     rows = [(name, x or "-", y or "-") for name, (x, y) in compared.params.items()]
     names = ("run", compared.first, compared.second)
     tell(table("parameters", ("", "A", "B"), [names, *rows]))
@@ -43,7 +43,7 @@ def perform(stage: Stage, options: Options, tell: Tell) -> None:
     tell(outcome(*_verdict(compared)))
 
 
-def offered(project: Project) -> list[RunRecord]:
+def offered(project: Workspace) -> list[RunRecord]:
     """Runs that can be compared, best first.
 
     Raises:
@@ -56,7 +56,7 @@ def offered(project: Project) -> list[RunRecord]:
     return ordered
 
 
-def choices(project: Project) -> list[dict[str, str]]:
+def choices(project: Workspace) -> list[dict[str, str]]:
     """What a person can choose from: run ids with a name and a score."""
     return [
         {"value": run.id, "label": f"{run.name} ({primary_of(run):.3f}, {run.id[:6]})"}

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from fullturn.entities import CheckResult, ScoredRow
+from fullturn.core.entities import CheckResult, ScoredRow
+from fullturn.demo.example import CARELESS, CARELESS_PARAMS
 from fullturn.evaluation import records
 from fullturn.gates.report import WORDS
 from fullturn.lesson.panels.events import Options, Tell, outcome, say, shorter, table
 from fullturn.lesson.panels.stage import Stage
-from fullturn.loop.example import CARELESS, CARELESS_PARAMS
-from fullturn.loop.gating import ROWS, Gated, gate
-from fullturn.loop.project import Project
-from fullturn.loop.training import train
 from fullturn.registry import promotion
+from fullturn.verbs.gate import ROWS, GateResult, gate
+from fullturn.verbs.train import train
+from fullturn.verbs.workspace import Workspace
 
 SHOWN, LONG = 3, 60
 """Questions shown, and the characters of a text."""
@@ -62,7 +62,7 @@ class Watch:
             self._tell(say(f"evidence: {EVIDENCE[what]}"))
 
 
-def show_checks(gated: Gated, tell: Tell) -> None:
+def show_checks(gated: GateResult, tell: Tell) -> None:
     """One check after the other: in full what did not pass, the rest counted."""
     order = ("FAILED", "INCONCLUSIVE", "PASSED", "NOT_APPLICABLE")
     rows: list[tuple[str, ...]] = []
@@ -90,7 +90,7 @@ def _sign(result: CheckResult) -> str:
     return f"{SIGNS[result.outcome]} {WORDS[result.outcome]}"
 
 
-def _questions(project: Project, gated: Gated, tell: Tell) -> None:
+def _questions(project: Workspace, gated: GateResult, tell: Tell) -> None:
     """Questions that the champion handles right and the candidate does not."""
     ours, theirs = (
         records.from_jsonl(project.store.get(gated.run, ROWS[side]))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fullturn.lesson.panels.events import Tell, axis, line, mark, point, say, table
-from fullturn.loop.releases import Release
 from fullturn.release.records import Decision, Reading, Stage
+from fullturn.verbs.release_state import Release
 
 WORSE, FINE = "worse", "fine"
 COLUMNS = ("guardrail", ">champion", ">new", ">difference", "worse?", "not worse?")

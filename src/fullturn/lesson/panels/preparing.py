@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from fullturn.entities import Params
-from fullturn.errors import FullturnError, Refused
-from fullturn.loop.example import CANDIDATES
-from fullturn.loop.project import Progress, Project, silent
+from fullturn.core.entities import Params
+from fullturn.core.errors import FullturnError, Refused
+from fullturn.demo.example import CANDIDATES
+from fullturn.verbs.workspace import Progress, Workspace, silent
 
 
 def prepare(
     folder: Path, progress: Progress = silent, candidates: Mapping[str, Params] = CANDIDATES
-) -> Project:
+) -> Workspace:
     """The lesson's project, made anew.
 
     It holds dataset version 1, the candidates as they raced, a careless one that the gate
@@ -23,11 +23,11 @@ def prepare(
         UsageError: the folder is a file, or holds something else.
         Refused: the gate did not let the best candidate through.
     """
-    from fullturn.loop import example
-    from fullturn.loop.gating import gate
-    from fullturn.loop.project import commit
-    from fullturn.loop.promoting import promote
-    from fullturn.loop.training import train
+    from fullturn.demo import example
+    from fullturn.verbs.gate import gate
+    from fullturn.verbs.promote import promote
+    from fullturn.verbs.train import train
+    from fullturn.verbs.workspace import commit
 
     steps = len(candidates) + 4
     progress("the project and its data", 0, steps)
@@ -51,14 +51,14 @@ def prepare(
     return project
 
 
-def prepared(folder: Path) -> Project | None:
+def prepared(folder: Path) -> Workspace | None:
     """The project that `prepare` made in `folder`; None if it is not there, or not whole."""
     from fullturn.registry import promotion
 
     if not (folder / ".fullturn" / "mlflow.db").is_file() or not (folder / "later").is_dir():
         return None
     try:
-        project = Project.open(folder)
+        project = Workspace.open(folder)
         return project if promotion.champion(project.store) is not None else None
     except FullturnError:
         return None

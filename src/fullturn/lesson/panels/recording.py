@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
-from fullturn.errors import UsageError
+from fullturn.core.errors import UsageError
 from fullturn.lesson.panels.events import Event
 from fullturn.lesson.panels.stage import Performance, Stage
 

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from fullturn.lesson.panels.events import Tell, say
-from fullturn.loop import releases, releasing
-from fullturn.loop.project import Project, commit, newest
+from fullturn.verbs import release, release_state
+from fullturn.verbs.workspace import Workspace, commit, newest
 
 BROKEN_DATA = "a copy that broke off"
 """Message of a dataset version that must not stay the newest."""
 
 
-def recover(project: Project, tell: Tell) -> None:
+def recover(project: Workspace, tell: Tell) -> None:
     """End a release that nobody drives any more, and restore the data."""
-    if releases.under_way(project) is not None:
-        ended = releasing.abort(project, "left open by an interrupted panel")
+    if release_state.under_way(project) is not None:
+        ended = release.abort(project, "left open by an interrupted panel")
         tell(say(f"the release of version {ended.version} had been left open: aborted"))
     restore(project, tell)
 
 
-def restore(project: Project, tell: Tell) -> None:
+def restore(project: Workspace, tell: Tell) -> None:
     """Commit the project's own files again, if the newest dataset version is the broken copy."""
     data = newest(project)
     if data is not None and data.message == BROKEN_DATA:

@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from fullturn.entities import HistoryEntry
-from fullturn.errors import NotFound
+from fullturn.core.entities import HistoryEntry
+from fullturn.core.errors import NotFound
+from fullturn.demo.audience import Audience
 from fullturn.lesson.panels.events import (
     Options,
     Tell,
@@ -21,10 +22,9 @@ from fullturn.lesson.panels.events import (
     table,
 )
 from fullturn.lesson.panels.stage import Stage
-from fullturn.loop.audience import Audience
-from fullturn.loop.inspecting import champion_history
-from fullturn.loop.promoting import rollback
 from fullturn.registry import promotion
+from fullturn.verbs.promote import rollback
+from fullturn.verbs.queries import champion_history
 
 RATE, VERSION = "rate", "version"
 BEFORE, AFTER, PATIENCE = 3.0, 3.0, 20.0

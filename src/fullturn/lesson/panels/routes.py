@@ -17,11 +17,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from fullturn.errors import FullturnError, NotFound
+from fullturn.core.errors import FullturnError, NotFound
 from fullturn.lesson.panels import ask, canary, compare
 from fullturn.lesson.panels.recording import replays
 from fullturn.lesson.panels.stage import Busy, Performance, Stage
-from fullturn.loop.project import Project
+from fullturn.verbs.workspace import Workspace
 
 LARGEST_BODY = 4096
 LOOK_EVERY, BEAT = 0.05, 10.0
@@ -151,7 +151,7 @@ def _refused(status: int, text: str) -> Response:
     return JSONResponse({"error": text}, status)
 
 
-def _compare(project: Project) -> Choices:
+def _compare(project: Workspace) -> Choices:
     runs = compare.choices(project)
     selects = [
         {"name": "a", "label": "A", "options": runs},
@@ -160,7 +160,7 @@ def _compare(project: Project) -> Choices:
     return {"selects": selects}
 
 
-_CHOICES: Mapping[str, Callable[[Project], Choices]] = {
+_CHOICES: Mapping[str, Callable[[Workspace], Choices]] = {
     "compare": _compare,
     "canary": lambda project: {
         "selects": [{"name": "version", "label": "release", "options": canary.CHOICES}]

@@ -6,14 +6,14 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 
-from fullturn.entities import Params, Scalar
-from fullturn.experiments.search import candidates
-from fullturn.experiments.tracking import reap
+from fullturn.core.entities import Params, Scalar
 from fullturn.lesson.panels.events import Options, Tell, axis, interval, line, outcome, say, table
 from fullturn.lesson.panels.stage import Stage
-from fullturn.loop.project import Project, latest
-from fullturn.loop.training import Trial, recall, train
-from fullturn.loop.turn import best_of, trained
+from fullturn.tracking.runs import reap
+from fullturn.tracking.search import candidates
+from fullturn.verbs.train import Trial, recall, train
+from fullturn.verbs.turn import best_of, trained
+from fullturn.verbs.workspace import Workspace, latest
 
 RANKED = "retrieval"
 SPACE = 200
@@ -56,7 +56,7 @@ def perform(stage: Stage, options: Options, tell: Tell) -> None:
     )
 
 
-def untried(project: Project) -> dict[str, Params]:
+def untried(project: Workspace) -> dict[str, Params]:
     """Sets of parameters without a run, by name: one that ranks as the app does, another that
     does not, and one with a threshold set by hand.
 

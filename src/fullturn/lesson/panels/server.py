@@ -8,8 +8,8 @@ import sys
 import threading
 from dataclasses import dataclass, field
 
-from fullturn.errors import CouldNotEvaluate
-from fullturn.loop.project import Project
+from fullturn.core.errors import CouldNotEvaluate
+from fullturn.verbs.workspace import Workspace
 
 LOG = "lesson-server.log"
 PATIENCE = 20.0
@@ -20,7 +20,7 @@ PATIENCE = 20.0
 class Server:
     """One process that serves a project, started again if it has died."""
 
-    project: Project
+    project: Workspace
     _process: subprocess.Popen[str] | None = None
     _address: str = ""
     _stopped: bool = False

@@ -12,15 +12,15 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from fullturn.errors import CouldNotEvaluate, FullturnError, NotFound
+from fullturn.core.errors import CouldNotEvaluate, FullturnError, NotFound
 from fullturn.lesson.panels import events
 from fullturn.lesson.panels.events import Event, Options, Tell
 from fullturn.lesson.panels.preparing import prepare, prepared
 from fullturn.lesson.panels.server import Server
-from fullturn.loop.project import Project
+from fullturn.verbs.workspace import Workspace
 
 if TYPE_CHECKING:
-    from fullturn.loop.audience import Audience, Question
+    from fullturn.demo.audience import Audience, Question
 
 __all__ = ["Busy", "Panel", "Performance", "Stage", "Stopped", "prepare", "prepared"]
 LONGEST = 120.0
@@ -90,7 +90,7 @@ class Stage:
     it ends.
     """
 
-    def __init__(self, project: Project, panels: Mapping[str, Panel] | None = None) -> None:
+    def __init__(self, project: Workspace, panels: Mapping[str, Panel] | None = None) -> None:
         """`panels` are the lesson's own, unless others are given."""
         self.project, self.server = project, Server(project)
         self._panels, self._lock = panels, threading.Lock()
@@ -163,9 +163,9 @@ class Stage:
 
         It asks so often a second, at most, and reviewers judge this share of the answers.
         """
-        from fullturn.loop.audience import Audience, Manners
+        from fullturn.demo.audience import Audience, TrafficProfile
 
-        manners = Manners(seed=time.time_ns() % 2**31, rate=rate, labelled=labelled)
+        manners = TrafficProfile(seed=time.time_ns() % 2**31, rate=rate, labelled=labelled)
         self.warm()
         address = self.server.address()
         if self._warming is not None:
@@ -196,7 +196,7 @@ class Stage:
 
     @cached_property
     def _pools(self) -> dict[str, list[Question]]:
-        from fullturn.loop.example import pools
+        from fullturn.demo.example import pools
 
         return pools(self.project)
 
@@ -218,8 +218,8 @@ def _load() -> None:
     import scipy.signal
     import scipy.stats  # noqa: F401
 
-    from fullturn.apps.vectors import word_vectors
     from fullturn.lesson.panels import catalog  # noqa: F401
+    from fullturn.subjects.vectors import word_vectors
 
     word_vectors()
 

@@ -1,0 +1,1 @@
+"""What everything else may import: entities, errors, settings, tags, journal, locks."""

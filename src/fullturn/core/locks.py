@@ -1,0 +1,39 @@
+"""One at a time: who turns the loop holds a lock that dies with its process."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fullturn.core.errors import Conflict
+
+FILE = "turn.lock"
+
+
+@contextmanager
+def project_lock(state: Path, what: str) -> Iterator[None]:
+    """Hold the project's lock for the length of a `with` block, doing `what`.
+
+    Raises:
+        Conflict: another process holds it; the message says which, what it does and since when.
+    """
+    fd = os.open(state / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(fd, 500, 0).decode(errors="replace").strip() or "another process"
+            raise Conflict(
+                f"{holder} is at work on this project ({state / FILE}); wait until it is done, "
+                "or stop it"
+            ) from None
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"process {os.getpid()} (`{what}` since {now})".encode(), 0)
+        yield
+    finally:
+        os.close(fd)

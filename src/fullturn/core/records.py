@@ -1,0 +1,48 @@
+"""What the store takes and gives, beyond the records of `fullturn.core.entities`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One value of one metric; `timestamp` in milliseconds since 1970."""
+
+    key: str
+    value: float
+    timestamp: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One step of a traced answer; `start` and `end` in nanoseconds since 1970."""
+
+    name: str
+    kind: str
+    inputs: Any
+    outputs: Any
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """An answered question: the first span is the whole, the others are its steps."""
+
+    id: str
+    """32 hexadecimal digits."""
+    spans: tuple[Span, ...]
+    tags: Mapping[str, str]
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """The record of a registered model, above its versions."""
+
+    aliases: Mapping[str, int]
+    tags: Mapping[str, str]

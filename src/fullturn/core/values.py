@@ -1,0 +1,143 @@
+"""One cell against its column: the stored value, or what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+import math
+import unicodedata
+from collections.abc import Callable
+from decimal import Decimal
+from numbers import Integral, Real
+from typing import Any
+
+from fullturn.core.entities import Column, Contract, Input
+from fullturn.core.errors import DataError
+from fullturn.core.wording import listed, nearest, shown
+
+Value = str | float | None
+"""What the table stores: JSON columns as canonical JSON text."""
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+)
+
+
+def checked(row: Input, contract: Contract) -> Input:
+    """The row as a dataset version would hold it: no cell is empty, too long or out of range.
+
+    Raises:
+        DataError: it lacks an input column, has another, or a cell breaks its column.
+    """
+    columns = {column.name: column for column in contract.columns if column.role == "input"}
+    if row.keys() != columns.keys():
+        raise DataError(f"a row has the columns {sorted(row)}, expected {sorted(columns)}")
+    return {
+        name: parsed(stored_value(row[name], column), column) for name, column in columns.items()
+    }
+
+
+def stored_value(value: Any, column: Column) -> Value:
+    """A cell as it is stored: NFC text, a trimmed category, a finite float, or JSON text.
+
+    Raises:
+        DataError: the cell breaks its column; the message leaves out where it stands.
+    """
+    if _is_empty(value):
+        if column.required:
+            raise DataError(f"'{column.name}' is empty; fill it or drop the row")
+        return None
+    _refuse_nan(value, column)
+    return _CONVERT[column.kind](value, column)
+
+
+def parsed(value: Value, column: Column) -> Any:
+    """A stored value as an app sees it: JSON columns become lists and objects again."""
+    return json.loads(value) if column.kind == "json" and isinstance(value, str) else value
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys, no spaces, floats by repr, and text in Unicode form NFC.
+
+    Raises:
+        ValueError: a number is not finite.
+    """
+    return unicodedata.normalize("NFC", _ENCODER.encode(value))
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _refuse_nan(value: Any, column: Column) -> None:
+    written = isinstance(value, str) and value.strip() in ("nan", "NaN")
+    if (written and value not in column.allowed) or (
+        isinstance(value, float) and math.isnan(value)
+    ):
+        raise DataError(
+            f"'{column.name}' is NaN, which some tools write for a missing value; "
+            + ("fill it or drop the row" if column.required else "leave the cell empty")
+        )
+
+
+def _text(value: Any, column: Column) -> str:
+    if not isinstance(value, str):
+        raise DataError(f"'{column.name}' is {shown(value)}, not text")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise DataError(f"'{column.name}' holds half a surrogate pair, not text") from None
+    if len(value) > column.max_length:
+        raise DataError(
+            f"'{column.name}' has {len(value):,} characters, at most {column.max_length:,} are "
+            "allowed; shorten it"
+        )
+    return unicodedata.normalize("NFC", value)
+
+
+def _category(value: Any, column: Column) -> str:
+    if isinstance(value, bool):
+        value = str(value).lower()
+    elif isinstance(value, Integral):
+        value = str(value)
+    text = _text(value, column).strip()
+    if column.allowed and text not in column.allowed:
+        raise DataError(
+            f"'{column.name}' is {shown(text)}, not one of {listed(column.allowed)}"
+            f"{nearest(text, column.allowed)}"
+        )
+    return text
+
+
+def _number(value: Any, column: Column) -> float:
+    try:
+        if isinstance(value, bool) or not isinstance(value, str | Real | Decimal):
+            raise TypeError
+        if "_" in str(value):
+            raise ValueError
+        number = float(value) + 0.0  # -0.0 becomes 0.0: equal numbers, equal digests
+    except (TypeError, ValueError, OverflowError):
+        raise DataError(f"'{column.name}' is {shown(value)}, not a number") from None
+    if not math.isfinite(number):
+        raise DataError(f"'{column.name}' is {shown(value)}; it must be finite")
+    if column.minimum is not None and number < column.minimum:
+        raise DataError(f"'{column.name}' is {number:g}; it must be at least {column.minimum:g}")
+    if column.maximum is not None and number > column.maximum:
+        raise DataError(f"'{column.name}' is {number:g}; it must be at most {column.maximum:g}")
+    return number
+
+
+def _json(value: Any, column: Column) -> str:
+    try:
+        content = json.loads(value) if isinstance(value, str) else value
+        if not isinstance(content, list | dict):
+            raise ValueError("neither a list nor an object")
+        return _text(canonical(content), column)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise DataError(f"'{column.name}' is {shown(value)}, not JSON: {error}") from None
+
+
+_CONVERT: dict[str, Callable[[Any, Column], Value]] = {
+    "text": _text,
+    "category": _category,
+    "number": _number,
+    "json": _json,
+}

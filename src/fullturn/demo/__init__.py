@@ -1,0 +1,1 @@
+"""The example's story, its data, and the simulated audience."""

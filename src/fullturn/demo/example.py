@@ -1,0 +1,104 @@
+"""The example project's story: how it is made, what is raced, what its audience asks.
+
+The demo tells it from beginning to end, the lesson's panels a scene at a time; neither's words
+are here.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from fullturn.core.entities import Params
+from fullturn.core.errors import UsageError
+from fullturn.demo.audience import Question
+from fullturn.verbs import init
+from fullturn.verbs.train import Trial, train
+from fullturn.verbs.workspace import Workspace, load
+
+FIRST_DATA = "handbook without two chapters"
+CANDIDATES: Mapping[str, Params] = {
+    "word search, quoting": {"retrieval": "bm25"},
+    "learned search, quoting": {},
+    "learned search, LLM": {
+        "answer": "zero-shot",
+        "prompt": "brief",
+        "passages": 1,
+        "sentences": 2,
+        "tokens": 40,
+    },
+}
+CARELESS = "answers everything"
+CARELESS_PARAMS: Params = {"threshold": 0.0}
+"""It never says that it does not know."""
+LOST = ("11-", "12-", "13-", "14-", "16-")
+"""Chapters after the point at which the copy broke off."""
+
+
+def afresh(folder: Path) -> Workspace:
+    """A new example project in `folder`; one that was made by this is replaced.
+
+    Raises:
+        UsageError: the folder is a file, or holds something else.
+    """
+    if folder.is_file():
+        raise UsageError(f"{folder} is a file; name a folder")
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / ".fullturn").is_dir() or not (folder / "later").is_dir():
+            raise UsageError(f"{folder} is not empty and no former demo; choose another folder")
+        shutil.rmtree(folder)
+    init.assistant(folder)
+    return Workspace.open(folder)
+
+
+def raced(project: Workspace, candidates: Mapping[str, Params] = CANDIDATES) -> Iterator[Trial]:
+    """Train the candidates one after the other, each against the best before it."""
+    trials: list[Trial] = []
+    for name, params in candidates.items():
+        trials.append(train(project, params, name=name, best=leading(trials)))
+        yield trials[-1]
+
+
+def leading(trials: list[Trial]) -> Trial | None:
+    """The best of those that raced to the end."""
+    finished = (trial for trial in trials if not trial.race.stopped)
+    return max(finished, key=lambda trial: trial.score, default=None)
+
+
+def pools(project: Workspace) -> dict[str, list[Question]]:
+    """What the audience asks: test questions; new ones before, and others after retraining."""
+    test = [
+        Question(example.input, {**example.expected, **example.slices})
+        for example in load(project).split("test")
+    ]
+    lines = (project.root / "later" / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    later = [json.loads(line) for line in lines]
+    names = sorted({row["group"] for row in later})
+    early = set(names[::2])
+    new = [_question(row) for row in later if row["group"] in early]
+    after = [_question(row) for row in later if row["group"] not in early]
+    return {"known": test, "new": new, "after": after}
+
+
+def broken_copy(project: Workspace) -> list[Path]:
+    """The handbook and the questions without what came after the break."""
+    folder = project.state / "copy"
+    (folder / "handbook").mkdir(parents=True, exist_ok=True)
+    chapters = sorted((project.root / "handbook").glob("*.md"))
+    kept = [path for path in chapters if not path.name.startswith(LOST)]
+    lost = {path.stem.partition("-")[2] for path in chapters} - {
+        path.stem.partition("-")[2] for path in kept
+    }
+    for path in kept:
+        shutil.copy(path, folder / "handbook" / path.name)
+    lines = (project.root / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    there = [line for line in lines if json.loads(line).get("chapter") not in lost]
+    (folder / "questions.jsonl").write_text("\n".join(there) + "\n", encoding="utf-8")
+    return [folder / "handbook", folder / "questions.jsonl"]
+
+
+def _question(row: dict[str, object]) -> Question:
+    expected = {name: value for name, value in row.items() if name not in ("id", "question")}
+    return Question({"question": row["question"]}, expected)

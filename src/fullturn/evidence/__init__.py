@@ -1,0 +1,1 @@
+"""A version's evidence: model card, bill of materials, keys and signature."""

@@ -1,0 +1,198 @@
+"""The key pair of a project: made at first use, never shown, and the file that is trusted."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fullturn.core.errors import CouldNotEvaluate, SettingsError
+from fullturn.core.settings import SigningSettings
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+
+PRIVATE, PUBLIC = "keys/signing.pem", "keys/signing.pub"
+"""In the project's state; the first never leaves it."""
+_SHORT = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """How a project signs, and where its keys are."""
+
+    settings: SigningSettings
+    root: Path
+    state: Path
+
+    @property
+    def trusted(self) -> Path:
+        """The file of the public key that counts."""
+        named = self.settings.public_key
+        return self.root / named if named else self.state / PUBLIC
+
+
+def fingerprint(pem: bytes) -> str:
+    """The sha256 of a public key as PEM, by which a signature names its key."""
+    return hashlib.sha256(pem).hexdigest()
+
+
+def shortened(print_of: str) -> str:
+    """As much of a fingerprint as a person compares."""
+    return print_of[:_SHORT]
+
+
+def trusted_print(signer: Signer) -> str:
+    """The fingerprint of the key that is trusted.
+
+    Raises:
+        SettingsError: the setting names a file that is no public key.
+        CouldNotEvaluate: no key is named, and none was made here.
+    """
+    path = signer.trusted
+    try:
+        return fingerprint(_public_pem(_read_public(path.read_bytes())))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        if signer.settings.public_key:
+            raise SettingsError(
+                f"public_key = '{signer.settings.public_key}' in [signing]: {path} is no public "
+                f"key that can be read ({reason}); copy the signer's {PUBLIC} there"
+            ) from None
+        raise CouldNotEvaluate(
+            f"no public key to check signatures with: {path} cannot be read ({reason}); put the "
+            "signer's signing.pub into Git, and name it with public_key in [signing]"
+        ) from None
+
+
+@contextmanager
+def private_key(signer: Signer) -> Iterator[Path]:
+    """The file of the private key, for the length of a `with` block.
+
+    That of an environment variable is in a folder that only this account can read, and only so
+    long; the local one is made if there is none.
+
+    Raises:
+        SettingsError: it cannot be read, is no such key, or is not that of the trusted public key.
+    """
+    settings = signer.settings
+    if settings.private_key_env:
+        pem = os.environ.get(settings.private_key_env, "")
+        if not pem.strip():
+            raise SettingsError(
+                f"private_key_env in [signing] names the environment variable "
+                f"{settings.private_key_env}, which is not set; set it to the private key (PEM)"
+            )
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "signing.pem"
+            _write(path, (pem.strip() + "\n").encode(), 0o600)
+            _check_pair(signer, path, f"the key in {settings.private_key_env}")
+            yield path
+        return
+    path = signer.root / settings.private_key if settings.private_key else _local(signer)
+    _check_pair(signer, path, str(path))
+    yield path
+
+
+def _local(signer: Signer) -> Path:
+    """The key in `state`; of two processes that make one, both use the first."""
+    path = signer.state / PRIVATE
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.chmod(0o700)
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            made = Path(folder) / "signing.pem"
+            _write(made, _new_pem(), 0o600)
+            if not path.exists():
+                _link(made, path)
+    return path
+
+
+def _link(made: Path, path: Path) -> None:
+    try:
+        os.link(made, path)
+    except FileExistsError:
+        return
+    except OSError:  # a file system without links
+        made.replace(path)
+
+
+def _check_pair(signer: Signer, path: Path, named: str) -> None:
+    try:
+        public = _public_of(path.read_bytes())
+    except (OSError, ValueError, TypeError) as error:
+        # What the library says of a key may quote it; only its kind is told.
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise SettingsError(
+            f"{named} is no private key that evidence can be signed with ({reason}): [signing] "
+            "wants EC P-256 as PEM, without a password"
+        ) from None
+    here = signer.state / PUBLIC
+    if not here.exists():
+        _publish(here, public)
+    mine, trusted = fingerprint(public), trusted_print(signer)
+    if mine != trusted:
+        raise SettingsError(
+            f"{named} (its public key: {shortened(mine)}) does not belong to {signer.trusted} "
+            f"({shortened(trusted)}): nobody would accept its signature; name the key's own "
+            "public_key in [signing]"
+        )
+
+
+def _new_pem() -> bytes:
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    return ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def _public_of(pem: bytes) -> bytes:
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = serialization.load_pem_private_key(pem, None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
+        raise ValueError("not EC P-256")
+    return _public_pem(key.public_key())
+
+
+def _read_public(pem: bytes) -> EllipticCurvePublicKey:
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = serialization.load_pem_public_key(pem)
+    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":
+        raise ValueError("not EC P-256")
+    return key
+
+
+def _public_pem(key: EllipticCurvePublicKey) -> bytes:
+    from cryptography.hazmat.primitives import serialization
+
+    return key.public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+def _publish(path: Path, public: bytes) -> None:
+    """Whole, or not there: others may be reading it already."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        made = Path(folder) / path.name
+        _write(made, public, 0o644)
+        made.replace(path)
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(fd, "wb") as file:
+        file.write(content)

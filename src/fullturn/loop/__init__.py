@@ -1,1 +1,0 @@
-"""Composes the stages into a turn. The only place where stages meet."""

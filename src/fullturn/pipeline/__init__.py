@@ -1,0 +1,1 @@
+"""The CI/CD pipeline: its steps, its report, its workflow files."""

@@ -1,0 +1,170 @@
+"""What a pipeline found: the records that its report is written from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from fullturn.core.entities import Code, GateReport
+
+Verdict = Literal["PASSED", "FAILED", "INCONCLUSIVE", "COULD_NOT_EVALUATE"]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """The state of Git that a pipeline runs on."""
+
+    code: Code
+    branch: str | None
+    base: str | None
+    """The branch, or commit, that this one goes into."""
+    shallow: bool = False
+    """Whether the clone lacks history."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a step of the pipeline ended."""
+
+    name: str
+    """Of the step; see `pipeline.Step`."""
+    command: str
+    exit_code: int | None
+    """None if it was not reached."""
+    seconds: float
+    reason: str = ""
+    """The error's text, if it failed with one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A side of the comparison: the candidate or the champion."""
+
+    name: str
+    """`run '…'` or `version 3`."""
+    run: str
+    commit: str | None
+    data: str
+    """Dataset digest that it was trained on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Candidate minus champion on the same rows, by group, with an interval.
+
+    `name` is a score, or a slice as `column=value`. All figures are score points.
+    """
+
+    name: str
+    rows: int
+    champion: float
+    candidate: float
+    estimate: float
+    low: float
+    high: float
+    confidence: float
+    """Of the interval; of slices, that all of them hold together."""
+
+    @property
+    def moved(self) -> bool:
+        """Whether the interval excludes zero."""
+        return not self.low <= 0 <= self.high
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """A test row whose primary score is another than the champion's."""
+
+    id: str
+    question: str
+    champion: str
+    """What the champion answered, as a user would read it."""
+    candidate: str
+    gained: bool
+    expected: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DataChange:
+    """From the champion's dataset to the candidate's."""
+
+    before: str
+    after: str
+    """Digests."""
+    known: bool
+    """Whether both are in this table: otherwise the counts below say nothing."""
+    added: int = 0
+    removed: int = 0
+    changed: int = 0
+    splits: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Rows of each split before and after."""
+    test: tuple[int, int, int] = (0, 0, 0)
+    """Test rows added, removed and changed."""
+    examples: tuple[str, ...] = ()
+    """A few rows, each with what happened to it."""
+
+    @property
+    def test_changed(self) -> bool:
+        """Whether test rows were added, removed or changed."""
+        return any(self.test)
+
+
+Pair = tuple[float | None, float | None]
+"""Candidate, champion; None where it is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What candidate and champion cost."""
+
+    train_seconds: Pair
+    milliseconds: Pair
+    """Of an answer, on average over the test rows."""
+    tokens: Pair
+    """Of the LLM for an answer, prompt and completion, on average."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """All that the report of a pipeline says."""
+
+    project: str
+    verdict: Verdict
+    reason: str
+    """A sentence or two."""
+    checkout: Checkout
+    created: str
+    """ISO 8601, UTC."""
+    steps: tuple[Ended, ...]
+    warnings: tuple[str, ...] = ()
+    """To be said loudly: the test set changed, uncommitted changes, …"""
+    candidate: Subject | None = None
+    champion: Subject | None = None
+    margin: float = 0.0
+    """How much worse than the champion still counts as not worse."""
+    scores: tuple[Difference, ...] = ()
+    """The primary one first."""
+    shared: Difference | None = None
+    """The primary score on the test rows that both datasets hold, if others are there too."""
+    slices: tuple[Difference, ...] = ()
+    """Of the primary score: those whose interval excludes zero, worst first, then the others."""
+    lost: int = 0
+    gained: int = 0
+    flips: tuple[Flip, ...] = ()
+    """The first of those counted, lost ones first."""
+    params: Mapping[str, tuple[str | None, str | None]] = field(default_factory=dict)
+    """Champion's value, candidate's value; only what differs."""
+    files: Mapping[str, tuple[str | None, str | None]] | None = None
+    """The same of the files of code, by sha256; None if one of them is not on record."""
+    packages: Mapping[str, tuple[str | None, str | None]] | None = None
+    """The same of the environments."""
+    data: DataChange | None = None
+    cost: Cost | None = None
+    gate: GateReport | None = None
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether the candidate is the champion's own run."""
+        sides = (self.candidate, self.champion)
+        return None not in sides and sides[0].run == sides[1].run  # type: ignore[union-attr]

@@ -1,0 +1,98 @@
+"""A delivery as JSON, and back, trusting nothing: it may come from a stranger's pull request."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import cache
+
+from fullturn.core.errors import CouldNotEvaluate, IntegrityError
+from fullturn.core.wording import shown
+from fullturn.pipeline.records import Delivery, Difference
+
+LARGEST = 2**20
+"""Characters of JSON that are read."""
+_BOUND = 1e12
+"""Numbers beyond it are no figure of a report."""
+
+
+def to_json(delivery: Delivery) -> str:
+    """The delivery as JSON, ASCII only, so that no tool can read it otherwise than written.
+
+    Raises:
+        CouldNotEvaluate: a figure is NaN, infinite, or no JSON value.
+    """
+    try:
+        return json.dumps(asdict(delivery), indent=1, allow_nan=False) + "\n"
+    except (TypeError, ValueError) as error:
+        raise CouldNotEvaluate(
+            f"the report of '{delivery.project}' holds a figure that JSON cannot: {error}; "
+            "let checks and apps return finite numbers, texts and lists"
+        ) from error
+
+
+def from_json(text: str) -> Delivery:
+    """The delivery that `to_json` wrote: every field of the right kind, and no other.
+
+    Raises:
+        IntegrityError: it is something else, or longer than LARGEST.
+    """
+    if len(text) > LARGEST:
+        raise _refused(f"it has {len(text):,} characters, at most {LARGEST:,} are read")
+    try:
+        body = json.loads(text, parse_constant=_no_number, parse_int=_whole, parse_float=_finite)
+        found = _reader()(json.dumps({"delivery": body}))
+    except RecursionError:
+        raise _refused("it is nested too deeply") from None
+    except (ValueError, TypeError) as error:
+        raise _refused(" ".join(str(error).split())) from None
+    for one in (*found.scores, *found.slices, *((found.shared,) if found.shared else ())):
+        _check(one)
+    if not 0 <= found.margin <= 1:
+        raise _refused(f"its margin is {found.margin:g}")
+    return found
+
+
+@cache
+def _reader() -> Callable[[str], Delivery]:
+    from pydantic import BaseModel, ConfigDict
+
+    class Sealed(BaseModel):
+        """A dataclass takes its rules from the model around it; alone it would forgive."""
+
+        model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+        delivery: Delivery
+
+    return lambda text: Sealed.model_validate_json(text).delivery
+
+
+def _check(of: Difference) -> None:
+    inside = all(0 <= value <= 1 for value in (of.champion, of.candidate, of.confidence))
+    ordered = -1 <= of.low <= of.estimate <= of.high <= 1
+    if not (inside and ordered and of.rows >= 0):
+        raise _refused(f"the figures of {shown(of.name)} are no difference of scores")
+
+
+def _no_number(word: str) -> float:
+    raise ValueError(f"{word} is no figure")
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > 13:
+        raise ValueError("a number has more than 12 digits")
+    return int(digits)
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value) or abs(value) > _BOUND:
+        raise ValueError(f"the number {digits[:20]} is out of range")
+    return value
+
+
+def _refused(why: str) -> IntegrityError:
+    return IntegrityError(
+        f"this is no report of a pipeline: {why[:300]}; write it with `fullturn ci report`"
+    )

@@ -1,0 +1,91 @@
+"""From a ranking to an answer: quoted sentences, or an LLM's words, or an honest no."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from fullturn.llm import Completion, Message
+from fullturn.subjects.assistant.grounding import answer_sentences, supports, ungrounded
+from fullturn.subjects.assistant.index import Index, Passage
+from fullturn.subjects.assistant.prompts import render
+from fullturn.subjects.assistant.retrieval import Ranking
+from fullturn.subjects.assistant.text import first_words
+
+ABSTENTION = "The handbook does not cover this."
+WORD_LIMIT = 80
+MAX_TOKENS = 120
+
+Ask = Callable[[Sequence[Message], int], Completion]
+"""Messages and the most tokens of the answer → the LLM's completion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A text with the passages it rests on; an empty text is no answer."""
+
+    text: str
+    passages: tuple[Passage, ...]
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+def extract(index: Index, ranking: Ranking, passages: int, sentences: int) -> Draft:
+    """Quote the best sentences of the best passages, at most 80 words, in reading order.
+
+    If no sentence is that short, the beginning of the best one.
+    """
+    allowed = ranking.passages[:passages]
+    kept: list[int] = []
+    room = WORD_LIMIT
+    for number in ranking.sentences:
+        sentence = index.sentences[number]
+        if sentence.passage in allowed and sentence.length <= room:
+            kept.append(number)
+            room -= sentence.length
+        if len(kept) == sentences:
+            break
+    if not kept:
+        best = next(n for n in ranking.sentences if index.sentences[n].passage in allowed)
+        beginning = first_words(index.sentences[best].text, WORD_LIMIT)
+        return Draft(beginning, (index.passages[index.sentences[best].passage],))
+    quoted = {n: [k for k in sorted(kept) if index.sentences[k].passage == n] for n in allowed}
+    lines = [" ".join(index.sentences[k].text for k in ks) for ks in quoted.values() if ks]
+    return Draft("\n".join(lines), tuple(index.passages[n] for n, ks in quoted.items() if ks))
+
+
+def generate(
+    ask: Ask,
+    template: str,
+    question: str,
+    quoted: Draft,
+    context: str,
+    tokens: int = MAX_TOKENS,
+) -> Draft:
+    """Let the LLM answer from the quoted text; `context` is secret text in its system role.
+
+    The answer has at most `tokens` tokens.
+    """
+    completion = ask(render(template, question, quoted.text, context), tokens)
+    text = first_words(completion.text, WORD_LIMIT)
+    if ABSTENTION.rstrip(".").casefold() in text.casefold():
+        text = ""
+    cited = _supporting(text, quoted.passages)
+    return Draft(text, cited, completion.prompt_tokens, completion.completion_tokens)
+
+
+def guard(written: Draft, quoted: Draft) -> Draft:
+    """What the LLM wrote if a cited passage supports each of its sentences, else the quote."""
+    texts = [passage.text for passage in written.passages]
+    if written.text and not ungrounded(written.text, texts):
+        return written
+    return replace(written, text=quoted.text, passages=quoted.passages)
+
+
+def _supporting(text: str, passages: Sequence[Passage]) -> tuple[Passage, ...]:
+    """The passages that support a sentence of the text; all of them if none does."""
+    if not text:
+        return ()
+    parts = answer_sentences(text)
+    found = tuple(p for p in passages if any(supports(p.text, part) for part in parts))
+    return found or tuple(passages)

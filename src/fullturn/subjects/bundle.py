@@ -1,0 +1,215 @@
+"""A bundle: the files of a model version, sealed by a manifest, in formats that run no code.
+
+MLmodel           so that plain `mlflow.pyfunc.load_model` can load it
+manifest.json     sha256 and size of every other file
+bundle/           what the app wrote
+bundle/bundle.json  which app, parameters, dataset version, seed, and a few probe rows
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fullturn.core.entities import Input, Output
+from fullturn.core.errors import BundleError, FullturnError, IntegrityError
+from fullturn.subjects.protocols import App, Predictor
+
+FILES = "bundle"
+MANIFEST = "manifest.json"
+RECORD = "bundle.json"
+SAFE_SUFFIXES = frozenset({".json", ".jsonl", ".txt", ".md", ".safetensors", ".skops"})
+_OUTSIDE = frozenset({"MLmodel", MANIFEST})
+_FOREIGN = frozenset({"registered_model_meta"})
+"""Files that MLflow adds to a folder when it fetches a model."""
+
+
+def seal(folder: Path) -> str:
+    """Write the manifest of a bundle; returns the manifest's sha256, the bundle's digest."""
+    entries = {
+        _relative(path, folder): {"sha256": _sha256(path), "bytes": path.stat().st_size}
+        for path in _files(folder)
+    }
+    text = json.dumps(entries, indent=1, sort_keys=True)
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def verify(folder: Path, digest: str | None = None) -> str:
+    """Check every file against the manifest, and the manifest against `digest` if given.
+
+    Raises:
+        BundleError: there is no manifest, or it cannot be read.
+        IntegrityError: a file is missing, unexpected or changed, or the digest differs.
+    """
+    entries, found = _manifest(folder)
+    if digest is not None and found != digest:
+        raise IntegrityError(
+            f"the manifest of {folder} has sha256 {found[:12]}, recorded was {digest[:12]}; "
+            "do not use this bundle: retrain, or restore its files"
+        )
+    problems = list(_differences(folder, entries))
+    if problems:
+        raise IntegrityError(f"bundle {folder}: {'; '.join(problems[:5])}; restore it or retrain")
+    return found
+
+
+def unsafe_files(folder: Path) -> list[str]:
+    """Files in a format that could run code when loaded, with the reason."""
+    return [
+        f"{_relative(path, folder)}: {reason}"
+        for path in _files(folder)
+        if (reason := _unsafe(path))
+    ]
+
+
+def write_record(folder: Path, record: Mapping[str, Any]) -> None:
+    """Write bundle.json."""
+    text = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False)
+    (folder / FILES / RECORD).write_text(text, encoding="utf-8")
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """Read bundle.json.
+
+    Raises:
+        BundleError: it is missing or not what `write_record` writes.
+    """
+    try:
+        record = json.loads((folder / FILES / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{folder / FILES / RECORD} cannot be read: {error}; retrain") from None
+    if not isinstance(record, dict) or "app" not in record:
+        raise BundleError(f"{folder / FILES / RECORD} names no app; retrain")
+    return record
+
+
+def load(app: App, folder: Path, digest: str | None = None) -> Predictor:
+    """Verify a bundle and load it.
+
+    Raises:
+        IntegrityError: a file differs from the manifest.
+        BundleError: a format is not safe, or the app cannot load it.
+    """
+    verify(folder, digest)
+    unsafe = unsafe_files(folder)
+    if unsafe:
+        raise BundleError(f"bundle {folder}: {unsafe[0]}; write {_formats()} instead")
+    try:
+        return app.load(folder / FILES)
+    except FullturnError:
+        raise
+    except Exception as error:
+        raise BundleError(f"{type(app).__name__}.load({folder}) raised {error!r}") from error
+
+
+def probe(predictor: Predictor, record: Mapping[str, Any]) -> list[str]:
+    """Answer the recorded probe rows again; returns a line for each answer that differs."""
+    rows: Sequence[Mapping[str, Any]] = record.get("probe", ())
+    outputs = predictor.predict([row["input"] for row in rows]) if rows else []
+    return [
+        f"{json.dumps(row['input'], ensure_ascii=False)[:60]} answers differently than recorded"
+        for row, output in zip(rows, outputs, strict=True)
+        if comparable(output) != row["output"]
+    ]
+
+
+def comparable(output: Output) -> Any:
+    """An output as JSON would give it back, with floats to six digits."""
+    return _rounded(json.loads(json.dumps(dict(output))))
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 6)
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items() if key != "latency"}
+    return [_rounded(item) for item in value] if isinstance(value, list) else value
+
+
+class Pyfunc:
+    """What `mlflow.pyfunc` calls: a DataFrame in, one output for each row out."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        self._predictor = predictor
+
+    def predict(self, frame: Any, params: Mapping[str, Any] | None = None) -> list[Output]:
+        """Answer each row of a DataFrame."""
+        rows: list[Input] = frame.to_dict(orient="records")
+        return list(self._predictor.predict(rows))
+
+
+def _load_pyfunc(path: str) -> Pyfunc:
+    """Entry point of MLflow's python_function flavour; `path` is the `bundle` folder."""
+    from fullturn.subjects.catalog import find
+
+    folder = Path(path).parent
+    app = find(str(read_record(folder)["app"]))
+    return Pyfunc(load(app, folder))
+
+
+def _manifest(folder: Path) -> tuple[dict[str, Any], str]:
+    try:
+        text = (folder / MANIFEST).read_bytes()
+        return json.loads(text), hashlib.sha256(text).hexdigest()
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{folder} has no readable {MANIFEST}: {error}") from None
+
+
+def _differences(folder: Path, entries: Mapping[str, Any]) -> Iterator[str]:
+    present = {_relative(path, folder): path for path in _files(folder)}
+    for name in sorted(entries.keys() - present.keys()):
+        yield f"'{name}' is missing"
+    for name in sorted(present.keys() - entries.keys()):
+        yield f"'{name}' is not in the manifest"
+    for name in sorted(entries.keys() & present.keys()):
+        if _sha256(present[name]) != entries[name]["sha256"]:
+            yield f"'{name}' was changed"
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != MANIFEST and path.name not in _FOREIGN
+    )
+
+
+def _unsafe(path: Path) -> str | None:
+    if path.name in _OUTSIDE:
+        return None
+    if path.suffix not in SAFE_SUFFIXES:
+        return f"format '{path.suffix or path.name}' is not one of {_formats()}"
+    with path.open("rb") as file:
+        head = file.read(2)
+    if len(head) == 2 and head[0] == 0x80 and 2 <= head[1] <= 5:
+        return "holds a pickle"
+    if path.suffix == ".skops":
+        return _unsafe_archive(path)
+    return None
+
+
+def _unsafe_archive(path: Path) -> str | None:
+    if not zipfile.is_zipfile(path):
+        return "is not a skops archive"
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    odd = [name for name in names if not name.endswith((".npy", ".npz", ".json", ".bin"))]
+    return f"holds '{odd[0]}'" if odd else None
+
+
+def _formats() -> str:
+    return ", ".join(sorted(SAFE_SUFFIXES))
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

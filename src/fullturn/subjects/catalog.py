@@ -1,0 +1,55 @@
+"""From a name in fullturn.toml to an app: "classifier", "assistant" or "mymodule:MyApp"."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fullturn.core.errors import SettingsError
+from fullturn.core.settings import state_folder
+from fullturn.subjects.protocols import App
+
+if TYPE_CHECKING:
+    from fullturn.core.settings import Settings
+
+
+def find(name: str, settings: Settings | None = None, root: Path | None = None) -> App:
+    """The app of this name; `root` is the project, where a user's own module lies.
+
+    Raises:
+        SettingsError: no such app, or the class lacks a member of the protocol.
+    """
+    if name == "classifier":
+        from fullturn.subjects.text.app import Classifier
+
+        return Classifier(settings.data) if settings else Classifier()
+    if name == "assistant":
+        from fullturn.subjects.assistant.app import Assistant
+
+        cache = state_folder(settings, root) if settings and root else None
+        return Assistant(settings.llm, cache, root) if settings else Assistant()
+    return _own(name, root)
+
+
+def _own(name: str, root: Path | None) -> App:
+    module, _, attribute = name.partition(":")
+    if not attribute:
+        raise SettingsError(
+            f"app = '{name}': known are 'classifier', 'assistant' and 'mymodule:MyApp'"
+        )
+    if root is not None and str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    try:
+        app = getattr(importlib.import_module(module), attribute)()
+    except (ImportError, AttributeError, TypeError) as error:
+        raise SettingsError(f"app = '{name}' cannot be made: {error}") from error
+    missing = [member for member in _members() if not hasattr(app, member)]
+    if missing:
+        raise SettingsError(f"app = '{name}' lacks {', '.join(missing)}; see fullturn.App")
+    return app  # type: ignore[no-any-return]
+
+
+def _members() -> tuple[str, ...]:
+    return ("contract", "defaults", "space", "train", "load", "score", "baseline")

@@ -1,0 +1,147 @@
+"""The classifier as an app: what it learns from, what it writes, how it loads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fullturn.core.entities import (
+    Column,
+    Contract,
+    Dataset,
+    Example,
+    Input,
+    Output,
+    Params,
+    Scalar,
+    Scores,
+)
+from fullturn.core.errors import DataError
+from fullturn.core.settings import DataSettings
+from fullturn.subjects.baseline import Majority
+from fullturn.subjects.protocols import Run
+from fullturn.subjects.text import files, parameters
+from fullturn.subjects.text.files import Trained
+
+if TYPE_CHECKING:
+    from fullturn.subjects.text.fitting import Fitted
+
+_STEPS = 10
+
+
+class Classifier:
+    """Tells which label a text has. `data` names the text and the label column.
+
+    Without settings (a bundle loaded outside its project) a predictor reads the column that
+    its bundle names.
+    """
+
+    defaults: Params = parameters.DEFAULTS
+    space: Mapping[str, Sequence[Scalar]] = parameters.SPACE
+
+    def __init__(self, data: DataSettings | None = None) -> None:
+        data = data or DataSettings()
+        self._text, self._label = data.text or "text", data.label or "label"
+        self.contract = _contract(self._text, self._label, apart=bool(data.test))
+
+    def train(self, data: Dataset, params: Params, run: Run) -> Path:
+        """Fit on the train split alone, log a learning curve, write a bundle.
+
+        Raises:
+            UsageError: a parameter is unknown or has a value that is not allowed.
+            DataError: the train split has fewer than two labels.
+        """
+        from fullturn.subjects.text.fitting import fit
+
+        recipe, most = parameters.parse(params)
+        rows = data.split("train")
+        labels = [str(row.expected[self._label]) for row in rows]
+        if len(set(labels)) < 2:
+            raise DataError(
+                f"the train split of '{data.version.name}' version {data.version.version} has "
+                f"{len(rows)} rows with {len(set(labels))} labels; a classifier needs two at least"
+            )
+        order = np.random.default_rng(run.seed).permutation(len(rows))[:most]
+        texts = [str(rows[place].input[self._text]) for place in order]
+        fitted = fit(texts, [labels[place] for place in order], recipe)
+        _log_curve(fitted, run)
+        files.write(run.directory, Trained(fitted.model, self._text))
+        return run.directory
+
+    def load(self, bundle: Path) -> ClassifierPredictor:
+        """Load a bundle.
+
+        Raises:
+            BundleError: it is not a classifier's bundle.
+            IntegrityError: the installed word vectors are not those of training.
+        """
+        return ClassifierPredictor(files.read(bundle))
+
+    def score(self, row: Example, output: Output) -> Scores:
+        """Scores of one output, in [0, 1].
+
+        right        1 for the right label, else 0
+        calibration  1 - (confidence - right)², one minus the Brier score of the answer
+        """
+        right = float(output["label"] == row.expected[self._label])
+        return {"right": right, "calibration": 1 - (float(output["confidence"]) - right) ** 2}
+
+    def baseline(self, data: Dataset) -> Majority:
+        """Always the most frequent label of the train split."""
+        return Majority.of(data.split("train"), self._label)
+
+
+class ClassifierPredictor:
+    """A loaded bundle: `label`, and `confidence`, the probability that it is right, to
+    three digits."""
+
+    def __init__(self, trained: Trained) -> None:
+        self._model, self._column = trained.model, trained.text
+
+    def predict(self, rows: Sequence[Input]) -> list[Output]:
+        """Answer each row.
+
+        Raises:
+            DataError: a row has no text.
+        """
+        # Three digits: further ones differ between batch sizes and machines.
+        return [
+            {"label": label, "confidence": round(sure, 3)}
+            for label, sure in self._model.answer([self._text(row) for row in rows])
+        ]
+
+    def _text(self, row: Input) -> str:
+        text = row.get(self._column)
+        if not isinstance(text, str):
+            raise DataError(
+                f"'{self._column}' = {text!r} is no text; this model reads its text from there, "
+                f"the row has: {', '.join(map(str, row)) or 'nothing'}"
+            )
+        return text
+
+
+def _contract(text: str, label: str, *, apart: bool) -> Contract:
+    """Near-equal texts share a split, unless the test rows were chosen apart: they stay."""
+    return Contract(
+        columns=(
+            Column(text),
+            Column(label, kind="category", role="label"),
+            Column("group", kind="category", role="group", required=False),
+            Column("split", kind="category", role="split", required=False),
+        ),
+        key=(text,),
+        near_duplicates="report" if apart else "group",
+        text=text,
+    )
+
+
+def _log_curve(fitted: Fitted, run: Run) -> None:
+    """Of each tenth of the rows: how often a model of the rows before was right, and how sure."""
+    right = fitted.right.astype(float)
+    calibration = 1 - (fitted.confidence - right) ** 2
+    for part in np.array_split(np.arange(len(right)), min(_STEPS, len(right))):
+        scores = {"right": right[part].mean(), "calibration": calibration[part].mean()}
+        run.log(int(part[-1]) + 1, {f"progressive_{k}": float(v) for k, v in scores.items()})

@@ -1,0 +1,57 @@
+"""What a training and a gate depend on, as digests: equal ones need not be done again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from fullturn.core.entities import Params, RunRecord
+from fullturn.core.settings import Settings
+from fullturn.core.tags import PREFIX
+from fullturn.tracking import provenance, sources
+
+TRAINING, GATE = PREFIX + "key", PREFIX + "gate_key"
+"""Tags of a training run and of a gate's run."""
+CODE = PREFIX + "code"
+"""Tag of a training run: the digest of the code that it used."""
+
+
+def training_key(settings: Settings, root: Path, params: Params, seed: int, data: str) -> str:
+    """Of everything that a training depends on; `params` are complete, `data` is a digest."""
+    llm = (settings.llm.base_url, settings.llm.model)
+    ingredients = {"app": settings.app, "llm": llm, "params": dict(params), "seed": seed}
+    return _digest({**ingredients, **_surroundings(settings, root), "data": data})
+
+
+def gate_key(
+    settings: Settings, root: Path, candidate: RunRecord, champion: int | None, data: str
+) -> str:
+    """Of everything that a gate depends on: also the scorer's code and the environment, so that
+    a champion is scored again as soon as one of them has changed."""
+    limits = settings.gates.model_dump(mode="json")
+    subjects = {"candidate": candidate.id, "champion": champion, "limits": limits}
+    return _digest({**subjects, **_surroundings(settings, root), "data": data})
+
+
+def code_of(settings: Settings, root: Path) -> str:
+    """The digest of the code that the project's models depend on."""
+    return provenance.sha256(listing(settings, root))
+
+
+def listing(settings: Settings, root: Path) -> str:
+    """The files that the project's models depend on, each with its sha256."""
+    return sources.listing(root, settings.ci.code)
+
+
+def _surroundings(settings: Settings, root: Path) -> dict[str, str]:
+    return {
+        "code": code_of(settings, root),
+        "environment": provenance.environment()[0],
+    }
+
+
+def _digest(ingredients: dict[str, Any]) -> str:
+    text = json.dumps(ingredients, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,104 @@
+"""Where a run came from: Git commit, environment, person and process."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import os
+import platform
+import socket
+import subprocess
+from functools import lru_cache
+from importlib.metadata import distributions
+from pathlib import Path
+
+from fullturn.core.entities import Code
+
+
+def code(root: Path) -> Code:
+    """Commit, dirty flag and digest of the uncommitted difference; empty outside Git."""
+    commit = git(root, "rev-parse", "HEAD")
+    if commit is None:
+        return Code(None, dirty=False, diff_digest=None)
+    status = git(root, "status", "--porcelain", "--untracked-files=all", "--", ".") or ""
+    if not status:
+        return Code(commit, dirty=False, diff_digest=None)
+    diff = git(root, "diff", "HEAD", "--", ".") or ""
+    new = [line[3:].strip('"') for line in status.splitlines() if line.startswith("??")]
+    top = Path(git(root, "rev-parse", "--show-toplevel") or root)
+    contents = "".join(f"{name}\0{digest_of(top / name)}\0" for name in new)
+    return Code(commit, dirty=True, diff_digest=sha256(diff + contents))
+
+
+@lru_cache(maxsize=1)
+def environment() -> tuple[str, str]:
+    """A digest of Python and every installed distribution, and the text it is taken over."""
+    pins = {f"{d.metadata['Name'].lower()}=={d.version}" for d in distributions() if d.metadata}
+    text = "\n".join([f"python=={platform.python_version()}", *sorted(pins)])
+    return sha256(text), text
+
+
+def owner(root: Path, named: str | None) -> str:
+    """Who is responsible: the setting, Git's user, or the account."""
+    return named or git(root, "config", "user.name") or _account()
+
+
+def process_tags() -> dict[str, str]:
+    """Host, process id and its start: enough to tell later whether it still lives."""
+    pid = os.getpid()
+    return {"host": socket.gethostname(), "pid": str(pid), "pid_started": process_start(pid)}
+
+
+def process_start(pid: int) -> str:
+    """Start time of a process in clock ticks since boot; empty if there is no such process."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return "" if not _alive(pid) else "unknown"
+    return "" if fields[0] == "Z" else fields[19]
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _account() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def git(root: Path, *words: str) -> str | None:
+    """What Git answers in a folder; None if it fails, or is not there."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), *words],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.rstrip("\n") if done.returncode == 0 else None
+
+
+def digest_of(path: Path) -> str:
+    """The sha256 of a file; "unreadable" if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return "unreadable"
+
+
+def sha256(text: str) -> str:
+    """The sha256 of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()

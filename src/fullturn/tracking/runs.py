@@ -1,0 +1,197 @@
+"""A tracked run: metrics through the journal, and a final status that is true."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Self
+
+from fullturn.core.entities import Params, RunRecord, RunStatus
+from fullturn.core.errors import StoreUnavailable
+from fullturn.core.journal import Drain, Journal, decode_step, encode_step
+from fullturn.core.records import Point
+from fullturn.core.tags import PREFIX
+from fullturn.store import Store
+from fullturn.tracking import provenance
+from fullturn.tracking.traces import TRACES, TraceSink
+
+JOURNALS = "journals"
+DRAIN_SECONDS = 20
+"""How long the end of a run waits for its metrics to reach the tracking server."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """What is known of a run before it starts."""
+
+    kind: str
+    name: str
+    params: Params = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+    owner: str | None = None
+
+
+class TrackedRun:
+    """A run in MLflow, open for the length of a `with` block.
+
+    It ends FINISHED, FAILED (an exception) or KILLED (SIGTERM, SIGINT). If the process
+    dies without a word, `reap` ends it later.
+    """
+
+    def __init__(self, store: Store, root: Path, state: Path, plan: RunPlan) -> None:
+        self.store = store
+        self.plan = plan
+        self._root, self._state = root, state
+        self._restore: object = None
+
+    @property
+    def seed(self) -> int:
+        """The run's seed."""
+        return self.plan.seed
+
+    @property
+    def directory(self) -> Path:
+        """An empty folder of this run, for the bundle."""
+        folder = self._state / "runs" / self.id / "files"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def __enter__(self) -> Self:
+        tags = {**recorded(self._root, self.plan), **_process(), **self.plan.tags}
+        self.id = self.store.start_run(self.plan.kind, self.plan.name, self.plan.params, tags)
+        self._path = journal_path(self._state, self.id)
+        self._journal = Journal(self._path)
+        self._drain = Drain(self._path, Sink(self.store, self.id))
+        self._drain.start()
+        self._restore = _on_sigterm()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._restore is not None:
+            signal.signal(signal.SIGTERM, self._restore)  # type: ignore[arg-type]
+        self._journal.close()
+        left = self._drain.close(timeout=DRAIN_SECONDS)
+        try:
+            if error is not None:
+                self.store.tag_run(self.id, {PREFIX + "error": f"{type(error).__name__}: {error}"})
+            self.store.end_run(self.id, _status(error))
+        except StoreUnavailable as unavailable:
+            raise StoreUnavailable(
+                f"{unavailable} Run {self.id[:8]} is still open there, and {left} records wait in "
+                f"{self._path}: once the server is back, `fullturn runs` sends them and ends it."
+            ) from (error or unavailable)
+
+    def log(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Record metrics of one step: one append to a local file, shipped in the background."""
+        self._journal.append(encode_step(step, time.time_ns() // 1_000_000, metrics))
+
+    def prompt(self, name: str, template: str) -> str:
+        """Register a prompt version; returns its URI."""
+        uri = self.store.prompt(self.id, name, template)
+        self.store.tag_run(self.id, {PREFIX + "prompt." + name: uri})
+        return uri
+
+
+def reap(store: Store, state: Path) -> list[RunRecord]:
+    """Send what journals of former processes still hold, and end the runs whose process is gone."""
+    for path in sorted((state / JOURNALS).glob("*.journal")):
+        run = store.run(path.name.removesuffix(".journal").removesuffix(TRACES))
+        if run.status != "RUNNING" or _gone(run):
+            _replay(store, path, run.id)
+    ended = [run for run in store.runs(status="RUNNING") if _gone(run)]
+    for run in ended:
+        store.tag_run(run.id, {PREFIX + "error": "the process is gone; ended by the reaper"})
+        store.end_run(run.id, "KILLED")
+    return ended
+
+
+def _replay(store: Store, path: Path, run_id: str) -> None:
+    sink = TraceSink(store) if path.stem.endswith(TRACES) else Sink(store, run_id)
+    drain = Drain(path, sink)
+    drain.replay()
+    drain.close()
+
+
+def journal_path(state: Path, run_id: str, of: str = "") -> Path:
+    """Where the metrics of a run wait for MLflow; with `of` TRACES, its traces."""
+    folder = state / JOURNALS
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{run_id}{of}.journal"
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """The receiving end of a run's drain."""
+
+    store: Store
+    run_id: str
+
+    def __call__(self, payloads: Sequence[bytes]) -> None:
+        """Write these steps."""
+        points = [
+            Point(key, value, timestamp, step)
+            for step, timestamp, metrics in map(decode_step, payloads)
+            for key, value in metrics.items()
+        ]
+        self.store.log_points(self.run_id, points)
+
+
+def recorded(root: Path, plan: RunPlan) -> dict[str, str]:
+    """Tags that say who started a run, from which code, in which environment."""
+    code = provenance.code(root)
+    digest, _ = provenance.environment()
+    owner = provenance.owner(root, plan.owner)
+    tags = {
+        "mlflow.user": owner,
+        "mlflow.source.name": f"fullturn {plan.kind}",
+        "mlflow.source.type": "LOCAL",
+        PREFIX + "dirty": str(code.dirty).lower(),
+        PREFIX + "environment": digest,
+        PREFIX + "seed": str(plan.seed),
+        PREFIX + "owner": owner,
+    }
+    if code.commit:
+        tags |= {"mlflow.source.git.commit": code.commit, PREFIX + "commit": code.commit}
+    if code.diff_digest:
+        tags[PREFIX + "diff"] = code.diff_digest
+    return tags
+
+
+def _process() -> dict[str, str]:
+    """Tags by which the reaper knows the process; a run without them is ended by its owner."""
+    return {PREFIX + key: value for key, value in provenance.process_tags().items()}
+
+
+def _status(error: BaseException | None) -> RunStatus:
+    if error is None:
+        return "FINISHED"
+    return "KILLED" if isinstance(error, KeyboardInterrupt | SystemExit) else "FAILED"
+
+
+def _gone(run: RunRecord) -> bool:
+    mine = provenance.process_tags()
+    if run.tags.get(PREFIX + "host") != mine["host"]:
+        return False
+    pid = int(run.tags.get(PREFIX + "pid", "0"))
+    return provenance.process_start(pid) != run.tags.get(PREFIX + "pid_started")
+
+
+def _on_sigterm() -> object:
+    if threading.current_thread() is not threading.main_thread():
+        return None
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt(f"signal {number}")
+
+    return signal.signal(signal.SIGTERM, stop)

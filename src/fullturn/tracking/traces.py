@@ -1,0 +1,107 @@
+"""Traces of answered questions, written locally first and shipped in the background."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+
+from fullturn.core.entities import Input, Output, ScoredRow
+from fullturn.core.journal import Drain, Journal
+from fullturn.core.records import Span, Traced
+from fullturn.core.tags import PREFIX
+from fullturn.store import Store
+
+TRACES = "-traces"
+"""Ends the name of a spool's journal, after the run's id."""
+
+
+def traced(
+    inputs: Input,
+    output: Output,
+    latency: float,
+    tags: Mapping[str, str],
+    run_id: str,
+    trace_id: str | None = None,
+) -> Traced:
+    """The trace of an answer that took `latency` seconds and ends now.
+
+    Under the whole answer come the steps that the output tells of: the passages it cites, and
+    the tokens of the LLM.
+    """
+    end = time.time_ns()
+    start = end - round(latency * 1e9)
+    whole = Span("answer", "CHAIN", dict(inputs), dict(output), start, end)
+    steps = []
+    if "citations" in output:
+        found = {"citations": output["citations"], "confidence": output.get("confidence")}
+        steps.append(Span("retrieve", "RETRIEVER", dict(inputs), found, start, end))
+    if output.get("completion_tokens"):
+        tokens = {key: output[key] for key in ("prompt_tokens", "completion_tokens")}
+        steps.append(Span("complete", "LLM", dict(inputs), tokens, start, end))
+    return Traced(trace_id or secrets.token_hex(16), (whole, *steps), tags, run_id)
+
+
+class TraceSpool:
+    """Traces on their way to MLflow, open for the length of a `with` block.
+
+    `run_id` is the run of the rows given to `append`. With `patient` the background tries for as
+    long as it is open, otherwise for a minute or two.
+    """
+
+    def __init__(
+        self, store: Store, path: Path, run_id: str = "", *, patient: bool = False
+    ) -> None:
+        self._run_id = run_id
+        self._patient = patient
+        self._journal = Journal(path)
+        self._drain = Drain(path, TraceSink(store), retries=2**31 if patient else 8)
+
+    def __enter__(self) -> Self:
+        self._drain.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._journal.close()
+        self._drain.close(timeout=5 if self._patient else 120)
+
+    def append(self, rows: Iterable[ScoredRow]) -> None:
+        """Trace these rows: one write, which SIGKILL cannot undo."""
+        self.keep(self._of(row) for row in rows)
+
+    def keep(self, traces: Iterable[Traced]) -> None:
+        """Keep these traces: one write, as above."""
+        self._journal.append_many([orjson.dumps(asdict(trace)) for trace in traces])
+
+    def _of(self, row: ScoredRow) -> Traced:
+        tags = {PREFIX + "row": row.id}
+        tags |= {f"{PREFIX}score.{name}": f"{value:g}" for name, value in row.scores.items()}
+        return traced(row.input, row.output, row.latency, tags, self._run_id)
+
+
+@dataclass(frozen=True, slots=True)
+class TraceSink:
+    """The receiving end of a spool; a trace sent twice is kept once."""
+
+    store: Store
+
+    def __call__(self, payloads: Sequence[bytes]) -> None:
+        """Write these traces."""
+        for payload in payloads:
+            self.store.trace(_read(orjson.loads(payload)))
+
+
+def _read(record: dict[str, Any]) -> Traced:
+    spans = tuple(Span(**span) for span in record["spans"])
+    return Traced(record["id"], spans, record["tags"], record["run_id"])

@@ -1,0 +1,1 @@
+"""One module for each verb. The only place where stages meet."""

@@ -1,0 +1,93 @@
+"""The candidate of a checkout: what its code, data, environment and parameters train."""
+
+from __future__ import annotations
+
+import json
+
+from fullturn.core.entities import ModelVersion, Params, RunRecord
+from fullturn.core.errors import NotFound
+from fullturn.registry import promotion, versions
+from fullturn.tracking.cache_keys import TRAINING, training_key
+from fullturn.tracking.search import complete
+from fullturn.verbs.train import DECLARED, Trial, recall, train, usable
+from fullturn.verbs.workspace import Workspace, newest
+
+
+def parameters(project: Workspace) -> Params:
+    """What a checkout trains with: fullturn.toml over what a search found for the champion.
+
+    A parameter that fullturn.toml named when the champion was trained, and names no longer, is
+    back at the app's default: taking a change back in Git takes it back here.
+    """
+    declared = project.settings.experiment.params
+    number = promotion.champion(project.store)
+    if number is None:
+        return declared
+    version = versions.version(project.store, str(number))
+    _, record = versions.files(project.store, version)
+    before = json.loads(project.store.run(version.run_id).tags.get(DECLARED, "[]"))
+    known = project.app.defaults.keys() - set(before)
+    searched = {name: value for name, value in record["params"].items() if name in known}
+    return {**searched, **declared}
+
+
+def find(project: Workspace) -> RunRecord | None:
+    """The run of the checkout's candidate on its newest dataset version; None if it has none.
+
+    Of several, the champion's, then the oldest.
+    """
+    data = newest(project)
+    if data is None:
+        return None
+    params = complete(project.app.defaults, parameters(project))
+    key = training_key(
+        project.settings, project.root, params, project.settings.experiment.seed, data.digest
+    )
+    known = [r for r in project.store.runs("train") if r.tags.get(TRAINING) == key and usable(r)]
+    champion = promotion.champion(project.store)
+    mine = [v.run_id for v in project.store.versions(project.store.name) if v.version == champion]
+    return min(known, key=lambda run: (run.id not in mine, run.started), default=None)
+
+
+def get(project: Workspace) -> RunRecord:
+    """The run of the checkout's candidate.
+
+    Raises:
+        NotFound: it has not been trained.
+    """
+    found = find(project)
+    if found is None:
+        raise NotFound(
+            "this checkout's code, data, environment and parameters have not been trained "
+            "together; `fullturn train --cached` does it"
+        )
+    return found
+
+
+def trained(project: Workspace) -> tuple[Trial, bool]:
+    """The checkout's candidate, and whether it had been trained before.
+
+    Raises:
+        NotFound: there is no dataset version.
+        AppError: the app raised.
+    """
+    found = find(project)
+    if found is not None:
+        return recall(project, found), True
+    return train(project, parameters(project)), False
+
+
+def registered(project: Workspace) -> ModelVersion:
+    """The model version of the checkout's candidate.
+
+    Raises:
+        NotFound: it has not been trained, or its gate has not passed.
+    """
+    run = get(project)
+    for version in project.store.versions(project.store.name):
+        if version.run_id == run.id:
+            return version
+    raise NotFound(
+        f"the candidate, run '{run.name}', is no model version: its gate has not passed; "
+        "`fullturn gate candidate` decides and registers"
+    )

@@ -1,0 +1,169 @@
+"""The rows that a gate has scored, candidate's beside champion's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import fmean
+from typing import Any
+
+from fullturn.core.entities import Evaluation, Example, Output, ScoredRow
+from fullturn.core.errors import AppError, FullturnError, StatisticsInputError
+from fullturn.core.markup import cut
+from fullturn.core.settings import GateSettings
+from fullturn.pipeline.records import Difference, Flip
+from fullturn.statistics.paired import paired_difference
+from fullturn.subjects.protocols import App, GeneratesText
+
+Both = tuple[ScoredRow, ScoredRow]
+"""Candidate's row and champion's, of one example."""
+_SLICES, _FLIPS = 100, 25
+"""Most that are kept of them, flips each way."""
+_LONGEST = 600
+_TOKENS = ("prompt_tokens", "completion_tokens")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Rows of both sides, paired by id; intervals agree with the gate's one-sided tests."""
+
+    candidate: Evaluation
+    champion: Evaluation
+    limits: GateSettings
+
+    @cached_property
+    def pairs(self) -> list[Both]:
+        """In the candidate's order."""
+        theirs = {row.id: row for row in self.champion.rows}
+        return [(row, theirs[row.id]) for row in self.candidate.rows if row.id in theirs]
+
+    @property
+    def primary(self) -> str:
+        """The score that decides."""
+        return self.candidate.metrics[0]
+
+    def scores(self) -> tuple[Difference, ...]:
+        """Every score that both have."""
+        both = [name for name in self.candidate.metrics if name in self.champion.metrics]
+        found = [self._difference(name, name, self.pairs, self._confidence) for name in both]
+        return tuple(one for one in found if one)
+
+    def among(self, ids: Collection[str]) -> Difference | None:
+        """The primary score on some rows only; None if they are too few."""
+        pairs = [pair for pair in self.pairs if pair[0].id in ids]
+        return self._difference(self.primary, self.primary, pairs, self._confidence)
+
+    def slices(self) -> tuple[Difference, ...]:
+        """The primary score by slice, all intervals together at the gate's level (Bonferroni)."""
+        parts = {name: rows for name, rows in self._parts().items() if self._judged(rows)}
+        confidence = 1 - (1 - self._confidence) / max(1, len(parts))
+        all_of = [self._difference(n, self.primary, p, confidence) for n, p in parts.items()]
+        found = [one for one in all_of if one]
+        moved = sorted((one for one in found if one.moved), key=lambda one: one.estimate)
+        still = sorted((o for o in found if not o.moved), key=lambda o: -abs(o.estimate))
+        return tuple([*moved, *still][:_SLICES])
+
+    def flipped(self) -> tuple[list[Both], list[Both]]:
+        """Pairs that lost on the primary score, and that gained, the largest change first."""
+        changes = [(ours.scores[self.primary] - theirs.scores[self.primary], n)
+                   for n, (ours, theirs) in enumerate(self.pairs)]  # fmt: skip
+        lost = sorted(change for change in changes if change[0] < 0)
+        gained = sorted((c for c in changes if c[0] > 0), key=lambda c: (-c[0], c[1]))
+        return [self.pairs[n] for _, n in lost], [self.pairs[n] for _, n in gained]
+
+    @property
+    def _confidence(self) -> float:
+        return 1 - 2 * self.limits.alpha
+
+    def _parts(self) -> dict[str, list[Both]]:
+        parts: dict[str, list[Both]] = {}
+        for pair in self.pairs:
+            for column, value in pair[0].slices.items():
+                parts.setdefault(f"{column}={value}", []).append(pair)
+        return parts
+
+    def _judged(self, rows: Sequence[Both]) -> bool:
+        return len(rows) >= self.limits.slice_rows and len({row.group for row, _ in rows}) > 1
+
+    def _difference(
+        self, name: str, metric: str, pairs: Sequence[Both], confidence: float
+    ) -> Difference | None:
+        ours, theirs = ([pair[i].scores[metric] for pair in pairs] for i in (0, 1))
+        try:
+            found = paired_difference(ours, theirs, [row.group for row, _ in pairs], confidence)
+        except StatisticsInputError:
+            return None
+        return Difference(
+            name=name,
+            rows=found.rows,
+            champion=fmean(theirs),
+            candidate=fmean(ours),
+            estimate=found.estimate,
+            low=found.low,
+            high=found.high,
+            confidence=found.confidence,
+        )
+
+
+def flips(compared: Compared, app: App, rows: Sequence[Example]) -> tuple[Flip, ...]:
+    """The first rows that flipped, lost ones first, as a person reads them."""
+    expected = {example.id: example.expected for example in rows}
+    lost, gained = compared.flipped()
+    return tuple(
+        Flip(
+            id=ours.id,
+            question=_asked(app, ours),
+            champion=_answer(app, theirs.output),
+            candidate=_answer(app, ours.output),
+            gained=which is gained,
+            expected=_told(expected.get(ours.id, {})),
+        )
+        for which in (lost, gained)
+        for ours, theirs in which[:_FLIPS]
+    )
+
+
+def milliseconds(evaluation: Evaluation) -> float | None:
+    """Of an answer, on average; answered in batches, and by an LLM's cache where it can."""
+    latencies = [row.latency for row in evaluation.rows]
+    return 1000 * fmean(latencies) if latencies else None
+
+
+def tokens(evaluation: Evaluation) -> float | None:
+    """Of the LLM for an answer, on average; None if no answer counts them."""
+    counts = [_tokens(row.output) for row in evaluation.rows]
+    return fmean(counts) if any(counts) else None
+
+
+def _tokens(output: Output) -> float:
+    found = (output.get(name) for name in _TOKENS)
+    return sum(value for value in found if isinstance(value, int | float))
+
+
+def _asked(app: App, row: ScoredRow) -> str:
+    column = app.contract.text
+    text = row.input.get(column) if column else None
+    return cut(str(text), _LONGEST) if text is not None else _told(row.input)
+
+
+def _answer(app: App, output: Output) -> str:
+    if not isinstance(app, GeneratesText):
+        labels = {name: output.get(name) for name in app.contract.names("label")}
+        return _told(labels) or _told(output)
+    try:
+        return cut(app.text_of(output), _LONGEST)
+    except FullturnError:
+        raise
+    except Exception as error:
+        raise AppError(f"text_of() raised {error!r} on {cut(repr(output), 80)}") from error
+
+
+def _told(values: Mapping[str, Any]) -> str:
+    """Values without their names if there is one, as compact JSON otherwise; of what an assistant
+    is expected to say, the facts."""
+    filled = {name: value for name, value in values.items() if value is not None}
+    only = next(iter(filled.values())) if len(filled) == 1 else filled.get("facts") or filled
+    text = only if isinstance(only, str) else json.dumps(only, ensure_ascii=False, default=str)
+    return cut(text, _LONGEST) if filled else ""

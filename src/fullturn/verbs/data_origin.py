@@ -1,0 +1,74 @@
+"""Where a version's data came from: its dataset version, and the way from the champion's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fullturn.core.entities import DatasetVersion, GateReport, RunRecord
+from fullturn.core.errors import NotFound
+from fullturn.core.tags import PREFIX
+from fullturn.registry import versions
+from fullturn.verbs.workspace import Workspace
+
+DATA = PREFIX + "data_digest"
+
+
+def data_of(project: Workspace, run: RunRecord) -> DatasetVersion | None:
+    """The dataset version that a run was trained on, by its digest; None if it is not here."""
+    return _known(project).get(run.tags.get(DATA, ""))
+
+
+def data_difference(project: Workspace, run: RunRecord, report: GateReport) -> Mapping[str, Any]:
+    """From the data of the champion that a gate compared with to that of a run.
+
+    Counts and shares only, no row: the evidence is meant to be handed on.
+    """
+    mine = run.tags.get(DATA)
+    number = (report.champion or "").removeprefix("version ")
+    if not number.isdecimal():
+        return _told("There was no champion whose data could differ.", None, mine)
+    theirs = versions.version(project.store, number).tags.get(DATA)
+    if mine == theirs:
+        return _told(f"{report.champion} was trained on the same data.", theirs, mine)
+    known = _known(project)
+    if theirs not in known or mine not in known:
+        other = report.champion if theirs not in known else "this version"
+        said = f"The data of {other} is not in the table where the gate ran: not compared."
+        return _told(said, theirs, mine)
+    return _compared(project, known[theirs], known[mine], str(report.champion))
+
+
+def _compared(
+    project: Workspace, before: DatasetVersion, after: DatasetVersion, champion: str
+) -> Mapping[str, Any]:
+    from fullturn.data.difference import diff
+
+    found = diff(project.table, project.app.contract, before.version, after.version)
+    sentence = (
+        f"From the data of {champion} (version {before.version}): {found.added} rows added, "
+        f"{found.removed} removed, {found.changed} changed."
+    )
+    return {
+        **_told(sentence, before.digest, after.digest),
+        "versions": [before.version, after.version],
+        "added": found.added,
+        "removed": found.removed,
+        "changed": found.changed,
+        "splits": found.splits,
+        "labels": found.labels,
+    }
+
+
+def _told(sentence: str, before: str | None, after: str | None) -> dict[str, Any]:
+    return {"sentence": sentence, "before": before, "after": after}
+
+
+def _known(project: Workspace) -> dict[str, DatasetVersion]:
+    """Dataset versions of the table here, by digest."""
+    from fullturn.data import versions as tables
+
+    try:
+        return {one.digest: one for one in tables.log(project.table)}
+    except NotFound:
+        return {}

@@ -1,0 +1,91 @@
+"""To users: at once where nobody is served, by a release where somebody is."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+from fullturn.core.entities import ModelVersion
+from fullturn.core.errors import CouldNotEvaluate, Refused
+from fullturn.core.settings import STATE
+from fullturn.pipeline.steps import CANDIDATE
+from fullturn.registry import promotion, versions
+from fullturn.registry.versions import GATE
+from fullturn.serving import log
+from fullturn.verbs import candidate, release_state
+from fullturn.verbs.ci.checkout import in_ci
+from fullturn.verbs.promote import promote
+from fullturn.verbs.release import OnLook, release
+from fullturn.verbs.release_state import Release
+from fullturn.verbs.workspace import Workspace
+
+Way = Literal["is champion", "was refused", "at once", "by release", "elsewhere"]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """How a version came to users, or why there was nothing to do."""
+
+    version: int
+    way: Way
+    reason: str
+
+
+def way(project: Workspace, version: ModelVersion) -> tuple[Way, str]:
+    """Which way to users is due for a version, and why."""
+    champion = promotion.settle(project.store)
+    if champion == version.version:
+        return "is champion", "it is the champion already"
+    if final := _rolled_back(project, version):
+        return "was refused", f"version {version.version} was rolled back: {final.reason}"
+    passed = f"gate {version.tags.get(GATE, '')[:8]} passed"
+    if champion is None:
+        return "at once", f"{passed}; there is no champion yet"
+    if log.writing(project.state):
+        return "by release", f"{passed}; a server is running here"
+    if project.shared:
+        return "elsewhere", f"{passed}; no server writes its log here, but one may run elsewhere"
+    return "at once", f"{passed}; no server is running, so no user is asked"
+
+
+def deliver(project: Workspace, reference: str, told: OnLook) -> Delivered:
+    """Bring a model version to users in the way that is due; returns when it is decided.
+
+    Where the tracking server is shared and no server runs here, the release is only opened:
+    whoever turns the loop beside the server drives it.
+
+    Raises:
+        NotFound, NotGated, Conflict: it may not begin.
+        Refused, Inconclusive: it went back, now or before.
+        CouldNotEvaluate: on a platform, with a registry that nobody else sees.
+    """
+    found = (
+        candidate.registered(project)
+        if reference == CANDIDATE
+        else versions.version(project.store, reference)
+    )
+    chosen, why = way(project, found)
+    if chosen == "was refused":
+        raise Refused(f"{why}; that is final for a version: change the candidate")
+    if in_ci() and not project.shared and not os.environ.get(STATE):
+        raise CouldNotEvaluate(
+            f"the registry is a file of this runner, {project.state}, and thrown away with it: "
+            f"name a tracking server (MLFLOW_TRACKING_URI), or the server's folder ({STATE})"
+        )
+    if chosen == "at once":
+        promote(project, str(found.version), why)
+    elif chosen == "by release":
+        why = release(project, str(found.version), told).reason
+    elif chosen == "elsewhere":
+        opened = release_state.under_way(project)
+        if opened is None or opened.version != found.version:
+            release_state.begin(project, found)
+    return Delivered(found.version, chosen, why)
+
+
+def _rolled_back(project: Workspace, version: ModelVersion) -> Release | None:
+    for one in release_state.releases(project):
+        if one.version == version.version and one.ending == "roll back":
+            return one
+    return None

@@ -1,0 +1,384 @@
+"""Gather the evidence on a candidate, compute the gate, register what passes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from fullturn.core.entities import (
+    Dataset,
+    Evaluation,
+    Example,
+    GateReport,
+    ModelVersion,
+    RunRecord,
+    ScoredRow,
+)
+from fullturn.core.errors import (
+    AppError,
+    CouldNotEvaluate,
+    FullturnError,
+    IntegrityError,
+    NotFound,
+)
+from fullturn.core.tags import NOTE, PREFIX
+from fullturn.evaluation import behaviour, records, refusal, scoring
+from fullturn.evaluation.fingerprint import fingerprint
+from fullturn.gates import (
+    ALL,
+    BundleState,
+    DataState,
+    Evidence,
+    LeakageState,
+    RefusalState,
+    compute,
+)
+from fullturn.gates import report as writer
+from fullturn.llm import uncached
+from fullturn.registry import promotion, versions
+from fullturn.registry.versions import GATE
+from fullturn.subjects import bundle
+from fullturn.subjects.protocols import GeneratesText, Predictor
+from fullturn.tracking.cache_keys import GATE as GATE_KEY
+from fullturn.tracking.cache_keys import gate_key
+from fullturn.tracking.runs import RunPlan, TrackedRun, journal_path
+from fullturn.tracking.traces import TRACES, TraceSpool
+from fullturn.verbs.register import register as register_version
+from fullturn.verbs.train import TRAINED, VALIDATION, examples_of, load_of, training_view
+from fullturn.verbs.workspace import Progress, Workspace, load, newest, silent
+
+TRACED = 100
+"""Answers of a gate with a trace: one costs MLflow some 10 ms. The report counts them all."""
+Repeated = tuple[Evaluation, Evaluation]
+MISSING = ("no evidence", "could not be computed")
+"""How the reason of a check begins that nothing was decided in."""
+AGAINST, TESTED = PREFIX + "champion", PREFIX + "data_digest"
+"""Tags of a gate's run: the champion and the dataset digest that it was computed with."""
+REPORTS = ("gate/report.json", "gate/report.md", "gate/report.html")
+ROWS = {"candidate": "gate/candidate.jsonl", "champion": "gate/champion.jsonl"}
+"""Artifacts of a gate's run: every test row, answered and scored."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """A gate's report, the run that holds it, and the version that came of it."""
+
+    report: GateReport
+    run: str
+    version: ModelVersion | None
+
+
+def gate(
+    project: Workspace,
+    reference: str,
+    *,
+    waivers: Mapping[str, str] | None = None,
+    register: bool = True,
+    progress: Progress = silent,
+) -> GateResult:
+    """Evaluate candidate, champion and baseline on the same rows and decide.
+
+    `reference` is a run (id, prefix or name), or a model version to gate again. What passes
+    is registered as a model version, unless `register` is off.
+
+    Raises:
+        NotFound: no such run or version.
+        UsageError: a waiver names no check, or has no reason.
+    """
+    candidate = resolve(project, reference)
+    champion, tested = promotion.champion(project.store), load(project).version.digest
+    plan = RunPlan(
+        kind="gate",
+        name=f"gate of {candidate.name}",
+        tags={
+            "mlflow.parentRunId": candidate.id,
+            PREFIX + "candidate": candidate.id,
+            AGAINST: str(champion),
+            TESTED: tested,
+            GATE_KEY: gate_key(project.settings, project.root, candidate, champion, tested),
+        },
+        owner=project.settings.experiment.owner,
+    )
+    with TrackedRun(project.store, project.root, project.state, plan) as run:
+        path = journal_path(project.state, run.id, TRACES)
+        with TraceSpool(project.store, path, candidate.id) as spool:
+            evidence = EvidenceCollector(project, candidate, progress, spool).evidence()
+        limits = project.settings.gates
+        report = compute(ALL, evidence, limits, actor=project.owner, waivers=waivers)
+        _store(project, run, report)
+        _store_rows(project, run, evidence)
+    return _registered(project, candidate, GateResult(report, run.id, None), register)
+
+
+def standing(
+    project: Workspace, candidate: RunRecord, *, register: bool = False
+) -> GateResult | None:
+    """The gate of a candidate on record, if another one would find the same; else None.
+
+    With `register`, what passed is registered.
+    """
+    found = find_gate(project, candidate)
+    if found is None or not (found.version or _is_reusable(found.report)):
+        return None
+    return found if found.version else _registered(project, candidate, found, register)
+
+
+def find_gate(project: Workspace, candidate: RunRecord) -> GateResult | None:
+    """The newest gate of a candidate with the same champion, test rows, code, environment and
+    limits as now; of the champion itself, the gate that it came by, if all the rest is the same."""
+    data = newest(project)
+    if data is None:
+        return None
+    champion = promotion.champion(project.store)
+    known = [v for v in project.store.versions(project.store.name) if v.run_id == candidate.id]
+    if known and known[-1].version == champion:
+        run = project.store.run(known[-1].tags[GATE])
+        before = run.tags.get(AGAINST, "")
+        against = int(before) if before.isdecimal() else None
+        if run.tags.get(GATE_KEY) == gate_key(
+            project.settings, project.root, candidate, against, data.digest
+        ):
+            return GateResult(_report(project, run.id), run.id, known[-1])
+    key = gate_key(project.settings, project.root, candidate, champion, data.digest)
+    for run in project.store.runs("gate"):
+        if run.tags.get(GATE_KEY) == key and PREFIX + "outcome" in run.tags:
+            return GateResult(_report(project, run.id), run.id, None)
+    return None
+
+
+def _report(project: Workspace, run: str) -> GateReport:
+    return writer.from_json(project.store.get(run, REPORTS[0]).read_text(encoding="utf-8"))
+
+
+def _is_reusable(report: GateReport) -> bool:
+    """Whether another gate would find the same: not if evidence was missing, nor by the clock."""
+    return not any(
+        (r.outcome == "INCONCLUSIVE" and r.reason.startswith(MISSING))
+        or (r.outcome in ("FAILED", "INCONCLUSIVE") and r.family == "service")
+        for r in report.results
+        if r.waived is None
+    )  # fmt: skip
+
+
+def _registered(
+    project: Workspace, candidate: RunRecord, gated: GateResult, register: bool
+) -> GateResult:
+    if not register or gated.report.outcome != "PASSED":
+        return gated
+    version = register_version(project, candidate, gated.report, gated.run)
+    return replace(gated, version=version)
+
+
+def resolve(project: Workspace, reference: str) -> RunRecord:
+    """The training run meant by a model version, an alias, or a run's id, prefix or name."""
+    try:
+        return project.store.run(versions.version(project.store, reference).run_id)
+    except NotFound:
+        return project.store.find_run(reference, "train")
+
+
+def _store(project: Workspace, run: TrackedRun, report: GateReport) -> None:
+    texts = (writer.to_json(report), writer.to_markdown(report), writer.to_html(report))
+    for name, text in zip(REPORTS, texts, strict=True):
+        project.store.put_text(run.id, text, name)
+    project.store.tag_run(run.id, {NOTE: texts[1], PREFIX + "outcome": report.outcome})
+    project.store.tag_run(
+        report.subject, {PREFIX + "gate": run.id, PREFIX + "outcome": report.outcome}
+    )
+    counts = {result.outcome: 0.0 for result in report.results}
+    for result in report.results:
+        counts[result.outcome] += 1
+    run.log(0, {f"checks.{outcome.lower()}": count for outcome, count in counts.items()})
+
+
+def _store_rows(project: Workspace, run: TrackedRun, evidence: Evidence) -> None:
+    for name, artifact in ROWS.items():
+        evaluation: Evaluation | None = getattr(evidence, name)
+        if evaluation is not None:
+            project.store.put_text(run.id, records.to_jsonl(evaluation), artifact)
+
+
+def worst_rows(evaluation: Evaluation) -> list[ScoredRow]:
+    """The answers that a gate traces: those that went wrong first."""
+    primary = evaluation.metrics[0] if evaluation.rows else ""
+    return sorted(evaluation.rows, key=lambda row: row.scores[primary])[:TRACED]
+
+
+@dataclass
+class EvidenceCollector:
+    """Collects evidence; what cannot be had is left out, with the reason."""
+
+    project: Workspace
+    run: RunRecord
+    progress: Progress
+    spool: TraceSpool
+    absent: dict[str, str] = field(default_factory=dict)
+
+    def evidence(self) -> Evidence:
+        """All evidence on the candidate that can be had."""
+        project, app = self.project, self.project.app
+        data = load(project)
+        test = data.split("test")
+        champion = promotion.champion(project.store)
+        candidate = self._try("candidate", self._candidate)
+        evaluated = self._evaluated("candidate", candidate, test, data)
+        if evaluated is not None and isinstance(app, GeneratesText):
+            self.spool.append(worst_rows(evaluated))
+        some = examples_of(test, project.settings.gates.timed_rows)
+        timed = self._evaluate_one_by_one("latencies", candidate, some, data)
+        return Evidence(
+            subject=self.run.id,
+            champion_name=f"version {champion}" if champion else None,
+            dataset=data.version,
+            takes_text=app.contract.text is not None,
+            generates_text=isinstance(app, GeneratesText),
+            data=self._try("data", self._data),
+            leakage=self._try("leakage", lambda: self._leakage(test)),
+            bundle=self._try("bundle", self._bundle),
+            candidate=evaluated,
+            validation=self._try("validation", self._validation),
+            champion=self._champion(champion, test, data),
+            baseline=self._evaluated(
+                "baseline", self._try("baseline", lambda: self._baseline(data)), test, data
+            ),
+            behaviours=self._behaviours(candidate, evaluated, test, data),
+            repeated=self._repeated(timed, some, data),
+            latencies=tuple(row.latency for row in timed.rows) if timed else None,
+            refusal=self._refusal(test, data),
+            absent=self.absent,
+        )
+
+    def _try(self, name: str, get: Callable[[], Any]) -> Any:
+        self.progress(name, 0, 1)
+        try:
+            return get()
+        except (CouldNotEvaluate, IntegrityError, NotFound) as error:
+            self.absent[name] = str(error)
+            return None
+
+    def _source(self) -> tuple[str, str]:
+        return versions.located(self.run)
+
+    def _candidate(self) -> Predictor:
+        source, digest = self._source()
+        return bundle.load(self.project.app, self.project.store.fetch_model(source), digest)
+
+    def _baseline(self, data: Dataset) -> Predictor:
+        try:
+            return self.project.app.baseline(training_view(data))
+        except FullturnError:
+            raise
+        except Exception as error:
+            raise AppError(f"baseline() raised {error!r}") from error
+
+    def _data(self) -> DataState:
+        recorded = self.run.tags.get(PREFIX + "data_digest", "nothing")
+        return DataState(recorded, load_of(self.project, self.run).version.digest)
+
+    def _leakage(self, test: tuple[Example, ...]) -> LeakageState:
+        stored = json.loads(self.project.store.get(self.run.id, TRAINED).read_text())
+        trained = set(stored["fingerprints"])
+        shared = tuple(example.id for example in test if fingerprint(example) in trained)
+        return LeakageState(stored["rows"], len(test), shared)
+
+    def _bundle(self) -> BundleState:
+        source, digest = self._source()
+        folder = self.project.store.fetch_model(source)
+        try:
+            bundle.verify(folder, digest)
+            problems: tuple[str, ...] = ()
+        except (IntegrityError, CouldNotEvaluate) as error:
+            problems = (str(error),)
+        files = sum(path.is_file() for path in folder.rglob("*"))
+        return BundleState(files, problems, tuple(bundle.unsafe_files(folder)))
+
+    def _validation(self) -> Evaluation:
+        return records.from_jsonl(self.project.store.get(self.run.id, VALIDATION))
+
+    def _evaluated(
+        self, name: str, predictor: Predictor | None, rows: tuple[Example, ...], data: Dataset
+    ) -> Evaluation | None:
+        if predictor is None:
+            return None
+        app = self.project.app
+        return self._try(  # type: ignore[no-any-return]
+            name, lambda: scoring.evaluate(app, predictor, rows, name, data.version)
+        )
+
+    def _champion(
+        self, number: int | None, test: tuple[Example, ...], data: Dataset
+    ) -> Evaluation | None:
+        if number is None:
+            return None
+        store, app = self.project.store, self.project.app
+
+        def champion() -> Predictor:
+            folder, _ = versions.files(store, versions.version(store, str(number)))
+            return bundle.load(app, folder)
+
+        return self._evaluated("champion", self._try("champion", champion), test, data)
+
+    def _behaviours(
+        self,
+        predictor: Predictor | None,
+        clean: Evaluation | None,
+        test: tuple[Example, ...],
+        data: Dataset,
+    ) -> Mapping[str, tuple[Evaluation, Evaluation]] | None:
+        column = self.project.app.contract.text
+        if predictor is None or clean is None or column is None:
+            return None
+        some = examples_of(test, self.project.settings.gates.behaviour_rows)
+        ids = {example.id for example in some}
+        rows = tuple(row for row in clean.rows if row.id in ids)
+        same = Evaluation(clean.subject, clean.dataset, clean.split, rows, len(some), 0.0)
+        pairs = {}
+        for kind in behaviour.PERTURBATIONS:
+            changed = tuple(behaviour.perturbed(some, column, kind, seed=0))
+            evaluated = self._evaluated(kind, predictor, changed, data)
+            if evaluated is not None:
+                pairs[kind] = (same, evaluated)
+        return pairs
+
+    def _evaluate_one_by_one(
+        self, name: str, predictor: Predictor | None, rows: Sequence[Example], data: Dataset
+    ) -> Evaluation | None:
+        """Rows asked one at a time, past any cache."""
+        if predictor is None:
+            return None
+        app = self.project.app
+        with uncached():
+            return self._try(  # type: ignore[no-any-return]
+                name, lambda: scoring.evaluate_one_by_one(app, predictor, rows, name, data.version)
+            )
+
+    def _repeated(
+        self, first: Evaluation | None, rows: Sequence[Example], data: Dataset
+    ) -> Repeated | None:
+        """The same rows once more, asked another predictor that is loaded apart."""
+        if first is None:
+            return None
+        again = self._try("repeated", self._candidate)
+        second = self._evaluate_one_by_one("repeated", again, rows, data)
+        return (first, second) if second else None
+
+    def _refusal(self, test: tuple[Example, ...], data: Dataset) -> RefusalState | None:
+        app, column = self.project.app, self.project.app.contract.text
+        if not isinstance(app, GeneratesText) or column is None:
+            return None
+        return self._try("refusal", lambda: self._injections(app, column, test, data))  # type: ignore[no-any-return]
+
+    def _injections(
+        self, app: GeneratesText, column: str, test: tuple[Example, ...], data: Dataset
+    ) -> RefusalState:
+        folder = self.project.store.fetch_model(self._source()[0])
+        token = refusal.canary()
+        poison = refusal.poisoned(data.reference)
+        predictor = app.load_with_canary(folder / bundle.FILES, token, poison)
+        rate = self.project.settings.gates.refusal_rate
+        texts = refusal.attempts([str(example.input[column]) for example in test[:32]], rate)
+        rows = [{column: text} for text in texts]
+        found = refusal.leaks(app, predictor, rows, token)
+        return RefusalState(len(texts), tuple(texts[number] for number in found))

@@ -1,0 +1,185 @@
+"""Watch the champion: read what it answered, keep its alarms as runs, tell a webhook."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from fullturn.core.entities import Alarm, Observation, RunRecord
+from fullturn.core.errors import NotFound
+from fullturn.core.tags import NOTE, PREFIX
+from fullturn.evaluation import records
+from fullturn.monitoring import report
+from fullturn.monitoring.watch import DetectorState, Watch
+from fullturn.registry import promotion, versions
+from fullturn.tracking.runs import RunPlan, recorded
+from fullturn.verbs.observations import Observer
+from fullturn.verbs.train import VALIDATION
+from fullturn.verbs.workspace import Workspace
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+KIND = "alarm"
+REPORTS = ("alarm/alarm.json", "alarm/alarm.md", "alarm/alarm.html")
+LABELLED = 20_000
+"""So many of the newest labelled answers are kept for a decision to retrain."""
+_KEY, _WEBHOOK = PREFIX + "alarm", PREFIX + "webhook"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Where monitoring stands."""
+
+    version: int
+    requests: int
+    labelled: int
+    states: tuple[DetectorState, ...]
+    alarms: tuple[Alarm, ...]
+    """Of this version, oldest first, each diagnosed with all that is known now."""
+
+
+class Monitor:
+    """The watch over the champion, from its promotion on; the log is read again after a restart."""
+
+    def __init__(self, project: Workspace, after: int | None = None) -> None:
+        """With `after`, a sequence of the log, the watch begins there instead.
+
+        Raises:
+            NotFound: there is no champion yet.
+        """
+        number = promotion.settle(project.store)
+        if number is None:
+            raise NotFound("there is no champion to watch yet; `fullturn turn` makes one")
+        self.project, self.version = project, number
+        self.run = project.store.run(versions.version(project.store, str(number)).run_id)
+        evaluation = records.from_jsonl(project.store.get(self.run.id, VALIDATION))
+        self.reference = evaluation.rows
+        self._watch = Watch(
+            project.app.contract, evaluation.rows, project.settings.monitoring, _vectors
+        )
+        self._observer = Observer(project, _promoted(project, number) if after is None else after)
+        self._requests = 0
+        self._alarms: list[Alarm] = []
+        self._labelled: list[Observation] = []
+
+    @property
+    def current(self) -> bool:
+        """Whether the version is still the champion."""
+        return promotion.champion(self.project.store) == self.version
+
+    def step(self) -> list[Alarm]:
+        """Read on; the alarms that are new, kept as runs, and told to the webhook."""
+        new = [one for one in self._observer.read() if self._counts(one)]
+        labelled = [one for one in new if one.loss is not None]
+        self._labelled = [*self._labelled, *labelled][-LABELLED:]
+        self._requests += len(new) - len(labelled)
+        alarms = self._watch.observe(new)
+        self._alarms += alarms
+        known = {run.tags.get(_KEY): run for run in self.project.store.runs(KIND)}
+        fresh = [alarm for alarm in alarms if not _whole(known.get(identity(alarm)))]
+        for alarm in fresh:
+            begun = known.get(identity(alarm))
+            self._keep(alarm, begun.id if begun else self._begin(alarm))
+        tell(self.project)
+        return fresh
+
+    def seen(self) -> Seen:
+        """The state of every detector, and all alarms, diagnosed again with what is known now."""
+        alarms = tuple(self._watch.diagnosed(alarm) for alarm in self._alarms)
+        return Seen(self.version, self._requests, len(self._labelled), self._watch.states, alarms)
+
+    def losses(self, since: int) -> list[Observation]:
+        """Labelled answers to requests from this sequence on."""
+        return [one for one in self._labelled if one.prediction.sequence >= since]
+
+    def _counts(self, one: Observation) -> bool:
+        return one.prediction.version == self.version and one.prediction.arm != "shadow"
+
+    def _begin(self, alarm: Alarm) -> str:
+        project, diagnosis = self.project, alarm.diagnosis
+        plan = RunPlan(KIND, "", owner=project.settings.experiment.owner)
+        tags = {
+            **recorded(project.root, plan),
+            _KEY: identity(alarm),
+            PREFIX + "detector": alarm.detector,
+            PREFIX + "version": str(alarm.version),
+            PREFIX + "verdict": diagnosis.verdict,
+            PREFIX + "alarm.json": json.dumps(asdict(alarm), default=str),
+            NOTE: f"**{alarm.detector}** — {diagnosis.verdict}: {diagnosis.reason}",
+            "mlflow.parentRunId": self.run.id,
+            **({_WEBHOOK: "due"} if project.settings.monitoring.webhook else {}),
+        }
+        return project.store.start_run(KIND, f"alarm of {alarm.detector}", {}, tags)
+
+    def _keep(self, alarm: Alarm, run: str) -> None:
+        """Give the alarm's run its pages and its end, also one that another process began."""
+        store, states = self.project.store, self._watch.states
+        texts = (
+            report.to_json(states, [alarm]),
+            report.to_markdown(states, [alarm]),
+            report.to_html(states, [alarm]),
+        )
+        for name, text in zip(REPORTS, texts, strict=True):
+            store.put_text(run, text, name)
+        figures = {"statistic": min(alarm.statistic, 1e300), "threshold": alarm.threshold}
+        store.log_metrics(run, figures, alarm.requests)
+        store.end_run(run, "FINISHED")
+
+
+def identity(alarm: Alarm) -> str:
+    """The same for the same alarm, also when the log is read again."""
+    return f"{alarm.version}/{alarm.detector}/{alarm.sequence}"
+
+
+def _whole(run: RunRecord | None) -> bool:
+    """Whether an alarm is on record with all that belongs to it."""
+    return run is not None and run.status == "FINISHED"
+
+
+def alarms(project: Workspace) -> list[RunRecord]:
+    """The runs of all alarms, newest first."""
+    return project.store.runs(KIND)
+
+
+def tell(project: Workspace) -> list[str]:
+    """Post the alarms that are due to the webhook; what fails stays due. Returns the failures."""
+    address = project.settings.monitoring.webhook
+    if address is None:
+        return []
+    import httpx
+
+    failures = []
+    for run in alarms(project):
+        if run.tags.get(_WEBHOOK, "due").startswith("sent") or _WEBHOOK not in run.tags:
+            continue
+        try:
+            answer = httpx.post(address, content=run.tags[PREFIX + "alarm.json"], timeout=5,
+                                headers={"content-type": "application/json"})  # fmt: skip
+            answer.raise_for_status()
+            project.store.tag_run(run.id, {_WEBHOOK: "sent"})
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            failures.append(f"{address}: {error}")
+            project.store.tag_run(run.id, {_WEBHOOK: f"due, failed: {error}"})
+    return failures
+
+
+def page(seen: Seen) -> str:
+    """The page with plots."""
+    return report.to_html(seen.states, list(seen.alarms))
+
+
+def _promoted(project: Workspace, number: int) -> int:
+    """When a version became champion for the last time, in nanoseconds since 1970."""
+    entries = [e for e in promotion.history(project.store) if e.effective and e.version == number]
+    return round(datetime.fromisoformat(entries[-1].created).timestamp() * 1e9)
+
+
+def _vectors(texts: Sequence[str]) -> npt.NDArray[np.floating[Any]]:
+    from fullturn.subjects.vectors import word_vectors
+
+    return word_vectors().means(texts)

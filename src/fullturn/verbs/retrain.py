@@ -1,0 +1,128 @@
+"""Whether to train again: the sum is put on record, and what was decided is prepared."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+
+from fullturn.core.entities import Alarm, RunRecord
+from fullturn.core.tags import NOTE, PREFIX
+from fullturn.monitoring.detectors import loss_of
+from fullturn.retraining.decision import NOTHING, RetrainingDecision, Situation, decide, trigger
+from fullturn.tracking.runs import RunPlan, recorded
+from fullturn.verbs import feedback_rows
+from fullturn.verbs.monitor import Monitor, identity
+from fullturn.verbs.workspace import Workspace, load
+
+KIND = "retraining"
+_ALARM, _OUTCOME, _DUE = PREFIX + "alarm", PREFIX + "outcome", PREFIX + "due"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedDecision:
+    """A decision on record."""
+
+    decision: RetrainingDecision
+    run: str
+    alarm: Alarm | None
+    rows: int
+    """New rows that the next dataset version gets."""
+    left_out: Mapping[str, int]
+
+
+def consider(monitor: Monitor) -> RecordedDecision | None:
+    """Decide on the newest alarm, or on the champion's age; None if that was answered before.
+
+    A decision that lacked labels is made again when there are more. The decision is recorded
+    before anything follows from it, whether it retrains or not.
+    """
+    project = monitor.project
+    finish(project)
+    runs = project.store.runs(KIND)
+    alarm = next(iter(reversed(monitor.seen().alarms)), None)
+    situation = _situation(monitor, alarm, runs)
+    if trigger(situation, project.settings.retraining) == NOTHING:
+        return None
+    gathered = feedback_rows.collect_feedback_rows(project, load(project))
+    asked = replace(situation, new_rows=len(gathered.rows))
+    decision = decide(asked, project.settings.retraining)
+    if _answered(decision, _key(monitor, alarm), runs):
+        return None
+    run = _record(monitor, decision, alarm, gathered)
+    finish(project)
+    return RecordedDecision(decision, run, alarm, len(gathered.rows), gathered.left_out)
+
+
+def finish(project: Workspace) -> None:
+    """Prepare what was decided and not done yet: the rows that the next commit takes in."""
+    for run in project.store.runs(KIND, status="RUNNING"):
+        if run.tags.get(_OUTCOME) == "PASSED":
+            rows = json.loads(project.store.get(run.id, "rows.json").read_text(encoding="utf-8"))
+            feedback_rows.store(project, rows)
+        # Without an outcome it died while it was written down: the question comes up again.
+        project.store.end_run(run.id, "FINISHED" if _OUTCOME in run.tags else "KILLED")
+
+
+def _situation(monitor: Monitor, alarm: Alarm | None, runs: list[RunRecord]) -> Situation:
+    """What is known, but for the rows that could be learned from: finding those takes longer."""
+    labelled = monitor.losses(alarm.began) if alarm else []
+    reference = [loss_of(row) for row in monitor.reference]
+    trained = (run for run in runs if run.tags.get(_OUTCOME) == "PASSED")
+    return Situation(
+        now=time.time(),
+        trained=_seconds(monitor.run),
+        alarm=alarm.detector if alarm else None,
+        verdict=alarm.diagnosis.verdict if alarm else None,
+        losses=tuple(one.loss for one in labelled if one.loss is not None),
+        keys=tuple(one.prediction.key for one in labelled),
+        reference_loss=sum(reference) / len(reference),
+        new_rows=0,
+        retrainings=tuple(map(_seconds, trained)),
+    )
+
+
+def _answered(decision: RetrainingDecision, key: str, runs: list[RunRecord]) -> bool:
+    """Whether this question has this answer already, or was decided for."""
+    before = {run.tags.get(_OUTCOME) for run in runs if run.tags.get(_ALARM) == key}
+    return "PASSED" in before or decision.outcome in before
+
+
+def _record(
+    monitor: Monitor,
+    decision: RetrainingDecision,
+    alarm: Alarm | None,
+    gathered: feedback_rows.FeedbackRows,
+) -> str:
+    project = monitor.project
+    plan = RunPlan(KIND, "", owner=project.settings.experiment.owner)
+    what = "retrain" if decision.retrain else "do not retrain"
+    tags = {
+        **recorded(project.root, plan),
+        _ALARM: _key(monitor, alarm),
+        PREFIX + "trigger": decision.trigger,
+        NOTE: f"**{what}** ({decision.trigger}): {decision.reason}",
+        "mlflow.parentRunId": monitor.run.id,
+    }
+    run = project.store.start_run(KIND, f"{what}: {decision.trigger}", {}, tags)
+    record = {**asdict(decision), "left_out": gathered.left_out}
+    project.store.put_text(run, json.dumps(record, indent=1, default=str), "decision.json")
+    project.store.put_text(run, json.dumps(list(gathered.rows), ensure_ascii=False), "rows.json")
+    figures = {
+        name: float(value)
+        for name, value in decision.figures.items()
+        if isinstance(value, int | float)
+    }
+    project.store.log_metrics(run, figures)
+    project.store.tag_run(run, {_OUTCOME: decision.outcome})
+    return run
+
+
+def _key(monitor: Monitor, alarm: Alarm | None) -> str:
+    return identity(alarm) if alarm else f"age of version {monitor.version}"
+
+
+def _seconds(run: RunRecord) -> float:
+    return datetime.fromisoformat(run.started).timestamp()

@@ -1,0 +1,188 @@
+"""Serve a project: the registry is followed, rows are answered and logged, answers traced."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
+
+from fullturn.core.entities import Input, Prediction
+from fullturn.core.errors import CouldNotEvaluate, SettingsError
+from fullturn.core.tags import PREFIX
+from fullturn.registry import promotion, versions
+from fullturn.serving import running
+from fullturn.serving.deployment import DesiredState, LoadedVersion, wanted
+from fullturn.serving.routes import Served
+from fullturn.serving.service import Plan, service
+from fullturn.subjects.protocols import GeneratesText
+from fullturn.tracking.traces import TraceSpool, traced
+from fullturn.verbs.promote import load_version
+from fullturn.verbs.workspace import Workspace
+
+TRACES = "serving-traces"
+QUOTED_PER_SECOND = 5.0
+"""Traces of answers that took no LLM: MLflow takes some 100 a second, and the prediction log has
+them all. Answers of an LLM are all traced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A server that takes requests."""
+
+    model: str
+    version: int
+    address: str
+    example: Input
+    """A row that it can be asked."""
+    chats: bool
+    asks_token: bool
+
+
+def serve(
+    project: Workspace,
+    host: str | None = None,
+    port: int | None = None,
+    ready: Callable[[Opened], None] = lambda opened: None,
+) -> None:
+    """Serve until SIGTERM or SIGINT, then answer what is in flight and stop.
+
+    `ready` is told the address and more, once it listens. Call it in the main thread.
+
+    Raises:
+        NotFound: there is no champion.
+        Conflict: another server of this project is running.
+        CouldNotEvaluate: the port is in use, or the champion does not load.
+    """
+    with _listening(project, host, port) as listener, _served(project) as served:
+        ready(_opened(project, served, running.address_of(listener)))
+        running.run(served, listener)
+
+
+@contextmanager
+def server(project: Workspace, host: str | None = None, port: int | None = None) -> Iterator[str]:
+    """The same server in a thread of this process, for the length of a `with` block.
+
+    Gives its address, such as http://127.0.0.1:8321; port 0 takes a free one. Raises as above.
+    """
+    with (
+        _listening(project, host, port) as listener,
+        _served(project) as served,
+        running.beside(served, listener),
+    ):
+        yield running.address_of(listener)
+
+
+@contextmanager
+def apart(project: Workspace) -> Iterator[Callable[[], str]]:
+    """`fullturn serve` on a free port, as a process of its own, for the length of a `with` block.
+
+    Gives a function that waits for its address: it starts meanwhile.
+    """
+    words = ["-m", "fullturn", "-C", str(project.root), "serve", "--port", "0", "--json"]
+    process = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    lines = process.stdout
+
+    def address() -> str:
+        line = lines.readline()
+        if not line or "address" not in json.loads(line):
+            raise CouldNotEvaluate(f"`fullturn serve` did not start: {line.strip()}")
+        return str(json.loads(line)["address"])
+
+    try:
+        yield address
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def _opened(project: Workspace, served: Served, address: str) -> Opened:
+    version = served.follower.current.champion.version
+    _, record = versions.files(project.store, versions.version(project.store, str(version)))
+    probes = record.get("probe") or [{"input": {}}]
+    example, chats = probes[0]["input"], served.text_of is not None
+    return Opened(served.name, version, address, example, chats, served.token is not None)
+
+
+def _listening(
+    project: Workspace, host: str | None, port: int | None
+) -> AbstractContextManager[socket.socket]:
+    settings = project.settings.serving
+    return running.listening(host or settings.host, settings.port if port is None else port)
+
+
+@contextmanager
+def _served(project: Workspace) -> Iterator[Served]:
+    app, store, settings = project.app, project.store, project.settings.serving
+    promotion.settle(store)
+
+    def look() -> DesiredState:
+        return wanted(store.registered(store.name))
+
+    def load(number: int) -> LoadedVersion:
+        version = versions.version(store, str(number))
+        return LoadedVersion(number, load_version(project, version), version.run_id)
+
+    plan = Plan(store.name, app.contract, settings, look, load, _token(settings.token_env))
+    with ExitStack() as stack:
+        if isinstance(app, GeneratesText) and app.contract.text is not None:
+            spool = TraceSpool(store, project.state / TRACES, patient=True)
+            traces = _Traces(stack.enter_context(spool))
+            plan = replace(plan, text_of=app.text_of, kept=traces)
+        yield stack.enter_context(service(project.state, plan))
+
+
+def _token(variable: str | None) -> str | None:
+    """The API token, from the environment.
+
+    Raises:
+        SettingsError: one is asked for, and its variable is not set.
+    """
+    if variable is None:
+        return None
+    token = os.environ.get(variable, "")
+    if not token:
+        raise SettingsError(
+            f"serving.token_env names the environment variable {variable}, which is not set; set "
+            "it to the API token"
+        )
+    return token
+
+
+@dataclass
+class _Traces:
+    """Traces answers: those of an LLM all, quotes a few a second."""
+
+    spool: TraceSpool
+    allowed: float = QUOTED_PER_SECOND
+    since: float = 0.0
+
+    def __call__(self, slot: LoadedVersion, made: Sequence[Prediction]) -> None:
+        now = time.monotonic()
+        earned = QUOTED_PER_SECOND * (now - self.since)
+        self.allowed, self.since = min(QUOTED_PER_SECOND, self.allowed + earned), now
+        chosen = [one for one in made if one.output is not None and self._wants(one)]
+        if chosen:
+            self.spool.keep(
+                traced(one.input, one.output or {}, one.latency, _tags(one), slot.run, one.id)
+                for one in chosen
+            )
+
+    def _wants(self, one: Prediction) -> bool:
+        if (one.output or {}).get("completion_tokens"):
+            return True
+        if self.allowed < 1:
+            return False
+        self.allowed -= 1
+        return True
+
+
+def _tags(one: Prediction) -> dict[str, str]:
+    tags = {"version": str(one.version), "arm": one.arm, "prediction": one.id, "key": one.key}
+    return {PREFIX + name: value for name, value in tags.items()}

@@ -1,0 +1,290 @@
+"""Train one candidate, or search among many that race on the validation split."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fullturn.core.entities import Dataset, Example, Params, RunRecord
+from fullturn.core.errors import AppError, FullturnError
+from fullturn.core.tags import NOTE, PREFIX
+from fullturn.evaluation import records
+from fullturn.evaluation.fingerprint import fingerprint
+from fullturn.evaluation.race import Race, race, recalled
+from fullturn.registry.versions import MODEL
+from fullturn.store import save_pyfunc
+from fullturn.subjects import bundle
+from fullturn.subjects.protocols import Predictor
+from fullturn.tracking import provenance
+from fullturn.tracking.cache_keys import CODE, TRAINING, code_of, listing, training_key
+from fullturn.tracking.runs import RunPlan, TrackedRun
+from fullturn.tracking.search import candidates, complete
+from fullturn.verbs.workspace import Progress, Workspace, load, silent, with_digest
+
+VALIDATION = "evaluation/validation.jsonl"
+TRAINED = "evaluation/trained.json"
+ENVIRONMENT, SOURCES = "environment.txt", "code.txt"
+"""Artifacts of a training run; these list Python and every installed distribution, and the files
+of code, a line each: `name==version`, `name==sha256`."""
+SEARCH = PREFIX + "search"
+"""Tag of a run: its place among the candidates of a search."""
+DECLARED = PREFIX + "declared"
+"""Tag of a run: the parameters that fullturn.toml named, as a JSON list of names."""
+PROBES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A trained candidate and how it raced."""
+
+    run: RunRecord
+    race: Race
+
+    @property
+    def score(self) -> float:
+        """Mean of the primary score on the validation rows."""
+        return self.race.mean(self.race.evaluation.metrics[0])
+
+
+def train(
+    project: Workspace,
+    params: Params,
+    *,
+    name: str | None = None,
+    version: int | None = None,
+    seed: int | None = None,
+    best: Trial | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> Trial:
+    """Train, seal and evaluate one candidate; against `best`, it stops early if it is worse.
+
+    `tags` are the run's too, and come before its own.
+
+    Raises:
+        UsageError: a parameter is unknown.
+        IntegrityError: the dataset version has another digest than recorded.
+        AppError: the app raised.
+    """
+    chosen = complete(project.app.defaults, {**project.settings.experiment.params, **params})
+    data = load(project, version)
+    seed = project.settings.experiment.seed if seed is None else seed
+    tags = {
+        **(tags or {}),
+        PREFIX + "data": str(data.version.version),
+        PREFIX + "data_digest": data.version.digest,
+        DECLARED: json.dumps(sorted(project.settings.experiment.params)),
+        TRAINING: training_key(project.settings, project.root, chosen, seed, data.version.digest),
+        CODE: code_of(project.settings, project.root),
+    }
+    plan = RunPlan(
+        kind="train",
+        name=name or _name(project.app.defaults, chosen),
+        params=chosen,
+        tags=tags,
+        seed=seed,
+        owner=project.settings.experiment.owner,
+    )
+    with TrackedRun(project.store, project.root, project.state, plan) as run:
+        raced = _train(project, run, data, chosen, best)
+    return Trial(project.store.run(run.id), raced)
+
+
+def search(
+    project: Workspace,
+    count: int,
+    *,
+    first: Params | None = None,
+    version: int | None = None,
+    resume: bool = False,
+    progress: Progress = silent,
+) -> list[Trial]:
+    """Train up to `count` candidates, best first; each races the best before it.
+
+    `first` overrides parameters of the first one. With `resume`, what a search like this one
+    has finished on the dataset version is not trained again.
+    """
+    settings = project.settings.experiment
+    defaults = complete(project.app.defaults, {**settings.params, **(first or {})})
+    points = candidates(defaults, project.app.space, count, settings.seed)
+    finished = _finished(project, version) if resume else {}
+    trials: list[Trial] = []
+    for done, params in enumerate(points):
+        progress("candidates", done, len(points))
+        leader = max((t for t in trials if not t.race.stopped), key=_score, default=None)
+        place = f"{done + 1} of {len(points)}"
+        if place in finished:
+            trials.append(recall(project, finished[place]))
+            continue
+        tags = {SEARCH: place}
+        trials.append(train(project, params, version=version, best=leader, tags=tags))
+    progress("candidates", len(points), len(points))
+    return sorted(trials, key=lambda t: (t.race.stopped, -t.score))
+
+
+def recall(project: Workspace, run: RunRecord) -> Trial:
+    """A candidate that was trained before, as far as another one can race it.
+
+    Raises:
+        NotFound: it stored no evaluation.
+    """
+    evaluation = records.from_jsonl(project.store.get(run.id, VALIDATION))
+    note = run.tags[PREFIX + "race"]
+    counted = [int(word) for word in note.split() if word.isdecimal()]
+    groups, of_groups = counted[0], counted[-1]
+    data = load_of(project, run)
+    stopped = note.startswith("stopped")
+    e_value = float(run.tags[PREFIX + "race.e_value"])
+    return Trial(run, recalled(evaluation, data, stopped, (groups, of_groups), e_value))
+
+
+def load_of(project: Workspace, run: RunRecord) -> Dataset:
+    """The dataset version of the content that a run was trained on; without one in this table,
+    that of the number which the run recorded, whatever its content.
+
+    Raises:
+        NotFound: there is neither.
+    """
+    found = with_digest(project, run.tags.get(PREFIX + "data_digest", ""))
+    return load(project, found.version if found else int(run.tags[PREFIX + "data"]))
+
+
+def usable(run: RunRecord) -> bool:
+    """Whether a training finished, stored a bundle and raced to the end."""
+    stopped = run.tags.get(PREFIX + "race", "stopped").startswith("stopped")
+    return run.status == "FINISHED" and MODEL in run.tags and not stopped
+
+
+def trained_on(project: Workspace, version: int | None) -> list[RunRecord]:
+    """Training runs on the content of a dataset version, newest first."""
+    from fullturn.data import versions
+
+    digest = versions.show(project.table, version).digest
+    return [r for r in project.store.runs("train") if r.tags.get(PREFIX + "data_digest") == digest]
+
+
+def _finished(project: Workspace, version: int | None) -> dict[str, RunRecord]:
+    """Candidates of an earlier search on a dataset version, by their place in it."""
+    return {
+        run.tags[SEARCH]: run
+        for run in trained_on(project, version)
+        if run.status == "FINISHED" and SEARCH in run.tags
+    }
+
+
+def training_view(data: Dataset) -> Dataset:
+    """The rows that an app may see: no test row, and no row equal to one."""
+    test = {fingerprint(example) for example in data.split("test")}
+    seen = tuple(e for e in data.split("train", "validation") if fingerprint(e) not in test)
+    return replace(data, examples=seen)
+
+
+def _train(
+    project: Workspace, run: TrackedRun, data: Dataset, params: Params, best: Trial | None
+) -> Race:
+    store, app = project.store, project.app
+    store.log_dataset(run.id, data.version, "training")
+    view = training_view(data)
+    try:
+        files = app.train(view, params, run)
+    except FullturnError:
+        raise
+    except Exception as error:
+        raise AppError(f"train() of app '{project.settings.app}' raised {error!r}") from error
+    folder, digest = _seal(project, run, files, view, params)
+    predictor = bundle.load(app, folder, digest)
+    raced = _race(project, run, predictor, view, best)
+    if not raced.evaluation.rows:
+        raise AppError("predict() gave another number of outputs than rows, in every batch")
+    _record(project, run, view, raced)
+    tags = {PREFIX + "bundle": digest}
+    means = {f"validation.{name}": raced.mean(name) for name in raced.evaluation.metrics}
+    source = store.log_model(run.id, run.plan.name, folder, tags, means)
+    store.tag_run(run.id, {PREFIX + "model": source, PREFIX + "bundle": digest})
+    return raced
+
+
+def _seal(
+    project: Workspace, run: TrackedRun, files: Path, view: Dataset, params: Params
+) -> tuple[Path, str]:
+    folder = files.parent / "model"
+    folder.mkdir(exist_ok=True)
+    files.rename(folder / bundle.FILES)
+    rows = [example.input for example in (view.split("validation") or view.examples)[:PROBES]]
+    record = {
+        "app": project.settings.app,
+        "params": dict(params),
+        "dataset": view.version.name,
+        "data": view.version.version,
+        "data_digest": view.version.digest,
+        "seed": run.seed,
+        "run": run.id,
+    }
+    bundle.write_record(folder, record)
+    outputs = project.app.load(folder / bundle.FILES).predict(rows)
+    probes = [
+        {"input": dict(row), "output": bundle.comparable(output)}
+        for row, output in zip(rows, outputs, strict=False)
+    ]
+    bundle.write_record(folder, {**record, "probe": probes})
+    inputs = [(c.name, c.kind) for c in project.app.contract.columns if c.role == "input"]
+    metadata = {"fullturn.app": project.settings.app, "fullturn.run": run.id}
+    save_pyfunc(folder, bundle.FILES, "fullturn.subjects.bundle", inputs, metadata)
+    return folder, bundle.seal(folder)
+
+
+def _race(
+    project: Workspace, run: TrackedRun, predictor: Predictor, view: Dataset, best: Trial | None
+) -> Race:
+    known, settings = _primary(best) if best else None, project.settings.experiment
+    return race(project.app, predictor, view, known, run.id, settings, run.log)
+
+
+def _record(project: Workspace, run: TrackedRun, view: Dataset, raced: Race) -> None:
+    store, evaluation = project.store, raced.evaluation
+    seen = sorted({fingerprint(example) for example in view.examples})
+    trained = {"rows": len(view.examples), "fingerprints": seen}
+    store.put_text(run.id, json.dumps(trained), TRAINED)
+    store.put_text(run.id, records.to_jsonl(evaluation), VALIDATION)
+    store.put_text(run.id, provenance.environment()[1], ENVIRONMENT)
+    store.put_text(run.id, listing(project.settings, project.root), SOURCES)
+    note = f"stopped after {raced.groups} of {raced.of_groups} groups: worse than the best so far"
+    tags = {
+        NOTE: _note(view, raced),
+        PREFIX + "race": note if raced.stopped else f"all {raced.of_groups} groups",
+        PREFIX + "race.e_value": f"{raced.e_value:.3g}",
+        PREFIX + "primary": evaluation.metrics[0],
+    }
+    store.tag_run(run.id, tags)
+
+
+def _note(view: Dataset, raced: Race) -> str:
+    """What a person should see first on the run's page, in Markdown."""
+    evaluation, found = raced.evaluation, raced.interval
+    ended = "stopped early: worse than the best so far" if raced.stopped else "ran to the end"
+    return (
+        f"**{evaluation.metrics[0]} {found.estimate:.3f}** [{found.low:.3f}, {found.high:.3f}] "
+        f"at 95 % on {len(evaluation.rows)} validation rows of {view.version.name} version "
+        f"{view.version.version}. The race {ended}."
+    )
+
+
+def _primary(trial: Trial) -> Mapping[str, float]:
+    evaluation = trial.race.evaluation
+    return {row.id: row.scores[evaluation.metrics[0]] for row in evaluation.rows}
+
+
+def _score(trial: Trial) -> float:
+    return trial.score
+
+
+def _name(defaults: Params, chosen: Params) -> str:
+    changed = [f"{key}={value}" for key, value in chosen.items() if defaults[key] != value]
+    return ",".join(changed)[:200] or "defaults"
+
+
+def examples_of(rows: tuple[Example, ...], count: int) -> tuple[Example, ...]:
+    """Up to `count` examples, spread evenly over the rows."""
+    step = max(1, len(rows) // max(1, count))
+    return rows[::step][:count]

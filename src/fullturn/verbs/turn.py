@@ -1,0 +1,262 @@
+"""One pass through the loop: do what is due, and say what and why.
+
+Every stage looks at what is on record before it acts, and puts on record what it decided before
+it acts on it. So a turn that was killed is taken up by the next one, which neither repeats nor
+skips an effect.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from fullturn.core.entities import ModelVersion, RunRecord
+from fullturn.core.errors import CouldNotEvaluate, Inconclusive, Refused
+from fullturn.core.locks import project_lock
+from fullturn.core.tags import PREFIX
+from fullturn.monitoring.report import seen_as
+from fullturn.registry import promotion
+from fullturn.serving import log
+from fullturn.tracking.runs import reap
+from fullturn.verbs import release_state, retrain
+from fullturn.verbs.candidate import parameters
+from fullturn.verbs.deliver import way
+from fullturn.verbs.gate import gate, standing
+from fullturn.verbs.monitor import Monitor
+from fullturn.verbs.promote import promote
+from fullturn.verbs.register import complete
+from fullturn.verbs.release import OnLook, follow
+from fullturn.verbs.release_state import Release
+from fullturn.verbs.train import SEARCH, Trial, search, trained_on, usable
+from fullturn.verbs.workspace import Progress, Workspace, commit, latest, silent
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that a turn did or found not due."""
+
+    stage: str
+    done: bool
+    what: str
+    why: str
+
+
+def ignore(release: Release, decision: object) -> None:
+    """Looks at a release that nobody watches."""
+
+
+@dataclass
+class LoopRunner:
+    """Turns a project; keeps what it has read of the log between passes."""
+
+    project: Workspace
+    progress: Progress = silent
+    told: OnLook = ignore
+    _monitor: Monitor | None = field(default=None, init=False)
+
+    def turn(self) -> Iterator[Step]:
+        """Runs → release → monitoring → retraining → data → experiments → gate → users.
+
+        Each step as it ends.
+
+        Raises:
+            Refused: the gate failed, or a release was rolled back by evidence.
+            Inconclusive: the gate or a release could not decide.
+            Conflict: another process is turning this project.
+        """
+        with project_lock(self.project.state, "fullturn turn"):
+            for run in reap(self.project.store, self.project.state):
+                yield Step("runs", True, f"closed run '{run.name}'", "its process is gone")
+            yield from self._open_release()
+            yield from self._watch()
+            version = yield from self._data()
+            best = yield from self._experiments(version)
+            candidate = yield from self._gate(best)
+            if candidate:
+                yield from self._users(candidate)
+
+    def watch(self, every: float, rest: Callable[[float], None] = time.sleep) -> Iterator[Step]:
+        """Turn again and again, `every` seconds apart; what is refused is told, and it goes on."""
+        while True:
+            try:
+                yield from self.turn()
+            except (Refused, Inconclusive) as error:
+                yield Step("turn", False, "stopped here", str(error))
+            except CouldNotEvaluate as error:
+                yield Step("turn", False, "could not evaluate", f"{error}; it is tried again")
+            rest(every)
+
+    def _open_release(self) -> Iterator[Step]:
+        opened = release_state.under_way(self.project)
+        if opened and (log.writing(self.project.state) or not self.project.shared):
+            yield _ended(follow(self.project, opened, self.told))
+        elif opened:
+            why = "no server writes its log here; turn beside the server to drive it"
+            yield Step("release", False, f"version {opened.version} is being released", why)
+
+    def _watch(self) -> Iterator[Step]:
+        if not log.exists(self.project.state) or promotion.champion(self.project.store) is None:
+            return
+        if self._monitor is None or not self._monitor.current:
+            self._monitor = Monitor(self.project)
+        for alarm in self._monitor.step():
+            found = alarm.diagnosis
+            what = f"alarm of {alarm.detector} after {seen_as(alarm)}: {found.verdict}"
+            yield Step("monitoring", True, what, found.reason)
+        considered = retrain.consider(self._monitor)
+        if considered:
+            yield _considered(considered)
+
+    def _data(self) -> Generator[Step, None, int]:
+        before = latest(self.project)
+        data = commit(self.project, [], "turn")
+        new = data.version != before
+        why = f"{data.added} rows added, {data.removed} removed, {data.changed} changed"
+        what = f"dataset version {data.version}, {data.rows} rows"
+        yield Step("data", new, what, why if new else "the files have not changed")
+        return data.version
+
+    def _experiments(self, version: int) -> Generator[Step, None, RunRecord]:
+        project, settings = self.project, self.project.settings
+        known = trained(project, version)
+        if known and not _cut_off(project, version):
+            best = best_of(project, known)
+            why = f"{len(known)} runs on dataset version {version} exist"
+            yield Step("experiments", False, f"best is '{best.name}'", why)
+            return best
+        champion = promotion.champion(project.store)
+        count = settings.retraining.candidates if champion else settings.experiment.candidates
+        trials = search(
+            project,
+            count,
+            first=parameters(project),
+            version=version,
+            progress=self.progress,
+            resume=True,
+        )
+        why = f"dataset version {version} has not been searched yet"
+        yield Step("experiments", True, _outcome(trials), why)
+        return trials[0].run
+
+    def _gate(self, best: RunRecord) -> Generator[Step, None, ModelVersion | None]:
+        project = self.project
+        champion = promotion.settle(project.store)
+        registered = [v for v in project.store.versions(project.store.name) if v.run_id == best.id]
+        registered = [complete(project, v) for v in registered]  # owed by a turn that was cut off
+        if registered and registered[-1].version == champion:
+            yield Step("gate", False, f"version {champion} is champion", "it is the best run")
+            return None
+        if registered:
+            found = registered[-1]
+            if found.version in {e.version for e in promotion.history(project.store)}:
+                why = f"version {champion} came after it; `fullturn rollback` goes back"
+                yield Step("gate", False, f"version {found.version} was champion before", why)
+                return None
+            why = f"version {found.version} is registered"
+            yield Step("gate", False, f"'{best.name}' PASSED before", why)
+            return found
+        _refuse_again(project, best)
+        gated = gate(project, best.id, progress=self.progress)
+        if gated.version is None:
+            blocking = [r for r in gated.report.results if r.outcome in ("FAILED", "INCONCLUSIVE")]
+            why = "; ".join(f"{r.code} {r.outcome}: {r.reason}" for r in blocking[:2])
+            raise _blocked(best, gated.report.outcome, why)
+        passed = sum(r.outcome == "PASSED" for r in gated.report.results)
+        yield Step("gate", True, f"'{best.name}' PASSED", f"{passed} checks passed, none open")
+        return gated.version
+
+    def _users(self, version: ModelVersion) -> Iterator[Step]:
+        """To users: by evidence where there are any, at once where nobody is served."""
+        project, number = self.project, version.version
+        chosen, why = way(project, version)
+        if chosen == "was refused":
+            yield Step("release", False, f"version {number} was rolled back", why)
+        elif chosen in ("by release", "elsewhere"):
+            opened = release_state.begin(project, version)
+            yield Step("release", True, f"version {number} begins", f"in {opened.stage}; {why}")
+            if chosen == "by release":
+                yield _ended(follow(project, opened, self.told))
+        else:
+            promote(project, str(number), why)
+            yield Step("registry", True, f"version {number} is champion", why)
+
+
+def turn(project: Workspace, progress: Progress = silent) -> Iterator[Step]:
+    """One pass; see `Turner.turn`."""
+    return LoopRunner(project, progress).turn()
+
+
+def trained(project: Workspace, version: int) -> list[RunRecord]:
+    """Usable training runs on a dataset version."""
+    return [run for run in trained_on(project, version) if usable(run)]
+
+
+def best_of(project: Workspace, runs: Sequence[RunRecord]) -> RunRecord:
+    """The run with the highest primary score; of equal ones the champion's, then one that is
+    registered, then the oldest: nobody is troubled with a version that is not better."""
+    known = {version.run_id: version for version in project.store.versions(project.store.name)}
+    champion = promotion.champion(project.store)
+
+    def rank(run: RunRecord) -> tuple[float, bool, bool, str]:
+        version = known.get(run.id)
+        is_champion = version is not None and version.version == champion
+        return -primary_of(run), not is_champion, version is None, run.started
+
+    return min(runs, key=rank)
+
+
+def primary_of(run: RunRecord) -> float:
+    """A run's primary score on the validation split."""
+    name = run.tags.get(PREFIX + "primary", "")
+    return run.metrics.get(f"validation.{name}", 0.0)
+
+
+def _ended(release: Release) -> Step:
+    """The step of a release that was promoted.
+
+    Raises:
+        Refused, Inconclusive: it went back.
+    """
+    if release.ending == "promote":
+        return Step("release", True, f"version {release.version} is champion", release.reason)
+    error = Refused if release.outcome == "FAILED" else Inconclusive
+    raise error(f"version {release.version} went back to {release.champion}: {release.reason}")
+
+
+def _considered(found: retrain.RecordedDecision) -> Step:
+    decision = found.decision
+    what = f"retrain, with {found.rows} new rows" if decision.retrain else "no retraining"
+    return Step("retraining", decision.retrain, what, f"{decision.trigger}: {decision.reason}")
+
+
+def _refuse_again(project: Workspace, best: RunRecord) -> None:
+    """A gate that did not pass is not computed again before something changed."""
+    stands = standing(project, best)
+    if stands and stands.report.outcome != "PASSED":
+        why = f"as before (gate {stands.run[:8]}), and nothing has changed since"
+        raise _blocked(best, stands.report.outcome, why)
+
+
+def _blocked(best: RunRecord, outcome: str, why: str) -> Refused | Inconclusive:
+    error = Refused if outcome == "FAILED" else Inconclusive
+    return error(f"the gate of '{best.name}' ended {outcome}: {why}")
+
+
+def _cut_off(project: Workspace, version: int) -> bool:
+    """Whether a search on this dataset version was begun and not ended."""
+    places = {
+        run.tags[SEARCH]
+        for run in trained_on(project, version)
+        if SEARCH in run.tags and run.status == "FINISHED"
+    }
+    return any(len(places) < int(place.rpartition(" ")[2]) for place in places)
+
+
+def _outcome(trials: list[Trial]) -> str:
+    stopped = sum(trial.race.stopped for trial in trials)
+    best = trials[0]
+    metric = best.race.evaluation.metrics[0]
+    tail = f", {stopped} stopped early" if stopped else ""
+    counted = f"{len(trials)} candidate{'s' if len(trials) > 1 else ''}"
+    return f"{counted}{tail}; best '{best.run.name}': {metric} {best.score:.3f}"

@@ -1,0 +1,108 @@
+"""The store, on SQLite and against a real server over HTTP."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from fullturn.core.entities import DatasetVersion
+from fullturn.core.errors import NotFound, StoreUnavailable
+from fullturn.core.records import Point, Span, Traced
+from fullturn.store import Store, save_pyfunc
+from tests.conftest import free_port
+
+DATA = DatasetVersion(
+    "d", 1, "ab" * 32, "/d", 3, {"train": 2, "test": 1}, None, 3, 0, 0, "", "me", "2026-01-01"
+)
+
+
+def started(store: Store, name: str = "run") -> str:
+    return store.start_run("train", name, {"depth": 3}, {"fullturn.owner": "me"})
+
+
+def test_a_run_reads_back_as_it_was_written(any_store: Store) -> None:
+    run_id = started(any_store)
+    any_store.log_points(run_id, [Point("loss", 0.5, 1, 0), Point("loss", 0.25, 2, 1)])
+    any_store.log_dataset(run_id, DATA, "training")
+    any_store.end_run(run_id, "FINISHED")
+    run = any_store.run(run_id)
+    assert (run.name, run.kind, run.status) == ("run", "train", "FINISHED")
+    assert run.params == {"depth": "3"}
+    assert run.metrics == {"loss": 0.25}
+    assert run.tags["fullturn.owner"] == "me"
+
+
+def test_the_same_points_twice_change_nothing(any_store: Store) -> None:
+    run_id = started(any_store)
+    points = [Point("loss", float(step), 5, step) for step in range(1500)]
+    any_store.log_points(run_id, points)
+    any_store.log_points(run_id, points)
+    history = any_store._client.get_metric_history(run_id, "loss")
+    assert sorted(metric.step for metric in history) == list(range(1500))
+
+
+def test_a_run_is_found_by_name_and_by_the_start_of_its_id(any_store: Store) -> None:
+    run_id = started(any_store, "first")
+    assert any_store.find_run("first").id == run_id
+    assert any_store.find_run(run_id[:8]).id == run_id
+    with pytest.raises(NotFound, match="'nothing'.*fullturn runs"):
+        any_store.find_run("nothing")
+
+
+def test_artifacts_come_back_and_a_missing_one_is_named(any_store: Store) -> None:
+    run_id = started(any_store)
+    any_store.put_text(run_id, "hello", "evaluation/rows.txt")
+    assert any_store.get(run_id, "evaluation/rows.txt").read_text() == "hello"
+    with pytest.raises(NotFound, match=r"evaluation/other\.txt"):
+        any_store.get(run_id, "evaluation/other.txt")
+
+
+def test_versions_are_numbered_and_aliased(any_store: Store, tmp_path: Path) -> None:
+    run_id = started(any_store)
+    folder = tmp_path / "model"
+    (folder / "bundle").mkdir(parents=True)
+    (folder / "bundle" / "x.json").write_text("{}")
+    save_pyfunc(folder, "bundle", "fullturn.subjects.bundle", [("text", "text")], {"a": "b"})
+    source = any_store.log_model(run_id, "model", folder, {"fullturn.bundle": "d"}, {"score": 0.5})
+    first = any_store.register(any_store.name, source, run_id, {"k": "v"})
+    second = any_store.register(any_store.name, source, run_id, {})
+    assert (first.version, second.version, first.tags["k"]) == (1, 2, "v")
+    assert any_store.run(run_id).metrics["score"] == 0.5
+    assert any_store.alias(any_store.name, "champion") is None
+    any_store.set_alias(any_store.name, "champion", 2)
+    assert any_store.alias(any_store.name, "champion") == 2
+    found = any_store.versions(any_store.name)
+    assert [(v.version, v.aliases) for v in found] == [(1, ()), (2, ("champion",))]
+    assert (any_store.fetch_model(source) / "bundle" / "x.json").read_text() == "{}"
+
+
+def test_a_prompt_gets_a_new_version_only_for_a_new_text(any_store: Store) -> None:
+    name, run_id = f"{any_store.name}-answer", started(any_store)
+    texts = ["Answer {{question}}", "Answer {{question}}", "Quote {{question}}"]
+    uris = [any_store.prompt(run_id, name, text) for text in texts]
+    assert uris[0] == uris[1] != uris[2]
+
+
+def test_a_trace_keeps_its_steps_and_is_kept_once(any_store: Store) -> None:
+    now = time.time_ns()
+    whole = Span("answer", "CHAIN", {"question": "why"}, {"answer": "so"}, now, now + 9)
+    step = Span("retrieve", "RETRIEVER", {"question": "why"}, ["p1"], now, now + 5)
+    record = Traced("ab" * 16, (whole, step), {"fullturn.version": "1"}, "r" * 32)
+    any_store.trace(record)
+    any_store.trace(record)
+    [trace] = any_store.traces()
+    assert trace["id"] == "tr-" + "ab" * 16
+    assert "so" in trace["response"]
+    assert sorted(trace["spans"]) == ["answer", "retrieve"]
+    assert trace["tags"]["fullturn.version"] == "1"
+
+
+def test_a_server_that_is_down_is_named_with_the_next_step(tmp_path: Path) -> None:
+    address = f"http://127.0.0.1:{free_port()}"
+    with pytest.raises(StoreUnavailable, match=rf"{address}.*MLFLOW_TRACKING_URI"):
+        Store(address, "project", tmp_path)
+
+
+def test_an_unknown_run_is_not_found(any_store: Store) -> None:
+    with pytest.raises(NotFound, match="0{32}"):
+        any_store.run("0" * 32)

@@ -1,0 +1,146 @@
+"""What breaks in the middle: killed processes, a server that goes away, a full disk."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from fullturn.store import Store
+from fullturn.verbs.workspace import Workspace
+from tests.conftest import free_port, wait_for
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[2]
+
+
+def fullturn(root: Path, *words: str, **environment: str) -> "subprocess.Popen[str]":
+    variables = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore", **environment}
+    return subprocess.Popen(
+        [sys.executable, "-m", "fullturn", "-C", str(root), *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=variables,
+    )
+
+
+def wait_for_run(store: Store) -> str:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        for run in store.runs("train"):
+            if "vocabulary" in run.metrics:
+                return run.id
+        time.sleep(0.3)
+    raise AssertionError("no run started")
+
+
+def fill(path: Path) -> None:
+    """Write until the disk is full."""
+    filler = os.open(path, os.O_CREAT | os.O_WRONLY)
+    try:
+        while os.write(filler, b"x" * 4096):
+            pass
+    except OSError:
+        os.close(filler)
+
+
+def server(folder: Path, port: int) -> "subprocess.Popen[bytes]":
+    words = ["-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
+    where = ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}", "--workers", "1"]
+    log = subprocess.DEVNULL
+    started = subprocess.Popen(
+        [sys.executable, *words, *where, "--artifacts-destination", str(folder / "artifacts")],
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
+    wait_for(f"http://127.0.0.1:{port}/health", lambda: started.poll() is None)
+    return started
+
+
+def stop(process: "subprocess.Popen[bytes]") -> None:
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def test_a_train_that_is_killed_is_closed_by_the_next_command(project: Workspace) -> None:
+    process = fullturn(project.root, "train", "-p", "fault=hangs")
+    run_id = wait_for_run(project.store)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    out, _ = fullturn(project.root, "runs", "--json").communicate(timeout=120)
+    [run] = json.loads(out)
+    assert (run["id"], run["status"]) == (run_id, "KILLED")
+    assert "process is gone" in run["tags"]["fullturn.error"]
+
+
+def test_a_server_that_goes_away_in_mid_run_loses_nothing(
+    project: Workspace, empty_database: Path, tmp_path: Path
+) -> None:
+    folder, port = tmp_path / "server", free_port()
+    folder.mkdir()
+    shutil.copy(empty_database, folder / "mlflow.db")
+    uri = f"http://127.0.0.1:{port}"
+    first = server(folder, port)
+    process = fullturn(project.root, "train", "-p", "fault=hangs", MLFLOW_TRACKING_URI=uri)
+    store = Store(uri, "toy", tmp_path)
+    run_id = wait_for_run(store)
+    stop(first)
+    (project.root / "go on").touch()
+    _, err = process.communicate(timeout=240)
+    assert process.returncode == 4
+    assert uri in err and "fullturn runs" in err and "Traceback" not in err
+    second = server(folder, port)
+    try:
+        again = fullturn(project.root, "runs", "--json", MLFLOW_TRACKING_URI=uri)
+        out, err = again.communicate(timeout=120)
+        assert again.returncode == 0 and out, (out, err)
+        [run] = json.loads(out)
+        assert (run["id"], run["status"]) == (run_id, "KILLED")
+        steps = [m.step for m in store._client.get_metric_history(run_id, "after")]
+        assert sorted(steps) == list(range(100))
+    finally:
+        stop(second)
+
+
+def test_a_server_that_is_down_ends_the_command_with_4(project: Workspace) -> None:
+    uri = f"http://127.0.0.1:{free_port()}"
+    process = fullturn(project.root, "train", MLFLOW_TRACKING_URI=uri)
+    _, err = process.communicate(timeout=240)
+    assert process.returncode == 4
+    assert uri in err and "Traceback" not in err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+def test_a_full_disk_ends_the_command_with_4_and_keeps_what_was_there(
+    project: Workspace, tmp_path: Path
+) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(small)], check=False
+    )
+    if mounted.returncode:
+        pytest.skip("a small file system cannot be mounted here")
+    try:
+        shutil.copytree(project.root, small / "project")
+        root = small / "project"
+        fill(small / "filler")
+        process = fullturn(root, "train")
+        _, err = process.communicate(timeout=240)
+        assert process.returncode == 4, err
+        assert "Traceback" not in err
+        (small / "filler").unlink()
+        out, _ = fullturn(root, "data", "log", "--json").communicate(timeout=120)
+        assert json.loads(out)[0]["rows"] == 1000
+        done = fullturn(root, "train", "--json")
+        done.communicate(timeout=240)
+        assert done.returncode == 0
+    finally:
+        subprocess.run(["umount", "-l", str(small)], check=False)

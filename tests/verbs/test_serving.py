@@ -1,0 +1,247 @@
+"""A project is served from its registry, and an answer leads back to what made it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from fullturn.cli import main
+from fullturn.core.errors import (
+    BundleError,
+    Conflict,
+    CouldNotEvaluate,
+    NotFound,
+    SettingsError,
+    StoreUnavailable,
+)
+from fullturn.registry import promotion, versions
+from fullturn.registry.versions import DIGEST, GATE, OUTCOME, located
+from fullturn.serving import log
+from fullturn.store import Store
+from fullturn.verbs import promote, queries
+from fullturn.verbs.serve import TRACES, server
+from fullturn.verbs.train import train
+from fullturn.verbs.workspace import Workspace
+from tests.conftest import free_port
+from tests.verbs import test_faults
+
+ROOT = Path(__file__).parents[2]
+ROW = {"text": "my invoice and the refund are wrong nr 1 by chat"}
+
+
+def registered(project: Workspace, **params: str | float) -> int:
+    """Train a version and register it, its gate left out."""
+    run = train(project, params).run
+    source, digest = located(run)
+    tags = {DIGEST: digest, OUTCOME: "PASSED", GATE: run.id}
+    return project.store.register("toy", source, run.id, tags).version
+
+
+def promoted(project: Workspace, **params: str | float) -> int:
+    """Train a version and make it champion, its gate left out."""
+    number = registered(project, **params)
+    version = versions.version(project.store, str(number))
+    promotion.promote(project.store, version, actor="tester", reason="test")
+    return number
+
+
+def asked(address: str, **fields: object) -> httpx.Response:
+    body = {"inputs": [ROW], **fields}
+    return httpx.post(f"{address}/predict", json=body, timeout=30, trust_env=False)
+
+
+def told(address: str) -> dict[str, object]:
+    answer = httpx.get(f"{address}/version", timeout=30, trust_env=False)
+    return dict(answer.json())
+
+
+def until(seen: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not seen():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
+
+
+def changed(project: Workspace, old: str, new: str) -> Workspace:
+    """The project with another setting."""
+    toml = (project.root / "fullturn.toml").read_text()
+    (project.root / "fullturn.toml").write_text(toml.replace(old, new))
+    return Workspace.open(project.root)
+
+
+def test_an_answer_leads_back_to_everything_that_made_it(project: Workspace) -> None:
+    promoted(project)
+    with server(project, port=0) as address:
+        answer = asked(address, key="anna")
+        assert answer.json()["outputs"] == [{"label": "billing"}]
+        [number] = answer.json()["ids"]
+        said = {"id": number, "expected": {"label": "delivery"}, "source": "anna"}
+        assert httpx.post(f"{address}/feedback", json=said).status_code == 200
+        assert queries.prediction_lineage(project, number).prediction.key == "anna"
+    found = queries.prediction_lineage(project, number)
+    assert (found.prediction.input, found.prediction.arm) == (ROW, "champion")
+    assert [one.expected for one in found.feedback] == [{"label": "delivery"}]
+    assert found.lineage.version == 1 and found.lineage.data == "1"
+    assert found.lineage.data_digest == queries.data_log(project)[0].digest
+    assert queries.is_prediction(number) and not queries.is_prediction("champion")
+    with pytest.raises(NotFound, match="no prediction"):
+        queries.prediction_lineage(project, "0" * 32)
+
+
+def test_a_promotion_and_a_rollback_are_followed_while_requests_flow(project: Workspace) -> None:
+    promoted(project)
+    project = changed(project, "[gates]", "[serving]\npoll = 0.05\n\n[gates]")
+    with server(project, port=0) as address:
+        assert asked(address).json()["version"] == 1
+        promoted(project, fault="constant")
+        until(lambda: asked(address).json()["version"] == 2)
+        promote.rollback(project, None, "worse")
+        until(lambda: asked(address).json()["version"] == 1)
+        assert told(address)["swaps"] == 2
+    assert {one.version for one in log.predictions(project.state)} == {1, 2}
+
+
+def test_a_version_whose_files_were_changed_is_not_served(project: Workspace) -> None:
+    promoted(project)
+    project = changed(project, "[gates]", "[serving]\npoll = 0.05\n\n[gates]")
+    second = versions.version(project.store, str(registered(project, smoothing=0.5)))
+    with server(project, port=0) as address:
+        file = project.store.fetch_model(second.source) / "bundle" / "model.json"
+        file.write_bytes(file.read_bytes()[:-2])
+        promotion.promote(project.store, second, actor="tester", reason="test")
+        until(lambda: bool(told(address)["not_loaded"]))
+        assert asked(address).json()["version"] == 1
+        assert "model.json' was changed" in str(told(address)["not_loaded"])
+
+
+def test_a_version_that_answers_otherwise_than_recorded_is_not_served(project: Workspace) -> None:
+    promoted(project, fault="random")
+    with pytest.raises(BundleError, match="answers differently"), server(project, port=0):
+        pass
+
+
+def test_what_is_missing_is_named_before_anything_is_served(
+    project: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(NotFound, match="fullturn turn"), server(project, port=0):
+        pass
+    promoted(project)
+    project = changed(project, "[gates]", '[serving]\ntoken_env = "TOY_TOKEN"\n\n[gates]')
+    with pytest.raises(SettingsError, match="TOY_TOKEN"), server(project, port=0):
+        pass
+    monkeypatch.setenv("TOY_TOKEN", "secret")
+    with server(project, port=0) as address:
+        assert asked(address).status_code == 401
+        with pytest.raises(Conflict, match="is running"), server(project, port=0):
+            pass
+
+
+def test_answers_of_an_llm_are_all_traced_and_quotes_some(project: Workspace) -> None:
+    project = changed(project, "tests.verbs.toy:Toy", "tests.verbs.talker:Talker")
+    promoted(project)
+    with server(project, port=0) as address:
+        many = {"inputs": [ROW] * 10 + [{"text": "my parcel is late"}] * 20}
+        ids = httpx.post(f"{address}/predict", json=many, timeout=30).json()["ids"]
+        chat = {"messages": [{"role": "user", "content": ROW["text"]}]}
+        answer = httpx.post(f"{address}/v1/chat/completions", json=chat, timeout=30).json()
+        assert answer["choices"][0]["message"]["content"] == "This is about billing."
+        wanted = {f"tr-{number}" for number in (*ids[:10], answer["id"])}
+        until(lambda: wanted <= {trace["id"] for trace in project.store.traces()}, 30)
+    traces = project.store.traces()
+    assert len(wanted) < len(traces) < len(wanted) + 15
+    assert {trace["tags"]["fullturn.version"] for trace in traces} == {"1"}
+    assert not (project.state / TRACES).exists()
+
+
+def test_traces_wait_for_mlflow_and_answers_do_not(
+    project: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = changed(project, "tests.verbs.toy:Toy", "tests.verbs.talker:Talker")
+    promoted(project)
+
+    def down(store: Store, traced: object) -> None:
+        raise StoreUnavailable("the tracking server does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "trace", down)
+        with server(project, port=0) as address:
+            ids = [asked(address).json()["ids"][0] for _ in range(3)]
+    assert (project.state / TRACES).exists()
+    wanted = {f"tr-{number}" for number in ids}
+    with server(project, port=0):
+        until(lambda: wanted <= {trace["id"] for trace in project.store.traces()}, 30)
+
+
+def running(project: Workspace, *words: str) -> subprocess.Popen[str]:
+    return test_faults.fullturn(project.root, "serve", *words, PYTHONUNBUFFERED="1")
+
+
+@contextmanager
+def stopped(process: subprocess.Popen[str]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.slow
+def test_the_command_serves_until_it_is_told_to_stop(
+    project: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    promoted(project)
+    process = running(project, "--port", "0", "--json")
+    with stopped(process):
+        assert process.stdout is not None
+        opened = json.loads(process.stdout.readline())
+        assert opened["version"] == 1 and opened["example"].keys() == ROW.keys()
+        until(lambda: httpx.get(f"{opened['address']}/readyz").status_code == 200)
+        [number] = asked(opened["address"]).json()["ids"]
+        port = int(opened["address"].rpartition(":")[2])
+        with pytest.raises(CouldNotEvaluate, match="--port 0"), server(project, port=port):
+            pass
+        os.kill(process.pid, signal.SIGTERM)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, (out, err)
+    assert not (project.state / log.JOURNAL).exists()
+    with pytest.raises(SystemExit) as ended:
+        main(["-C", str(project.root), "lineage", number])
+    said = capsys.readouterr().out
+    assert not ended.value.code
+    assert number in said and "my invoice and the refund" in said and "data digest" in said
+
+
+@pytest.mark.slow
+def test_it_serves_on_when_mlflow_is_down_and_follows_it_when_it_is_back(
+    project: Workspace, empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, port = tmp_path / "server", free_port()
+    folder.mkdir()
+    shutil.copy(empty_database, folder / "mlflow.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+    project = Workspace.open(project.root)
+    mlflow = test_faults.server(folder, port)
+    try:
+        promoted(project)
+        second = versions.version(project.store, str(registered(project, smoothing=0.5)))
+        with server(project, port=0) as address:
+            test_faults.stop(mlflow)
+            until(lambda: "does not answer" in str(told(address)["registry"]), 60)
+            assert asked(address).json()["version"] == 1
+            assert httpx.get(f"{address}/readyz").status_code == 200
+            mlflow = test_faults.server(folder, port)
+            promotion.promote(project.store, second, actor="tester", reason="test")
+            until(lambda: asked(address).json()["version"] == 2, 60)
+            assert told(address)["registry"] == "followed"
+    finally:
+        test_faults.stop(mlflow)
