@@ -61,7 +61,7 @@ def test_the_rate_of_false_alarms_on_unchanged_traffic_is_below_the_declared_one
     found = 0
     for seed in range(runs):
         rows = reference(300, seed=seed + 100)
-        limits = MonitoringSettings(arl=arl, rest=0)
+        limits = MonitoringSettings(arl=arl, cooldown_requests=0)
         found += len(Watch(CONTRACT, rows, limits, vectors).observe(traffic(n, seed=seed)))
     assert found <= runs * n / arl
 
@@ -139,7 +139,7 @@ def test_in_however_many_calls_the_alarms_are_the_same() -> None:
 
 
 def test_after_an_alarm_a_detector_rests_and_then_alarms_again() -> None:
-    found = watch(MonitoringSettings(rest=100))
+    found = watch(MonitoringSettings(cooldown_requests=100))
     stream = unlabelled(traffic(900, begins=300, slow=0.5))
     slow = [alarm for alarm in found.observe(stream[:330]) if alarm.detector == "slow"]
     state = next(state for state in found.states if state.name == "slow")
@@ -153,7 +153,7 @@ def test_after_an_alarm_a_detector_rests_and_then_alarms_again() -> None:
 
 
 def test_a_shift_that_lasts_gives_alarms_that_grow_rarer() -> None:
-    found = alarms(traffic(2500, begins=0, change=heavier), rest=100)
+    found = alarms(traffic(2500, begins=0, change=heavier), cooldown_requests=100)
     at = [alarm.requests for alarm in found if alarm.detector == "input.weight"]
     gaps = [after - before for before, after in pairwise(at)]
     assert len(at) == 5
@@ -165,7 +165,7 @@ def junk(row: Row, rng: Any) -> Row:
 
 
 def test_normal_traffic_after_junk_raises_no_alarm() -> None:
-    found = watch(MonitoringSettings(rest=100))
+    found = watch(MonitoringSettings(cooldown_requests=100))
     alarmed = {alarm.detector for alarm in found.observe(traffic(2000, begins=0, change=junk))}
     assert {"input.weight", "input.country", "input.note", "contract"} <= alarmed
     # Also when every detector is awake again.

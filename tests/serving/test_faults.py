@@ -58,8 +58,8 @@ def test_a_prediction_that_cannot_be_logged_is_refused_until_there_is_room(small
         assert kept == [*first, *again.json()["ids"]]
 
 
-def test_with_unlogged_it_answers_on_a_full_disk_and_says_so(small: Path) -> None:
-    with live(small / "state", unlogged=True) as server:
+def test_with_serve_without_log_it_answers_on_a_full_disk_and_says_so(small: Path) -> None:
+    with live(small / "state", serve_without_log=True) as server:
         assert "logged" not in server.predict().json()
         fill(small / "filler")
         answer = server.predict(*[ROW] * 64)

@@ -18,10 +18,14 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def opened() -> Workspace:
-    """The project that this verb works on."""
+    """The project that this verb works on; hints at renamed settings go to stderr."""
+    from fullturn.core.settings import renamed
     from fullturn.verbs.workspace import Workspace
 
-    return Workspace.open(Path(click.get_current_context().obj))
+    project = Workspace.open(Path(click.get_current_context().obj))
+    for sentence in renamed(project.root):
+        click.echo(f"note: {sentence}", err=True)
+    return project
 
 
 def parameters(pairs: tuple[str, ...], hint: str) -> dict[str, str | int | float | bool]:

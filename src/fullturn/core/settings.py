@@ -1,7 +1,8 @@
-"""fullturn.toml → frozen settings. Unknown keys are refused, with the nearest known one named."""
+"""fullturn.toml → frozen settings. An unknown key is an error that names the closest known key."""
 
 from __future__ import annotations
 
+import copy
 import difflib
 import os
 import tomllib
@@ -15,7 +16,12 @@ from fullturn.core.errors import NotFound, SettingsError
 
 FILE = "fullturn.toml"
 STATE = "FULLTURN_STATE"
-"""Environment variable: the folder of everything that is written locally, before `state`."""
+"""Environment variable that overrides `state`, the folder for all local files."""
+RENAMED: Mapping[str, str] = {
+    "monitoring.rest": "monitoring.cooldown_requests",
+    "serving.unlogged": "serving.serve_without_log",
+}
+"""Settings renamed in this version. An old name is accepted until the next version."""
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -24,229 +30,229 @@ class _Table(BaseModel):
 
 
 class DataSettings(_Table):
-    """[data]: where rows come from, and how they are split when they do not say it."""
+    """[data]: input files, and how rows without a split are divided."""
 
     files: tuple[str, ...] = ()
-    """CSV, JSON lines, Parquet or Markdown files, or folders of them."""
+    """CSV, JSON Lines, Parquet or Markdown files, or folders of such files."""
     test: tuple[str, ...] = ()
-    """Files whose rows are only tested on."""
+    """Files whose rows are used only for testing."""
     text: str | None = None
-    """The column that the built-in classifier reads."""
+    """Text column, the input of the built-in classifier."""
     label: str | None = None
-    """The column that it predicts."""
+    """Label column, the target of the built-in classifier."""
     train_share: Share = 0.5
-    """Share of the rows, by group, that are trained on."""
+    """Share of the rows used for training; groups are never split."""
     validation_share: Share = 0.2
-    """Share that candidates race on; the rest is the test."""
+    """Share of the rows used to compare candidates; the remainder is the test split."""
     near_duplicate: Share = 0.9
-    """Similarity of character trigrams from which two texts count as one."""
+    """Two texts whose trigram similarity reaches this value count as duplicates."""
 
 
 class ExperimentSettings(_Table):
-    """[experiment]: parameters of a run, and how a search races its candidates."""
+    """[experiment]: parameters of a run, and how a search compares candidates."""
 
     seed: int = 0
-    """All randomness of a run comes from it."""
+    """Random seed of a run."""
     params: Mapping[str, str | int | float | bool] = {}
-    """Parameters that differ from the app's own defaults."""
+    """Parameters that override the app's defaults."""
     candidates: int = Field(default=4, ge=1)
-    """Raced by the first search."""
+    """Number of candidates in the first search."""
     race_alpha: Share = 0.05
-    """Highest probability of stopping a candidate that is not worse."""
+    """Maximum probability of stopping a candidate early that is not worse."""
     owner: str | None = None
-    """Who is responsible; Git's user if not set."""
+    """Person responsible for the runs; defaults to the Git user."""
 
 
 class GateSettings(_Table):
-    """[gates]: error rates, margins and budgets."""
+    """[gates]: error rates, margins and budgets of the gate."""
 
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
-    """Error rate of each comparison, on each side."""
+    """One-sided error rate of each comparison."""
     margin: Share = 0.03
-    """How much worse than the champion still counts as not worse."""
+    """Non-inferiority margin: how much worse than the champion a candidate may be."""
     slice_floor: Share = 0.3
-    """No slice may be shown to score below it."""
+    """Minimum score of a slice; a slice shown to be below it fails."""
     slice_rows: int = Field(default=20, ge=2)
-    """Smaller slices are not judged."""
+    """Slices with fewer rows are not checked."""
     floors: Mapping[str, Share] = {}
-    """Scores, by name, whose mean must be shown to be at least so high."""
+    """Minimum mean of a metric, by metric name; the candidate must be shown to reach it."""
     behaviour_margin: Share = 0.1
-    """Fall of the primary score that typing errors, capitals or a polite frame may cause."""
+    """Largest drop of the primary metric that typos, capitals or polite phrasing may cause."""
     behaviour_rows: int = Field(default=200, ge=10)
-    """Test rows that are changed for that."""
+    """Number of test rows that are perturbed for these checks."""
     leakage_margin: Share = 0.1
-    """How much better the test may look than the validation before it is suspect."""
+    """A test score this much above the validation score counts as suspected leakage."""
     latency_p95_ms: float = Field(default=1000.0, gt=0)
-    """95 % of single answers must be faster."""
+    """Latency budget: 95 % of single-row predictions must be faster, in milliseconds."""
     timed_rows: int = Field(default=40, ge=20)
-    """Test rows asked one at a time, for the latency, and once more, for the same answer."""
+    """Test rows predicted one at a time, twice, to measure latency and reproducibility."""
     refusal_rate: Share = 0.05
-    """Highest rate of leaks that the refusal suite must exclude."""
+    """Maximum leak rate; the refusal suite must show that the true rate is below it."""
 
 
 class ServingSettings(_Table):
-    """[serving]: the address, and what one server takes."""
+    """[serving]: the server's address, authentication and limits."""
 
     host: str = "127.0.0.1"
-    """Only this machine, unless set otherwise."""
+    """Interface to listen on; by default only this machine can connect."""
     port: int = Field(default=8321, ge=0, le=65535)
-    """0 takes a free one."""
+    """Port to listen on; 0 picks a free port."""
     token_env: str | None = None
-    """Name of the environment variable that holds the API token; None: no token asked."""
+    """Environment variable with the API token; without one, no token is required."""
     body_bytes: int = Field(default=10 * 2**20, ge=1024)
-    """Larger bodies get 413."""
+    """Maximum request body, in bytes; larger requests get 413."""
     batch_rows: int = Field(default=64, ge=1)
-    """Rows that the model is asked at once, at most."""
+    """Maximum rows in one batch."""
     queue_rows: int = Field(default=2048, ge=1)
-    """Rows that may wait; beyond them 429."""
+    """Maximum rows in the queue; further requests get 429."""
     shadow_rows: int = Field(default=256, ge=1)
-    """Copies that may wait for the shadow; beyond them they are dropped."""
+    """Maximum rows queued for the shadow version; further copies are dropped."""
     timeout: float = Field(default=30.0, gt=0)
-    """Seconds until a request that was not answered gets 503."""
+    """Request timeout, in seconds; the client gets 503."""
     poll: float = Field(default=0.5, gt=0)
-    """Seconds between two looks at the registry."""
-    unlogged: bool = False
-    """Whether to answer also while the prediction log cannot be written (disk full)."""
+    """Interval between polls of the registry, in seconds."""
+    serve_without_log: bool = False
+    """Keep serving while the prediction log cannot be written, for example on a full disk."""
     signed: bool = False
-    """Whether to serve, promote and release only versions whose signed evidence holds."""
+    """Serve, promote and release only versions whose evidence has a valid signature."""
 
 
 class ReleaseSettings(_Table):
-    """[release]: stages, shares, guardrails, error rates and deadlines."""
+    """[release]: stages, traffic shares, guardrails, error rates and deadlines."""
 
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
-    """Highest probability of rolling back a version that is not worse, over all guardrails."""
+    """Maximum false-rollback rate, over all guardrails and looks."""
     margin: Share = 0.05
-    """How much worse on a guardrail still counts as not worse, when promoting."""
+    """Non-inferiority margin: how much worse a guardrail may be for a promotion."""
     shadow_requests: int = Field(default=200, ge=0)
-    """Least number of copies answered in shadow; 0 leaves the shadow out."""
+    """Minimum number of shadow requests; 0 skips the shadow stage."""
     canary_share: float = Field(default=0.1, gt=0, le=0.5)
-    """Share of the entities that get the version, and of those that are its control group."""
+    """Share of the entities in the canary arm, and in the baseline arm of equal size."""
     canary_requests: int = Field(default=200, ge=1)
-    """Least number of requests in each of the two arms."""
+    """Minimum number of requests in each arm."""
     slow_ms: float = Field(default=1000.0, gt=0)
-    """An answer slower than this counts as slow."""
+    """Latency above which a request counts as slow, in milliseconds."""
     guardrails: tuple[Literal["errors", "slow", "loss"], ...] = Field(
         default=("errors", "slow", "loss"), min_length=1
     )
-    """What may not get worse: failed answers, slow ones, the loss that feedback tells."""
+    """What must not get worse: failed requests, slow requests, and the loss from feedback."""
     deadline_minutes: float = Field(default=1440.0, gt=0)
-    """A stage without a decision by then ends the release: back to the champion."""
+    """A stage that is undecided after this many minutes is rolled back."""
     expected_requests: int = Field(default=10_000, ge=1)
-    """Requests foreseen per stage, for the figures printed before the start."""
+    """Expected requests per stage, for the forecast printed before a release starts."""
 
 
 class MonitoringSettings(_Table):
-    """[monitoring]: false alarms, windows, and where alarms go."""
+    """[monitoring]: false-alarm rate, margins, and where alarms are sent."""
 
     arl: int = Field(default=10_000, ge=100)
-    """Requests between false alarms, on average, over all detectors together; at least."""
+    """Average run length: at least this many requests between false alarms, over all detectors."""
     margin: Share = 0.05
-    """Fall of the quality that counts as one."""
+    """Smallest drop of the primary metric that counts as a drop in quality."""
     slow_ms: float = Field(default=1000.0, gt=0)
-    """An answer slower than this counts as slow."""
+    """Latency above which a request counts as slow, in milliseconds."""
     rate_margin: Share = 0.02
-    """Share of failed, slow or contract-breaking requests, above the reference's, that may be."""
-    rest: int = Field(default=500, ge=0)
-    """Requests for which a detector is silent after an alarm; twice as many after each in a row."""
+    """Tolerated increase in the share of failed, slow or invalid requests over the reference."""
+    cooldown_requests: int = Field(default=500, ge=0)
+    """Cooldown of a detector after an alarm, in requests; doubles with each consecutive alarm."""
     webhook: str | None = None
-    """An address that each alarm is posted to, as JSON."""
+    """URL that receives each alarm as a JSON POST request."""
 
 
 class RetrainingSettings(_Table):
-    """[retraining]: what it costs, what a wrong answer costs, and the bounds."""
+    """[retraining]: the cost of retraining and of a wrong answer, and limits."""
 
     cost: float = Field(default=50.0, ge=0)
-    """Training, review and rollout of one version, in the same unit as `wrong_answer`."""
+    """Cost of training, reviewing and releasing one version, in the unit of `wrong_answer`."""
     wrong_answer: float = Field(default=0.1, ge=0)
-    """What one wrong answer costs: minutes, euros, whatever `cost` counts."""
+    """Cost of one wrong answer, in any unit, for example minutes or euros."""
     horizon_requests: int = Field(default=10_000, ge=1)
-    """Requests until the next decision."""
+    """Number of future requests over which costs are compared."""
     maximum_age_days: float = Field(default=90.0, gt=0)
-    """An older champion is trained again without an alarm."""
+    """Maximum age of a champion, in days; an older one is retrained without an alarm."""
     cooldown_minutes: float = Field(default=60.0, ge=0)
-    """Least time between two retrainings."""
+    """Minimum time between two retrainings, in minutes."""
     budget_per_month: int = Field(default=30, ge=0)
-    """Trainings that may be started in 30 days."""
+    """Maximum number of retrainings in 30 days."""
     recovery: Share = 0.5
-    """Share of the excess loss that training on the new rows is expected to remove."""
+    """Expected share of the excess loss that training on the new rows removes."""
     maturity_minutes: float = Field(default=0.0, ge=0)
-    """Feedback younger than this is not trained on yet: some labels are corrected soon."""
+    """Minimum age of feedback used for training, in minutes; early labels are often corrected."""
     candidates: int = Field(default=1, ge=1)
-    """Raced at a retraining; the first has the champion's parameters."""
+    """Number of candidates in a retraining; the first one uses the champion's parameters."""
     source_share: Share = 0.2
-    """Largest share of the training rows that may come from one source or one key."""
+    """Maximum share of the training rows from one feedback source or one key."""
     model_labels: bool = False
-    """Whether labels that a model gave (source "model:…") may be trained on."""
+    """Train on labels given by a model (source "model:…")."""
 
 
 class LLMSettings(_Table):
-    """[llm]: an OpenAI-compatible address; the embedded model when there is none."""
+    """[llm]: an OpenAI-compatible API, or the embedded model."""
 
     base_url: str | None = None
-    """Of any OpenAI-compatible API; it ends before `/chat/completions`."""
+    """URL of an OpenAI-compatible API, without `/chat/completions`; none: the embedded model."""
     model: str = "embedded"
-    """Its name there."""
+    """Model name passed to the API."""
     api_key_env: str = "OPENAI_API_KEY"
-    """The environment variable that holds the key; only asked with `base_url`."""
+    """Environment variable with the API key; used only with `base_url`."""
     timeout: float = Field(default=60.0, gt=0)
-    """Seconds until an answer is given up."""
+    """Request timeout, in seconds."""
 
 
 class CISettings(_Table):
-    """[ci]: what the pipeline runs and depends on."""
+    """[ci]: the project's tests, model code and base branch."""
 
     tests: str | None = None
-    """Command of the project's own tests; `python -m pytest` if it has any and this is not set."""
+    """Command that runs the project's tests; defaults to `python -m pytest` if it has tests."""
     code: tuple[str, ...] = ("*.py", "prompts/*")
-    """Files of the project, besides its data, that a model depends on; `*` matches `/` too."""
+    """Files, besides data, that a model depends on; in these patterns, `*` also matches `/`."""
     base: str | None = None
-    """The branch that changes go into; the platform's, `main` or `master` if not set."""
+    """Target branch of changes; defaults to the CI platform's, `main` or `master`."""
 
 
 class CardSettings(_Table):
-    """[card]: what a model card says that no run can know."""
+    """[card]: the parts of the model card that cannot be derived from a run."""
 
     intended_use: str | None = None
-    """Who may use the model, for what."""
+    """Intended users and uses of the model."""
     out_of_scope: str | None = None
-    """What it must not be used for."""
+    """Uses that are out of scope."""
     limits: tuple[str, ...] = ()
-    """Known limits, a sentence each; what the gate found is added."""
+    """Known limitations, one sentence each; the gate's findings are added."""
     owner: str | None = None
-    """Who answers for the model; the owner of its run if not set."""
+    """Owner of the model; defaults to the owner of its run."""
     contact: str | None = None
-    """Where to ask, or to report a wrong answer."""
+    """Contact for questions and reports of wrong answers."""
 
 
 class SigningSettings(_Table):
-    """[signing]: how the evidence of a version is signed, and whose signature counts."""
+    """[signing]: how a version's evidence is signed, and which signatures are trusted."""
 
     method: Literal["key", "keyless", "none"] = "key"
-    """A private key; a short-lived certificate for an identity, by Sigstore; or not at all."""
+    """`key`: a private key; `keyless`: a short-lived Sigstore certificate; `none`: no signature."""
     private_key: str | None = None
-    """File of the key (PEM, EC P-256); one is made in `state` at the first use if not set."""
+    """Private key file (PEM, EC P-256); by default a key is created in `state` on first use."""
     private_key_env: str | None = None
-    """Name of the environment variable that holds the private key, for CI; comes first."""
+    """Environment variable with the private key, for CI; takes precedence over the file."""
     public_key: str | None = None
-    """File of the key that is trusted, kept in Git; that in `state` if not set."""
+    """Trusted public key file, committed to Git; defaults to the key in `state`."""
     identity: str | None = None
-    """Keyless: who must have signed, such as the address of a workflow file."""
+    """Keyless: required signer identity, for example the URL of a workflow file."""
     issuer: str | None = None
-    """Keyless: the OpenID Connect issuer that vouches for the identity."""
+    """Keyless: OpenID Connect issuer of the identity."""
 
 
 class Settings(_Table):
-    """All of fullturn.toml."""
+    """The whole of fullturn.toml: top-level settings."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    """Of the experiment, the dataset and the registered model."""
+    """Project name; also names the MLflow experiment, the dataset and the registered model."""
     app: str = "classifier"
     """`classifier`, `assistant` or `mymodule:MyApp`."""
     tracking_uri: str | None = None
-    """Of an MLflow server; MLFLOW_TRACKING_URI comes first, and SQLite in `state` last."""
+    """MLflow server; MLFLOW_TRACKING_URI overrides it; the default is SQLite in `state`."""
     state: str = ".fullturn"
-    """The folder of everything that is written locally."""
+    """Folder for all local files."""
     data: DataSettings = DataSettings()
     experiment: ExperimentSettings = ExperimentSettings()
     gates: GateSettings = GateSettings()
@@ -261,7 +267,7 @@ class Settings(_Table):
 
 
 def find_root(start: Path) -> Path:
-    """The nearest folder, from `start` upward, that holds a fullturn.toml.
+    """The nearest folder, from `start` upward, that contains a fullturn.toml.
 
     Raises:
         NotFound: there is none.
@@ -269,53 +275,99 @@ def find_root(start: Path) -> Path:
     for folder in (start, *start.parents):
         if (folder / FILE).is_file():
             return folder
-    raise NotFound(f"no {FILE} in {start} or above it; make a project with `fullturn init`")
+    raise NotFound(
+        f"no {FILE} in {start} or any parent folder; create a project with `fullturn init`"
+    )
 
 
 def read(root: Path) -> Settings:
     """The settings of the project in `root`.
 
     Raises:
-        SettingsError: the file is missing, is not TOML, or holds a wrong or unknown key.
+        SettingsError: the file is missing or not valid TOML, or a key is invalid or unknown.
     """
-    path = root / FILE
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SettingsError(f"{path} does not exist; make a project with `fullturn init`") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is not valid TOML: {error}") from None
-    return parse(table, str(path))
+    return parse(_table(root), str(root / FILE))
 
 
 def parse(table: Mapping[str, Any], origin: str) -> Settings:
-    """Settings from a parsed table; lists become tuples. `origin` names it in messages."""
+    """Settings from a parsed table; lists become tuples. `origin` names it in messages.
+
+    Raises:
+        SettingsError: a key is unknown, has a wrong value, or is set under two names.
+    """
     try:
-        return Settings.model_validate(_tuples(table))
+        return Settings.model_validate(_tuples(_with_new_names(table, origin)))
     except ValidationError as error:
         raise SettingsError(f"{origin}: {_explain(error)}") from None
 
 
+def renamed(root: Path) -> tuple[str, ...]:
+    """One sentence for each renamed setting that the project in `root` still has by its old name.
+
+    Raises:
+        SettingsError: as for `read`.
+    """
+    table = _table(root)
+    return tuple(
+        f"setting '{old}' is now '{new}'; rename it in {FILE}: "
+        "the next version will not accept the old name"
+        for old, new in RENAMED.items()
+        if _has(table, old)
+    )
+
+
 def tracking_uri(settings: Settings, root: Path) -> str:
-    """Where MLflow is: the environment's MLFLOW_TRACKING_URI, the setting, or local SQLite."""
+    """The MLflow server: MLFLOW_TRACKING_URI, else the setting, else local SQLite."""
     named = os.environ.get("MLFLOW_TRACKING_URI") or settings.tracking_uri
     return named or f"sqlite:///{state_folder(settings, root) / 'mlflow.db'}"
 
 
 def state_folder(settings: Settings, root: Path) -> Path:
-    """The folder that holds everything fullturn writes locally; made if need be.
+    """The folder for everything fullturn writes locally; created if missing.
 
     Raises:
-        SettingsError: there is a file in its place.
+        SettingsError: a file with that name exists.
     """
     folder = (root / (os.environ.get(STATE) or settings.state)).resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         raise SettingsError(
-            f"state = '{settings.state}': {folder} is a file; name a folder"
+            f"state = '{settings.state}': {folder} is a file, not a folder; choose another path"
         ) from None
     return folder
+
+
+def _table(root: Path) -> dict[str, Any]:
+    path = root / FILE
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(
+            f"{path} does not exist; create a project with `fullturn init`"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}") from None
+
+
+def _with_new_names(table: Mapping[str, Any], origin: str) -> dict[str, Any]:
+    found: dict[str, Any] = copy.deepcopy(dict(table))
+    for old, new in RENAMED.items():
+        if not _has(found, old):
+            continue
+        if _has(found, new):
+            raise SettingsError(
+                f"{origin}: '{old}' and '{new}' are the same setting; remove '{old}'"
+            )
+        section, _, key = old.rpartition(".")
+        found[section][new.rpartition(".")[2]] = found[section].pop(key)
+    return found
+
+
+def _has(table: Mapping[str, Any], name: str) -> bool:
+    section, _, key = name.rpartition(".")
+    part = table.get(section)
+    return isinstance(part, Mapping) and key in part
 
 
 def _tuples(value: Any) -> Any:

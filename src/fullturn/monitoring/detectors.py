@@ -79,7 +79,7 @@ def detectors(
         *_service(contract, reference, limits),
     ]
     arl = limits.arl * len(plans)
-    return [Detector(plan, EDetector(plan.bets, arl, limits.rest)) for plan in plans]
+    return [Detector(plan, EDetector(plan.bets, arl, limits.cooldown_requests)) for plan in plans]
 
 
 def loss_of(row: ScoredRow) -> float:

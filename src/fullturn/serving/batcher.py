@@ -46,7 +46,7 @@ class Limits:
     shadow_rows: int = 256
     timeout: float = 30.0
     """Seconds."""
-    unlogged: bool = False
+    serve_without_log: bool = False
     """Whether to answer also while predictions cannot be logged."""
 
 
@@ -204,7 +204,7 @@ class Batcher:
         if failure:
             for work in works:
                 work.logged = False
-            return None if self._limits.unlogged else failure
+            return None if self._limits.serve_without_log else failure
         for slot, group in groups:
             self._kept(slot, [one for work in group for one in work.predictions])
         if deployment.releasing("shadow"):

@@ -72,7 +72,7 @@ def _both(desk: FeedbackStore, other: Kept | None) -> Kept:
 def _limits(settings: ServingSettings) -> Limits:
     return Limits(
         settings.batch_rows, settings.queue_rows, settings.shadow_rows, settings.timeout,
-        settings.unlogged,
+        settings.serve_without_log,
     )  # fmt: skip
 
 
