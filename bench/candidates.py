@@ -20,9 +20,9 @@ from pathlib import Path
 
 from fullturn.core import settings
 from fullturn.core.entities import Evaluation, Example, Params
+from fullturn.core.tags import TrainingTags
 from fullturn.evaluation import scoring
 from fullturn.llm import uncached
-from fullturn.registry.versions import MODEL
 from fullturn.statistics.intervals import Interval, cluster_mean
 from fullturn.statistics.paired import paired_difference
 from fullturn.subjects import bundle
@@ -75,7 +75,7 @@ def measure(folder: Path) -> list[Measured]:
     for name, params in CANDIDATES.items():
         print(f"… {name}", flush=True)
         trial = train(project, params, name=name)
-        folder = project.store.fetch_model(trial.run.tags[MODEL])
+        folder = project.store.fetch_model(TrainingTags.read(trial.run.tags).model or "")
         seconds = timed(project, bundle.load(project.app, folder), rows)
         found.append(Measured(name, trial.race.evaluation, seconds))
     return sorted(found, key=lambda each: -each.evaluation.mean("right"))

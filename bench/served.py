@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import fullturn
+from fullturn.core.tags import VersionTags
 from fullturn.registry import promotion, versions
-from fullturn.registry.versions import DIGEST, GATE, OUTCOME, located
+from fullturn.registry.versions import located
 from fullturn.verbs.train import train
 from fullturn.verbs.workspace import Workspace, commit
 
@@ -62,7 +63,7 @@ def wine_project(root: Path, app: str, *, count: int = 1, poll: float = 0.5) -> 
     for number in range(count):
         run = train(project, {"C": 1.0 + number}).run
         source, digest = located(run)
-        tags = {DIGEST: digest, OUTCOME: "PASSED", GATE: run.id}
+        tags = VersionTags(bundle=digest, outcome="PASSED", gate=run.id).write()
         project.store.register("wine", source, run.id, tags)
     promote(project, 1)
     return project

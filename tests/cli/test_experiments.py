@@ -8,15 +8,16 @@ from pathlib import Path
 import pytest
 
 from fullturn.cli.experiments import show_trials
+from fullturn.core.tags import PREFIX
 from fullturn.evaluation.race import Race
-from fullturn.verbs.train import SEARCH, Trial
+from fullturn.verbs.train import Trial
 from tests.cli.test_bad_inputs import csv_of, init, rows, run, use
 from tests.tracking.test_comparison import A, B
 from tests.tracking.test_comparison import run as record
 
 
 def trial(name: str, place: str = "", *, stopped: bool = False) -> Trial:
-    one = replace(record(name), tags={SEARCH: place})
+    one = replace(record(name), tags={PREFIX + "search": place})
     return Trial(one, Race(A if stopped else B, stopped, 300, 300, 42.0, (1,) * 600))
 
 

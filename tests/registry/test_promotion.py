@@ -8,11 +8,11 @@ import pytest
 
 from fullturn.core.entities import ModelVersion
 from fullturn.core.errors import Conflict, NotFound, NotGated, UsageError
+from fullturn.core.tags import VersionTags
 from fullturn.registry import promotion
-from fullturn.registry.versions import GATE, OUTCOME
 from fullturn.store import Store
 
-GATED = {OUTCOME: "PASSED", GATE: "g" * 32}
+GATED = VersionTags(outcome="PASSED", gate="g" * 32).write()
 
 
 def version(store: Store) -> ModelVersion:

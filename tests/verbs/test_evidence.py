@@ -22,11 +22,11 @@ from fullturn.core.errors import (
     StoreUnavailable,
 )
 from fullturn.core.settings import SigningSettings
+from fullturn.core.tags import VersionTags
 from fullturn.evidence import folder as folders
 from fullturn.evidence import keys, signing
 from fullturn.evidence.keys import Signer
 from fullturn.registry import promotion, versions
-from fullturn.registry.versions import DIGEST, EVIDENCE, GATE
 from fullturn.subjects import bundle
 from fullturn.verbs import promote, queries, release_state
 from fullturn.verbs import register as evidence
@@ -39,6 +39,8 @@ from fullturn.verbs.workspace import Workspace, commit
 from tests.verbs.conftest import moved, new_project, write_rows
 from tests.verbs.test_serving import asked, changed, told, until
 from tests.verbs.toy import messages
+
+DIGEST, EVIDENCE, GATE = map(VersionTags.key, ("bundle", "evidence", "gate"))
 
 SIGNED = '[serving]\npoll = 0.05\nsigned = true\n\n[card]\nowner = "Team Toy"\n\n[gates]'
 

@@ -77,7 +77,7 @@ def state(root: Path) -> dict[str, Any]:
     return {
         "data": [version.digest for version in data_log(project)],
         "feedback": sorted(feedback),
-        "searched": sorted(run.tags["fullturn.search"] for run in runs),
+        "searched": sorted(run.tags["fullturn.search.place"] for run in runs),
         "versions": [v.tags["fullturn.data"] for v in project.store.versions("toy")],
         "champions": [e.version for e in promotion.history(project.store) if e.effective],
         "alias": project.store.alias("toy", "champion"),

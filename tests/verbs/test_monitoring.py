@@ -12,7 +12,7 @@ import pytest
 
 from fullturn.core.entities import Feedback, Prediction
 from fullturn.core.errors import NotFound
-from fullturn.core.tags import PREFIX
+from fullturn.core.tags import AlarmTags
 from fullturn.serving.log import PredictionLog
 from fullturn.verbs import feedback_rows, monitor, queries, retrain
 from fullturn.verbs.monitor import Monitor
@@ -99,7 +99,8 @@ def test_a_webhook_is_told_each_alarm_once_and_later_if_it_was_away(
     away = with_webhook(asked, f"http://127.0.0.1:{free_port()}/")
     alarms = Monitor(away).step()
     assert alarms and not told
-    assert "due, failed" in monitor.alarms(away)[0].tags[PREFIX + "webhook"]
+    tags = AlarmTags.read(monitor.alarms(away)[0].tags)
+    assert tags.webhook == "due" and tags.webhook_error
     (asked.root / "fullturn.toml").write_text(
         (asked.root / "fullturn.toml")
         .read_text()

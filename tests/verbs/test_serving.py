@@ -24,8 +24,9 @@ from fullturn.core.errors import (
     SettingsError,
     StoreUnavailable,
 )
+from fullturn.core.tags import VersionTags
 from fullturn.registry import promotion, versions
-from fullturn.registry.versions import DIGEST, GATE, OUTCOME, located
+from fullturn.registry.versions import located
 from fullturn.serving import log
 from fullturn.store import Store
 from fullturn.verbs import promote, queries
@@ -43,7 +44,7 @@ def registered(project: Workspace, **params: str | float) -> int:
     """Train a version and register it, its gate left out."""
     run = train(project, params).run
     source, digest = located(run)
-    tags = {DIGEST: digest, OUTCOME: "PASSED", GATE: run.id}
+    tags = VersionTags(bundle=digest, outcome="PASSED", gate=run.id).write()
     return project.store.register("toy", source, run.id, tags).version
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from fullturn.core.errors import NotFound, Refused
-from fullturn.core.tags import PREFIX
+from fullturn.core.tags import PREFIX, TrainingTags
 from fullturn.registry import versions
 from fullturn.verbs import ask, promote, queries
 from fullturn.verbs.train import search, train
@@ -70,7 +70,7 @@ def test_a_search_stops_a_candidate_that_is_worse_and_says_so(project: Workspace
     best = train(project, {})
     worse = train(project, {"fault": "constant"}, best=best)
     assert worse.race.stopped and worse.race.groups < worse.race.of_groups
-    assert worse.run.tags[PREFIX + "race"].startswith("stopped after")
+    assert TrainingTags.read(worse.run.tags).race_stopped
     assert worse.run.status == "FINISHED"
     trials = search(project, 3)
     assert len(trials) == 3

@@ -8,6 +8,7 @@ import click
 
 from fullturn.cli.output import escape, progress, say, say_json, say_next, table
 from fullturn.cli.verb import json_option, opened, parameters
+from fullturn.core.tags import OriginTags, TrainingTags
 
 if TYPE_CHECKING:
     from fullturn.core.entities import RunRecord
@@ -102,7 +103,7 @@ def _raced(trial: Trial, *, alone: bool) -> str:
     """How the race ended; the first candidate of a search had nobody to race either."""
     if trial.race.stopped:
         return f"[yellow]stopped: worse, e = {trial.race.e_value:.0f}[/yellow]"
-    first = trial.run.tags.get("fullturn.search", "").startswith("1 of ")
+    first = TrainingTags.read(trial.run.tags).search_place == 1
     return "alone" if alone or first else "finished"
 
 
@@ -138,19 +139,26 @@ def runs(kind: str, limit: int, as_json: bool) -> None:
 
 
 def _run_row(run: RunRecord) -> tuple[str, ...]:
-    tag = {key.removeprefix("fullturn."): value for key, value in run.tags.items()}
-    primary = tag.get("primary", "")
+    tags = TrainingTags.read(run.tags)
+    primary = tags.primary or ""
     score = run.metrics.get(f"validation.{primary}")
-    note = tag.get("error") or tag.get("outcome") or tag.get("race", "")
     return (
         run.id[:8],
         run.name,
         run.status,
         "-" if run.duration is None else f"{run.duration:.1f}",
-        tag.get("data", "-"),
+        "-" if tags.data is None else str(tags.data),
         f"{primary} {score:.3f}" if score is not None else "-",
-        note.partition(":")[0] if note.startswith("stopped") else note,
+        OriginTags.read(run.tags).error or tags.outcome or _race(tags),
     )
+
+
+def _race(tags: TrainingTags) -> str:
+    if tags.race_of_groups is None:
+        return ""
+    if tags.race_stopped:
+        return f"stopped after {tags.race_groups} of {tags.race_of_groups} groups"
+    return f"all {tags.race_of_groups} groups"
 
 
 @click.command()

@@ -191,6 +191,8 @@ class CheckResult:
     figures: Mapping[str, Any] = field(default_factory=dict)
     waived: str | None = None
     """The reason of a waiver, if one was given."""
+    missing: tuple[str, ...] = ()
+    """The evidence that was missing, so that nothing could be decided."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,9 +57,9 @@ def _data(facts: EvidenceInputs) -> Iterator[str]:
         yield f"- Trained on {name}, committed {version.created}, and on none of its test rows"
         yield f"- Its rows: {version.rows} ({splits})"
     else:
-        number = facts.tag("data") or "?"
+        number = "?" if facts.training.data is None else str(facts.training.data)
         yield f"- Trained on version {prose(number)} of a table that was not there at the gate"
-    yield f"- Its digest: {code(facts.tag('data_digest') or 'not recorded')}"
+    yield f"- Its digest: {code(facts.training.data_digest or 'not recorded')}"
     yield f"- Tested on {prose(report.dataset)}, digest {code(report.data_digest)}"
     yield f"- {prose(str(facts.difference['sentence']))}"
 
@@ -161,7 +161,7 @@ def _making(facts: EvidenceInputs) -> Iterator[str]:
     yield f"- Commit {commit}{changes}" + (f" on {code(made.branch)}" if made.branch else "")
     yield f"- App {code(facts.app)}, seed {facts.seed}"
     yield "- Parameters: " + (", ".join(_parameters(facts)) or "none")
-    yield f"- Environment {code(facts.tag('environment') or 'not recorded')}, see `sbom.cdx.json`"
+    yield f"- Environment {code(facts.origin.environment or 'not recorded')}, see `sbom.cdx.json`"
     yield f"- Bundle {code(facts.bundle)}, see `bundle-manifest.json`"
     if facts.llm:
         weights = code(facts.llm.digest) if facts.llm.digest else "not known"
@@ -173,7 +173,7 @@ def _parameters(facts: EvidenceInputs) -> list[str]:
 
 
 def _owner(facts: EvidenceInputs) -> Iterator[str]:
-    owner = facts.card.owner or prose(facts.tag("owner") or "")
+    owner = facts.card.owner or prose(facts.origin.owner or "")
     yield from ("## Owner", "", _stated(owner, "owner"), "")
     yield f"**Contact:** {_stated(facts.card.contact, 'contact')}"
 

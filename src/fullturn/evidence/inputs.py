@@ -8,7 +8,7 @@ from typing import Any
 
 from fullturn.core.entities import DatasetVersion, GateReport, RunRecord
 from fullturn.core.settings import CardSettings
-from fullturn.core.tags import PREFIX
+from fullturn.core.tags import OriginTags, TrainingTags
 from fullturn.evidence.sbom import Asked
 
 
@@ -50,11 +50,17 @@ class EvidenceInputs:
     llm: Asked | None
     card: CardSettings
 
-    def tag(self, name: str) -> str | None:
-        """A tag of the training run that fullturn set."""
-        return self.run.tags.get(PREFIX + name)
+    @property
+    def origin(self) -> OriginTags:
+        """Who trained it, from which code, in which environment."""
+        return OriginTags.read(self.run.tags)
+
+    @property
+    def training(self) -> TrainingTags:
+        """What it was trained on."""
+        return TrainingTags.read(self.run.tags)
 
     @property
     def seed(self) -> int:
         """All randomness of the training came from it."""
-        return int(self.tag("seed") or 0)
+        return self.origin.seed or 0

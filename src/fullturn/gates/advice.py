@@ -106,7 +106,7 @@ def next_steps(report: GateReport) -> list[Step]:
 def _advice(result: CheckResult) -> str:
     if result.outcome == "FAILED":
         return _AFTER_FAILURE.get(result.code, "Repair what the check found.")
-    if result.reason.startswith(("no evidence", "could not be computed")):
+    if result.missing:
         return "Get the missing evidence: the check says what stood in the way."
     if result.figures.get("pass_probability", 0) >= _LIKELY:
         return _SUSPICIOUS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from fullturn.core.settings import GateSettings
-from fullturn.gates.check import Check, Verdict, failed, inconclusive, passed
+from fullturn.gates.check import Check, Verdict, failed, inconclusive, no_evidence, passed
 from fullturn.gates.evidence import Evidence
 from fullturn.gates.quality import difference_at, interval_figures, paired_scores
 from fullturn.statistics.paired import inferiority_p, non_inferiority_p
@@ -22,7 +22,7 @@ class _Behaviour(Check):
     def judge(self, evidence: Evidence, limits: GateSettings) -> Verdict:
         assert evidence.behaviours is not None
         if self.kind not in evidence.behaviours:
-            return inconclusive(f"no evidence: rows with {self.change} were not answered")
+            return no_evidence(f"rows with {self.change} were not answered", "behaviours")
         clean, perturbed = evidence.behaviours[self.kind]
         for evaluation, how in ((clean, "as they are"), (perturbed, f"with {self.change}")):
             if len(evaluation.rows) != evaluation.expected_rows:

@@ -22,6 +22,8 @@ class Verdict:
     outcome: Outcome | Literal["NOT_APPLICABLE"]
     reason: str
     figures: Mapping[str, Any] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    """The evidence that was missing, if that is why nothing was decided."""
 
 
 def passed(reason: str, **figures: Any) -> Verdict:
@@ -37,6 +39,11 @@ def failed(reason: str, **figures: Any) -> Verdict:
 def inconclusive(reason: str, **figures: Any) -> Verdict:
     """The evidence does not decide."""
     return Verdict("INCONCLUSIVE", reason, figures)
+
+
+def no_evidence(why: str, *missing: str) -> Verdict:
+    """What would be needed to decide is missing; `missing` names it."""
+    return Verdict("INCONCLUSIVE", f"no evidence: {why}", missing=missing)
 
 
 class Check(ABC):

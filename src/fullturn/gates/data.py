@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fullturn.core.settings import GateSettings
-from fullturn.gates.check import Check, Verdict, failed, inconclusive, passed
+from fullturn.gates.check import Check, Verdict, failed, no_evidence, passed
 from fullturn.gates.evidence import Evidence
 from fullturn.gates.quality import primary_metric
 from fullturn.statistics.intervals import cluster_mean
@@ -42,7 +42,7 @@ class Leakage(Check):
                 shared=len(state.shared),
             )
         if not state.test_rows:
-            return inconclusive("no evidence: no test row was looked up among those trained on")
+            return no_evidence("no test row was looked up among those trained on", "leakage")
         return self._gap(evidence, limits)
 
     def _gap(self, evidence: Evidence, limits: GateSettings) -> Verdict:

@@ -25,6 +25,8 @@ WORDS = {
 _SIGNS = {"PASSED": "✅", "FAILED": "❌", "INCONCLUSIVE": "❔", "NOT_APPLICABLE": "➖"}
 _LONGEST_CELL = 400
 
+_MISSING = ("no evidence", "could not be computed")
+
 
 def to_json(report: GateReport) -> str:
     """The report with a sha256 over its content, so that damage is noticed.
@@ -53,12 +55,19 @@ def from_json(text: str) -> GateReport:
         body = json.loads(text)
         if body.pop(DIGEST) != _digest(body):
             raise ValueError(f"its content has another {DIGEST} than it states")
-        results = tuple(CheckResult(**result) for result in body.pop("results"))
+        results = tuple(_result(result) for result in body.pop("results"))
         return GateReport(results=results, **body)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise IntegrityError(
             f"the gate report is damaged: {error}; run `fullturn gate` again"
         ) from error
+
+
+def _result(stored: dict[str, Any]) -> CheckResult:
+    missing = stored.pop("missing", None)
+    if missing is None:  # version 0.1 said it in the reason only
+        missing = ("evidence",) if stored["reason"].startswith(_MISSING) else ()
+    return CheckResult(**stored, missing=tuple(missing))
 
 
 def to_markdown(report: GateReport) -> str:

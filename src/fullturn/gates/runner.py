@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from fullturn.core.entities import CheckResult, GateReport, Outcome
 from fullturn.core.errors import StatisticsInputError, UsageError
 from fullturn.core.settings import GateSettings
-from fullturn.gates.check import Check, Verdict, inconclusive
+from fullturn.gates.check import Check, Verdict, no_evidence
 from fullturn.gates.evidence import Evidence
 
 
@@ -56,6 +56,7 @@ def compute_check(
         outcome=verdict.outcome,
         reason=verdict.reason,
         figures=verdict.figures,
+        missing=verdict.missing,
         waived=(waivers or {}).get(check.code) if verdict.outcome in _BLOCKING else None,
     )
 
@@ -70,11 +71,11 @@ def _verdict(check: Check, evidence: Evidence, limits: GateSettings) -> Verdict:
     missing = [name for name in check.needs if not getattr(evidence, name)]
     if missing:
         why = evidence.absent.get(missing[0], "could not be had")
-        return inconclusive(f"no evidence: {', '.join(missing)}: {why}")
+        return no_evidence(f"{', '.join(missing)}: {why}", *missing)
     try:
         return check.judge(evidence, limits)
     except StatisticsInputError as error:
-        return inconclusive(f"could not be computed: {error}")
+        return Verdict("INCONCLUSIVE", f"could not be computed: {error}", missing=check.needs)
 
 
 def _outcome(results: Sequence[CheckResult]) -> Outcome:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from fullturn.core.entities import CheckResult, GateReport, RunRecord
 from fullturn.core.errors import FullturnError, MissingFigure
-from fullturn.core.tags import PREFIX
+from fullturn.core.tags import GateTags, TrainingTags
 from fullturn.gates import report as writer
 from fullturn.lesson.benchmark_results import Value
 from fullturn.lesson.figures import Source
@@ -84,7 +84,7 @@ def past(project: Workspace) -> Past:
 def _first_gate(project: Workspace, outcome: str) -> Judged:
     """The oldest gate that ended so."""
     runs = project.store.runs("gate")
-    run = next(run for run in reversed(runs) if run.tags.get(PREFIX + "outcome") == outcome)
+    run = next(run for run in reversed(runs) if GateTags.read(run.tags).outcome == outcome)
     text = project.store.get(run.id, REPORTS[0]).read_text(encoding="utf-8")
     return Judged(run, project.store.run(_subject(run)).name, writer.from_json(text))
 
@@ -92,17 +92,19 @@ def _first_gate(project: Workspace, outcome: str) -> Judged:
 def _trials(project: Workspace, before: RunRecord) -> tuple[Trial, ...]:
     """Candidates that raced before that gate, but not the careless one."""
     gates = project.store.runs("gate")
-    careless = {_subject(run) for run in gates if run.tags.get(PREFIX + "outcome") == "FAILED"}
+    careless = {_subject(run) for run in gates if GateTags.read(run.tags).outcome == "FAILED"}
     found = [
         recall(project, run)
         for run in reversed(project.store.runs("train"))
-        if PREFIX + "race" in run.tags and run.id not in careless and run.started <= before.started
+        if TrainingTags.read(run.tags).race_of_groups
+        and run.id not in careless
+        and run.started <= before.started
     ]
     return tuple(sorted(found, key=lambda trial: (trial.race.stopped, -trial.score)))
 
 
 def _subject(gate: RunRecord) -> str:
-    return gate.tags.get(PREFIX + "candidate", "")
+    return GateTags.read(gate.tags).candidate or ""
 
 
 def figures(of: Past, folder: str) -> Recorded:

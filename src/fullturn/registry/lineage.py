@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fullturn.core.entities import HistoryEntry, ModelVersion
-from fullturn.core.tags import PREFIX
+from fullturn.core.entities import HistoryEntry, ModelVersion, RunRecord
+from fullturn.core.tags import GateTags, OriginTags, TrainingTags, VersionTags
 from fullturn.registry.promotion import history
-from fullturn.registry.versions import DIGEST, EVIDENCE, GATE
 from fullturn.store import Store
+
+_UNKNOWN = "not recorded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,36 +44,44 @@ def lineage(store: Store, version: ModelVersion) -> Lineage:
         NotFound: its run or the run of its gate is not in the tracking server.
     """
     run = store.run(version.run_id)
-    gate = store.run(version.tags[GATE]) if version.tags.get(GATE) else None
-    tag = {key.removeprefix(PREFIX): value for key, value in run.tags.items()}
+    registered = VersionTags.read(version.tags)
+    gate = store.run(registered.gate) if registered.gate else None
+    origin, training = OriginTags.read(run.tags), TrainingTags.read(run.tags)
     return Lineage(
         model=version.name,
         version=version.version,
         aliases=version.aliases,
-        bundle=version.tags.get(DIGEST, "not recorded"),
+        bundle=registered.bundle or _UNKNOWN,
         run=run.id,
         run_name=run.name,
         trained=run.started,
-        owner=tag.get("owner", "unknown"),
-        seed=tag.get("seed", "not recorded"),
-        commit=_commit(tag),
-        environment=tag.get("environment", "not recorded"),
-        data=tag.get("data", "not recorded"),
-        data_digest=tag.get("data_digest", "not recorded"),
+        owner=origin.owner or "unknown",
+        seed=_text(origin.seed),
+        commit=_commit(origin),
+        environment=origin.environment or _UNKNOWN,
+        data=_text(training.data),
+        data_digest=training.data_digest or _UNKNOWN,
         gate=gate.id if gate else "none",
-        gate_outcome=gate.tags.get(PREFIX + "outcome", "unknown") if gate else "none",
-        evidence=_evidence(version),
-        prompts=tuple(value for key, value in sorted(tag.items()) if key.startswith("prompt.")),
+        gate_outcome=_outcome(gate),
+        evidence=_evidence(version.version, registered.evidence),
+        prompts=tuple(origin.prompts.values()),
         promotions=tuple(e for e in history(store) if e.version == version.version and e.effective),
         link=store.link(run.id),
     )
 
 
-def _evidence(version: ModelVersion) -> str:
-    run, number = version.tags.get(EVIDENCE), version.version
+def _text(number: int | None) -> str:
+    return _UNKNOWN if number is None else str(number)
+
+
+def _outcome(gate: RunRecord | None) -> str:
+    return (GateTags.read(gate.tags).outcome or "unknown") if gate else "none"
+
+
+def _evidence(number: int, run: str | None) -> str:
     return f"evidence/ in run {run}, see `fullturn verify {number}`" if run else "none"
 
 
-def _commit(tag: dict[str, str]) -> str:
-    commit = tag.get("commit", "not under Git")
-    return f"{commit} with changes {tag.get('diff', '')[:12]}" if "diff" in tag else commit
+def _commit(origin: OriginTags) -> str:
+    commit = origin.commit or "not under Git"
+    return f"{commit} with changes {origin.diff[:12]}" if origin.diff else commit

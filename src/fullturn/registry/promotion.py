@@ -16,11 +16,8 @@ from dataclasses import replace
 
 from fullturn.core.entities import HistoryEntry, ModelVersion
 from fullturn.core.errors import Conflict, NotFound, NotGated, UsageError
-from fullturn.core.tags import PREFIX
-from fullturn.registry.versions import GATE, OUTCOME
+from fullturn.core.tags import CHAMPION_ALIAS, HistoryTags, VersionTags
 from fullturn.store import Store
-
-CHAMPION = "champion"
 
 
 def history(store: Store) -> list[HistoryEntry]:
@@ -47,7 +44,7 @@ def promote(
         Conflict: another process was first, or the version is champion already.
         UsageError: the reason is empty.
     """
-    if version.tags.get(OUTCOME) != "PASSED":
+    if VersionTags.read(version.tags).outcome != "PASSED":
         raise NotGated(f"version {version.version} has no gate report that passed; gate it first")
     entries, stack = _replay(store)
     if stack and stack[-1] == version.version:
@@ -92,9 +89,9 @@ def settle(store: Store) -> int | None:
     """Point the alias at the champion of the history, until both agree; returns the champion."""
     while True:
         current = champion(store)
-        if current is None or store.alias(store.name, CHAMPION) == current:
+        if current is None or store.alias(store.name, CHAMPION_ALIAS) == current:
             return current
-        store.set_alias(store.name, CHAMPION, current)
+        store.set_alias(store.name, CHAMPION_ALIAS, current)
 
 
 def _append(
@@ -102,14 +99,14 @@ def _append(
 ) -> HistoryEntry:
     if not reason.strip():
         raise UsageError(f"a {action} needs a reason: --reason 'why'")
-    tags = {
-        PREFIX + "action": action,
-        PREFIX + "to": str(version.version),
-        PREFIX + "seen": str(seen),
-        PREFIX + "actor": actor,
-        PREFIX + "reason": reason,
-        GATE: version.tags.get(GATE, ""),
-    }
+    tags = HistoryTags(
+        action=action,
+        to=version.version,
+        seen=seen,
+        actor=actor,
+        reason=reason,
+        gate=VersionTags.read(version.tags).gate,
+    ).write()
     text = f"{action} of version {version.version} by {actor}: {reason}"
     made = store.register(_log(store), version.source, version.run_id, tags, text)
     entries = history(store)
@@ -129,7 +126,7 @@ def _replay(store: Store) -> tuple[list[HistoryEntry], list[int]]:
     head = 0
     for raw in store.versions(_log(store)):
         entry = _entry(raw, stack[-1] if stack else None)
-        if int(raw.tags.get(PREFIX + "seen", "-1")) != head:
+        if HistoryTags.read(raw.tags).seen != head:
             entry = replace(entry, effective=False)
         else:
             head = entry.number
@@ -151,15 +148,15 @@ def _head(entries: Sequence[HistoryEntry]) -> int:
 
 
 def _entry(raw: ModelVersion, previous: int | None) -> HistoryEntry:
-    tags = raw.tags
+    tags = HistoryTags.read(raw.tags)
     return HistoryEntry(
         number=raw.version,
-        action="rollback" if tags.get(PREFIX + "action") == "rollback" else "promotion",
-        version=int(tags.get(PREFIX + "to", "0")),
+        action="rollback" if tags.action == "rollback" else "promotion",
+        version=tags.to or 0,
         previous=previous,
-        actor=tags.get(PREFIX + "actor", "unknown"),
-        reason=tags.get(PREFIX + "reason", ""),
-        gate=tags.get(GATE) or None,
+        actor=tags.actor or "unknown",
+        reason=tags.reason or "",
+        gate=tags.gate or None,
         created=raw.created,
     )
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fullturn.core.entities import Evaluation, RunRecord
-from fullturn.core.tags import PREFIX
+from fullturn.core.tags import OriginTags, Tags, TrainingTags
 
-INGREDIENTS = {
-    "code": ("commit", "diff"),
-    "environment": ("environment",),
-    "data": ("data_digest",),
-    "seed": ("seed",),
+INGREDIENTS: dict[str, tuple[type[Tags], tuple[str, ...]]] = {
+    "code": (OriginTags, ("commit", "diff")),
+    "environment": (OriginTags, ("environment",)),
+    "data": (TrainingTags, ("data_digest",)),
+    "seed": (OriginTags, ("seed",)),
 }
 
 
@@ -65,11 +65,13 @@ def compare(
 
 def _divergences(original: RunRecord, repeated: RunRecord) -> list[Divergence]:
     found = []
-    for ingredient, keys in INGREDIENTS.items():
-        before, after = (
-            " ".join(run.tags.get(PREFIX + key, "none")[:12] for key in keys)
-            for run in (original, repeated)
-        )
+    for ingredient, (kind, fields) in INGREDIENTS.items():
+        before, after = (_shown(kind.read(run.tags), fields) for run in (original, repeated))
         if before != after:
             found.append(Divergence(ingredient, before, after))
     return found
+
+
+def _shown(tags: Tags, fields: tuple[str, ...]) -> str:
+    values = (getattr(tags, name) for name in fields)
+    return " ".join("none" if value is None else str(value)[:12] for value in values)

@@ -8,14 +8,9 @@ from typing import Any
 
 from fullturn.core.entities import GateReport, ModelVersion, RunRecord
 from fullturn.core.errors import BundleError, NotFound, NotGated
-from fullturn.core.tags import PREFIX
+from fullturn.core.tags import OriginTags, TrainingTags, VersionTags
 from fullturn.store import Store
 from fullturn.subjects import bundle
-
-MODEL, DIGEST = PREFIX + "model", PREFIX + "bundle"
-GATE, OUTCOME = PREFIX + "gate", PREFIX + "outcome"
-EVIDENCE = PREFIX + "evidence"
-"""Tag of a version: the run that holds its evidence folder, once that is whole."""
 
 
 def register(store: Store, run: RunRecord, report: GateReport, gate_run: str) -> ModelVersion:
@@ -34,16 +29,21 @@ def register(store: Store, run: RunRecord, report: GateReport, gate_run: str) ->
             return version
     source, digest = located(run)
     bundle.verify(store.fetch_model(source), digest)
-    keys = ("commit", "dirty", "diff", "environment", "seed", "owner", "data", "data_digest")
-    copied = {PREFIX + key: run.tags[PREFIX + key] for key in keys if PREFIX + key in run.tags}
-    waived = {r.code: r.waived for r in report.results if r.waived}
-    tags = {
-        **copied,
-        DIGEST: digest,
-        GATE: gate_run,
-        OUTCOME: report.outcome,
-        **{f"{PREFIX}waived.{code}": reason for code, reason in waived.items()},
-    }
+    origin, training = OriginTags.read(run.tags), TrainingTags.read(run.tags)
+    tags = VersionTags(
+        commit=origin.commit,
+        dirty=origin.dirty,
+        diff=origin.diff,
+        environment=origin.environment,
+        seed=origin.seed,
+        owner=origin.owner,
+        data=training.data,
+        data_digest=training.data_digest,
+        bundle=digest,
+        gate=gate_run,
+        outcome=report.outcome,
+        waived={result.code: result.waived for result in report.results if result.waived},
+    ).write()
     return store.register(store.name, source, run.id, tags, f"run '{run.name}', {report.dataset}")
 
 
@@ -53,9 +53,10 @@ def located(run: RunRecord) -> tuple[str, str]:
     Raises:
         NotFound: the run stored no bundle.
     """
-    if MODEL not in run.tags or DIGEST not in run.tags:
+    tags = TrainingTags.read(run.tags)
+    if tags.model is None or tags.bundle is None:
         raise NotFound(f"run '{run.name}' ({run.status}) stored no bundle; train again")
-    return run.tags[MODEL], run.tags[DIGEST]
+    return tags.model, tags.bundle
 
 
 def version(store: Store, reference: str) -> ModelVersion:
@@ -79,7 +80,8 @@ def files(store: Store, found: ModelVersion) -> tuple[Path, Mapping[str, Any]]:
     Raises:
         BundleError, IntegrityError: files are missing or changed.
     """
-    if DIGEST not in found.tags:
+    digest = VersionTags.read(found.tags).bundle
+    if digest is None:
         raise BundleError(f"version {found.version} of '{found.name}' was not registered here")
     try:
         folder = store.fetch_model(found.source)
@@ -88,5 +90,5 @@ def files(store: Store, found: ModelVersion) -> tuple[Path, Mapping[str, Any]]:
             f"the files of version {found.version} of '{found.name}' are gone ({found.source}): "
             "restore them from a copy, or go back to another version with `fullturn rollback`"
         ) from error
-    bundle.verify(folder, found.tags[DIGEST])
+    bundle.verify(folder, digest)
     return folder, bundle.read_record(folder)

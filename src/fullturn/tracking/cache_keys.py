@@ -9,13 +9,7 @@ from typing import Any
 
 from fullturn.core.entities import Params, RunRecord
 from fullturn.core.settings import Settings
-from fullturn.core.tags import PREFIX
 from fullturn.tracking import provenance, sources
-
-TRAINING, GATE = PREFIX + "key", PREFIX + "gate_key"
-"""Tags of a training run and of a gate's run."""
-CODE = PREFIX + "code"
-"""Tag of a training run: the digest of the code that it used."""
 
 
 def training_key(settings: Settings, root: Path, params: Params, seed: int, data: str) -> str:

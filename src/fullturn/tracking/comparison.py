@@ -8,12 +8,9 @@ import numpy as np
 
 from fullturn.core.entities import Evaluation, RunRecord, ScoredRow
 from fullturn.core.errors import NotFound, UsageError
-from fullturn.core.tags import PREFIX
+from fullturn.core.tags import TrainingTags
 from fullturn.statistics.paired import PairedDifference, paired_difference
 from fullturn.statistics.power import minimum_detectable_effect
-
-DATA = PREFIX + "data"
-"""Tag of a run: its dataset version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +72,17 @@ def compare(first: RunRecord, second: RunRecord, left: Evaluation, right: Evalua
         first=first.name,
         second=second.name,
         rows=len(pairs),
-        data=(first.tags.get(DATA, ""), second.tags.get(DATA, "")),
+        data=(_data(first), _data(second)),
         params=_changed(first, second),
         metrics=tuple(_difference(pairs, name, groups) for name in metrics),
         flips=tuple(_flips(pairs, metrics[0])),
         detectable=minimum_detectable_effect(b, a, groups),
     )
+
+
+def _data(run: RunRecord) -> str:
+    number = TrainingTags.read(run.tags).data
+    return "" if number is None else str(number)
 
 
 def _pairs(left: Evaluation, right: Evaluation) -> list[tuple[ScoredRow, ScoredRow]]:

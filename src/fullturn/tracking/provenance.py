@@ -11,8 +11,17 @@ import subprocess
 from functools import lru_cache
 from importlib.metadata import distributions
 from pathlib import Path
+from typing import TypedDict
 
 from fullturn.core.entities import Code
+
+
+class Process(TypedDict):
+    """A process of a machine."""
+
+    host: str
+    pid: int
+    pid_started: str
 
 
 def code(root: Path) -> Code:
@@ -43,10 +52,10 @@ def owner(root: Path, named: str | None) -> str:
     return named or git(root, "config", "user.name") or _account()
 
 
-def process_tags() -> dict[str, str]:
+def process() -> Process:
     """Host, process id and its start: enough to tell later whether it still lives."""
     pid = os.getpid()
-    return {"host": socket.gethostname(), "pid": str(pid), "pid_started": process_start(pid)}
+    return {"host": socket.gethostname(), "pid": pid, "pid_started": process_start(pid)}
 
 
 def process_start(pid: int) -> str:

@@ -15,7 +15,7 @@ from fullturn.core.entities import Params, RunRecord, RunStatus
 from fullturn.core.errors import StoreUnavailable
 from fullturn.core.journal import Drain, Journal, decode_step, encode_step
 from fullturn.core.records import Point
-from fullturn.core.tags import PREFIX
+from fullturn.core.tags import OriginTags
 from fullturn.store import Store
 from fullturn.tracking import provenance
 from fullturn.tracking.traces import TRACES, TraceSink
@@ -84,7 +84,9 @@ class TrackedRun:
         left = self._drain.close(timeout=DRAIN_SECONDS)
         try:
             if error is not None:
-                self.store.tag_run(self.id, {PREFIX + "error": f"{type(error).__name__}: {error}"})
+                self.store.tag_run(
+                    self.id, OriginTags(error=f"{type(error).__name__}: {error}").write()
+                )
             self.store.end_run(self.id, _status(error))
         except StoreUnavailable as unavailable:
             raise StoreUnavailable(
@@ -99,7 +101,7 @@ class TrackedRun:
     def prompt(self, name: str, template: str) -> str:
         """Register a prompt version; returns its URI."""
         uri = self.store.prompt(self.id, name, template)
-        self.store.tag_run(self.id, {PREFIX + "prompt." + name: uri})
+        self.store.tag_run(self.id, OriginTags(prompts={name: uri}).write())
         return uri
 
 
@@ -111,7 +113,8 @@ def reap(store: Store, state: Path) -> list[RunRecord]:
             _replay(store, path, run.id)
     ended = [run for run in store.runs(status="RUNNING") if _gone(run)]
     for run in ended:
-        store.tag_run(run.id, {PREFIX + "error": "the process is gone; ended by the reaper"})
+        ended_by = OriginTags(error="the process is gone; ended by the reaper")
+        store.tag_run(run.id, ended_by.write())
         store.end_run(run.id, "KILLED")
     return ended
 
@@ -156,21 +159,23 @@ def recorded(root: Path, plan: RunPlan) -> dict[str, str]:
         "mlflow.user": owner,
         "mlflow.source.name": f"fullturn {plan.kind}",
         "mlflow.source.type": "LOCAL",
-        PREFIX + "dirty": str(code.dirty).lower(),
-        PREFIX + "environment": digest,
-        PREFIX + "seed": str(plan.seed),
-        PREFIX + "owner": owner,
     }
     if code.commit:
-        tags |= {"mlflow.source.git.commit": code.commit, PREFIX + "commit": code.commit}
-    if code.diff_digest:
-        tags[PREFIX + "diff"] = code.diff_digest
-    return tags
+        tags["mlflow.source.git.commit"] = code.commit
+    origin = OriginTags(
+        commit=code.commit,
+        dirty=code.dirty,
+        diff=code.diff_digest,
+        environment=digest,
+        seed=plan.seed,
+        owner=owner,
+    )
+    return {**tags, **origin.write()}
 
 
 def _process() -> dict[str, str]:
     """Tags by which the reaper knows the process; a run without them is ended by its owner."""
-    return {PREFIX + key: value for key, value in provenance.process_tags().items()}
+    return OriginTags(**provenance.process()).write()
 
 
 def _status(error: BaseException | None) -> RunStatus:
@@ -180,11 +185,10 @@ def _status(error: BaseException | None) -> RunStatus:
 
 
 def _gone(run: RunRecord) -> bool:
-    mine = provenance.process_tags()
-    if run.tags.get(PREFIX + "host") != mine["host"]:
+    theirs = OriginTags.read(run.tags)
+    if theirs.host != provenance.process()["host"]:
         return False
-    pid = int(run.tags.get(PREFIX + "pid", "0"))
-    return provenance.process_start(pid) != run.tags.get(PREFIX + "pid_started")
+    return provenance.process_start(theirs.pid or 0) != theirs.pid_started
 
 
 def _on_sigterm() -> object:

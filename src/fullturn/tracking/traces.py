@@ -15,7 +15,7 @@ import orjson
 from fullturn.core.entities import Input, Output, ScoredRow
 from fullturn.core.journal import Drain, Journal
 from fullturn.core.records import Span, Traced
-from fullturn.core.tags import PREFIX
+from fullturn.core.tags import TraceTags
 from fullturn.store import Store
 
 TRACES = "-traces"
@@ -85,8 +85,7 @@ class TraceSpool:
         self._journal.append_many([orjson.dumps(asdict(trace)) for trace in traces])
 
     def _of(self, row: ScoredRow) -> Traced:
-        tags = {PREFIX + "row": row.id}
-        tags |= {f"{PREFIX}score.{name}": f"{value:g}" for name, value in row.scores.items()}
+        tags = TraceTags(row=row.id, scores=row.scores).write()
         return traced(row.input, row.output, row.latency, tags, self._run_id)
 
 

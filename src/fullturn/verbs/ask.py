@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from fullturn.core.entities import Input, Output
 from fullturn.core.errors import AppError
-from fullturn.core.tags import PREFIX
+from fullturn.core.tags import TraceTags
 from fullturn.core.values import checked
 from fullturn.tracking.traces import traced
 from fullturn.verbs.promote import champion
@@ -35,7 +35,7 @@ def answer(project: Workspace, rows: Sequence[Input]) -> list[Answered]:
     """
     rows = [checked(row, project.app.contract) for row in rows]
     version, predictor = champion(project)
-    tags = {PREFIX + "version": str(version.version)}
+    tags = TraceTags(version=version.version).write()
     answered = []
     for row in rows:
         start = time.perf_counter()

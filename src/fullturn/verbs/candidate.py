@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 from fullturn.core.entities import ModelVersion, Params, RunRecord
 from fullturn.core.errors import NotFound
+from fullturn.core.tags import TrainingTags
 from fullturn.registry import promotion, versions
-from fullturn.tracking.cache_keys import TRAINING, training_key
+from fullturn.tracking.cache_keys import training_key
 from fullturn.tracking.search import complete
-from fullturn.verbs.train import DECLARED, Trial, recall, train, usable
+from fullturn.verbs.train import Trial, recall, train, usable
 from fullturn.verbs.workspace import Workspace, newest
 
 
@@ -25,7 +24,7 @@ def parameters(project: Workspace) -> Params:
         return declared
     version = versions.version(project.store, str(number))
     _, record = versions.files(project.store, version)
-    before = json.loads(project.store.run(version.run_id).tags.get(DECLARED, "[]"))
+    before = TrainingTags.read(project.store.run(version.run_id).tags).declared or ()
     known = project.app.defaults.keys() - set(before)
     searched = {name: value for name, value in record["params"].items() if name in known}
     return {**searched, **declared}
@@ -43,7 +42,11 @@ def find(project: Workspace) -> RunRecord | None:
     key = training_key(
         project.settings, project.root, params, project.settings.experiment.seed, data.digest
     )
-    known = [r for r in project.store.runs("train") if r.tags.get(TRAINING) == key and usable(r)]
+    known = [
+        r
+        for r in project.store.runs("train")
+        if TrainingTags.read(r.tags).key_ == key and usable(r)
+    ]
     champion = promotion.champion(project.store)
     mine = [v.run_id for v in project.store.versions(project.store.name) if v.version == champion]
     return min(known, key=lambda run: (run.id not in mine, run.started), default=None)

@@ -5,38 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fullturn.core.entities import DatasetVersion, GateReport, RunRecord
+from fullturn.core.entities import DatasetVersion, RunRecord
 from fullturn.core.errors import NotFound
-from fullturn.core.tags import PREFIX
+from fullturn.core.tags import TrainingTags, VersionTags
 from fullturn.registry import versions
 from fullturn.verbs.workspace import Workspace
-
-DATA = PREFIX + "data_digest"
 
 
 def data_of(project: Workspace, run: RunRecord) -> DatasetVersion | None:
     """The dataset version that a run was trained on, by its digest; None if it is not here."""
-    return _known(project).get(run.tags.get(DATA, ""))
+    return _known(project).get(TrainingTags.read(run.tags).data_digest or "")
 
 
-def data_difference(project: Workspace, run: RunRecord, report: GateReport) -> Mapping[str, Any]:
-    """From the data of the champion that a gate compared with to that of a run.
+def data_difference(project: Workspace, run: RunRecord, champion: int | None) -> Mapping[str, Any]:
+    """From the data of the champion, the version that a gate compared with, to that of a run.
 
     Counts and shares only, no row: the evidence is meant to be handed on.
     """
-    mine = run.tags.get(DATA)
-    number = (report.champion or "").removeprefix("version ")
-    if not number.isdecimal():
+    mine = TrainingTags.read(run.tags).data_digest
+    if champion is None:
         return _told("There was no champion whose data could differ.", None, mine)
-    theirs = versions.version(project.store, number).tags.get(DATA)
+    version = versions.version(project.store, str(champion))
+    theirs = VersionTags.read(version.tags).data_digest
     if mine == theirs:
-        return _told(f"{report.champion} was trained on the same data.", theirs, mine)
+        return _told(f"version {champion} was trained on the same data.", theirs, mine)
     known = _known(project)
     if theirs not in known or mine not in known:
-        other = report.champion if theirs not in known else "this version"
+        other = f"version {champion}" if theirs not in known else "this version"
         said = f"The data of {other} is not in the table where the gate ran: not compared."
         return _told(said, theirs, mine)
-    return _compared(project, known[theirs], known[mine], str(report.champion))
+    return _compared(project, known[theirs], known[mine], f"version {champion}")
 
 
 def _compared(

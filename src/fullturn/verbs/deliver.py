@@ -9,9 +9,9 @@ from typing import Literal
 from fullturn.core.entities import ModelVersion
 from fullturn.core.errors import CouldNotEvaluate, Refused
 from fullturn.core.settings import STATE
+from fullturn.core.tags import VersionTags
 from fullturn.pipeline.steps import CANDIDATE
 from fullturn.registry import promotion, versions
-from fullturn.registry.versions import GATE
 from fullturn.serving import log
 from fullturn.verbs import candidate, release_state
 from fullturn.verbs.ci.checkout import in_ci
@@ -39,7 +39,7 @@ def way(project: Workspace, version: ModelVersion) -> tuple[Way, str]:
         return "is champion", "it is the champion already"
     if final := _rolled_back(project, version):
         return "was refused", f"version {version.version} was rolled back: {final.reason}"
-    passed = f"gate {version.tags.get(GATE, '')[:8]} passed"
+    passed = f"gate {(VersionTags.read(version.tags).gate or '')[:8]} passed"
     if champion is None:
         return "at once", f"{passed}; there is no champion yet"
     if log.writing(project.state):

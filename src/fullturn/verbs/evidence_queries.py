@@ -14,14 +14,13 @@ from pathlib import Path
 
 from fullturn.core.entities import ModelVersion
 from fullturn.core.errors import CouldNotEvaluate, IntegrityError
+from fullturn.core.tags import TrainingTags, VersionTags
 from fullturn.core.wording import listed
 from fullturn.evidence import folder as evidence_folder
 from fullturn.evidence import sbom, signing
 from fullturn.gates import report as reports
-from fullturn.registry.versions import DIGEST, EVIDENCE
 from fullturn.subjects import bundle
 from fullturn.tracking.provenance import git
-from fullturn.verbs.data_origin import DATA
 from fullturn.verbs.register import FOLDER, disk_folder, signer
 from fullturn.verbs.workspace import Workspace
 
@@ -46,7 +45,7 @@ class Subject:
     @property
     def gate(self) -> str:
         """The run that holds the evidence: of the gate that it passed."""
-        return self.version.tags[EVIDENCE]
+        return VersionTags.read(self.version.tags).evidence or ""
 
     def record(self) -> dict[str, object]:
         """What `run.json` states."""
@@ -59,12 +58,13 @@ def kept(project: Workspace, version: ModelVersion, place: Path) -> Path:
     Raises:
         NotFound, IntegrityError: there is none.
     """
-    if EVIDENCE not in version.tags:
+    run = VersionTags.read(version.tags).evidence
+    if run is None:
         raise IntegrityError(
             f"there is no evidence of version {version.version}: `fullturn gate "
             f"{version.version}` looks at it again, and writes it"
         )
-    return project.store.get(version.tags[EVIDENCE], FOLDER, place)
+    return project.store.get(run, FOLDER, place)
 
 
 def whole(subject: Subject) -> str:
@@ -90,7 +90,7 @@ def about_it(subject: Subject) -> str:
         "model": version.name,
         "version": version.version,
         "run": version.run_id,
-        "bundle": version.tags.get(DIGEST),
+        "bundle": VersionTags.read(version.tags).bundle,
         "gate": subject.gate,
     }
     wrong = [name for name, value in expected.items() if stated.get(name) != value]
@@ -112,7 +112,7 @@ def manifest(subject: Subject) -> str:
     if signed != own:
         raise IntegrityError("the bundle has another manifest than the evidence: it was swapped")
     digest = hashlib.sha256(signed).hexdigest()
-    if digest != subject.version.tags.get(DIGEST):
+    if digest != VersionTags.read(subject.version.tags).bundle:
         raise IntegrityError(f"its sha256 is {digest[:12]}, and another one is on record")
     return f"the bundle's own, sha256 {digest[:12]}"
 
@@ -120,7 +120,7 @@ def manifest(subject: Subject) -> str:
 def bundle_files(version: ModelVersion, fetched: Callable[[], Path]) -> str:
     """That every file of the bundle is as its manifest says."""
     folder = fetched()
-    bundle.verify(folder, version.tags.get(DIGEST))
+    bundle.verify(folder, VersionTags.read(version.tags).bundle)
     manifest = evidence_folder.read_json(folder, bundle.MANIFEST)
     return f"{len(manifest)} files, each with its sha256"
 
@@ -144,7 +144,10 @@ def gate_report(subject: Subject) -> str:
 def record_of_run(subject: Subject) -> str:
     """That MLflow still says of the run what it said then."""
     run = subject.project.store.run(subject.version.run_id)
-    now, stated = evidence_folder.of_run(run, run.tags.get(DATA)), subject.record()
+    now, stated = (
+        evidence_folder.of_run(run, TrainingTags.read(run.tags).data_digest),
+        subject.record(),
+    )
     changed = [name for name, value in now.items() if stated.get(name) != value]
     if changed:
         raise IntegrityError(f"MLflow has other {listed(changed)} of the run than it had")
@@ -171,7 +174,7 @@ def materials(subject: Subject) -> str:
     if not path.is_file():
         raise IntegrityError(f"'{evidence_folder.SBOM}' is missing")
     stated = sbom.read(path.read_text(encoding="utf-8", errors="replace"))
-    if stated.digest != subject.version.tags.get(DIGEST):
+    if stated.digest != VersionTags.read(subject.version.tags).bundle:
         raise IntegrityError(f"they are of another bundle, {stated.digest[:12]}")
     return f"CycloneDX 1.6, {stated.components} components"
 

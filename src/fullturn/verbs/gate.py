@@ -23,7 +23,7 @@ from fullturn.core.errors import (
     IntegrityError,
     NotFound,
 )
-from fullturn.core.tags import NOTE, PREFIX
+from fullturn.core.tags import NOTE, PARENT, GateTags, TrainingTags, VersionTags
 from fullturn.evaluation import behaviour, records, refusal, scoring
 from fullturn.evaluation.fingerprint import fingerprint
 from fullturn.gates import (
@@ -38,10 +38,8 @@ from fullturn.gates import (
 from fullturn.gates import report as writer
 from fullturn.llm import uncached
 from fullturn.registry import promotion, versions
-from fullturn.registry.versions import GATE
 from fullturn.subjects import bundle
 from fullturn.subjects.protocols import GeneratesText, Predictor
-from fullturn.tracking.cache_keys import GATE as GATE_KEY
 from fullturn.tracking.cache_keys import gate_key
 from fullturn.tracking.runs import RunPlan, TrackedRun, journal_path
 from fullturn.tracking.traces import TRACES, TraceSpool
@@ -52,10 +50,6 @@ from fullturn.verbs.workspace import Progress, Workspace, load, newest, silent
 TRACED = 100
 """Answers of a gate with a trace: one costs MLflow some 10 ms. The report counts them all."""
 Repeated = tuple[Evaluation, Evaluation]
-MISSING = ("no evidence", "could not be computed")
-"""How the reason of a check begins that nothing was decided in."""
-AGAINST, TESTED = PREFIX + "champion", PREFIX + "data_digest"
-"""Tags of a gate's run: the champion and the dataset digest that it was computed with."""
 REPORTS = ("gate/report.json", "gate/report.md", "gate/report.html")
 ROWS = {"candidate": "gate/candidate.jsonl", "champion": "gate/champion.jsonl"}
 """Artifacts of a gate's run: every test row, answered and scored."""
@@ -93,11 +87,13 @@ def gate(
         kind="gate",
         name=f"gate of {candidate.name}",
         tags={
-            "mlflow.parentRunId": candidate.id,
-            PREFIX + "candidate": candidate.id,
-            AGAINST: str(champion),
-            TESTED: tested,
-            GATE_KEY: gate_key(project.settings, project.root, candidate, champion, tested),
+            PARENT: candidate.id,
+            **GateTags(
+                candidate=candidate.id,
+                champion=champion,
+                data_digest=tested,
+                gate_key=gate_key(project.settings, project.root, candidate, champion, tested),
+            ).write(),
         },
         owner=project.settings.experiment.owner,
     )
@@ -134,16 +130,15 @@ def find_gate(project: Workspace, candidate: RunRecord) -> GateResult | None:
     champion = promotion.champion(project.store)
     known = [v for v in project.store.versions(project.store.name) if v.run_id == candidate.id]
     if known and known[-1].version == champion:
-        run = project.store.run(known[-1].tags[GATE])
-        before = run.tags.get(AGAINST, "")
-        against = int(before) if before.isdecimal() else None
-        if run.tags.get(GATE_KEY) == gate_key(
-            project.settings, project.root, candidate, against, data.digest
-        ):
+        run = project.store.run(VersionTags.read(known[-1].tags).gate or "")
+        tags = GateTags.read(run.tags)
+        key = gate_key(project.settings, project.root, candidate, tags.champion, data.digest)
+        if tags.gate_key == key:
             return GateResult(_report(project, run.id), run.id, known[-1])
     key = gate_key(project.settings, project.root, candidate, champion, data.digest)
     for run in project.store.runs("gate"):
-        if run.tags.get(GATE_KEY) == key and PREFIX + "outcome" in run.tags:
+        tags = GateTags.read(run.tags)
+        if tags.gate_key == key and tags.outcome:
             return GateResult(_report(project, run.id), run.id, None)
     return None
 
@@ -155,7 +150,7 @@ def _report(project: Workspace, run: str) -> GateReport:
 def _is_reusable(report: GateReport) -> bool:
     """Whether another gate would find the same: not if evidence was missing, nor by the clock."""
     return not any(
-        (r.outcome == "INCONCLUSIVE" and r.reason.startswith(MISSING))
+        r.missing
         or (r.outcome in ("FAILED", "INCONCLUSIVE") and r.family == "service")
         for r in report.results
         if r.waived is None
@@ -183,10 +178,8 @@ def _store(project: Workspace, run: TrackedRun, report: GateReport) -> None:
     texts = (writer.to_json(report), writer.to_markdown(report), writer.to_html(report))
     for name, text in zip(REPORTS, texts, strict=True):
         project.store.put_text(run.id, text, name)
-    project.store.tag_run(run.id, {NOTE: texts[1], PREFIX + "outcome": report.outcome})
-    project.store.tag_run(
-        report.subject, {PREFIX + "gate": run.id, PREFIX + "outcome": report.outcome}
-    )
+    project.store.tag_run(run.id, {NOTE: texts[1], **GateTags(outcome=report.outcome).write()})
+    project.store.tag_run(report.subject, TrainingTags(gate=run.id, outcome=report.outcome).write())
     counts = {result.outcome: 0.0 for result in report.results}
     for result in report.results:
         counts[result.outcome] += 1
@@ -274,7 +267,7 @@ class EvidenceCollector:
             raise AppError(f"baseline() raised {error!r}") from error
 
     def _data(self) -> DataState:
-        recorded = self.run.tags.get(PREFIX + "data_digest", "nothing")
+        recorded = TrainingTags.read(self.run.tags).data_digest or "nothing"
         return DataState(recorded, load_of(self.project, self.run).version.digest)
 
     def _leakage(self, test: tuple[Example, ...]) -> LeakageState:

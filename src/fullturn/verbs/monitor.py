@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fullturn.core.entities import Alarm, Observation, RunRecord
 from fullturn.core.errors import NotFound
-from fullturn.core.tags import NOTE, PREFIX
+from fullturn.core.tags import NOTE, PARENT, AlarmTags
 from fullturn.evaluation import records
 from fullturn.monitoring import report
 from fullturn.monitoring.watch import DetectorState, Watch
@@ -28,7 +28,6 @@ KIND = "alarm"
 REPORTS = ("alarm/alarm.json", "alarm/alarm.md", "alarm/alarm.html")
 LABELLED = 20_000
 """So many of the newest labelled answers are kept for a decision to retrain."""
-_KEY, _WEBHOOK = PREFIX + "alarm", PREFIX + "webhook"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ class Monitor:
         self._requests += len(new) - len(labelled)
         alarms = self._watch.observe(new)
         self._alarms += alarms
-        known = {run.tags.get(_KEY): run for run in self.project.store.runs(KIND)}
+        known = {AlarmTags.read(run.tags).alarm: run for run in self.project.store.runs(KIND)}
         fresh = [alarm for alarm in alarms if not _whole(known.get(identity(alarm)))]
         for alarm in fresh:
             begun = known.get(identity(alarm))
@@ -105,14 +104,16 @@ class Monitor:
         plan = RunPlan(KIND, "", owner=project.settings.experiment.owner)
         tags = {
             **recorded(project.root, plan),
-            _KEY: identity(alarm),
-            PREFIX + "detector": alarm.detector,
-            PREFIX + "version": str(alarm.version),
-            PREFIX + "verdict": diagnosis.verdict,
-            PREFIX + "alarm.json": json.dumps(asdict(alarm), default=str),
+            **AlarmTags(
+                alarm=identity(alarm),
+                detector=alarm.detector,
+                version=alarm.version,
+                verdict=diagnosis.verdict,
+                record=json.dumps(asdict(alarm), default=str),
+                webhook="due" if project.settings.monitoring.webhook else None,
+            ).write(),
             NOTE: f"**{alarm.detector}** — {diagnosis.verdict}: {diagnosis.reason}",
-            "mlflow.parentRunId": self.run.id,
-            **({_WEBHOOK: "due"} if project.settings.monitoring.webhook else {}),
+            PARENT: self.run.id,
         }
         return project.store.start_run(KIND, f"alarm of {alarm.detector}", {}, tags)
 
@@ -155,16 +156,17 @@ def tell(project: Workspace) -> list[str]:
 
     failures = []
     for run in alarms(project):
-        if run.tags.get(_WEBHOOK, "due").startswith("sent") or _WEBHOOK not in run.tags:
+        tags = AlarmTags.read(run.tags)
+        if tags.webhook in (None, "sent") or tags.record is None:
             continue
         try:
-            answer = httpx.post(address, content=run.tags[PREFIX + "alarm.json"], timeout=5,
+            answer = httpx.post(address, content=tags.record, timeout=5,
                                 headers={"content-type": "application/json"})  # fmt: skip
             answer.raise_for_status()
-            project.store.tag_run(run.id, {_WEBHOOK: "sent"})
+            project.store.tag_run(run.id, AlarmTags(webhook="sent").write())
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             failures.append(f"{address}: {error}")
-            project.store.tag_run(run.id, {_WEBHOOK: f"due, failed: {error}"})
+            project.store.tag_run(run.id, AlarmTags(webhook_error=str(error)).write())
     return failures
 
 

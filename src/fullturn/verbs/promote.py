@@ -8,7 +8,7 @@ from typing import Any
 
 from fullturn.core.entities import HistoryEntry, ModelVersion
 from fullturn.core.errors import BundleError, NotFound
-from fullturn.core.tags import PREFIX
+from fullturn.core.tags import KIND
 from fullturn.evaluation import records
 from fullturn.registry import promotion, reproduction, versions
 from fullturn.subjects import bundle
@@ -97,7 +97,7 @@ def reproduce(project: Workspace, reference: str) -> reproduction.Reproduction:
         name=f"reproduction of version {version.version}",
         version=int(record["data"]),
         seed=int(record["seed"]),
-        tags={PREFIX + "kind": "reproduction"},  # no candidate for a gate
+        tags={KIND: "reproduction"},  # no candidate for a gate
     )
     stored = records.from_jsonl(project.store.get(original.id, VALIDATION))
     return reproduction.compare(original, repeated.run, stored, repeated.race.evaluation)

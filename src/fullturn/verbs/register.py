@@ -17,7 +17,7 @@ from pathlib import Path
 from fullturn.core.entities import GateReport, ModelVersion, RunRecord
 from fullturn.core.errors import IntegrityError, LLMUnavailable, NotFound, Refused
 from fullturn.core.settings import LLMSettings
-from fullturn.core.tags import PREFIX
+from fullturn.core.tags import GateTags, OriginTags, TrainingTags, VersionTags
 from fullturn.evidence import folder as evidence_folder
 from fullturn.evidence import signing
 from fullturn.evidence.inputs import EvidenceInputs, Repository
@@ -25,7 +25,6 @@ from fullturn.evidence.keys import Signer
 from fullturn.evidence.sbom import Asked
 from fullturn.gates import report as reports
 from fullturn.registry import versions
-from fullturn.registry.versions import DIGEST, EVIDENCE
 from fullturn.subjects import bundle
 from fullturn.tracking.provenance import git
 from fullturn.verbs.ci.checkout import BRANCHES
@@ -65,7 +64,7 @@ def register(
     signing.ready(signer(project))
     note = _note(project, candidate.id)
     note.parent.mkdir(parents=True, exist_ok=True)
-    due = {"bundle": candidate.tags.get(DIGEST, ""), "gate": gate_run}
+    due = {"bundle": TrainingTags.read(candidate.tags).bundle or "", "gate": gate_run}
     note.write_text(json.dumps(due), encoding="utf-8")
     try:
         version = versions.register(project.store, candidate, report, gate_run)
@@ -86,14 +85,15 @@ def complete(project: Workspace, version: ModelVersion) -> ModelVersion:
     if not note.exists():
         return version
     due = _Due(**json.loads(note.read_text(encoding="utf-8")))
-    if EVIDENCE not in version.tags:
-        if due.bundle != version.tags.get(DIGEST):
+    tags = VersionTags.read(version.tags)
+    if tags.evidence is None:
+        if due.bundle != tags.bundle:
             raise IntegrityError(
                 f"version {version.version} has another bundle than the gate saw; train again"
             )
         folder = _written(project, _facts(project, version, due.gate))
         project.store.put(due.gate, folder, FOLDER)
-        tag = {EVIDENCE: due.gate}
+        tag = VersionTags(evidence=due.gate).write()
         project.store.tag_version(version.name, version.version, tag)
         version = replace(version, tags={**version.tags, **tag})
     note.unlink(missing_ok=True)
@@ -142,7 +142,7 @@ def _facts(project: Workspace, version: ModelVersion, gate: str) -> EvidenceInpu
         model=version.name,
         version=version.version,
         app=project.settings.app,
-        bundle=version.tags[DIGEST],
+        bundle=VersionTags.read(version.tags).bundle or "",
         manifest=(folder / bundle.MANIFEST).read_bytes(),
         run=run,
         gate=gate,
@@ -150,7 +150,7 @@ def _facts(project: Workspace, version: ModelVersion, gate: str) -> EvidenceInpu
         reports=kept,
         environment=_environment(project, run),
         data=data_of(project, run),
-        difference=data_difference(project, run, report),
+        difference=data_difference(project, run, GateTags.read(store.run(gate).tags).champion),
         code=_repository(project, run),
         llm=_llm(project, run),
         card=project.settings.card,
@@ -167,10 +167,11 @@ def _environment(project: Workspace, run: RunRecord) -> str:
 def _repository(project: Workspace, run: RunRecord) -> Repository:
     root, named = project.root, (os.environ.get(name) for name in BRANCHES)
     remote = git(root, "remote", "get-url", "origin")
+    origin = OriginTags.read(run.tags)
     return Repository(
-        commit=run.tags.get(PREFIX + "commit"),
-        dirty=run.tags.get(PREFIX + "dirty") == "true",
-        diff_digest=run.tags.get(PREFIX + "diff"),
+        commit=origin.commit,
+        dirty=bool(origin.dirty),
+        diff_digest=origin.diff,
         branch=next(filter(None, named), git(root, "symbolic-ref", "--short", "--quiet", "HEAD")),
         remote=_without_credentials(remote) if remote else None,
     )
@@ -186,7 +187,7 @@ def _without_credentials(remote: str) -> str:
 
 def _llm(project: Workspace, run: RunRecord) -> Asked | None:
     """The LLM that the model asks: one that registered a prompt asks one."""
-    if not any(tag.startswith(PREFIX + "prompt.") for tag in run.tags):
+    if not OriginTags.read(run.tags).prompts:
         return None
     settings = project.settings.llm
     if settings.base_url:

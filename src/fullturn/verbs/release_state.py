@@ -14,15 +14,15 @@ from typing import Literal
 from fullturn.core.entities import ModelVersion, Outcome, ReleasePlan, RunRecord
 from fullturn.core.errors import Conflict, NotFound, NotGated, Refused
 from fullturn.core.settings import ReleaseSettings
-from fullturn.core.tags import NOTE, PREFIX
+from fullturn.core.tags import NOTE, PREFIX, VersionTags
 from fullturn.registry import promotion, versions
-from fullturn.registry.versions import OUTCOME
 from fullturn.serving.deployment import RELEASE
 from fullturn.tracking.runs import RunPlan, recorded
 from fullturn.verbs.promote import load_version
 from fullturn.verbs.workspace import Workspace
 
 KIND = "release"
+OUTCOME = VersionTags.key("outcome")
 LEASE = 30.0
 """Seconds that the server follows a plan which nobody renews."""
 Stage = Literal["shadow", "canary"]

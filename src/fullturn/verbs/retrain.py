@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from fullturn.core.entities import Alarm, RunRecord
-from fullturn.core.tags import NOTE, PREFIX
+from fullturn.core.tags import NOTE, PARENT, RetrainingTags
 from fullturn.monitoring.detectors import loss_of
 from fullturn.retraining.decision import NOTHING, RetrainingDecision, Situation, decide, trigger
 from fullturn.tracking.runs import RunPlan, recorded
@@ -18,7 +18,6 @@ from fullturn.verbs.monitor import Monitor, identity
 from fullturn.verbs.workspace import Workspace, load
 
 KIND = "retraining"
-_ALARM, _OUTCOME, _DUE = PREFIX + "alarm", PREFIX + "outcome", PREFIX + "due"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +58,20 @@ def consider(monitor: Monitor) -> RecordedDecision | None:
 def finish(project: Workspace) -> None:
     """Prepare what was decided and not done yet: the rows that the next commit takes in."""
     for run in project.store.runs(KIND, status="RUNNING"):
-        if run.tags.get(_OUTCOME) == "PASSED":
+        if RetrainingTags.read(run.tags).outcome == "PASSED":
             rows = json.loads(project.store.get(run.id, "rows.json").read_text(encoding="utf-8"))
             feedback_rows.store(project, rows)
         # Without an outcome it died while it was written down: the question comes up again.
-        project.store.end_run(run.id, "FINISHED" if _OUTCOME in run.tags else "KILLED")
+        project.store.end_run(
+            run.id, "FINISHED" if RetrainingTags.read(run.tags).outcome else "KILLED"
+        )
 
 
 def _situation(monitor: Monitor, alarm: Alarm | None, runs: list[RunRecord]) -> Situation:
     """What is known, but for the rows that could be learned from: finding those takes longer."""
     labelled = monitor.losses(alarm.began) if alarm else []
     reference = [loss_of(row) for row in monitor.reference]
-    trained = (run for run in runs if run.tags.get(_OUTCOME) == "PASSED")
+    trained = (run for run in runs if RetrainingTags.read(run.tags).outcome == "PASSED")
     return Situation(
         now=time.time(),
         trained=_seconds(monitor.run),
@@ -86,7 +87,8 @@ def _situation(monitor: Monitor, alarm: Alarm | None, runs: list[RunRecord]) -> 
 
 def _answered(decision: RetrainingDecision, key: str, runs: list[RunRecord]) -> bool:
     """Whether this question has this answer already, or was decided for."""
-    before = {run.tags.get(_OUTCOME) for run in runs if run.tags.get(_ALARM) == key}
+    known = [RetrainingTags.read(run.tags) for run in runs]
+    before = {one.outcome for one in known if one.alarm == key}
     return "PASSED" in before or decision.outcome in before
 
 
@@ -101,10 +103,9 @@ def _record(
     what = "retrain" if decision.retrain else "do not retrain"
     tags = {
         **recorded(project.root, plan),
-        _ALARM: _key(monitor, alarm),
-        PREFIX + "trigger": decision.trigger,
+        **RetrainingTags(alarm=_key(monitor, alarm), trigger=decision.trigger).write(),
         NOTE: f"**{what}** ({decision.trigger}): {decision.reason}",
-        "mlflow.parentRunId": monitor.run.id,
+        PARENT: monitor.run.id,
     }
     run = project.store.start_run(KIND, f"{what}: {decision.trigger}", {}, tags)
     record = {**asdict(decision), "left_out": gathered.left_out}
@@ -116,7 +117,7 @@ def _record(
         if isinstance(value, int | float)
     }
     project.store.log_metrics(run, figures)
-    project.store.tag_run(run, {_OUTCOME: decision.outcome})
+    project.store.tag_run(run, RetrainingTags(outcome=decision.outcome).write())
     return run
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from fullturn.core.entities import Input, Prediction
 from fullturn.core.errors import CouldNotEvaluate, SettingsError
-from fullturn.core.tags import PREFIX
+from fullturn.core.tags import TraceTags
 from fullturn.registry import promotion, versions
 from fullturn.serving import running
 from fullturn.serving.deployment import DesiredState, LoadedVersion, wanted
@@ -184,5 +184,4 @@ class _Traces:
 
 
 def _tags(one: Prediction) -> dict[str, str]:
-    tags = {"version": str(one.version), "arm": one.arm, "prediction": one.id, "key": one.key}
-    return {PREFIX + name: value for name, value in tags.items()}
+    return TraceTags(version=one.version, arm=one.arm, prediction=one.id, key_=one.key).write()

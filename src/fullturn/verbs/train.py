@@ -9,16 +9,15 @@ from pathlib import Path
 
 from fullturn.core.entities import Dataset, Example, Params, RunRecord
 from fullturn.core.errors import AppError, FullturnError
-from fullturn.core.tags import NOTE, PREFIX
+from fullturn.core.tags import NOTE, TrainingTags
 from fullturn.evaluation import records
 from fullturn.evaluation.fingerprint import fingerprint
 from fullturn.evaluation.race import Race, race, recalled
-from fullturn.registry.versions import MODEL
 from fullturn.store import save_pyfunc
 from fullturn.subjects import bundle
 from fullturn.subjects.protocols import Predictor
 from fullturn.tracking import provenance
-from fullturn.tracking.cache_keys import CODE, TRAINING, code_of, listing, training_key
+from fullturn.tracking.cache_keys import code_of, listing, training_key
 from fullturn.tracking.runs import RunPlan, TrackedRun
 from fullturn.tracking.search import candidates, complete
 from fullturn.verbs.workspace import Progress, Workspace, load, silent, with_digest
@@ -28,11 +27,8 @@ TRAINED = "evaluation/trained.json"
 ENVIRONMENT, SOURCES = "environment.txt", "code.txt"
 """Artifacts of a training run; these list Python and every installed distribution, and the files
 of code, a line each: `name==version`, `name==sha256`."""
-SEARCH = PREFIX + "search"
-"""Tag of a run: its place among the candidates of a search."""
-DECLARED = PREFIX + "declared"
-"""Tag of a run: the parameters that fullturn.toml named, as a JSON list of names."""
 PROBES = 5
+Place = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +68,13 @@ def train(
     seed = project.settings.experiment.seed if seed is None else seed
     tags = {
         **(tags or {}),
-        PREFIX + "data": str(data.version.version),
-        PREFIX + "data_digest": data.version.digest,
-        DECLARED: json.dumps(sorted(project.settings.experiment.params)),
-        TRAINING: training_key(project.settings, project.root, chosen, seed, data.version.digest),
-        CODE: code_of(project.settings, project.root),
+        **TrainingTags(
+            data=data.version.version,
+            data_digest=data.version.digest,
+            declared=tuple(sorted(project.settings.experiment.params)),
+            key_=training_key(project.settings, project.root, chosen, seed, data.version.digest),
+            code=code_of(project.settings, project.root),
+        ).write(),
     }
     plan = RunPlan(
         kind="train",
@@ -113,11 +111,11 @@ def search(
     for done, params in enumerate(points):
         progress("candidates", done, len(points))
         leader = max((t for t in trials if not t.race.stopped), key=_score, default=None)
-        place = f"{done + 1} of {len(points)}"
+        place = (done + 1, len(points))
         if place in finished:
             trials.append(recall(project, finished[place]))
             continue
-        tags = {SEARCH: place}
+        tags = TrainingTags(search_place=place[0], search_size=place[1]).write()
         trials.append(train(project, params, version=version, best=leader, tags=tags))
     progress("candidates", len(points), len(points))
     return sorted(trials, key=lambda t: (t.race.stopped, -t.score))
@@ -130,13 +128,11 @@ def recall(project: Workspace, run: RunRecord) -> Trial:
         NotFound: it stored no evaluation.
     """
     evaluation = records.from_jsonl(project.store.get(run.id, VALIDATION))
-    note = run.tags[PREFIX + "race"]
-    counted = [int(word) for word in note.split() if word.isdecimal()]
-    groups, of_groups = counted[0], counted[-1]
-    data = load_of(project, run)
-    stopped = note.startswith("stopped")
-    e_value = float(run.tags[PREFIX + "race.e_value"])
-    return Trial(run, recalled(evaluation, data, stopped, (groups, of_groups), e_value))
+    tags, data = TrainingTags.read(run.tags), load_of(project, run)
+    groups = (tags.race_groups or 0, tags.race_of_groups or 0)
+    return Trial(
+        run, recalled(evaluation, data, bool(tags.race_stopped), groups, tags.race_e_value or 0.0)
+    )
 
 
 def load_of(project: Workspace, run: RunRecord) -> Dataset:
@@ -146,14 +142,15 @@ def load_of(project: Workspace, run: RunRecord) -> Dataset:
     Raises:
         NotFound: there is neither.
     """
-    found = with_digest(project, run.tags.get(PREFIX + "data_digest", ""))
-    return load(project, found.version if found else int(run.tags[PREFIX + "data"]))
+    tags = TrainingTags.read(run.tags)
+    found = with_digest(project, tags.data_digest or "")
+    return load(project, found.version if found else tags.data)
 
 
 def usable(run: RunRecord) -> bool:
     """Whether a training finished, stored a bundle and raced to the end."""
-    stopped = run.tags.get(PREFIX + "race", "stopped").startswith("stopped")
-    return run.status == "FINISHED" and MODEL in run.tags and not stopped
+    tags = TrainingTags.read(run.tags)
+    return run.status == "FINISHED" and tags.model is not None and tags.race_stopped is False
 
 
 def trained_on(project: Workspace, version: int | None) -> list[RunRecord]:
@@ -161,16 +158,28 @@ def trained_on(project: Workspace, version: int | None) -> list[RunRecord]:
     from fullturn.data import versions
 
     digest = versions.show(project.table, version).digest
-    return [r for r in project.store.runs("train") if r.tags.get(PREFIX + "data_digest") == digest]
+    return [
+        run
+        for run in project.store.runs("train")
+        if TrainingTags.read(run.tags).data_digest == digest
+    ]
 
 
-def _finished(project: Workspace, version: int | None) -> dict[str, RunRecord]:
+def _finished(project: Workspace, version: int | None) -> dict[Place, RunRecord]:
     """Candidates of an earlier search on a dataset version, by their place in it."""
     return {
-        run.tags[SEARCH]: run
+        place: run
         for run in trained_on(project, version)
-        if run.status == "FINISHED" and SEARCH in run.tags
+        if run.status == "FINISHED" and (place := place_of(run))
     }
+
+
+def place_of(run: RunRecord) -> Place | None:
+    """Its place among the candidates of a search, and their number; None outside a search."""
+    tags = TrainingTags.read(run.tags)
+    if tags.search_place is None or tags.search_size is None:
+        return None
+    return tags.search_place, tags.search_size
 
 
 def training_view(data: Dataset) -> Dataset:
@@ -198,10 +207,10 @@ def _train(
     if not raced.evaluation.rows:
         raise AppError("predict() gave another number of outputs than rows, in every batch")
     _record(project, run, view, raced)
-    tags = {PREFIX + "bundle": digest}
+    tags = TrainingTags(bundle=digest).write()
     means = {f"validation.{name}": raced.mean(name) for name in raced.evaluation.metrics}
     source = store.log_model(run.id, run.plan.name, folder, tags, means)
-    store.tag_run(run.id, {PREFIX + "model": source, PREFIX + "bundle": digest})
+    store.tag_run(run.id, TrainingTags(model=source, bundle=digest).write())
     return raced
 
 
@@ -249,12 +258,15 @@ def _record(project: Workspace, run: TrackedRun, view: Dataset, raced: Race) -> 
     store.put_text(run.id, records.to_jsonl(evaluation), VALIDATION)
     store.put_text(run.id, provenance.environment()[1], ENVIRONMENT)
     store.put_text(run.id, listing(project.settings, project.root), SOURCES)
-    note = f"stopped after {raced.groups} of {raced.of_groups} groups: worse than the best so far"
     tags = {
         NOTE: _note(view, raced),
-        PREFIX + "race": note if raced.stopped else f"all {raced.of_groups} groups",
-        PREFIX + "race.e_value": f"{raced.e_value:.3g}",
-        PREFIX + "primary": evaluation.metrics[0],
+        **TrainingTags(
+            primary=evaluation.metrics[0],
+            race_stopped=raced.stopped,
+            race_groups=raced.groups,
+            race_of_groups=raced.of_groups,
+            race_e_value=raced.e_value,
+        ).write(),
     }
     store.tag_run(run.id, tags)
 

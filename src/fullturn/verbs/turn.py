@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from fullturn.core.entities import ModelVersion, RunRecord
 from fullturn.core.errors import CouldNotEvaluate, Inconclusive, Refused
 from fullturn.core.locks import project_lock
-from fullturn.core.tags import PREFIX
+from fullturn.core.tags import TrainingTags
 from fullturn.monitoring.report import seen_as
 from fullturn.registry import promotion
 from fullturn.serving import log
@@ -28,7 +28,7 @@ from fullturn.verbs.promote import promote
 from fullturn.verbs.register import complete
 from fullturn.verbs.release import OnLook, follow
 from fullturn.verbs.release_state import Release
-from fullturn.verbs.train import SEARCH, Trial, search, trained_on, usable
+from fullturn.verbs.train import Trial, place_of, search, trained_on, usable
 from fullturn.verbs.workspace import Progress, Workspace, commit, latest, silent
 
 
@@ -208,7 +208,7 @@ def best_of(project: Workspace, runs: Sequence[RunRecord]) -> RunRecord:
 
 def primary_of(run: RunRecord) -> float:
     """A run's primary score on the validation split."""
-    name = run.tags.get(PREFIX + "primary", "")
+    name = TrainingTags.read(run.tags).primary or ""
     return run.metrics.get(f"validation.{name}", 0.0)
 
 
@@ -245,12 +245,9 @@ def _blocked(best: RunRecord, outcome: str, why: str) -> Refused | Inconclusive:
 
 def _cut_off(project: Workspace, version: int) -> bool:
     """Whether a search on this dataset version was begun and not ended."""
-    places = {
-        run.tags[SEARCH]
-        for run in trained_on(project, version)
-        if SEARCH in run.tags and run.status == "FINISHED"
-    }
-    return any(len(places) < int(place.rpartition(" ")[2]) for place in places)
+    found = {place_of(run) for run in trained_on(project, version) if run.status == "FINISHED"}
+    places = [place for place in found if place]
+    return any(len(places) < size for _, size in places)
 
 
 def _outcome(trials: list[Trial]) -> str:

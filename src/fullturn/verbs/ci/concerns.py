@@ -6,13 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fullturn.core.entities import Evaluation, GateReport
-from fullturn.core.tags import PREFIX
+from fullturn.core.tags import OriginTags
 from fullturn.core.wording import listed
 from fullturn.pipeline.numbers import interval, percent, signed
 from fullturn.pipeline.records import Checkout, Difference
 from fullturn.verbs.ci.sides import ComparedRuns, DataFound
-
-_DIRTY = PREFIX + "dirty"
 
 
 def of_test_set(
@@ -44,7 +42,7 @@ def of_code(checkout: Checkout, sides: ComparedRuns) -> Iterator[str]:
             "Uncommitted changes: the commit does not hold what was run, and nobody else can "
             "repeat it. Commit them, and run the pipeline again."
         )
-    elif sides.candidate and sides.candidate.tags.get(_DIRTY) == "true":
+    elif sides.candidate and OriginTags.read(sides.candidate.tags).dirty:
         yield (
             f"The candidate, run '{sides.candidate.name}', was trained with uncommitted changes: "
             "train it again from a clean checkout if it is to be released."

@@ -10,7 +10,7 @@ from typing import TypeVar
 from fullturn.core.entities import Evaluation, GateReport, ModelVersion, RunRecord
 from fullturn.core.errors import FullturnError, NotFound, StoreUnavailable
 from fullturn.core.settings import GateSettings
-from fullturn.core.tags import PREFIX
+from fullturn.core.tags import GateTags, OriginTags, VersionTags
 from fullturn.evaluation import records
 from fullturn.gates import advice
 from fullturn.gates import report as reports
@@ -19,8 +19,8 @@ from fullturn.pipeline.steps import EVALUATE
 from fullturn.registry import promotion, versions
 from fullturn.verbs.ci import concerns, paired
 from fullturn.verbs.ci.paired import Compared
-from fullturn.verbs.ci.sides import DIGEST, ComparedRuns, DataFound
-from fullturn.verbs.gate import AGAINST, REPORTS, ROWS, TESTED
+from fullturn.verbs.ci.sides import ComparedRuns, DataFound, data_digest
+from fullturn.verbs.gate import REPORTS, ROWS
 from fullturn.verbs.workspace import Workspace, load, with_digest
 
 Found = TypeVar("Found")
@@ -125,8 +125,7 @@ class EvidenceCollector:
         """The champion of the gate, or, without one, of the registry."""
         if self.gate_run is None:
             return promotion.champion(self.project.store)
-        number = self.project.store.run(self.gate_run).tags.get(AGAINST, "None")
-        return int(number) if number.isdecimal() else None
+        return GateTags.read(self.project.store.run(self.gate_run).tags).champion
 
     def _rows(self, name: str) -> Evaluation | None:
         run, store = self.gate_run, self.project.store
@@ -138,7 +137,7 @@ class EvidenceCollector:
 
     def _compared(self, told: Delivery, sides: ComparedRuns, data: DataFound | None) -> Delivery:
         ours, theirs = self._rows("candidate"), self._rows("champion")
-        before = self._report(sides.version.tags.get(versions.GATE) if sides.version else None)
+        before = self._report(VersionTags.read(sides.version.tags).gate if sides.version else None)
         if ours and theirs:
             told = self._differences(told, Compared(ours, theirs, self._limits(told.gate)), data)
         warned = (
@@ -169,8 +168,8 @@ class EvidenceCollector:
         )
 
     def _flips(self, compared: Compared) -> tuple[Flip, ...]:
-        tested = self.project.store.run(self.gate_run or "").tags.get(TESTED, "")
-        version = with_digest(self.project, tested)
+        gate = self.project.store.run(self.gate_run or "")
+        version = with_digest(self.project, GateTags.read(gate.tags).data_digest or "")
         examples = load(self.project, version.version).examples if version else ()
         return paired.flips(compared, self.project.app, examples)
 
@@ -183,8 +182,8 @@ class EvidenceCollector:
         if run is None:
             return None
         name = f"version {version.version}" if version else f"run '{run.name}'"
-        commit = run.tags.get(PREFIX + "commit")
-        return Subject(name, run.id, commit, run.tags.get(DIGEST, ""))
+        commit = OriginTags.read(run.tags).commit
+        return Subject(name, run.id, commit, data_digest(run))
 
 
 def _cost(

@@ -8,15 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from fullturn.core.entities import Dataset, Example, ModelVersion, RunRecord
-from fullturn.core.tags import PREFIX
+from fullturn.core.tags import OriginTags, TrainingTags
 from fullturn.pipeline.records import DataChange
 from fullturn.verbs.train import ENVIRONMENT, SOURCES
 from fullturn.verbs.workspace import Workspace, load, with_digest
 
 Changed = dict[str, tuple[str | None, str | None]]
-DIGEST = PREFIX + "data_digest"
-_CODE = PREFIX + "code"
-_COMMIT = (PREFIX + "commit", PREFIX + "diff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +76,7 @@ class ComparedRuns:
         """
         if self.candidate is None or self.champion is None:
             return None
-        before, after = (run.tags.get(DIGEST, "") for run in (self.champion, self.candidate))
+        before, after = (data_digest(run) for run in (self.champion, self.candidate))
         if before == after:
             return DataFound(DataChange(before, after, known=True))
         old, new = with_digest(project, before), with_digest(project, after)
@@ -91,16 +88,23 @@ class ComparedRuns:
         """In what the models differ, apart from the test rows."""
         if self.candidate is None or self.champion is None or self.same:
             return []
-        ours, theirs = self.candidate.tags, self.champion.tags
-        by = [_CODE] if _CODE in ours and _CODE in theirs else list(_COMMIT)
-        environment = PREFIX + "environment"
+        runs = (self.candidate, self.champion)
+        ours, theirs = (OriginTags.read(run.tags) for run in runs)
+        code = [TrainingTags.read(run.tags).code for run in runs]
+        if None in code:  # trained before the digest of the code was recorded
+            code = [f"{one.commit} {one.diff}" for one in (ours, theirs)]
         parts = {
-            "code": [ours.get(key) for key in by] != [theirs.get(key) for key in by],
+            "code": code[0] != code[1],
             "parameters": bool(self.params()),
             "training rows": data is not None and data.trained_changed,
-            "environment": ours.get(environment) != theirs.get(environment),
+            "environment": ours.environment != theirs.environment,
         }
         return [name for name, differs in parts.items() if differs]
+
+
+def data_digest(run: RunRecord) -> str:
+    """Of the dataset version that a run was trained on; empty if it recorded none."""
+    return TrainingTags.read(run.tags).data_digest or ""
 
 
 def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> Changed:
