@@ -23,8 +23,9 @@ import fullturn
 from fullturn.core.tags import VersionTags
 from fullturn.registry import promotion, versions
 from fullturn.registry.versions import located
+from fullturn.verbs.data import commit
 from fullturn.verbs.train import train
-from fullturn.verbs.workspace import Workspace, commit
+from fullturn.verbs.workspace import Workspace
 
 WINE = Path(fullturn.__file__).parent / "examples" / "wine"
 HERE = Path(__file__).parent

@@ -12,9 +12,11 @@ def test_public_names() -> None:
     assert fullturn.__all__ == [
         "App",
         "Column",
+        "Committed",
         "Contract",
         "Dataset",
         "DatasetVersion",
+        "Difference",
         "Example",
         "FullturnError",
         "GeneratesText",
@@ -22,8 +24,14 @@ def test_public_names() -> None:
         "Output",
         "Params",
         "Predictor",
+        "Project",
+        "Result",
         "Run",
         "Scores",
+        "Summary",
+        "Table",
+        "Versions",
+        "open",
     ]
     for name in fullturn.__all__:
         assert getattr(fullturn, name).__doc__ or name in {"Input", "Output", "Params", "Scores"}

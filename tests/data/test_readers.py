@@ -178,7 +178,7 @@ def test_a_broken_chapter_is_named_with_its_line(
 def test_the_installed_handbook_can_be_read() -> None:
     import fullturn
 
-    folder = Path(fullturn.__file__).parent / "examples" / "assistant" / "handbook"
+    folder = Path(fullturn.__file__).parent / "demo" / "examples" / "assistant" / "handbook"
     rows = read(sorted(folder.glob("*.md")))
     assert len({row["id"] for row in rows}) == len(rows) > 100
     assert json.dumps(rows)

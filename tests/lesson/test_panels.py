@@ -228,7 +228,7 @@ def test_a_release_and_data_that_were_left_half_done_are_put_right(
 ) -> None:
     from fullturn.demo.example import broken_copy
     from fullturn.lesson.panels.recovery import BROKEN_DATA
-    from fullturn.verbs.workspace import commit
+    from fullturn.verbs.data import commit
 
     whole = newest(stage.project)
     commit(stage.project, broken_copy(stage.project), BROKEN_DATA)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from fullturn.verbs.workspace import Workspace, commit
+from fullturn.verbs.data import commit
+from fullturn.verbs.workspace import Workspace
 from tests.verbs.toy import messages
 
 TOML = """\

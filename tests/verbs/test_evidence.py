@@ -30,12 +30,13 @@ from fullturn.registry import promotion, versions
 from fullturn.subjects import bundle
 from fullturn.verbs import promote, queries, release_state
 from fullturn.verbs import register as evidence
+from fullturn.verbs.data import commit
 from fullturn.verbs.gate import gate
 from fullturn.verbs.serve import server
 from fullturn.verbs.train import train
 from fullturn.verbs.turn import turn
 from fullturn.verbs.verify import Verified, verify
-from fullturn.verbs.workspace import Workspace, commit
+from fullturn.verbs.workspace import Workspace
 from tests.verbs.conftest import moved, new_project, write_rows
 from tests.verbs.test_serving import asked, changed, told, until
 from tests.verbs.toy import messages

@@ -69,13 +69,13 @@ def pristine(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> 
 
 def state(root: Path) -> dict[str, Any]:
     """What a turn leaves behind, without ids and times."""
-    from fullturn.verbs.queries import data_log
+    from fullturn.verbs import data
 
     project = Workspace.open(root)
     feedback = (root / ".fullturn" / "feedback.jsonl").read_text().splitlines()
-    runs = trained(project, data_log(project)[-1].version)
+    runs = trained(project, data.log(project)[-1].version)
     return {
-        "data": [version.digest for version in data_log(project)],
+        "data": [version.digest for version in data.log(project)],
         "feedback": sorted(feedback),
         "searched": sorted(run.tags["fullturn.search.place"] for run in runs),
         "versions": [v.tags["fullturn.data"] for v in project.store.versions("toy")],

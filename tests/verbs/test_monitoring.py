@@ -15,10 +15,11 @@ from fullturn.core.errors import NotFound
 from fullturn.core.tags import AlarmTags
 from fullturn.serving.log import PredictionLog
 from fullturn.verbs import feedback_rows, monitor, queries, retrain
+from fullturn.verbs.data import commit
 from fullturn.verbs.monitor import Monitor
 from fullturn.verbs.promote import champion
 from fullturn.verbs.turn import turn
-from fullturn.verbs.workspace import Workspace, commit, load
+from fullturn.verbs.workspace import Workspace, load
 from tests.conftest import free_port
 from tests.verbs.conftest import moved
 from tests.verbs.test_killed import pristine

@@ -11,10 +11,11 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from fullturn.release import report
+from fullturn.verbs.data import commit
 from fullturn.verbs.gate import REPORTS, gate
 from fullturn.verbs.monitor import Monitor
 from fullturn.verbs.train import train
-from fullturn.verbs.workspace import Workspace, commit
+from fullturn.verbs.workspace import Workspace
 from tests.release.test_report import PROMOTED
 from tests.verbs.conftest import TOML, moved, write_rows
 from tests.verbs.test_killed import pristine

@@ -8,8 +8,9 @@ from fullturn.core.entities import CheckResult, GateReport
 from fullturn.core.tags import PREFIX
 from fullturn.registry import versions
 from fullturn.verbs import gate, promote
+from fullturn.verbs.data import commit
 from fullturn.verbs.train import train
-from fullturn.verbs.workspace import Workspace, commit
+from fullturn.verbs.workspace import Workspace
 from tests.verbs.conftest import write_rows
 from tests.verbs.toy import messages
 

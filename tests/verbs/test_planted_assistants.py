@@ -9,9 +9,10 @@ import pytest
 
 from fullturn.core.entities import GateReport
 from fullturn.verbs import init
+from fullturn.verbs.data import commit
 from fullturn.verbs.gate import gate
 from fullturn.verbs.train import train
-from fullturn.verbs.workspace import Workspace, commit
+from fullturn.verbs.workspace import Workspace
 
 pytestmark = pytest.mark.slow
 

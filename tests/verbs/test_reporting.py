@@ -15,9 +15,10 @@ from fullturn.verbs import gate, promote
 from fullturn.verbs.ci import concerns, paired
 from fullturn.verbs.ci.reporting import gather
 from fullturn.verbs.ci.sides import ComparedRuns, DataFound
+from fullturn.verbs.data import commit
 from fullturn.verbs.gate import ROWS
 from fullturn.verbs.train import train
-from fullturn.verbs.workspace import Workspace, commit
+from fullturn.verbs.workspace import Workspace
 from tests.conftest import free_port
 from tests.verbs.conftest import new_project, write_rows
 from tests.verbs.talker import Talker

@@ -29,7 +29,7 @@ from fullturn.registry import promotion, versions
 from fullturn.registry.versions import located
 from fullturn.serving import log
 from fullturn.store import Store
-from fullturn.verbs import promote, queries
+from fullturn.verbs import data, promote, queries
 from fullturn.verbs.serve import TRACES, server
 from fullturn.verbs.train import train
 from fullturn.verbs.workspace import Workspace
@@ -93,7 +93,7 @@ def test_an_answer_leads_back_to_everything_that_made_it(project: Workspace) -> 
     assert (found.prediction.input, found.prediction.arm) == (ROW, "champion")
     assert [one.expected for one in found.feedback] == [{"label": "delivery"}]
     assert found.lineage.version == 1 and found.lineage.data == "1"
-    assert found.lineage.data_digest == queries.data_log(project)[0].digest
+    assert found.lineage.data_digest == data.log(project)[0].digest
     assert queries.is_prediction(number) and not queries.is_prediction("champion")
     with pytest.raises(NotFound, match="no prediction"):
         queries.prediction_lineage(project, "0" * 32)

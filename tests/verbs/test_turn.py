@@ -15,10 +15,11 @@ import pytest
 from fullturn.core.errors import NotFound, Refused
 from fullturn.core.tags import PREFIX, TrainingTags
 from fullturn.registry import versions
-from fullturn.verbs import ask, promote, queries
+from fullturn.verbs import ask, data, promote, queries
+from fullturn.verbs.data import commit
 from fullturn.verbs.train import search, train
 from fullturn.verbs.turn import Step, turn
-from fullturn.verbs.workspace import Workspace, commit
+from fullturn.verbs.workspace import Workspace
 from tests.conftest import free_port, wait_for
 from tests.verbs.conftest import write_rows
 from tests.verbs.toy import messages
@@ -44,7 +45,7 @@ def test_a_turn_makes_a_champion_and_a_second_one_has_nothing_to_do(project: Wor
     assert trace["id"] == answered.trace
     found = queries.lineage_of(project, str(answered.version))
     assert found.data == "1" and found.gate_outcome == "PASSED"
-    assert found.data_digest == queries.data_log(project)[0].digest
+    assert found.data_digest == data.log(project)[0].digest
 
 
 def test_new_data_is_due_and_goes_round(project: Workspace) -> None:
@@ -52,7 +53,7 @@ def test_new_data_is_due_and_goes_round(project: Workspace) -> None:
     write_rows(project.root / "messages.csv", messages(1100, seed=1))
     again = turned(project)
     assert again["data"].done and again["experiments"].done
-    difference = queries.data_diff(project, 1, 2)
+    difference = data.diff(project, 1, 2)
     assert (difference.added, difference.removed, difference.changed) == (100, 0, 0)
 
 

@@ -85,9 +85,9 @@ def truncated(live: Live) -> None:
     from fullturn.core.errors import Inconclusive, Refused
     from fullturn.demo.example import broken_copy
     from fullturn.verbs import release
+    from fullturn.verbs.data import commit
     from fullturn.verbs.gate import gate
     from fullturn.verbs.train import train
-    from fullturn.verbs.workspace import commit
 
     story, project = live.story, live.project
     story.scene(

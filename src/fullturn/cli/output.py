@@ -7,23 +7,19 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
+from fullturn.core.showing import MARKS, Cell, Grid, Line, Style, to_json, view
 from fullturn.pipeline.steps import STEPS_FILE
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
     from fullturn.verbs.workspace import Progress
 
 WIDTH = 100
-MARKS = {
-    "PASSED": ("✓", "green"),
-    "FAILED": ("✗", "red"),
-    "INCONCLUSIVE": ("?", "yellow"),
-    "NOT_APPLICABLE": ("-", "dim"),
-}
+COLOURS: dict[Style, str] = {"good": "green", "bad": "red", "open": "yellow", "new": "cyan"}
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -38,6 +34,30 @@ def console(*, stderr: bool = False) -> Console:
 def say(text: str = "") -> None:
     """One line, or paragraph, with rich's markup."""
     console().print(text)
+
+
+def show(result: object, *, next_too: bool = True) -> None:
+    """A result, block by block; with or without what to do next."""
+    for block in view(result):
+        if isinstance(block, Grid):
+            table(block.columns, [[_text(cell) for cell in row] for row in block.rows])
+        elif isinstance(block, Line):
+            console().print(_text(block.parts), soft_wrap=block.verbatim)
+        elif next_too:
+            say_next(*block.steps)
+
+
+def _text(cell: Cell) -> Text:
+    """A cell, or the parts of a line, in rich's colours."""
+    from rich.text import Text
+
+    parts = cell if isinstance(cell, tuple) else (cell,)
+    pieces = ((p, "") if isinstance(p, str) else (p.text, _style(p.styles)) for p in parts)
+    return Text.assemble(*pieces)
+
+
+def _style(styles: Sequence[Style]) -> str:
+    return " ".join(COLOURS.get(style, style) for style in styles)
 
 
 def say_next(*steps: str) -> None:
@@ -67,10 +87,10 @@ def say_error(message: str, code: int, *, as_json: bool) -> None:
 
 def say_json(value: Any) -> None:
     """Any record as JSON on one line."""
-    print(json.dumps(_plain(value), ensure_ascii=False, default=str))
+    print(to_json(value))
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> None:
+def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], title: str = "") -> None:
     """A table; a column whose name starts with '>' is right-aligned."""
     from rich.table import Table
 
@@ -93,7 +113,8 @@ def escape(text: object) -> str:
 
 def mark(outcome: str) -> str:
     """An outcome with a sign and a colour."""
-    sign, colour = MARKS.get(outcome, (" ", "white"))
+    sign, style = MARKS.get(outcome, (" ", "bold"))
+    colour = COLOURS.get(style, style)
     return f"[{colour}]{sign} {outcome.lower().replace('_', ' ')}[/{colour}]"
 
 
@@ -113,13 +134,3 @@ def progress() -> Iterator[Progress]:
             )
 
         yield show
-
-
-def _plain(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return value

@@ -1,4 +1,4 @@
-"""What every verb shares: --json, and the project it works on."""
+"""What every command shares: the project it works on, and its answer, in JSON if asked."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from fullturn.verbs.workspace import Workspace
+    from fullturn.core.showing import Result
+    from fullturn.project import Project
 
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -17,15 +18,27 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")(command)
 
 
-def opened() -> Workspace:
-    """The project that this verb works on; hints at renamed settings go to stderr."""
+def opened() -> Project:
+    """The project that this command works on; hints at renamed settings go to stderr."""
     from fullturn.core.settings import renamed
-    from fullturn.verbs.workspace import Workspace
+    from fullturn.project import Project
 
-    project = Workspace.open(Path(click.get_current_context().obj))
+    project = Project.open(Path(click.get_current_context().obj))
     for sentence in renamed(project.root):
         click.echo(f"note: {sentence}", err=True)
     return project
+
+
+
+def answer(result: Result, as_json: bool) -> int:
+    """Print a result, or its JSON; returns the exit code."""
+    from fullturn.cli.output import say_json, show
+
+    if as_json:
+        say_json(result)
+    else:
+        show(result)
+    return result.exit_code
 
 
 def parameters(pairs: tuple[str, ...], hint: str) -> dict[str, str | int | float | bool]:

@@ -79,7 +79,7 @@ def _project(story: Walk) -> Workspace:
 
 def _data(story: Walk, project: Workspace) -> int:
     from fullturn.demo.example import FIRST_DATA
-    from fullturn.verbs.workspace import commit
+    from fullturn.verbs.data import commit
 
     story.scene("Data version", "so that every run can name the exact rows it saw")
     version = commit(project, [], FIRST_DATA)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from fullturn.core.showing import Result
+
 Scalar = str | int | float | bool
 Params = Mapping[str, Scalar]
 Input = Mapping[str, Any]
@@ -75,7 +77,7 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
-class DatasetVersion:
+class DatasetVersion(Result):
     """The record of one committed version of a dataset."""
 
     name: str
@@ -121,7 +123,7 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True)
-class RunRecord:
+class RunRecord(Result):
     """A tracked run, as read back from MLflow."""
 
     id: str
@@ -225,7 +227,7 @@ class ModelVersion:
 
 
 @dataclass(frozen=True, slots=True)
-class HistoryEntry:
+class HistoryEntry(Result):
     """One promotion or rollback, in the order in which they took effect."""
 
     number: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from fullturn.core.entities import Contract
 from fullturn.core.wording import SHOWN, shown
 from fullturn.data import tables
 from fullturn.data.digest import row_digest
+from fullturn.data.records import Difference
 from fullturn.data.rows import Row, id_of, key_of, label_columns, split_column
 
 
@@ -21,23 +22,6 @@ class Changes:
     added: tuple[Row, ...]
     removed: tuple[Row, ...]
     changed: tuple[tuple[Row, Row], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """The way from version `before` to version `after` of one dataset."""
-
-    before: int
-    after: int
-    added: int
-    removed: int
-    changed: int
-    examples: Mapping[str, tuple[tuple[str, str], ...]]
-    """The first few rows `added`, `removed` and `changed`: id, and its text or what changed."""
-    labels: Mapping[str, Mapping[str, tuple[float, float]]]
-    """Share of each label before and after, by label column; `reference` rows apart."""
-    splits: Mapping[str, tuple[int, int]]
-    """Rows of each split before and after."""
 
 
 def compare(before: Sequence[Row], after: Sequence[Row], contract: Contract) -> Changes:

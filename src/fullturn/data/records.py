@@ -1,12 +1,14 @@
-"""The record of a dataset version, as its Delta commit carries it."""
+"""The record of a dataset version, as its Delta commit carries it; what is said of versions."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from fullturn.core.entities import DatasetVersion
 from fullturn.core.errors import IntegrityError
+from fullturn.core.showing import Result
 
 METADATA = "fullturn"
 """The key of the commit's custom metadata under which the record stands."""
@@ -29,6 +31,46 @@ class Record:
     version: DatasetVersion
     columns: tuple[str, ...]
     splitting: Splitting
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """Lengths of texts, in characters."""
+
+    shortest: int
+    median: int
+    p95: int
+    longest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary(Result):
+    """Counts of a dataset version; `reference` rows count in `rows` and `splits` only."""
+
+    rows: int
+    splits: Mapping[str, int]
+    labels: Mapping[str, Mapping[str, int]]
+    """Rows of each label, the most frequent first, by label column of text."""
+    lengths: Mapping[str, Lengths]
+    """By input column of text."""
+    groups: int
+
+
+@dataclass(frozen=True, slots=True)
+class Difference(Result):
+    """The way from version `before` to version `after` of one dataset."""
+
+    before: int
+    after: int
+    added: int
+    removed: int
+    changed: int
+    examples: Mapping[str, tuple[tuple[str, str], ...]]
+    """The first few rows `added`, `removed` and `changed`: id, and its text or what changed."""
+    labels: Mapping[str, Mapping[str, tuple[float, float]]]
+    """Share of each label before and after, by label column; `reference` rows apart."""
+    splits: Mapping[str, tuple[int, int]]
+    """Rows of each split before and after."""
 
 
 def to_json(record: Record) -> str:

@@ -4,35 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from fullturn.core.entities import Dataset
-
-
-@dataclass(frozen=True, slots=True)
-class Lengths:
-    """Lengths of texts, in characters."""
-
-    shortest: int
-    median: int
-    p95: int
-    longest: int
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """Counts of a dataset version; `reference` rows count in `rows` and `splits` only."""
-
-    rows: int
-    splits: Mapping[str, int]
-    labels: Mapping[str, Mapping[str, int]]
-    """Rows of each label, the most frequent first, by label column of text."""
-    lengths: Mapping[str, Lengths]
-    """By input column of text."""
-    groups: int
+from fullturn.data.records import Lengths, Summary
 
 
 def summary(dataset: Dataset) -> Summary:

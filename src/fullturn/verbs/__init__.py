@@ -1,1 +1,15 @@
-"""One module for each verb. The only place where stages meet."""
+"""One module for each verb, imported when it is first asked for. Stages meet only here."""
+
+from importlib import import_module
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    """The module of this name."""
+    module = f"{__name__}.{name}"
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        raise AttributeError(f"there is no module '{module}'") from None

@@ -1,13 +1,11 @@
-"""Look at what is there: dataset versions, runs, history, lineage. Nothing is decided here."""
+"""Look at what is there: runs, history, lineage. Nothing is decided here."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from fullturn.core.entities import (
-    DatasetVersion,
     Feedback,
     HistoryEntry,
     Prediction,
@@ -22,38 +20,10 @@ from fullturn.serving import log
 from fullturn.tracking.comparison import Comparison, compare
 from fullturn.tracking.runs import reap
 from fullturn.verbs.candidate import get
+from fullturn.verbs.data import log as data_log
 from fullturn.verbs.train import VALIDATION
 from fullturn.verbs.turn import best_of, trained
-from fullturn.verbs.workspace import Workspace, load
-
-if TYPE_CHECKING:
-    from fullturn.data.difference import Difference
-    from fullturn.data.summary import Summary
-
-
-def data_log(project: Workspace) -> list[DatasetVersion]:
-    """Dataset versions, oldest first.
-
-    Raises:
-        NotFound: nothing was committed yet.
-    """
-    from fullturn.data import versions as tables
-
-    return tables.log(project.table)
-
-
-def data_diff(project: Workspace, a: int, b: int) -> Difference:
-    """What changed from version `a` to `b`."""
-    from fullturn.data import difference
-
-    return difference.diff(project.table, project.app.contract, a, b)
-
-
-def data_show(project: Workspace, version: int) -> Summary:
-    """Rows, splits and labels of a version, after its digest was checked."""
-    from fullturn.data.summary import summary
-
-    return summary(load(project, version))
+from fullturn.verbs.workspace import Workspace
 
 
 def runs(project: Workspace, kind: str | None, limit: int) -> list[RunRecord]:

@@ -21,6 +21,7 @@ from fullturn.serving import log
 from fullturn.tracking.runs import reap
 from fullturn.verbs import release_state, retrain
 from fullturn.verbs.candidate import parameters
+from fullturn.verbs.data import commit
 from fullturn.verbs.deliver import way
 from fullturn.verbs.gate import gate, standing
 from fullturn.verbs.monitor import Monitor
@@ -29,7 +30,7 @@ from fullturn.verbs.register import complete
 from fullturn.verbs.release import OnLook, follow
 from fullturn.verbs.release_state import Release
 from fullturn.verbs.train import Trial, place_of, search, trained_on, usable
-from fullturn.verbs.workspace import Progress, Workspace, commit, latest, silent
+from fullturn.verbs.workspace import Progress, Workspace, latest, silent
 
 
 @dataclass(frozen=True, slots=True)

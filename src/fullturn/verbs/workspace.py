@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Self
 
 from fullturn.core import settings as reader
 from fullturn.core.entities import Dataset, DatasetVersion
-from fullturn.core.errors import NotFound, UsageError
+from fullturn.core.errors import NotFound
 from fullturn.core.settings import Settings
 from fullturn.subjects.catalog import find
 from fullturn.subjects.protocols import App
@@ -34,7 +34,7 @@ class Workspace:
     settings: Settings
 
     @classmethod
-    def open(cls, start: Path) -> Workspace:
+    def open(cls, start: Path) -> Self:
         """The project in `start` or above it.
 
         Raises:
@@ -78,39 +78,6 @@ class Workspace:
         from fullturn.tracking.provenance import owner
 
         return owner(self.root, self.settings.experiment.owner)
-
-
-def commit(project: Workspace, files: list[Path], message: str) -> DatasetVersion:
-    """Commit these files, or those named in fullturn.toml, as the next dataset version.
-
-    The latter come with the rows that were learned from feedback.
-
-    Raises:
-        UsageError: no file is named anywhere.
-        DataError: a file cannot be read or breaks the contract.
-        Conflict: another commit came first.
-    """
-    from fullturn.data import readers, versions
-
-    contract, data = project.app.contract, project.settings.data
-    named = _files(files or [project.root / name for name in data.files])
-    test = _files([] if files else [project.root / name for name in data.test])
-    if not named:
-        raise UsageError("no file to commit; name one, or set [data] files in fullturn.toml")
-    rows = readers.read(named)
-    if test:
-        rows += readers.read(test, {"split": "test"})
-    if not files:
-        rows += _learned(project, rows)
-    return versions.commit(
-        project.table,
-        project.settings.name,
-        rows,
-        contract,
-        data,
-        message=message,
-        actor=project.owner,
-    )
 
 
 def feedback_file(project: Workspace) -> Path:
@@ -159,28 +126,3 @@ def load(project: Workspace, version: int | None = None, digest: str | None = No
     from fullturn.data import versions
 
     return versions.load(project.table, project.app.contract, version, digest)
-
-
-def _learned(project: Workspace, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Rows from feedback, without those that the files hold too: what a person wrote counts."""
-    from fullturn.data import readers
-    from fullturn.data.similar import drop_near_duplicates
-
-    path, column = feedback_file(project), project.app.contract.text
-    learned = readers.read([path]) if path.exists() else []
-    if column is None:
-        return learned
-    known, new = ([str(row.get(column) or "") for row in part] for part in (rows, learned))
-    return [
-        learned[n] for n in drop_near_duplicates(known, new, project.settings.data.near_duplicate)
-    ]
-
-
-def _files(paths: Sequence[Path]) -> list[Path]:
-    """Files as they are; a folder stands for the files in it, by name."""
-    return [
-        file
-        for path in paths
-        for file in (sorted(path.iterdir()) if path.is_dir() else [path])
-        if not file.name.startswith(".")
-    ]

@@ -11,9 +11,10 @@ from fullturn.lesson.panels.recovery import BROKEN_DATA, restore
 from fullturn.lesson.panels.stage import Stage
 from fullturn.registry import promotion, versions
 from fullturn.verbs import release, release_state
+from fullturn.verbs.data import commit
 from fullturn.verbs.gate import GateResult, gate
 from fullturn.verbs.train import train
-from fullturn.verbs.workspace import Workspace, commit
+from fullturn.verbs.workspace import Workspace
 
 HEALTHY, BROKEN = "healthy", "broken"
 CHOICES = (

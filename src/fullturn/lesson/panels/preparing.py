@@ -24,10 +24,10 @@ def prepare(
         Refused: the gate did not let the best candidate through.
     """
     from fullturn.demo import example
+    from fullturn.verbs.data import commit
     from fullturn.verbs.gate import gate
     from fullturn.verbs.promote import promote
     from fullturn.verbs.train import train
-    from fullturn.verbs.workspace import commit
 
     steps = len(candidates) + 4
     progress("the project and its data", 0, steps)

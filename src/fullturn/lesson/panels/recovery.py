@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fullturn.lesson.panels.events import Tell, say
 from fullturn.verbs import release, release_state
-from fullturn.verbs.workspace import Workspace, commit, newest
+from fullturn.verbs.data import commit
+from fullturn.verbs.workspace import Workspace, newest
 
 BROKEN_DATA = "a copy that broke off"
 """Message of a dataset version that must not stay the newest."""

@@ -14,9 +14,10 @@ from fullturn.core.settings import FILE, STATE
 from fullturn.registry import promotion
 from fullturn.verbs import candidate
 from fullturn.verbs.ci.checkout import checkout, merge_base, worktree
+from fullturn.verbs.data import commit
 from fullturn.verbs.gate import gate, standing
 from fullturn.verbs.promote import promote
-from fullturn.verbs.workspace import Workspace, commit
+from fullturn.verbs.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,84 @@
+"""The public face: a project whose verbs are methods, the same as on the command line."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from pathlib import Path
+from types import MethodType
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+
+from fullturn import verbs
+from fullturn.verbs.workspace import Workspace
+
+if TYPE_CHECKING:
+    pass
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Group:
+    """Verbs under one name: `project.data.log()` is `fullturn data log`."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    def __repr__(self) -> str:
+        names = (name for name, value in vars(type(self)).items() if isinstance(value, Verb))
+        return f"<{', '.join(name.replace('__call__', '(…)') for name in names)}>"
+
+
+class Verb(Generic[P, R]):
+    """A function of `fullturn.verbs` as a method; its module is imported at the first use."""
+
+    def __init__(self, find: Callable[[], Callable[Concatenate[Workspace, P], R]]) -> None:
+        self._find = find
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Callable[Concatenate[Workspace, P], R]: ...
+    @overload
+    def __get__(self, instance: Project | Group, owner: type) -> Callable[P, R]: ...
+    def __get__(self, instance: Project | Group | None, owner: type) -> Any:
+        function = self._find()
+        if instance is None:
+            return function
+        return MethodType(function, instance.project if isinstance(instance, Group) else instance)
+
+
+class Data(Group):
+    """Versions of the dataset."""
+
+    commit = Verb(lambda: verbs.data.commit)
+    log = Verb(lambda: verbs.data.log)
+    diff = Verb(lambda: verbs.data.diff)
+    show = Verb(lambda: verbs.data.show)
+
+
+class Project(Workspace):
+    """A project: its settings, its subject, its tracking server, and what can be done with it.
+
+    Every verb has the name, words, defaults and errors of its command, and gives a record that
+    shows itself in a notebook, converts (`to_dict()`, `to_pandas()`) and names `next_steps`.
+    """
+
+    @property
+    def data(self) -> Data:
+        """Versions of the dataset: commit, log, diff, show."""
+        return Data(self)
+
+    def __repr__(self) -> str:
+        return f"Project({self.settings.name!r} in {str(self.root)!r})"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(repr(self))}</p>"
+
+
+def open(start: str | Path = ".") -> Project:  # noqa: A001  the name that a person expects
+    """The project in the folder `start`, or above it.
+
+    Raises:
+        NotFound: there is no fullturn.toml.
+        SettingsError: it is wrong.
+    """
+    return Project.open(Path(start))

@@ -1,0 +1,214 @@
+"""Versions of the dataset: commit them, list them, compare two, describe one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from fullturn.core.entities import DatasetVersion
+from fullturn.core.errors import UsageError
+from fullturn.core.showing import Block, Table, grid, line, styled, then, view
+from fullturn.data.records import Difference, Summary
+from fullturn.verbs.workspace import Workspace, feedback_file, latest, load
+
+FINDINGS = {
+    "duplicates": "exact copies dropped",
+    "repeated": "copies across splits dropped; the test row stays",
+    "near_duplicates": "pairs of near-equal texts are in two splits",
+}
+LABELS = 40
+"""So many labels of a column are shown."""
+Files = str | Path | Sequence[str | Path]
+
+
+@dataclass(frozen=True, slots=True)
+class Committed(DatasetVersion):
+    """The dataset version after a commit."""
+
+    new: bool = True
+    """Whether the commit made it; with the content of the version before, that one stays."""
+
+
+class Versions(Table[DatasetVersion]):
+    """Dataset versions, oldest first."""
+
+
+def commit(project: Workspace, files: Files = (), message: str = "") -> Committed:
+    """Commit these files as the next dataset version; without any, those of fullturn.toml.
+
+    Files are .csv, .jsonl, .parquet or handbook .md, or folders of them; they are the whole
+    content of the version. Those of fullturn.toml come with the rows learned from feedback.
+
+    Raises:
+        UsageError: no file is named anywhere.
+        DataError: a file cannot be read or breaks the contract.
+        Conflict: another commit came first.
+    """
+    from fullturn.data import versions
+
+    settings, contract, before = project.settings, project.app.contract, latest(project)
+    version = versions.commit(
+        project.table,
+        settings.name,
+        _rows(project, _paths(files)),
+        contract,
+        settings.data,
+        message=message,
+        actor=project.owner,
+    )
+    known = {field.name: getattr(version, field.name) for field in fields(version)}
+    return Committed(**known, new=version.version != before)
+
+
+def log(project: Workspace) -> Versions:
+    """Dataset versions, oldest first.
+
+    Raises:
+        NotFound: nothing was committed yet.
+    """
+    from fullturn.data import versions
+
+    return Versions(versions.log(project.table))
+
+
+def diff(project: Workspace, a: int, b: int) -> Difference:
+    """What changed from version `a` to `b`.
+
+    Raises:
+        NotFound: one of them does not exist.
+        IntegrityError: the rows of one of them differ from their digest.
+    """
+    from fullturn.data import difference
+
+    return difference.diff(project.table, project.app.contract, a, b)
+
+
+def show(project: Workspace, version: int) -> Summary:
+    """Rows, splits and labels of a version, after its digest was checked.
+
+    Raises:
+        NotFound: it does not exist.
+        IntegrityError: its rows differ from their digest.
+    """
+    from fullturn.data.summary import summary
+
+    return summary(load(project, version))
+
+
+def _rows(project: Workspace, files: Sequence[Path]) -> list[dict[str, Any]]:
+    from fullturn.data import readers
+
+    root, data = project.root, project.settings.data
+    named = _inside(files or [root / name for name in data.files])
+    if not named:
+        raise UsageError("no file to commit; name one, or set [data] files in fullturn.toml")
+    rows = readers.read(named)
+    if files:
+        return rows
+    test = _inside([root / name for name in data.test])
+    if test:
+        rows += readers.read(test, {"split": "test"})
+    return rows + _learned(project, rows)
+
+
+def _learned(project: Workspace, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows from feedback, without those that the files have too: what a person wrote counts."""
+    from fullturn.data import readers
+    from fullturn.data.similar import drop_near_duplicates
+
+    path, column = feedback_file(project), project.app.contract.text
+    learned = readers.read([path]) if path.exists() else []
+    if column is None:
+        return learned
+    known, new = ([str(row.get(column) or "") for row in part] for part in (rows, learned))
+    return [
+        learned[n] for n in drop_near_duplicates(known, new, project.settings.data.near_duplicate)
+    ]
+
+
+def _paths(files: Files) -> list[Path]:
+    return [Path(files)] if isinstance(files, str | Path) else [Path(file) for file in files]
+
+
+def _inside(paths: Sequence[Path]) -> list[Path]:
+    """Files as they are; of a folder the files in it, by name."""
+    return [
+        file
+        for path in paths
+        for file in (sorted(path.iterdir()) if path.is_dir() else [path])
+        if not file.name.startswith(".")
+    ]
+
+
+@view.register
+def _(result: Committed) -> Iterator[Block]:
+    if not result.new:
+        number = styled(f"version {result.version}", "bold")
+        yield line("unchanged: still ", number, f" of '{result.name}'; nothing was written")
+        yield then("fullturn data log")
+        return
+    splits = ", ".join(f"{count} {name}" for name, count in result.splits.items())
+    yield line(
+        styled(f"version {result.version}", "bold"),
+        f" of '{result.name}': {result.rows} rows ({splits}), digest {result.digest[:12]}",
+    )
+    yield line(f"{result.added} added, {result.removed} removed, {result.changed} changed")
+    for finding, what in FINDINGS.items():
+        if result.findings.get(finding):
+            yield line(styled(f"{result.findings[finding]} {what}", "open"))
+    yield then("fullturn train", "fullturn data log")
+
+
+@view.register
+def _(result: Versions) -> Iterator[Block]:
+    yield grid(
+        ("version", "committed", ">rows", "difference", "digest", "by", "message"),
+        (
+            (
+                str(v.version), v.created[:19].replace("T", " "), str(v.rows),
+                f"+{v.added} -{v.removed} ~{v.changed}", v.digest[:12], v.actor, v.message,
+            )
+            for v in result
+        ),
+    )  # fmt: skip
+    yield then("fullturn data diff A B", "fullturn data show V")
+
+
+@view.register
+def _(result: Difference) -> Iterator[Block]:
+    yield line(
+        f"from version {result.before} to {result.after}: ",
+        styled(f"{result.added} added", "good"), ", ",
+        styled(f"{result.removed} removed", "bad"), ", ",
+        styled(f"{result.changed} changed", "open"),
+    )  # fmt: skip
+    splits = [(f"rows in {name}", str(x), str(y)) for name, (x, y) in result.splits.items()]
+    shares = [
+        (f"{column} = {label}", f"{before:.1%}", f"{after:.1%}")
+        for column, labels in result.labels.items()
+        for label, (before, after) in labels.items()
+        if before != after
+    ]
+    columns = ("what", f">version {result.before}", f">version {result.after}")
+    yield grid(columns, splits + shares[:LABELS])
+    for title, rows in result.examples.items():
+        for _, about in rows[:3]:
+            yield line(styled(title, "dim"), f" {about[:90]}")
+
+
+@view.register
+def _(result: Summary) -> Iterator[Block]:
+    yield grid(("what", "value"), _described(result))
+
+
+def _described(found: Summary) -> Iterable[tuple[str, str]]:
+    yield from (("rows", str(found.rows)), ("groups", str(found.groups)))
+    for name, count in found.splits.items():
+        yield f"rows in {name}", str(count)
+    for name, x in found.lengths.items():
+        yield f"characters of {name}", f"{x.shortest} to {x.longest}, median {x.median}"
+    for column, labels in found.labels.items():
+        for label, count in list(labels.items())[:LABELS]:
+            yield f"{column} = {label}", str(count)

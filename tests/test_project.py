@@ -1,0 +1,152 @@
+"""The public face: each command is a method of the project, with its words and defaults."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import click
+import pytest
+
+import fullturn
+from fullturn.cli.commands import cli
+from fullturn.core.errors import NotFound, UsageError
+from fullturn.core.showing import Result
+from fullturn.project import Group, Project, Verb
+from tests.verbs.conftest import new_project
+
+STORIES = {"demo", "present"}
+"""Commands that tell a story in a terminal or a browser, and give nothing back."""
+LATER = {
+    "init", "turn", "ask", "predict", "train", "runs", "compare", "gate", "promote", "rollback",
+    "history", "lineage", "verify", "reproduce", "ci", "ci code", "ci tests", "ci base",
+    "ci report", "ci workflows", "ci comment", "cd", "deliver", "serve", "release start",
+    "release status", "release abort", "monitor",
+}  # fmt: skip
+
+
+def leaves(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from leaves(command, f"{path}{name} ")
+        if not isinstance(command, click.Group) or command.invoke_without_command:
+            yield f"{path}{name}", command
+
+
+COMMANDS = {name: found for name, found in leaves(cli) if name not in STORIES | LATER}
+
+
+def method(name: str) -> Callable[..., Any]:
+    """The function behind `fullturn NAME`."""
+    found: Any = Project
+    for word in name.split():
+        found = getattr(found, word)
+        if isinstance(found, property):
+            assert found.fget is not None
+            found = get_type_hints(found.fget)["return"]
+    return found  # type: ignore[no-any-return]
+
+
+def verbs(of: type) -> Iterator[Callable[..., Any]]:
+    for value in vars(of).values():
+        if isinstance(value, Verb):
+            yield value.__get__(None, of)
+        elif isinstance(value, property) and value.fget:
+            group = get_type_hints(value.fget)["return"]
+            if isinstance(group, type) and issubclass(group, Group):
+                yield from verbs(group)
+
+
+VERBS = list(verbs(Project))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_is_a_method_with_the_same_words_and_defaults(name: str) -> None:
+    ours = dict(list(inspect.signature(method(name)).parameters.items())[1:])
+    theirs = {p.name: p for p in COMMANDS[name].params if p.name not in ("as_json", "help")}
+    for word, parameter in theirs.items():
+        assert word in ours, f"`fullturn {name}` takes {word}, the method does not"
+        assert parameter.required == (ours[word].default is inspect.Parameter.empty), word
+        if not parameter.required:
+            assert (ours[word].default or None) == (default(parameter) or None), word
+
+
+def default(parameter: click.Parameter) -> Any:
+    context = click.Context(click.Command("x"))
+    found = parameter.get_default(context)
+    return None if callable(found) or repr(found).startswith("Sentinel") else found
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.__qualname__)
+def test_a_verb_is_typed_documented_and_says_what_it_raises(verb: Callable[..., Any]) -> None:
+    parameters = inspect.signature(verb).parameters
+    assert next(iter(parameters)) == "project"
+    assert all(p.annotation is not inspect.Parameter.empty for p in parameters.values())
+    assert verb.__doc__ and verb.__doc__.splitlines()[0].endswith(".")
+
+
+def test_importing_the_package_loads_nothing_else() -> None:
+    code = (
+        "import sys, fullturn\n"
+        "loaded = [name for name in sys.modules if name.startswith('fullturn.')]\n"
+        "sys.exit(str(loaded) if loaded else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_opening_a_project_loads_no_verb(tmp_path: Path) -> None:
+    (tmp_path / "fullturn.toml").write_text('name = "x"\n')
+    code = (
+        f"import sys, fullturn; fullturn.open({str(tmp_path)!r})\n"
+        "heavy = {'mlflow', 'numpy', 'pyarrow', 'pandas', 'sklearn', 'fullturn.verbs.data'}\n"
+        "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_outside_a_project_the_error_is_that_of_the_command_line(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="fullturn init"):
+        fullturn.open(tmp_path)
+
+
+def test_a_project_and_its_groups_say_what_they_are(tmp_path: Path) -> None:
+    (tmp_path / "fullturn.toml").write_text('name = "x"\n')
+    project = fullturn.open(tmp_path)
+    assert repr(project) == f"Project('x' in {str(tmp_path)!r})"
+    assert "log" in repr(project.data) and "x" in project._repr_html_()
+    with pytest.raises(AttributeError):
+        project.nosuch  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_data_is_committed_listed_compared_and_described(
+    tmp_path: Path, empty_database: Path
+) -> None:
+    project = fullturn.open(new_project(tmp_path, empty_database))
+    rows = (project.root / "messages.csv").read_text().splitlines()
+    (tmp_path / "fewer.csv").write_text("\n".join(rows[:-10]) + "\n")
+    fewer = project.data.commit(tmp_path / "fewer.csv", message="fewer")
+    assert (fewer.version, fewer.new, fewer.removed) == (2, True, 10)
+    assert fewer.next_steps == ("fullturn train", "fullturn data log")
+    assert not project.data.commit([tmp_path / "fewer.csv"]).new
+    assert [v.message for v in project.data.log()] == ["first", "fewer"]
+    assert list(project.data.log().to_pandas()["rows"]) == [1000, 990]
+    assert project.data.diff(1, 2).removed == 10
+    assert project.data.show(2).to_dict()["rows"] == 990
+    for result in (fewer, project.data.log(), project.data.diff(1, 2), project.data.show(2)):
+        assert isinstance(result, Result) and "<t" in result._repr_html_() + "<t" * (
+            result is fewer
+        )
+    with pytest.raises(NotFound):
+        project.data.show(3)
+    with pytest.raises(UsageError):
+        fullturn.open(_empty(tmp_path)).data.commit()
+
+
+def _empty(folder: Path) -> Path:
+    (folder / "empty").mkdir()
+    (folder / "empty" / "fullturn.toml").write_text('name = "x"\n[data]\ntext="a"\nlabel="b"\n')
+    return folder / "empty"
