@@ -113,6 +113,12 @@ def test_outside_a_project_the_error_is_that_of_the_command_line(tmp_path: Path)
         fullturn.open(tmp_path)
 
 
+def test_a_renamed_setting_is_warned_of(tmp_path: Path) -> None:
+    (tmp_path / "fullturn.toml").write_text('name = "x"\n[monitoring]\nrest = 3\n')
+    with pytest.warns(FutureWarning, match="cooldown_requests"):
+        fullturn.open(tmp_path)
+
+
 def test_a_project_and_its_groups_say_what_they_are(tmp_path: Path) -> None:
     (tmp_path / "fullturn.toml").write_text('name = "x"\n')
     project = fullturn.open(tmp_path)

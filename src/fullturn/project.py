@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from fullturn import verbs
+from fullturn.core.settings import renamed
 from fullturn.verbs.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -75,10 +77,13 @@ class Project(Workspace):
 
 
 def open(start: str | Path = ".") -> Project:  # noqa: A001  the name that a person expects
-    """The project in the folder `start`, or above it.
+    """The project in the folder `start`, or above it; warns of settings that were renamed.
 
     Raises:
         NotFound: there is no fullturn.toml.
         SettingsError: it is wrong.
     """
-    return Project.open(Path(start))
+    project = Project.open(Path(start))
+    for sentence in renamed(project.root):
+        warnings.warn(sentence, FutureWarning, stacklevel=2)
+    return project

@@ -29,7 +29,6 @@ def opened() -> Project:
     return project
 
 
-
 def answer(result: Result, as_json: bool) -> int:
     """Print a result, or its JSON; returns the exit code."""
     from fullturn.cli.output import say_json, show
