@@ -36,6 +36,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from fullturn.core.errors import FullturnError, NotFound, StoreUnavailable, UsageError
+from fullturn.store.retries import RetryingClient
 
 for _name in ("mlflow", "alembic"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
@@ -130,7 +131,7 @@ class Connection:
     @guarded
     def _make(self) -> None:
         _point_mlflow_at(self.uri)
-        self._client = MlflowClient(self.uri, self.uri)
+        self._client: Any = RetryingClient(MlflowClient(self.uri, self.uri))
         found = self._client.get_experiment_by_name(self.name)
         self.experiment_id = found.experiment_id if found else self._create_experiment()
 

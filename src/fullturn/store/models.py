@@ -13,7 +13,6 @@ from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Metric
 from mlflow.exceptions import MlflowException
 
 from fullturn.core.entities import ModelVersion, Params
-from fullturn.core.errors import StoreUnavailable
 from fullturn.core.records import Registered
 from fullturn.store.connection import Connection, guarded, iso, quoted
 
@@ -64,22 +63,15 @@ class Models(Connection):
         The server numbers versions without gaps or repeats, also under concurrent calls.
         """
         self._ensure_model(name)
-        for attempt in range(20):
-            try:
-                made = self._client.create_model_version(
-                    name,
-                    source,
-                    run_id,
-                    tags=dict(tags),
-                    description=description or None,
-                    model_id=source.removeprefix("models:/"),
-                )
-                return _version(made)
-            except MlflowException as error:
-                if "creation error" not in str(error).lower() and "lock" not in str(error).lower():
-                    raise
-                time.sleep(0.02 * (attempt + 1))
-        raise StoreUnavailable(f"{self.uri} gave no version number for '{name}' in 20 attempts")
+        made = self._client.create_model_version(
+            name,
+            source,
+            run_id,
+            tags=dict(tags),
+            description=description or None,
+            model_id=source.removeprefix("models:/"),
+        )
+        return _version(made)
 
     def _ensure_model(self, name: str) -> None:
         try:

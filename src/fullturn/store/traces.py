@@ -13,6 +13,7 @@ from mlflow.tracing.client import TracingClient
 
 from fullturn.core.records import Span, Traced
 from fullturn.store.connection import Connection, guarded
+from fullturn.store.retries import retried
 
 
 class Traces(Connection):
@@ -24,11 +25,9 @@ class Traces(Connection):
 
         Returns its `prompts:/…` address.
         """
-        latest = mlflow.genai.load_prompt(f"prompts:/{name}@latest", allow_missing=True)
-        if latest is None or latest.template != template:
-            latest = mlflow.genai.register_prompt(name, template)
-        self._client.link_prompt_version_to_run(run_id, latest)
-        return str(latest.uri)
+        found = retried(_prompt, name, template)
+        self._client.link_prompt_version_to_run(run_id, found)
+        return str(found.uri)
 
     @guarded
     def trace(self, traced: Traced) -> None:
@@ -38,10 +37,10 @@ class Traces(Connection):
         """
         whole, *steps = traced.spans
         client = TracingClient(self.uri)
-        client.start_trace(_trace_info(traced, self.experiment_id))
+        retried(client.start_trace, _trace_info(traced, self.experiment_id))
         root = _span(traced.id, 0, whole)
         spans = [root, *(_span(traced.id, n, step) for n, step in enumerate(steps, 1))]
-        client.log_spans(self.experiment_id, spans)
+        retried(client.log_spans, self.experiment_id, spans)
 
     @guarded
     def traces(self, limit: int = 100) -> list[dict[str, Any]]:
@@ -50,6 +49,13 @@ class Traces(Connection):
             locations=[self.experiment_id], max_results=limit, return_type="list"
         )
         return [_trace(trace) for trace in found]
+
+
+def _prompt(name: str, template: str) -> Any:
+    latest = mlflow.genai.load_prompt(f"prompts:/{name}@latest", allow_missing=True)
+    if latest is None or latest.template != template:
+        latest = mlflow.genai.register_prompt(name, template)
+    return latest
 
 
 def _trace_info(traced: Traced, experiment_id: str) -> TraceInfo:

@@ -1,0 +1,67 @@
+"""Calls that lost a race inside the tracking server's database are made again.
+
+MLflow writes a tag or an alias by "read it, then insert or update" in one transaction. Of two
+processes that insert at once, the database turns one down: a unique key, a deadlock, a lock. It
+rolls that transaction back as a whole, so nothing was written and the call can be repeated; then
+it finds the other's row and updates it.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+import re
+import time
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+ATTEMPTS = 20
+LONGEST_PAUSE = 0.5
+"""Seconds; the pauses grow up to it, each cut at random, so that racers do not meet again."""
+_CODES = frozenset({"BAD_REQUEST", "TEMPORARILY_UNAVAILABLE", "INTERNAL_ERROR"})
+"""What MLflow makes of a database's errors; any other code is an answer of its own."""
+_LOST = re.compile(
+    r"unique constraint|duplicate (key|entry)"  # SQLite, PostgreSQL; MySQL, SQL Server
+    r"|deadlock"
+    r"|could not serialize|lock timeout|lock wait timeout|(database|table) is locked"
+    r"|model version creation error",
+    re.IGNORECASE,
+)
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def retried(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Call it; after a lost race again, up to ATTEMPTS times in some five seconds.
+
+    Only for calls that change nothing when they fail, or the same when repeated.
+    """
+    for attempt in range(ATTEMPTS - 1):
+        try:
+            return call(*args, **kwargs)
+        except (MlflowException, IntegrityError, OperationalError) as error:
+            if not lost_race(error):
+                raise
+            time.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.02 * 2**attempt)))
+    return call(*args, **kwargs)
+
+
+def lost_race(error: Exception) -> bool:
+    """Whether the database preferred another transaction to this one."""
+    if isinstance(error, MlflowException) and error.error_code not in _CODES:
+        return False
+    return _LOST.search(str(error)) is not None
+
+
+class RetryingClient:
+    """MLflow's client; a call, which is one transaction, is retried when it loses a race."""
+
+    def __init__(self, client: MlflowClient) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return functools.partial(retried, getattr(self._client, name))

@@ -1,0 +1,219 @@
+"""Concurrent writers of one alias, tag or version: the database turns some down, and none fails."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import BAD_REQUEST, RESOURCE_ALREADY_EXISTS
+from mlflow.store.model_registry.dbmodels.models import (
+    SqlRegisteredModelAlias,
+    SqlRegisteredModelTag,
+)
+from mlflow.store.tracking.dbmodels.models import SqlTag
+
+from fullturn.core.errors import StoreUnavailable
+from fullturn.store import Store
+from fullturn.store.retries import ATTEMPTS, lost_race, retried
+
+
+def another(store: Store) -> Store:
+    """The same project, as another process connects to it."""
+    return Store(store.uri, store.name, Path("unused"))
+
+
+def registered(store: Store, folder: Path) -> int:
+    folder = folder / "model"
+    folder.mkdir(exist_ok=True)
+    run = store.start_run("train", "run", {}, {})
+    source = store.log_model(run, "model", folder, {}, {})
+    return store.register(store.name, source, run, {}).version
+
+
+@contextmanager
+def both_insert(table: type[Any]) -> Iterator[None]:
+    """Two transactions meet before their first insert into a table: both have found no row."""
+    meeting = threading.Barrier(2)
+
+    def meet(mapper: object, connection: object, target: object) -> None:
+        if not meeting.broken:
+            try:
+                meeting.wait(20)
+            except threading.BrokenBarrierError:
+                return
+            meeting.abort()
+
+    sqlalchemy.event.listen(table, "before_insert", meet)
+    try:
+        yield
+        assert meeting.broken, "they did not meet"
+    finally:
+        sqlalchemy.event.remove(table, "before_insert", meet)
+
+
+def at_once(*calls: Callable[[], object]) -> list[BaseException]:
+    """Make these calls in threads of their own; what they raised."""
+    start = threading.Barrier(len(calls))
+
+    def run(call: Callable[[], object]) -> None:
+        start.wait(60)
+        call()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        errors = [made.exception() for made in [pool.submit(run, call) for call in calls]]
+    return [error for error in errors if error is not None]
+
+
+def test_of_two_that_set_the_first_alias_both_succeed(store: Store, tmp_path: Path) -> None:
+    versions = [registered(store, tmp_path), registered(store, tmp_path)]
+    stores = [store, another(store)]
+    with both_insert(SqlRegisteredModelAlias):
+        errors = at_once(
+            *(
+                lambda s=s, v=v: s.set_alias(s.name, "champion", v)
+                for s, v in zip(stores, versions, strict=True)
+            )
+        )
+    assert errors == []
+    assert store.alias(store.name, "champion") in versions
+
+
+def test_of_two_that_set_the_first_tag_of_a_model_or_a_run_both_succeed(
+    store: Store, tmp_path: Path
+) -> None:
+    registered(store, tmp_path)
+    run = store.start_run("train", "run", {}, {})
+    stores = [store, another(store)]
+    with both_insert(SqlRegisteredModelTag):
+        errors = at_once(*(lambda s=s: s.tag_model(s.name, {"plan": "{}"}) for s in stores))
+    assert errors == []
+    with both_insert(SqlTag):
+        errors += at_once(*(lambda s=s: s.tag_run(run, {"ending": "promote"}) for s in stores))
+    assert errors == []
+    assert store.registered(store.name).tags == {"plan": "{}"}
+
+
+def test_of_two_that_register_at_once_each_gets_a_number_of_its_own(
+    store: Store, tmp_path: Path
+) -> None:
+    registered(store, tmp_path)
+    numbers: list[int] = []
+    stores = (store, another(store))
+    errors = at_once(*(lambda s=s: numbers.append(registered(s, tmp_path)) for s in stores))
+    assert errors == []
+    assert sorted(numbers) == [2, 3]
+
+
+@pytest.mark.slow
+def test_many_writers_of_one_model_all_succeed(any_store: Store, tmp_path: Path) -> None:
+    versions = [registered(any_store, tmp_path) for _ in range(8)]
+    stores = [another(any_store) for _ in versions]
+
+    def write(store: Store, version: int) -> None:
+        for n in range(5):
+            store.set_alias(store.name, f"alias-{n}", version)
+            store.tag_model(store.name, {f"tag-{n}": str(version)})
+            store.tag_version(store.name, 1, {f"tag-{n}": str(version)})
+
+    calls = [lambda s=s, v=v: write(s, v) for s, v in zip(stores, versions, strict=True)]
+    assert at_once(*calls) == []
+    found = any_store.registered(any_store.name)
+    assert sorted(found.aliases) == [f"alias-{n}" for n in range(5)]
+    assert set(map(int, found.tags.values())) <= set(versions)
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from fullturn.store import Store
+
+store = Store(sys.argv[1], sys.argv[2], Path("unused"))
+print("ready", flush=True)
+for line in sys.stdin:
+    alias, version = line.split()
+    try:
+        store.set_alias(store.name, alias, int(version))
+        store.tag_model(store.name, {alias: version})
+        print("set", flush=True)
+    except Exception as error:
+        print(repr(error), flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_processes_that_set_the_first_alias_at_once_all_succeed(
+    any_store: Store, tmp_path: Path
+) -> None:
+    words = [sys.executable, "-W", "ignore", "-c", WRITER, any_store.uri, any_store.name]
+    versions = [registered(any_store, tmp_path) for _ in range(3)]
+    pipe = subprocess.PIPE
+    writers = [subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True) for _ in versions]
+    outputs = [each.stdout for each in writers if each.stdout]
+    assert [each.readline() for each in outputs] == ["ready\n"] * 3
+    for n in range(15):
+        for each, version in zip(writers, versions, strict=True):
+            assert each.stdin is not None
+            each.stdin.write(f"alias-{n} {version}\n")
+            each.stdin.flush()
+        assert [each.readline() for each in outputs] == ["set\n"] * 3
+    for each in writers:
+        each.communicate()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "(sqlite3.IntegrityError) UNIQUE constraint failed: registered_model_aliases.name",
+        "(sqlite3.OperationalError) database is locked",
+        "(psycopg2.errors.UniqueViolation) duplicate key value violates unique constraint",
+        "(psycopg2.errors.DeadlockDetected) deadlock detected",
+        "(psycopg2.errors.SerializationFailure) could not serialize access",
+        "(pymysql.err.IntegrityError) (1062, \"Duplicate entry 'a' for key 'PRIMARY'\")",
+        "(pymysql.err.OperationalError) (1205, 'Lock wait timeout exceeded')",
+        "Model Version creation error (name=toy). Giving up after 3 attempts.",
+    ],
+)
+def test_lost_races_are_known_by_the_words_of_each_database(message: str) -> None:
+    assert lost_race(MlflowException(message, BAD_REQUEST))
+
+
+def test_what_is_no_race_is_raised_at_once() -> None:
+    calls: list[int] = []
+
+    def refused() -> None:
+        calls.append(1)
+        message = "Experiment(name=toy) already exists. Error: UNIQUE constraint failed"
+        raise MlflowException(message, RESOURCE_ALREADY_EXISTS)
+
+    with pytest.raises(MlflowException, match="already exists"):
+        retried(refused)
+    assert len(calls) == 1
+    foreign_key = MlflowException("(sqlite3.IntegrityError) FOREIGN KEY constraint failed")
+    assert not lost_race(foreign_key)
+
+
+def test_a_race_lost_every_time_is_raised_in_the_end(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fullturn.store.retries as module
+
+    calls: list[int] = []
+
+    def locked(*_: object) -> None:
+        calls.append(1)
+        raise MlflowException("(sqlite3.OperationalError) database is locked", BAD_REQUEST)
+
+    monkeypatch.setattr(module, "LONGEST_PAUSE", 0.0)
+    monkeypatch.setattr(store._client._client, "set_registered_model_alias", locked)
+    with pytest.raises(StoreUnavailable, match="database is locked"):
+        store.set_alias(store.name, "champion", 1)
+    assert len(calls) == ATTEMPTS
