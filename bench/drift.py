@@ -83,7 +83,9 @@ def trials(base: float) -> Draw:
 
 def sentences() -> Draw:
     """Vectors of questions from the example; a share `size` of them on two other chapters."""
-    text = (files("fullturn.examples") / "assistant" / "questions.jsonl").read_text("utf-8")
+    text = (files("fullturn.demo") / "examples" / "assistant" / "questions.jsonl").read_text(
+        "utf-8"
+    )
     rows = [json.loads(line) for line in text.splitlines()]
     new = {"incidents", "tools"}
     vectors = sentence_vectors([row["question"] for row in rows])

@@ -27,7 +27,7 @@ from fullturn.verbs.data import commit
 from fullturn.verbs.train import train
 from fullturn.verbs.workspace import Workspace
 
-WINE = Path(fullturn.__file__).parent / "examples" / "wine"
+WINE = Path(fullturn.__file__).parent / "demo" / "examples" / "wine"
 HERE = Path(__file__).parent
 PATIENCE = 120.0
 CONSTANT = '''"""The wine app without its model: what is left is the server."""

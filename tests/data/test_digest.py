@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fullturn.core.values import canonical
-from fullturn.data.digest import dataset_digest, row_digest
+from fullturn.data.rows import dataset_digest, row_digest
 from tests.data.samples import steady
 
 VALUES = st.one_of(st.none(), st.text(max_size=8), st.floats(allow_nan=False, allow_infinity=False))

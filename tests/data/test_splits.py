@@ -14,9 +14,8 @@ from fullturn.core.entities import Column, Contract
 from fullturn.core.errors import DataError, SettingsError
 from fullturn.core.settings import DataSettings
 from fullturn.data.contract import check
-from fullturn.data.groups import Pins, position
 from fullturn.data.rows import key_of, stored
-from fullturn.data.splits import Assigned, assign, pins_of
+from fullturn.data.splits import Assigned, Pins, assign, pins_of, position
 from tests.data.samples import EVERYTHING, QUESTIONS, SETTINGS, questions, steady
 
 GROUPED = replace(QUESTIONS, columns=(*QUESTIONS.columns, Column("customer", role="group")))

@@ -9,7 +9,7 @@ import pytest
 
 from fullturn.core.entities import Column, Contract, ScoredRow
 from fullturn.monitoring.columns import READ, Kind, watched
-from fullturn.monitoring.words import distinctive
+from fullturn.monitoring.examples import distinctive
 
 
 def kinds(*outputs: Any) -> list[Kind]:

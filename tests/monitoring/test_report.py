@@ -14,7 +14,7 @@ from fullturn.core.entities import Alarm
 from fullturn.core.errors import IntegrityError
 from fullturn.core.settings import MonitoringSettings
 from fullturn.monitoring import DetectorState, Watch, report
-from fullturn.monitoring.plots import TOP, panels
+from fullturn.monitoring.report import TOP, panels
 from tests.monitoring.streams import CONTRACT, NEW, OLD, reference, traffic, vectors
 
 HOSTILE = "<script>alert('x')</script> | `end` [a](http://example.org/x) @ada\n\n# Passed"

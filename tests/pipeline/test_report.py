@@ -13,7 +13,6 @@ from markdown_it import MarkdownIt
 
 from fullturn.core.entities import CheckResult, Code, GateReport
 from fullturn.core.errors import CouldNotEvaluate, IntegrityError
-from fullturn.pipeline.plot import drawn
 from fullturn.pipeline.records import (
     Checkout,
     Cost,
@@ -24,6 +23,7 @@ from fullturn.pipeline.records import (
     Flip,
     Subject,
 )
+from fullturn.pipeline.rendering import drawn
 from fullturn.pipeline.report import MARKER, MOST, from_json, to_json, to_junit, to_markdown
 from fullturn.pipeline.stored import LARGEST
 

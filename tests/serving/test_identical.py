@@ -30,7 +30,7 @@ from tests.serving.live import Versions, live, together
 from tests.subjects.assistant import samples
 from tests.subjects.text import questions
 
-WINE = Path(fullturn.__file__).parent / "examples" / "wine"
+WINE = Path(fullturn.__file__).parent / "demo" / "examples" / "wine"
 
 
 def sealed(folder: Path, name: str, app: App, data: Dataset) -> Path:

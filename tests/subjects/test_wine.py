@@ -17,7 +17,7 @@ from fullturn.subjects.catalog import find
 from fullturn.subjects.protocols import App
 from tests.subjects.text.questions import LocalRun
 
-WINE = Path(fullturn.__file__).parent / "examples" / "wine"
+WINE = Path(fullturn.__file__).parent / "demo" / "examples" / "wine"
 
 
 @pytest.fixture(scope="module")

@@ -75,7 +75,7 @@ def test_training_on_test_rows_is_caught(project: Workspace) -> None:
     write_rows(project.root / "copies.csv", [{**row, "split": ""} for row in rows] + copies)
     project.store.tag_run(trial.run.id, {})
     stored = project.store.get(trial.run.id, "evaluation/trained.json").read_text()
-    from fullturn.evaluation.fingerprint import fingerprint
+    from fullturn.evaluation.records import fingerprint
     from fullturn.verbs.workspace import load
 
     leaked = fingerprint(load(project).split("test")[0])

@@ -70,7 +70,7 @@ def code(as_json: bool) -> None:
 @json_option
 def tests(as_json: bool) -> None:
     """Run the project's own tests: `[ci] tests`, or pytest where there are any."""
-    from fullturn.verbs.ci.own_tests import run_tests
+    from fullturn.verbs.ci.checkout import run_tests
 
     found = run_tests(opened(), (lambda line: None) if as_json else _told)
     if as_json:

@@ -10,9 +10,8 @@ from pathlib import Path
 from fullturn.core.entities import Contract
 from fullturn.core.wording import SHOWN, shown
 from fullturn.data import tables
-from fullturn.data.digest import row_digest
 from fullturn.data.records import Difference
-from fullturn.data.rows import Row, id_of, key_of, label_columns, split_column
+from fullturn.data.rows import Row, id_of, key_of, label_columns, row_digest, split_column
 
 
 @dataclass(frozen=True, slots=True)

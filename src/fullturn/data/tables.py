@@ -28,9 +28,9 @@ from fullturn.core.errors import (
     NotFound,
     UsageError,
 )
-from fullturn.data import digest, records
+from fullturn.data import records
 from fullturn.data.records import Record
-from fullturn.data.rows import Row
+from fullturn.data.rows import Row, combined, row_digest
 
 _KEEP = "interval 36500 days"
 _CONFIGURATION: dict[str, str | None] = {
@@ -127,8 +127,8 @@ def rows(at: Head, of: Record) -> list[Row]:
         raise IntegrityError(
             f"{label} cannot be read ({_first_line(error)}); restore its files from a copy"
         ) from None
-    by_digest = sorted(((digest.row_digest(row), row) for row in found), key=lambda pair: pair[0])
-    actual = digest.combined((one for one, _ in by_digest), of.columns)
+    by_digest = sorted(((row_digest(row), row) for row in found), key=lambda pair: pair[0])
+    actual = combined((one for one, _ in by_digest), of.columns)
     if actual != version.digest:
         raise IntegrityError(
             f"{label} has the digest {actual}, but {version.digest} was recorded: its rows were "

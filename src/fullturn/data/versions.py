@@ -18,9 +18,8 @@ from fullturn.core.values import parsed
 from fullturn.data import tables
 from fullturn.data.contract import CheckedRows, check
 from fullturn.data.difference import compare
-from fullturn.data.digest import dataset_digest
 from fullturn.data.records import Record, Splitting
-from fullturn.data.rows import Row, group_column, id_of, split_column, stored
+from fullturn.data.rows import Row, dataset_digest, group_column, id_of, split_column, stored
 from fullturn.data.splits import Assigned, assign, pins_of
 
 

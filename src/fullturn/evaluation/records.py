@@ -1,14 +1,28 @@
-"""Evaluations as JSON lines, to be stored with their run and compared later."""
+"""Evaluations as JSON lines, and a row's fingerprint."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fullturn.core.entities import Evaluation, ScoredRow
+from fullturn.core.entities import Evaluation, Example, Input, ScoredRow
 from fullturn.core.errors import IntegrityError
+
+
+def fingerprint(example: Example) -> str:
+    """16 hexadecimal digits over the words and numbers of the input."""
+    return digest_of(example.input)
+
+
+def digest_of(row: Input) -> str:
+    """The same of an input alone."""
+    text = "\0".join(f"{key}={value}" for key, value in sorted(row.items()))
+    words = " ".join(re.findall(r"[\w.=\0]+", text.casefold()))
+    return hashlib.sha256(words.encode()).hexdigest()[:16]
 
 
 def to_jsonl(evaluation: Evaluation) -> str:

@@ -34,12 +34,12 @@ from fullturn.monitoring.detectors import (
 )
 from fullturn.monitoring.examples import (
     along_difference,
+    distinctive,
     examples,
     newcomers,
     standing_out,
     texts_of,
 )
-from fullturn.monitoring.words import distinctive
 from fullturn.statistics.inputs import Floats
 from fullturn.statistics.intervals import Interval, cluster_mean
 from fullturn.statistics.rates import EstimatedLoss

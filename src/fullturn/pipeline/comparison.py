@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from fullturn.core.markup import code, prose
-from fullturn.pipeline.limits import ReportLimits, left_out
-from fullturn.pipeline.numbers import interval, level, percent, reading, signed
-from fullturn.pipeline.plot import drawn
 from fullturn.pipeline.records import Delivery, Difference, Flip
+from fullturn.pipeline.rendering import (
+    ReportLimits,
+    drawn,
+    interval,
+    left_out,
+    level,
+    percent,
+    reading,
+    signed,
+)
 
 _PLOTTED = 8
 """Slices in the plot, at most."""

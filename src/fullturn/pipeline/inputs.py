@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from fullturn.core.markup import code, prose
-from fullturn.pipeline.limits import ReportLimits, left_out
-from fullturn.pipeline.numbers import amount
 from fullturn.pipeline.records import Cost, DataChange, Delivery, Pair
+from fullturn.pipeline.rendering import ReportLimits, amount, left_out
 
 Changed = Mapping[str, tuple[str | None, str | None]]
 

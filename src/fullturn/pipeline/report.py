@@ -13,8 +13,8 @@ from fullturn.core.entities import CheckResult
 from fullturn.core.markup import code, prose
 from fullturn.pipeline import comparison, inputs
 from fullturn.pipeline.junit import to_junit
-from fullturn.pipeline.limits import ROOMS, ReportLimits, left_out
 from fullturn.pipeline.records import Delivery, Ended
+from fullturn.pipeline.rendering import ROOMS, ReportLimits, left_out
 from fullturn.pipeline.stored import from_json, to_json
 
 __all__ = ["MARKER", "MOST", "from_json", "to_json", "to_junit", "to_markdown"]

@@ -1,4 +1,4 @@
-"""Vectors of sentences, from the file that the wheel `wordllama` holds.
+"""Vectors of sentences, from the file that the wheel wordllama contains; cores for small products.
 
 The file is read directly: importing the package takes a second, asks for a logger of its own
 on the root logger, and its loader looks for the network first. The vectors are the same
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -93,3 +94,18 @@ def sentence_vectors(texts: Sequence[str]) -> Vectors:
 def weights_digest() -> str:
     """sha256 of what `sentence_vectors` reads: other weights give other vectors."""
     return word_vectors().digest
+
+
+def one_core() -> AbstractContextManager[Any]:
+    """Within this, BLAS runs on one core: for small matrices threads cost more than they save.
+
+    On two busy cores an answer took a third of the processor time and half of the wall time.
+    """
+    return _controller().limit(limits=1, user_api="blas")  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=1)
+def _controller() -> Any:
+    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+    return ThreadpoolController()

@@ -9,7 +9,7 @@ from typing import Any
 
 from fullturn.core.entities import Params, RunRecord
 from fullturn.core.settings import Settings
-from fullturn.tracking import provenance, sources
+from fullturn.tracking import provenance
 
 
 def training_key(settings: Settings, root: Path, params: Params, seed: int, data: str) -> str:
@@ -36,7 +36,7 @@ def code_of(settings: Settings, root: Path) -> str:
 
 def listing(settings: Settings, root: Path) -> str:
     """The files that the project's models depend on, each with its sha256."""
-    return sources.listing(root, settings.ci.code)
+    return provenance.listing(root, settings.ci.code)
 
 
 def _surroundings(settings: Settings, root: Path) -> dict[str, str]:

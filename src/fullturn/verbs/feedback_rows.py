@@ -13,10 +13,10 @@ from fullturn.core.entities import Contract, Dataset, Feedback, Prediction
 from fullturn.core.errors import DataError
 from fullturn.core.settings import DataSettings
 from fullturn.core.values import stored_value
-from fullturn.data.groups import position
 from fullturn.data.rows import group_column, id_of, split_column
 from fullturn.data.similar import drop_near_duplicates
-from fullturn.evaluation.fingerprint import digest_of
+from fullturn.data.splits import position
+from fullturn.evaluation.records import digest_of
 from fullturn.retraining.decision import capped
 from fullturn.serving import log
 from fullturn.verbs.workspace import Workspace, feedback_file

@@ -24,8 +24,8 @@ from fullturn.core.errors import (
     NotFound,
 )
 from fullturn.core.tags import NOTE, PARENT, GateTags, TrainingTags, VersionTags
-from fullturn.evaluation import behaviour, records, refusal, scoring
-from fullturn.evaluation.fingerprint import fingerprint
+from fullturn.evaluation import behaviour, records, scoring
+from fullturn.evaluation.records import fingerprint
 from fullturn.gates import (
     ALL,
     BundleState,
@@ -367,11 +367,11 @@ class EvidenceCollector:
         self, app: GeneratesText, column: str, test: tuple[Example, ...], data: Dataset
     ) -> RefusalState:
         folder = self.project.store.fetch_model(self._source()[0])
-        token = refusal.canary()
-        poison = refusal.poisoned(data.reference)
+        token = behaviour.canary()
+        poison = behaviour.poisoned(data.reference)
         predictor = app.load_with_canary(folder / bundle.FILES, token, poison)
         rate = self.project.settings.gates.refusal_rate
-        texts = refusal.attempts([str(example.input[column]) for example in test[:32]], rate)
+        texts = behaviour.attempts([str(example.input[column]) for example in test[:32]], rate)
         rows = [{column: text} for text in texts]
-        found = refusal.leaks(app, predictor, rows, token)
+        found = behaviour.leaks(app, predictor, rows, token)
         return RefusalState(len(texts), tuple(texts[number] for number in found))

@@ -11,8 +11,8 @@ from fullturn.core.entities import Dataset, Example, Params, RunRecord
 from fullturn.core.errors import AppError, FullturnError
 from fullturn.core.tags import NOTE, TrainingTags
 from fullturn.evaluation import records
-from fullturn.evaluation.fingerprint import fingerprint
 from fullturn.evaluation.race import Race, race, recalled
+from fullturn.evaluation.records import fingerprint
 from fullturn.store import save_pyfunc
 from fullturn.subjects import bundle
 from fullturn.subjects.protocols import Predictor

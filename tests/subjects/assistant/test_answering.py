@@ -15,7 +15,7 @@ from fullturn.subjects.assistant.answering import (
 )
 from fullturn.subjects.assistant.index import Index, Passage
 from fullturn.subjects.assistant.retrieval import Ranking
-from fullturn.subjects.assistant.synonyms import Synonyms
+from fullturn.subjects.assistant.text import Synonyms
 from tests.llm.peer import good, serving
 
 LONG = " ".join(["word"] * 45) + "."

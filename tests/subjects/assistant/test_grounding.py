@@ -2,7 +2,7 @@
 
 import pytest
 
-from fullturn.subjects.assistant.grounding import answer_sentences, numbers, supports, ungrounded
+from fullturn.subjects.assistant.answering import answer_sentences, numbers, supports, ungrounded
 
 PASSAGE = "MLflow limits a parameter to 6,000 characters and a tag to 8,000 characters."
 

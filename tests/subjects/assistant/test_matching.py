@@ -5,10 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from fullturn.subjects.assistant.lexical import BM25
-from fullturn.subjects.assistant.semantic import Bags, Topics, Vocabulary
-from fullturn.subjects.assistant.synonyms import Synonyms
-from fullturn.subjects.assistant.text import stems
+from fullturn.subjects.assistant.matching import BM25, Bags, Topics, Vocabulary
+from fullturn.subjects.assistant.text import Synonyms, stems
 from fullturn.subjects.vectors import word_vectors
 
 DOCUMENTS = [

@@ -13,7 +13,7 @@ from fullturn.subjects.assistant.retrieval import (
     Retriever,
     fit,
 )
-from fullturn.subjects.assistant.synonyms import Synonyms, of_the_field
+from fullturn.subjects.assistant.text import Synonyms, of_the_field
 from tests.subjects.assistant.samples import PASSAGES, dataset
 
 DATA = dataset()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fullturn.subjects.assistant.spelling import Speller, distance
+from fullturn.subjects.assistant.text import Speller, distance
 
 KNOWN = {"registry": 9, "promotion": 4, "rollback": 3, "threshold": 2, "training": 8, "trailing": 1}
 ENGLISH = {"holiday", "bread", "straining"}

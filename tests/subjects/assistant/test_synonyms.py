@@ -1,7 +1,6 @@
 """The thesaurus."""
 
-from fullturn.subjects.assistant.synonyms import Synonyms, of_the_field
-from fullturn.subjects.assistant.text import stem
+from fullturn.subjects.assistant.text import Synonyms, of_the_field, stem
 
 SMALL = Synonyms("# a comment\nlive, production, in production\n\ngo back, rollback, undo\n")
 

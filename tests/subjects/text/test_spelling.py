@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fullturn.subjects.text.spelling import Speller
+from fullturn.subjects.text.features import Speller
 
 TEXTS = ["My transfer is pending", "a pending transfer", "The transfer failed", "it failed"]
 SPELLER = Speller.learn(TEXTS, {"wander", "fabled"})

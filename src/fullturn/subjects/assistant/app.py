@@ -26,7 +26,7 @@ from fullturn.subjects.assistant.predictor import (
 from fullturn.subjects.assistant.prompts import PROMPTS, checked
 from fullturn.subjects.assistant.retrieval import RETRIEVALS, Retriever, fit
 from fullturn.subjects.assistant.scoring import score
-from fullturn.subjects.assistant.synonyms import of_the_field
+from fullturn.subjects.assistant.text import of_the_field
 from fullturn.subjects.assistant.tuning import tune_threshold
 from fullturn.subjects.protocols import Predictor, Run
 

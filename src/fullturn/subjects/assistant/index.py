@@ -11,11 +11,16 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from fullturn.subjects.assistant.lexical import BM25
-from fullturn.subjects.assistant.semantic import Bags, Topics, Vocabulary
-from fullturn.subjects.assistant.spelling import Speller
-from fullturn.subjects.assistant.synonyms import Synonyms
-from fullturn.subjects.assistant.text import content, sentences, stem, stems, words
+from fullturn.subjects.assistant.matching import BM25, Bags, Topics, Vocabulary
+from fullturn.subjects.assistant.text import (
+    Speller,
+    Synonyms,
+    content,
+    sentences,
+    stem,
+    stems,
+    words,
+)
 from fullturn.subjects.vectors import Vectors, word_vectors
 
 Floats = NDArray[np.float64]

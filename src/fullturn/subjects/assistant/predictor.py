@@ -13,11 +13,12 @@ from fullturn.subjects.assistant.answering import (
     MAX_TOKENS,
     Ask,
     Draft,
+    answer_sentences,
     extract,
     generate,
     guard,
+    ungrounded,
 )
-from fullturn.subjects.assistant.grounding import answer_sentences, ungrounded
 from fullturn.subjects.assistant.index import Index, Passage
 from fullturn.subjects.assistant.retrieval import Ranking, Retriever
 from fullturn.subjects.assistant.text import sentences

@@ -12,7 +12,7 @@ from fullturn.core.errors import DataError
 from fullturn.subjects.assistant.fusion import Bools, fit_choice, fit_yes_no, sigmoid, softmax
 from fullturn.subjects.assistant.index import FEATURES, Index, Match
 from fullturn.subjects.assistant.text import contains
-from fullturn.subjects.cores import one_core
+from fullturn.subjects.vectors import one_core
 
 Floats = NDArray[np.float64]
 Weights = Mapping[str, float]

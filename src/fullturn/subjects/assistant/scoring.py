@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fullturn.core.entities import Example, Output, Scores
-from fullturn.subjects.assistant.answering import WORD_LIMIT
-from fullturn.subjects.assistant.grounding import ungrounded
+from fullturn.subjects.assistant.answering import WORD_LIMIT, ungrounded
 from fullturn.subjects.assistant.text import contains, first_words
 
 

@@ -1,10 +1,16 @@
-"""Words, stems and sentences: the one way in which the assistant cuts up text."""
+"""Words, stems and sentences; misspelt words corrected; words that people use for one another.
+
+Only a word that is neither in the passages nor common English is touched, so a correct
+question stays as it is.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
+from importlib.resources import files
 
 import Stemmer
 
@@ -68,3 +74,106 @@ def normalised(text: str) -> str:
 def contains(text: str, alternatives: Sequence[str]) -> bool:
     """Whether any alternative occurs in the text as whole words."""
     return any(normalised(wording) in normalised(text) for wording in alternatives)
+
+
+_SHORTEST = 4
+
+
+class Speller:
+    """Finds the nearest known word by deletions on both sides.
+
+    Two words are near when they agree after at most one letter is deleted from each: this
+    covers a dropped, added, replaced or swapped letter (Garbe, symmetric delete, 2012).
+    """
+
+    def __init__(self, counts: Mapping[str, int], english: Collection[str]) -> None:
+        self._counts = Counter(dict(counts))
+        self._counts.update(STOPWORDS)
+        self._english = english
+        self._stems = {stem(word) for word in counts}
+        self._near: dict[str, list[str]] = defaultdict(list)
+        for word in self._counts:
+            if word.isalpha() and len(word) >= _SHORTEST - 1:
+                for shorter in _deletions(word):
+                    self._near[shorter].append(word)
+
+    def correct(self, tokens: Iterable[str]) -> list[str]:
+        """The words, each misspelt one replaced by its nearest known word, if it has one."""
+        return [word if self._is_known(word) else self._nearest(word) for word in tokens]
+
+    def _is_known(self, word: str) -> bool:
+        return (
+            len(word) < _SHORTEST
+            or not word.isalpha()
+            or word in self._counts
+            or word in self._english
+            or stem(word) in self._stems
+        )
+
+    def _nearest(self, word: str) -> str:
+        near = {known for shorter in _deletions(word) for known in self._near.get(shorter, ())}
+        return min(near, key=lambda known: self._cost(word, known), default=word)
+
+    def _cost(self, word: str, known: str) -> tuple[int, bool, int, str]:
+        return distance(word, known), word[0] != known[0], -self._counts[known], known
+
+
+def distance(left: str, right: str) -> int:
+    """Insertions, deletions, replacements and swaps of neighbours between two words.
+
+    The optimal string alignment form of Damerau, Communications of the ACM 7(3), 1964.
+    """
+    before: list[int] = []
+    previous = list(range(len(right) + 1))
+    for i, a in enumerate(left, 1):
+        current = [i]
+        for j, b in enumerate(right, 1):
+            cost = min(previous[j] + 1, current[j - 1] + 1, previous[j - 1] + (a != b))
+            if i > 1 and j > 1 and a == right[j - 2] and left[i - 2] == b:
+                cost = min(cost, before[j - 2] + 1)
+            current.append(cost)
+        before, previous = previous, current
+    return previous[-1]
+
+
+def _deletions(word: str) -> set[str]:
+    return {word} | {word[:i] + word[i + 1 :] for i in range(len(word))}
+
+
+_LONGEST = 3
+
+
+class Synonyms:
+    """Which stems a word or a phrase of a question also stands for."""
+
+    def __init__(self, text: str) -> None:
+        """`text` has one group a line, its members apart by commas; `#` begins a comment."""
+        self.text = text
+        self._related: dict[tuple[str, ...], set[str]] = defaultdict(set)
+        for line in text.splitlines():
+            if line.strip() and not line.startswith("#"):
+                self._add([tuple(map(stem, words(member))) for member in line.split(",")])
+
+    def of(self, term: str) -> set[str]:
+        """The stems related to a stem, or to a phrase of stems apart by spaces."""
+        return self._related.get(tuple(term.split()), set())
+
+    def phrases(self, stems: Sequence[str]) -> list[str]:
+        """The known phrases of two or three neighbouring stems."""
+        return [
+            " ".join(stems[start : start + length])
+            for length in range(2, _LONGEST + 1)
+            for start in range(len(stems) - length + 1)
+            if tuple(stems[start : start + length]) in self._related
+        ]
+
+    def _add(self, members: Iterable[tuple[str, ...]]) -> None:
+        group = list(members)
+        single = {member[0] for member in group if len(member) == 1}
+        for member in group:
+            self._related[member] |= single - set(member)
+
+
+def of_the_field() -> str:
+    """The groups that come with fullturn, about models in operation."""
+    return (files("fullturn.subjects.assistant") / "synonyms.txt").read_text("utf-8")

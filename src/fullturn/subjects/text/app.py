@@ -23,8 +23,8 @@ from fullturn.core.errors import DataError
 from fullturn.core.settings import DataSettings
 from fullturn.subjects.baseline import Majority
 from fullturn.subjects.protocols import Run
-from fullturn.subjects.text import files, parameters
-from fullturn.subjects.text.files import Trained
+from fullturn.subjects.text import model, parameters
+from fullturn.subjects.text.model import Trained
 
 if TYPE_CHECKING:
     from fullturn.subjects.text.fitting import Fitted
@@ -68,7 +68,7 @@ class Classifier:
         texts = [str(rows[place].input[self._text]) for place in order]
         fitted = fit(texts, [labels[place] for place in order], recipe)
         _log_curve(fitted, run)
-        files.write(run.directory, Trained(fitted.model, self._text))
+        model.write(run.directory, Trained(fitted.model, self._text))
         return run.directory
 
     def load(self, bundle: Path) -> ClassifierPredictor:
@@ -78,7 +78,7 @@ class Classifier:
             BundleError: it is not a classifier's bundle.
             IntegrityError: the installed word vectors are not those of training.
         """
-        return ClassifierPredictor(files.read(bundle))
+        return ClassifierPredictor(model.read(bundle))
 
     def score(self, row: Example, output: Output) -> Scores:
         """Scores of one output, in [0, 1].

@@ -12,10 +12,9 @@ from scipy import linalg
 from scipy.optimize import minimize
 
 from fullturn.core.errors import UsageError
-from fullturn.subjects.text.features import Floats, Ngrams, as_sentence
+from fullturn.subjects.text.features import Floats, Ngrams, Speller, as_sentence
 from fullturn.subjects.text.model import BLOCK, Model, confidence, decide, gaussian
 from fullturn.subjects.text.parameters import Recipe
-from fullturn.subjects.text.spelling import Speller
 from fullturn.subjects.vectors import sentence_vectors, word_vectors
 
 _JUDGED = 0.2

@@ -8,8 +8,8 @@ from typing import Any
 from fullturn.core.entities import Evaluation, GateReport
 from fullturn.core.tags import OriginTags
 from fullturn.core.wording import listed
-from fullturn.pipeline.numbers import interval, percent, signed
 from fullturn.pipeline.records import Checkout, Difference
+from fullturn.pipeline.rendering import interval, percent, signed
 from fullturn.verbs.ci.sides import ComparedRuns, DataFound
 
 

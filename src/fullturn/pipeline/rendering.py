@@ -1,14 +1,79 @@
-"""Intervals against zero and the margin, drawn with characters: at most 80 columns."""
+"""How the report writes numbers, draws intervals with characters, and how long its lists are."""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 
 from fullturn.core.markup import plain
-from fullturn.pipeline.numbers import interval, signed
 from fullturn.pipeline.records import Difference
+
+MINUS = "−"
+
+
+def signed(value: float) -> str:
+    """A difference in score points, with its sign."""
+    return f"{value + 0.0:+.3f}".replace("-", MINUS)
+
+
+def level(value: float) -> str:
+    """A score."""
+    return f"{value:.3f}"
+
+
+def interval(of: Difference) -> str:
+    """Both bounds."""
+    return f"[{signed(of.low)}, {signed(of.high)}]"
+
+
+def percent(share: float) -> str:
+    """A share, such as a confidence."""
+    return f"{100 * share:.4g} %"
+
+
+def amount(value: float | None, unit: str) -> str:
+    """A cost with its unit, to three digits; a dash where it is not known."""
+    if value is None:
+        return "–"
+    return f"{value:,.0f} {unit}" if abs(value) >= 100 else f"{value:.3g} {unit}"
+
+
+def reading(of: Difference, margin: float) -> str:
+    """What an interval says of the candidate."""
+    if of.low > 0:
+        return "better"
+    if of.high < -margin:
+        return "worse by more than the margin" if margin else "worse"
+    if of.low >= -margin:
+        return "worse, within the margin" if of.high < 0 else "not worse"
+    return "worse, margin not excluded" if of.high < 0 else "not decided"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportLimits:
+    """Most entries of a list, rows that flipped (each way), checks, and characters of a text."""
+
+    lists: int
+    flips: int
+    checks: int
+    text: int
+
+
+ROOMS = (
+    ReportLimits(20, 10, 40, 300),
+    ReportLimits(12, 6, 30, 160),
+    ReportLimits(6, 3, 20, 80),
+    ReportLimits(3, 2, 5, 60),
+)
+"""The first with which the page is short enough is taken; with the last one it always is."""
+
+
+def left_out(entries: Sized, most: int) -> str:
+    """A line on what a list does not show; empty if it shows all."""
+    left = len(entries) - most
+    return f"… and {left:,} more, left out here; all are in the report's JSON." if left > 0 else ""
+
 
 _NAME, _AXIS = 21, 33
 _LEAST = 0.02

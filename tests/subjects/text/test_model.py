@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from fullturn.core.errors import BundleError, IntegrityError
-from fullturn.subjects.text import files
-from fullturn.subjects.text.files import Trained
+from fullturn.subjects.text import model
 from fullturn.subjects.text.fitting import fit
+from fullturn.subjects.text.model import Trained
 from fullturn.subjects.text.parameters import parse
 from tests.subjects.text.questions import questions
 
@@ -25,12 +25,12 @@ def trained() -> Trained:
 
 @pytest.fixture
 def bundle(trained: Trained, tmp_path: Path) -> Path:
-    files.write(tmp_path, trained)
+    model.write(tmp_path, trained)
     return tmp_path
 
 
 def test_what_is_written_is_read_back(trained: Trained, bundle: Path) -> None:
-    read = files.read(bundle)
+    read = model.read(bundle)
     asked = [text for text, _ in questions()]
     for (label, sure), (other, known) in zip(
         read.model.answer(asked), trained.model.answer(asked), strict=True
@@ -40,13 +40,13 @@ def test_what_is_written_is_read_back(trained: Trained, bundle: Path) -> None:
 
 
 def test_arrays_survive_in_any_layout(trained: Trained, tmp_path: Path) -> None:
-    model = trained.model
+    fitted = trained.model
     for layout in (np.asfortranarray, np.ascontiguousarray):
-        changed = replace(model, duals=layout(model.duals), weights=layout(model.weights))
-        files.write(tmp_path, replace(trained, model=changed))
-        read = files.read(tmp_path).model
-        np.testing.assert_array_equal(read.duals, model.duals)
-        np.testing.assert_array_equal(read.weights, model.weights)
+        changed = replace(fitted, duals=layout(fitted.duals), weights=layout(fitted.weights))
+        model.write(tmp_path, replace(trained, model=changed))
+        read = model.read(tmp_path).model
+        np.testing.assert_array_equal(read.duals, fitted.duals)
+        np.testing.assert_array_equal(read.weights, fitted.weights)
 
 
 def test_other_word_vectors_are_refused(bundle: Path) -> None:
@@ -54,7 +54,7 @@ def test_other_word_vectors_are_refused(bundle: Path) -> None:
     record["word_vectors"] = "0" * 64
     (bundle / "model.json").write_text(json.dumps(record))
     with pytest.raises(IntegrityError, match="trained with word vectors 000000000000"):
-        files.read(bundle)
+        model.read(bundle)
 
 
 @pytest.mark.parametrize(
@@ -71,4 +71,4 @@ def test_other_word_vectors_are_refused(bundle: Path) -> None:
 def test_a_damaged_bundle_is_named(bundle: Path, damage: Callable[[Path], object]) -> None:
     damage(bundle)
     with pytest.raises(BundleError, match="is not a classifier's bundle"):
-        files.read(bundle)
+        model.read(bundle)
