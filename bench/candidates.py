@@ -45,8 +45,8 @@ CANDIDATES: dict[str, Params] = {
     "LLM behind the guard": {**ONE, "answer": "guarded", "prompt": "copy"},
 }
 HEADER = (
-    "candidate", "right", "95 % interval", "against the best", "found at 1", "at 3", "facts",
-    "grounded", "right abstention", "ms", "tokens",
+    "candidate", "accuracy", "95 % interval", "against the best", "recall at 1", "at 3", "facts",
+    "grounded", "abstention accuracy", "ms", "tokens",
 )  # fmt: skip
 
 
@@ -78,7 +78,7 @@ def measure(folder: Path) -> list[Measured]:
         folder = project.store.fetch_model(TrainingTags.read(trial.run.tags).model or "")
         seconds = timed(project, bundle.load(project.app, folder), rows)
         found.append(Measured(name, trial.race.evaluation, seconds))
-    return sorted(found, key=lambda each: -each.evaluation.mean("right"))
+    return sorted(found, key=lambda each: -each.evaluation.mean("accuracy"))
 
 
 def timed(project: projects.Workspace, predictor: Predictor, rows: Sequence[Example]) -> float:
@@ -92,9 +92,9 @@ def timed(project: projects.Workspace, predictor: Predictor, rows: Sequence[Exam
 def row(measured: Measured, best: Evaluation) -> tuple[str, ...]:
     """One line of the table."""
     evaluation = measured.evaluation
-    right = _level(evaluation, "right")
+    right = _level(evaluation, "accuracy")
     tokens = [r.output["prompt_tokens"] + r.output["completion_tokens"] for r in evaluation.rows]
-    others = ("found_at_1", "found_at_3", "facts", "grounded", "abstained_right")
+    others = ("recall_at_1", "recall_at_3", "facts", "grounded", "abstention_accuracy")
     return (
         measured.name,
         f"{right.estimate:.3f}",
@@ -113,8 +113,8 @@ def _level(evaluation: Evaluation, metric: str) -> Interval:
 def _difference(evaluation: Evaluation, best: Evaluation) -> str:
     if evaluation is best:
         return "–"
-    ours = {r.id: r.scores["right"] for r in evaluation.rows}
-    theirs = [r.scores["right"] for r in best.rows]
+    ours = {r.id: r.scores["accuracy"] for r in evaluation.rows}
+    theirs = [r.scores["accuracy"] for r in best.rows]
     found = paired_difference([ours[r.id] for r in best.rows], theirs, best.groups)
     return f"{found.estimate:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
 
@@ -134,7 +134,7 @@ def markdown(found: Sequence[Measured]) -> str:
 Made by `python bench/candidates.py --markdown docs/candidates.md` on
 {datetime.now(UTC):%Y-%m-%d}, {machine}:
 {len(best.rows)} validation questions in {len(set(best.groups))} groups, each answered by every
-candidate, none stopped early. `right` is the primary metric: covered and grounded where the
+candidate, none stopped early. `accuracy` is the primary metric: covered and grounded where the
 handbook answers, declined where it does not. Intervals and differences are at 95 %, by group.
 The LLM is the embedded one (SmolLM2, 135 million parameters).
 

@@ -37,7 +37,7 @@ RIGHT = 0.75
 """How often both are right where they do not differ."""
 SHARED = 0.7
 """How many rows of a group share its luck."""
-SCORES = {False: {"right": 0.0}, True: {"right": 1.0}}
+SCORES = {False: {"accuracy": 0.0}, True: {"accuracy": 1.0}}
 SLICES = ({"half": "first"}, {"half": "second"})
 Z_AT_5_PERCENT = 1.6449
 FEW = 20
@@ -132,7 +132,7 @@ def judged(candidate: Evaluation, champion: Evaluation) -> CheckResult:
 
 def simpler(candidate: Evaluation, champion: Evaluation) -> tuple[bool, bool, bool]:
     """Whether the pair passes the three simpler gates."""
-    ours, theirs, rows = candidate.mean("right"), champion.mean("right"), len(candidate.rows)
+    ours, theirs, rows = candidate.mean("accuracy"), champion.mean("accuracy"), len(candidate.rows)
     pooled = (ours + theirs) / 2
     chance = Z_AT_5_PERCENT * math.sqrt(2 * pooled * (1 - pooled) / rows)
     lead = ours - theirs

@@ -72,7 +72,7 @@ def turn(project: Workspace, scenes: list[dict[str, Any]]) -> Turn:
         figures |= {
             f"{name}.what": what,
             f"{name}.judged": int(judged),
-            f"{name}.right": round(100 * float(share)),
+            f"{name}.accuracy": round(100 * float(share)),
             f"{name}.interval": interval,
         }
     series: dict[str, Points] = {"quality": quality(project), **moments(last["events"])}

@@ -83,7 +83,7 @@ def weaker(rng: np.random.Generator, whole: Evaluation) -> Evaluation:
     """The same rows, with half of the right answers lost."""
     lost = rng.random(len(whole.rows)) < 0.5
     rows = (
-        replace(row, scores={"right": row.scores["right"] * (not gone)})
+        replace(row, scores={"accuracy": row.scores["accuracy"] * (not gone)})
         for row, gone in zip(whole.rows, lost, strict=True)
     )
     return replace(whole, subject="baseline", rows=tuple(rows))
@@ -98,7 +98,7 @@ def test_the_chance_to_pass_is_told_for_the_primary_score() -> None:
         replace(e, rows=tuple(replace(r, scores={**r.scores, "cited": 1.0}) for r in e.rows))
         for e in pair
     ]
-    assert judged(*two).reason.endswith(f"passes with {100 * chance:.0f} % on right")
+    assert judged(*two).reason.endswith(f"passes with {100 * chance:.0f} % on accuracy")
     assert judged(*two).figures["pass_probability"] == chance
 
 

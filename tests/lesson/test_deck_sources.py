@@ -31,7 +31,7 @@ DATED = re.compile(r"\d{1,2} (?:March) \d{4}")
 def figures(tmp_path: Path) -> Figures:
     (tmp_path / "serving.json").write_text(json.dumps(KEPT), encoding="utf-8")
     run = Source("run 0123abcd", "2026-11-24", "this project", "fullturn runs")
-    return Figures(kept(tmp_path), {"lesson.best.right": (0.675, run)})
+    return Figures(kept(tmp_path), {"lesson.best.accuracy": (0.675, run)})
 
 
 def test_a_figure_tells_its_text_and_its_source(figures: Figures) -> None:
@@ -39,7 +39,7 @@ def test_a_figure_tells_its_text_and_its_source(figures: Figures) -> None:
     assert ratio.text == "36.4 ×"
     assert ratio.source.command == "python bench/serving.py --keep"
     assert figures("serving.answered").text == "12,345"
-    assert figures("lesson.best.right").source.what == "run 0123abcd"
+    assert figures("lesson.best.accuracy").source.what == "run 0123abcd"
     assert figures.cited[0].name == "serving.ratio"
 
 

@@ -68,7 +68,7 @@ def test_it_tells_the_cultivars_apart(app: App, data: Dataset, tmp_path: Path) -
 
     def right(outputs: object) -> float:
         pairs = zip(rows, outputs, strict=True)  # type: ignore[call-overload]
-        return sum(app.score(row, output)["right"] for row, output in pairs) / len(rows)
+        return sum(app.score(row, output)["accuracy"] for row, output in pairs) / len(rows)
 
     assert right(predictor.predict([row.input for row in rows])) > 0.9
     assert right(app.baseline(data).predict([row.input for row in rows])) < 0.5

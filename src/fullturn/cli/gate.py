@@ -34,6 +34,8 @@ def gate(version: str, waivers: tuple[str, ...], cached: bool, only: bool, as_js
     from fullturn.verbs import gate, queries
 
     project = opened()
+    for sentence in gate.renamed_floors(project):
+        click.echo(f"note: {sentence}", err=True)
     reasons = {code: str(reason) for code, reason in parameters(waivers, "--waive").items()}
     run = gate.resolve(project, queries.named(project, version))
     stands = gate.standing(project, run, register=not only) if cached and not reasons else None

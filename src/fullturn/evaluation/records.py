@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -33,15 +34,15 @@ def to_jsonl(evaluation: Evaluation) -> str:
     return "".join(json.dumps(line, ensure_ascii=False, default=str) + "\n" for line in lines)
 
 
-def from_jsonl(path: Path) -> Evaluation:
-    """The evaluation that `to_jsonl` wrote.
+def from_jsonl(path: Path, renamed: Mapping[str, str] | None = None) -> Evaluation:
+    """The evaluation that `to_jsonl` wrote; `renamed` maps old names of metrics to new ones.
 
     Raises:
         IntegrityError: the file is not whole.
     """
     try:
         head, *lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        rows = tuple(_row(line) for line in lines)
+        rows = tuple(_row(line, renamed or {}) for line in lines)
         if len(rows) != head.pop("stored_rows"):
             raise ValueError("rows are missing")
         return Evaluation(rows=rows, **head)
@@ -54,5 +55,6 @@ def from_jsonl(path: Path) -> Evaluation:
 _HEAD = ("subject", "dataset", "split", "expected_rows", "seconds")
 
 
-def _row(line: dict[str, Any]) -> ScoredRow:
-    return ScoredRow(**line)
+def _row(line: dict[str, Any], renamed: Mapping[str, str]) -> ScoredRow:
+    scores = {renamed.get(name, name): score for name, score in line.pop("scores").items()}
+    return ScoredRow(scores=scores, **line)

@@ -157,7 +157,7 @@ def _of_candidates(of: Past, folder: str) -> Iterator[tuple[str, tuple[Value, So
     yield "lesson.example.answer", (answer, one)
     yield "lesson.candidates", (len(trials), one)
     yield "lesson.rows", (len(best.race.evaluation.rows), one)
-    yield "lesson.best.right", (round(best.race.interval.estimate, 3), one)
+    yield "lesson.best.accuracy", (round(best.race.interval.estimate, 3), one)
     yield "lesson.best.low", (round(best.race.interval.low, 3), one)
     yield "lesson.best.high", (round(best.race.interval.high, 3), one)
     yield "lesson.worst.groups", (last.race.groups, worst)

@@ -23,6 +23,7 @@ from fullturn.core.errors import (
     IntegrityError,
     NotFound,
 )
+from fullturn.core.settings import GateSettings
 from fullturn.core.tags import NOTE, PARENT, GateTags, TrainingTags, VersionTags
 from fullturn.evaluation import behaviour, records, scoring
 from fullturn.evaluation.records import fingerprint
@@ -40,12 +41,13 @@ from fullturn.llm import uncached
 from fullturn.registry import promotion, versions
 from fullturn.subjects import bundle
 from fullturn.subjects.protocols import GeneratesText, Predictor
+from fullturn.subjects.renamed import renamed_metrics
 from fullturn.tracking.cache_keys import gate_key
 from fullturn.tracking.runs import RunPlan, TrackedRun, journal_path
 from fullturn.tracking.traces import TRACES, TraceSpool
 from fullturn.verbs.register import register as register_version
 from fullturn.verbs.train import TRAINED, VALIDATION, examples_of, load_of, training_view
-from fullturn.verbs.workspace import Progress, Workspace, load, newest, silent
+from fullturn.verbs.workspace import Progress, Workspace, load, newest, silent, stored_evaluation
 
 TRACED = 100
 """Answers of a gate with a trace: one costs MLflow some 10 ms. The report counts them all."""
@@ -101,7 +103,7 @@ def gate(
         path = journal_path(project.state, run.id, TRACES)
         with TraceSpool(project.store, path, candidate.id) as spool:
             evidence = EvidenceCollector(project, candidate, progress, spool).evidence()
-        limits = project.settings.gates
+        limits = _limits(project)
         report = compute(ALL, evidence, limits, actor=project.owner, waivers=waivers)
         _store(project, run, report)
         _store_rows(project, run, evidence)
@@ -164,6 +166,22 @@ def _registered(
         return gated
     version = register_version(project, candidate, gated.report, gated.run)
     return replace(gated, version=version)
+
+
+def renamed_floors(project: Workspace) -> tuple[str, ...]:
+    """One sentence for each metric that `[gates.floors]` still has by its old name."""
+    return tuple(
+        f"metric '{old}' is now '{new}'; rename it in [gates.floors] of fullturn.toml: "
+        "the next version will not accept the old name"
+        for old, new in renamed_metrics(project.app).items()
+        if old in project.settings.gates.floors
+    )
+
+
+def _limits(project: Workspace) -> GateSettings:
+    limits, renamed = project.settings.gates, renamed_metrics(project.app)
+    floors = {renamed.get(name, name): floor for name, floor in limits.floors.items()}
+    return limits.model_copy(update={"floors": floors})
 
 
 def resolve(project: Workspace, reference: str) -> RunRecord:
@@ -288,7 +306,7 @@ class EvidenceCollector:
         return BundleState(files, problems, tuple(bundle.unsafe_files(folder)))
 
     def _validation(self) -> Evaluation:
-        return records.from_jsonl(self.project.store.get(self.run.id, VALIDATION))
+        return stored_evaluation(self.project, self.run.id, VALIDATION)
 
     def _evaluated(
         self, name: str, predictor: Predictor | None, rows: tuple[Example, ...], data: Dataset

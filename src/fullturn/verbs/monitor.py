@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 from fullturn.core.entities import Alarm, Observation, RunRecord
 from fullturn.core.errors import NotFound
 from fullturn.core.tags import NOTE, PARENT, AlarmTags
-from fullturn.evaluation import records
 from fullturn.monitoring import report
 from fullturn.monitoring.watch import DetectorState, Watch
 from fullturn.registry import promotion, versions
 from fullturn.tracking.runs import RunPlan, recorded
 from fullturn.verbs.observations import Observer
 from fullturn.verbs.train import VALIDATION
-from fullturn.verbs.workspace import Workspace
+from fullturn.verbs.workspace import Workspace, stored_evaluation
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,10 +55,9 @@ class Monitor:
             raise NotFound("there is no champion to watch yet; `fullturn turn` makes one")
         self.project, self.version = project, number
         self.run = project.store.run(versions.version(project.store, str(number)).run_id)
-        evaluation = records.from_jsonl(project.store.get(self.run.id, VALIDATION))
-        self.reference = evaluation.rows
+        self.reference = stored_evaluation(project, self.run.id, VALIDATION).rows
         self._watch = Watch(
-            project.app.contract, evaluation.rows, project.settings.monitoring, _vectors
+            project.app.contract, self.reference, project.settings.monitoring, _vectors
         )
         self._observer = Observer(project, _promoted(project, number) if after is None else after)
         self._requests = 0

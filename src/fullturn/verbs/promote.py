@@ -9,13 +9,12 @@ from typing import Any
 from fullturn.core.entities import HistoryEntry, ModelVersion
 from fullturn.core.errors import BundleError, NotFound
 from fullturn.core.tags import KIND
-from fullturn.evaluation import records
 from fullturn.registry import promotion, reproduction, versions
 from fullturn.subjects import bundle
 from fullturn.subjects.protocols import Predictor
 from fullturn.verbs.train import VALIDATION, train
 from fullturn.verbs.verify import require
-from fullturn.verbs.workspace import Workspace
+from fullturn.verbs.workspace import Workspace, stored_evaluation
 
 
 def promote(project: Workspace, reference: str, reason: str) -> HistoryEntry:
@@ -99,5 +98,5 @@ def reproduce(project: Workspace, reference: str) -> reproduction.Reproduction:
         seed=int(record["seed"]),
         tags={KIND: "reproduction"},  # no candidate for a gate
     )
-    stored = records.from_jsonl(project.store.get(original.id, VALIDATION))
+    stored = stored_evaluation(project, original.id, VALIDATION)
     return reproduction.compare(original, repeated.run, stored, repeated.race.evaluation)

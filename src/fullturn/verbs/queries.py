@@ -12,7 +12,6 @@ from fullturn.core.entities import (
     RunRecord,
 )
 from fullturn.core.errors import NotFound
-from fullturn.evaluation import records
 from fullturn.pipeline.steps import CANDIDATE
 from fullturn.registry import promotion, versions
 from fullturn.registry.lineage import Lineage, lineage
@@ -23,7 +22,7 @@ from fullturn.verbs.candidate import get
 from fullturn.verbs.data import log as data_log
 from fullturn.verbs.train import VALIDATION
 from fullturn.verbs.turn import best_of, trained
-from fullturn.verbs.workspace import Workspace
+from fullturn.verbs.workspace import Workspace, stored_evaluation
 
 
 def runs(project: Workspace, kind: str | None, limit: int) -> list[RunRecord]:
@@ -57,9 +56,7 @@ def compare_runs(project: Workspace, a: str, b: str) -> Comparison:
         NotFound: no such run, or it stored no evaluation.
     """
     first, second = (project.store.find_run(reference, "train") for reference in (a, b))
-    left, right = (
-        records.from_jsonl(project.store.get(run.id, VALIDATION)) for run in (first, second)
-    )
+    left, right = (stored_evaluation(project, run.id, VALIDATION) for run in (first, second))
     return compare(first, second, left, right)
 
 

@@ -20,7 +20,14 @@ from fullturn.tracking import provenance
 from fullturn.tracking.cache_keys import code_of, listing, training_key
 from fullturn.tracking.runs import RunPlan, TrackedRun
 from fullturn.tracking.search import candidates, complete
-from fullturn.verbs.workspace import Progress, Workspace, load, silent, with_digest
+from fullturn.verbs.workspace import (
+    Progress,
+    Workspace,
+    load,
+    silent,
+    stored_evaluation,
+    with_digest,
+)
 
 VALIDATION = "evaluation/validation.jsonl"
 TRAINED = "evaluation/trained.json"
@@ -127,7 +134,7 @@ def recall(project: Workspace, run: RunRecord) -> Trial:
     Raises:
         NotFound: it stored no evaluation.
     """
-    evaluation = records.from_jsonl(project.store.get(run.id, VALIDATION))
+    evaluation = stored_evaluation(project, run.id, VALIDATION)
     tags, data = TrainingTags.read(run.tags), load_of(project, run)
     groups = (tags.race_groups or 0, tags.race_of_groups or 0)
     return Trial(

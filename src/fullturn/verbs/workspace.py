@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from fullturn.core import settings as reader
-from fullturn.core.entities import Dataset, DatasetVersion
+from fullturn.core.entities import Dataset, DatasetVersion, Evaluation
 from fullturn.core.errors import NotFound
 from fullturn.core.settings import Settings
 from fullturn.subjects.catalog import find
 from fullturn.subjects.protocols import App
+from fullturn.subjects.renamed import renamed_metrics
 
 if TYPE_CHECKING:
     from fullturn.store import Store
@@ -126,3 +127,15 @@ def load(project: Workspace, version: int | None = None, digest: str | None = No
     from fullturn.data import versions
 
     return versions.load(project.table, project.app.contract, version, digest)
+
+
+def stored_evaluation(project: Workspace, run: str, artifact: str) -> Evaluation:
+    """An evaluation that a run stored, its metrics by their current names.
+
+    Raises:
+        NotFound: the run has no such artifact.
+        IntegrityError: the artifact is damaged.
+    """
+    from fullturn.evaluation import records
+
+    return records.from_jsonl(project.store.get(run, artifact), renamed_metrics(project.app))

@@ -89,7 +89,7 @@ def test_it_handles_the_small_handbook_well(quoting: Path) -> None:
     app = Assistant()
     rows = DATA.split("validation", "test")
     outputs = app.load(quoting).predict([row.input for row in rows])
-    right = [app.score(row, output)["right"] for row, output in zip(rows, outputs, strict=True)]
+    right = [app.score(row, output)["accuracy"] for row, output in zip(rows, outputs, strict=True)]
     assert sum(right) >= len(rows) - 1
 
 

@@ -20,16 +20,16 @@ def test_a_grounded_answer_with_all_facts_is_right() -> None:
 
 
 def test_the_primary_score_comes_first() -> None:
-    assert next(iter(scored(output(TEXT)))) == "right"
+    assert next(iter(scored(output(TEXT)))) == "accuracy"
 
 
 def test_a_missing_fact_makes_it_wrong_and_half_the_facts_count_half() -> None:
     found = scored(output(TEXT), facts=[["30 minutes"], ["FAILED"]])
-    assert (found["right"], found["facts"], found["grounded"]) == (0, 0.5, 1)
+    assert (found["accuracy"], found["facts"], found["grounded"]) == (0, 0.5, 1)
 
 
 def test_any_wording_of_a_fact_will_do() -> None:
-    assert scored(output(TEXT), facts=[["half an hour", "30 minutes"]])["right"] == 1
+    assert scored(output(TEXT), facts=[["half an hour", "30 minutes"]])["accuracy"] == 1
 
 
 def test_a_fact_after_eighty_words_does_not_count() -> None:
@@ -40,18 +40,18 @@ def test_a_fact_after_eighty_words_does_not_count() -> None:
 
 def test_an_invented_sentence_makes_it_wrong() -> None:
     found = scored(output(f"{TEXT} Kubernetes restarts pods.", TEXT))
-    assert (found["right"], found["facts"], found["grounded"]) == (0, 1, 0)
+    assert (found["accuracy"], found["facts"], found["grounded"]) == (0, 1, 0)
 
 
 def test_declining_a_question_that_has_an_answer_is_wrong() -> None:
     found = scored(output("No.", abstained=True, passages=[], retrieved=["b", "a"]))
     assert found == {
-        "right": 0,
-        "found_at_1": 0,
-        "found_at_3": 1,
+        "accuracy": 0,
+        "recall_at_1": 0,
+        "recall_at_3": 1,
         "facts": 0,
         "grounded": 1,
-        "abstained_right": 0,
+        "abstention_accuracy": 0,
     }
 
 
@@ -61,7 +61,7 @@ def test_declining_a_question_without_answer_is_right() -> None:
 
 def test_answering_a_question_without_answer_is_wrong() -> None:
     found = scored(output(TEXT), passage=None)
-    assert (found["right"], found["abstained_right"], found["found_at_1"]) == (0, 0, 1)
+    assert (found["accuracy"], found["abstention_accuracy"], found["recall_at_1"]) == (0, 0, 1)
 
 
 @pytest.mark.parametrize(("place", "first", "third"), [(0, 1, 1), (2, 0, 1), (3, 0, 0)])
@@ -69,4 +69,4 @@ def test_where_the_passage_was_found(place: int, first: float, third: float) -> 
     retrieved = ["x", "y", "z", "w"]
     retrieved[place] = "a"
     found = scored(output(TEXT, retrieved=retrieved))
-    assert (found["found_at_1"], found["found_at_3"]) == (first, third)
+    assert (found["recall_at_1"], found["recall_at_3"]) == (first, third)

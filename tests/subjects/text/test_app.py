@@ -36,7 +36,7 @@ def predictor(run: LocalRun) -> ClassifierPredictor:
 
 def mean_right(predictor: Predictor, rows: tuple[Example, ...]) -> float:
     outputs = predictor.predict([row.input for row in rows])
-    scores = [APP.score(row, out)["right"] for row, out in zip(rows, outputs, strict=True)]
+    scores = [APP.score(row, out)["accuracy"] for row, out in zip(rows, outputs, strict=True)]
     return sum(scores) / len(scores)
 
 
@@ -118,7 +118,7 @@ def test_the_learning_curve_rises(run: LocalRun) -> None:
     assert len(steps) == 10
     assert steps[-1] == len(DATA.split("train"))
     first, last = run.steps[steps[0]], run.steps[steps[-1]]
-    assert first["progressive_right"] < last["progressive_right"]
+    assert first["progressive_accuracy"] < last["progressive_accuracy"]
     assert 0 < last["progressive_calibration"] <= 1
 
 
@@ -177,14 +177,14 @@ def test_columns_come_from_the_settings(tmp_path: Path) -> None:
 def test_scores_are_right_and_calibration() -> None:
     row = example("text", "label", "where?", "a", "test")
     assert APP.score(row, {"label": "a", "confidence": 0.9}) == {
-        "right": 1.0,
+        "accuracy": 1.0,
         "calibration": pytest.approx(0.99),
     }
     assert APP.score(row, {"label": "b", "confidence": 0.9}) == {
-        "right": 0.0,
+        "accuracy": 0.0,
         "calibration": pytest.approx(0.19),
     }
-    assert next(iter(APP.score(row, {"label": "a", "confidence": 1}))) == "right"
+    assert next(iter(APP.score(row, {"label": "a", "confidence": 1}))) == "accuracy"
 
 
 def test_loading_needs_no_training_library(run: LocalRun) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from fullturn.core.entities import CheckResult, ScoredRow
 from fullturn.demo.example import CARELESS, CARELESS_PARAMS
-from fullturn.evaluation import records
 from fullturn.gates.report import WORDS
 from fullturn.lesson.panels.events import Options, Tell, outcome, say, shorter, table
 from fullturn.lesson.panels.stage import Stage
 from fullturn.registry import promotion
 from fullturn.verbs.gate import ROWS, GateResult, gate
 from fullturn.verbs.train import train
-from fullturn.verbs.workspace import Workspace
+from fullturn.verbs.workspace import Workspace, stored_evaluation
 
 SHOWN, LONG = 3, 60
 """Questions shown, and the characters of a text."""
@@ -93,8 +92,7 @@ def _sign(result: CheckResult) -> str:
 def _questions(project: Workspace, gated: GateResult, tell: Tell) -> None:
     """Questions that the champion handles right and the candidate does not."""
     ours, theirs = (
-        records.from_jsonl(project.store.get(gated.run, ROWS[side]))
-        for side in ("candidate", "champion")
+        stored_evaluation(project, gated.run, ROWS[side]) for side in ("candidate", "champion")
     )
     primary = ours.metrics[0]
     before = {row.id: row.scores[primary] for row in theirs.rows}

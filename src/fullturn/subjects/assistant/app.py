@@ -29,6 +29,7 @@ from fullturn.subjects.assistant.scoring import score
 from fullturn.subjects.assistant.text import of_the_field
 from fullturn.subjects.assistant.tuning import tune_threshold
 from fullturn.subjects.protocols import Predictor, Run
+from fullturn.subjects.renamed import RENAMED_METRICS
 
 TUNED = "tuned"
 _MOST = 10
@@ -61,6 +62,7 @@ class Assistant:
     contract = CONTRACT
     defaults: Params = _DEFAULTS
     space: Mapping[str, Sequence[Scalar]] = _SPACE
+    renamed_metrics = RENAMED_METRICS
 
     def __init__(
         self,

@@ -23,6 +23,7 @@ from fullturn.core.errors import DataError
 from fullturn.core.settings import DataSettings
 from fullturn.subjects.baseline import Majority
 from fullturn.subjects.protocols import Run
+from fullturn.subjects.renamed import RENAMED_METRICS
 from fullturn.subjects.text import model, parameters
 from fullturn.subjects.text.model import Trained
 
@@ -41,6 +42,7 @@ class Classifier:
 
     defaults: Params = parameters.DEFAULTS
     space: Mapping[str, Sequence[Scalar]] = parameters.SPACE
+    renamed_metrics = RENAMED_METRICS
 
     def __init__(self, data: DataSettings | None = None) -> None:
         data = data or DataSettings()
@@ -83,11 +85,12 @@ class Classifier:
     def score(self, row: Example, output: Output) -> Scores:
         """Scores of one output, in [0, 1].
 
-        right        1 for the right label, else 0
-        calibration  1 - (confidence - right)², one minus the Brier score of the answer
+        accuracy     1 for the correct label, else 0
+        calibration  1 - (confidence - accuracy)², one minus the Brier score of the answer
         """
-        right = float(output["label"] == row.expected[self._label])
-        return {"right": right, "calibration": 1 - (float(output["confidence"]) - right) ** 2}
+        correct = float(output["label"] == row.expected[self._label])
+        calibration = 1 - (float(output["confidence"]) - correct) ** 2
+        return {"accuracy": correct, "calibration": calibration}
 
     def baseline(self, data: Dataset) -> Majority:
         """Always the most frequent label of the train split."""
@@ -143,5 +146,5 @@ def _log_curve(fitted: Fitted, run: Run) -> None:
     right = fitted.right.astype(float)
     calibration = 1 - (fitted.confidence - right) ** 2
     for part in np.array_split(np.arange(len(right)), min(_STEPS, len(right))):
-        scores = {"right": right[part].mean(), "calibration": calibration[part].mean()}
+        scores = {"accuracy": right[part].mean(), "calibration": calibration[part].mean()}
         run.log(int(part[-1]) + 1, {f"progressive_{k}": float(v) for k, v in scores.items()})

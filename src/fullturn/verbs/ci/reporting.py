@@ -11,7 +11,6 @@ from fullturn.core.entities import Evaluation, GateReport, ModelVersion, RunReco
 from fullturn.core.errors import FullturnError, NotFound, StoreUnavailable
 from fullturn.core.settings import GateSettings
 from fullturn.core.tags import GateTags, OriginTags, VersionTags
-from fullturn.evaluation import records
 from fullturn.gates import advice
 from fullturn.gates import report as reports
 from fullturn.pipeline.records import Checkout, Cost, Delivery, Ended, Flip, Subject, Verdict
@@ -21,7 +20,7 @@ from fullturn.verbs.ci import concerns, paired
 from fullturn.verbs.ci.paired import Compared
 from fullturn.verbs.ci.sides import ComparedRuns, DataFound, data_digest
 from fullturn.verbs.gate import REPORTS, ROWS
-from fullturn.verbs.workspace import Workspace, load, with_digest
+from fullturn.verbs.workspace import Workspace, load, stored_evaluation, with_digest
 
 Found = TypeVar("Found")
 _BY_CODE: dict[int, Verdict] = {1: "FAILED", 3: "INCONCLUSIVE"}
@@ -128,11 +127,11 @@ class EvidenceCollector:
         return GateTags.read(self.project.store.run(self.gate_run).tags).champion
 
     def _rows(self, name: str) -> Evaluation | None:
-        run, store = self.gate_run, self.project.store
+        run = self.gate_run
         if run is None:
             return None
         what = f"the scored rows of the {name}"
-        found = self._read(what, lambda: records.from_jsonl(store.get(run, ROWS[name])))
+        found = self._read(what, lambda: stored_evaluation(self.project, run, ROWS[name]))
         return found if found and found.rows else None
 
     def _compared(self, told: Delivery, sides: ComparedRuns, data: DataFound | None) -> Delivery:

@@ -59,8 +59,8 @@ class WineApp:
 
     def score(self, row: Example, output: Output) -> Scores:
         """Right or not; one minus the Brier score of the answer."""
-        right = float(output["label"] == row.expected["cultivar"])
-        return {"right": right, "calibration": 1 - (output["confidence"] - right) ** 2}
+        correct = float(output["label"] == row.expected["cultivar"])
+        return {"accuracy": correct, "calibration": 1 - (output["confidence"] - correct) ** 2}
 
     def baseline(self, data: Dataset) -> Majority:
         """Always the most frequent cultivar."""
