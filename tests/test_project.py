@@ -22,7 +22,7 @@ from tests.verbs.conftest import new_project
 STORIES = {"demo", "present"}
 """Commands that tell a story in a terminal or a browser, and give nothing back."""
 LATER = {
-    "init", "turn", "ask", "predict", "train", "runs", "compare", "gate", "promote", "rollback",
+    "init", "turn", "ask", "predict", "runs", "compare", "gate", "promote", "rollback",
     "history", "lineage", "verify", "reproduce", "ci", "ci code", "ci tests", "ci base",
     "ci report", "ci workflows", "ci comment", "cd", "deliver", "serve", "release start",
     "release status", "release abort", "monitor",

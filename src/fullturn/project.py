@@ -7,14 +7,11 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import MethodType
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from fullturn import verbs
 from fullturn.core.settings import renamed
 from fullturn.verbs.workspace import Workspace
-
-if TYPE_CHECKING:
-    pass
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -63,6 +60,8 @@ class Project(Workspace):
     Every verb has the name, words, defaults and errors of its command, and gives a record that
     shows itself in a notebook, converts (`to_dict()`, `to_pandas()`) and names `next_steps`.
     """
+
+    train = Verb(lambda: verbs.train.train)
 
     @property
     def data(self) -> Data:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from fullturn.cli.experiments import show_trials
+from fullturn.cli.output import show
 from fullturn.core.tags import PREFIX
 from fullturn.evaluation.race import Race
-from fullturn.verbs.train import Trial
+from fullturn.verbs.train import Trial, Trials
 from tests.cli.test_bad_inputs import csv_of, init, rows, run, use
 from tests.tracking.test_comparison import A, B
 from tests.tracking.test_comparison import run as record
@@ -22,10 +22,11 @@ def trial(name: str, place: str = "", *, stopped: bool = False) -> Trial:
 
 
 def test_a_run_that_raced_nobody_is_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    show_trials([trial("a")])
+    show(Trials([trial("a")]), next_too=False)
     told = capsys.readouterr().out
     assert "alone" in told and "finished" not in told
-    show_trials([trial("b", "2 of 3"), trial("a", "1 of 3"), trial("c", "3 of 3", stopped=True)])
+    three = [trial("b", "2 of 3"), trial("a", "1 of 3"), trial("c", "3 of 3", stopped=True)]
+    show(Trials(three), next_too=False)
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     ends = ("race", "finished", "alone", "stopped: worse, e = 42")
     assert all(line.endswith(end) for line, end in zip(lines, ends, strict=True))

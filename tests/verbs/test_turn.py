@@ -17,7 +17,7 @@ from fullturn.core.tags import PREFIX, TrainingTags
 from fullturn.registry import versions
 from fullturn.verbs import ask, data, promote, queries
 from fullturn.verbs.data import commit
-from fullturn.verbs.train import search, train
+from fullturn.verbs.train import search_parameters, train, train_one
 from fullturn.verbs.turn import Step, turn
 from fullturn.verbs.workspace import Workspace
 from tests.conftest import free_port, wait_for
@@ -68,12 +68,12 @@ def test_a_turn_stops_at_a_gate_that_fails(project: Workspace) -> None:
 
 
 def test_a_search_stops_a_candidate_that_is_worse_and_says_so(project: Workspace) -> None:
-    best = train(project, {})
-    worse = train(project, {"fault": "constant"}, best=best)
+    best = train_one(project, {})
+    worse = train_one(project, {"fault": "constant"}, best=best)
     assert worse.race.stopped and worse.race.groups < worse.race.of_groups
     assert TrainingTags.read(worse.run.tags).race_stopped
     assert worse.run.status == "FINISHED"
-    trials = search(project, 3)
+    trials = search_parameters(project, 3)
     assert len(trials) == 3
     assert not trials[0].race.stopped
 

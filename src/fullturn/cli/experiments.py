@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fullturn.cli.output import escape, progress, say, say_json, say_next, table
-from fullturn.cli.verb import json_option, opened, parameters
+from fullturn.cli.verb import answer, json_option, opened, parameters
 from fullturn.core.tags import OriginTags, TrainingTags
 
 if TYPE_CHECKING:
     from fullturn.core.entities import RunRecord
     from fullturn.tracking.comparison import Comparison
-    from fullturn.verbs.train import Trial
 
 
 @click.command()
-@click.option("-p", "pairs", multiple=True, metavar="NAME=VALUE", help="Set a parameter.")
-@click.option("--search", "count", type=int, metavar="N", help="Race N sets of parameters.")
+@click.option("-p", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter.")
+@click.option("--search", type=int, metavar="N", help="Race N sets of parameters.")
 @click.option("--name", help="Name of the run.")
-@click.option(
-    "--data", "version", type=int, metavar="V", help="Dataset version; newest if not set."
-)
+@click.option("--data", type=int, metavar="V", help="Dataset version; newest if not set.")
 @click.option("--seed", type=int, help="Seed; that of fullturn.toml if not set.")
 @click.option(
     "--cached", is_flag=True, help="Train what this checkout asks for, if it never was trained."
 )
 @json_option
-def train(
-    pairs: tuple[str, ...],
-    count: int | None,
-    name: str | None,
-    version: int | None,
-    seed: int | None,
-    cached: bool,
-    as_json: bool,
-) -> None:
+def train(params: tuple[str, ...], as_json: bool, **options: Any) -> int:
     """Train one set of parameters, or search many.
 
     In a search each candidate races the best before it, row by row on the validation split,
@@ -44,67 +33,9 @@ def train(
     fullturn.toml's parameters over what a search found for the champion, on the newest dataset
     version; where the same code, data, environment and parameters were trained, that run is it.
     """
-    from fullturn.verbs import train
-
-    if cached:
-        if pairs or count or name or version or seed is not None:
-            raise click.UsageError("--cached stands alone: set parameters in fullturn.toml")
-        _train_cached(as_json)
-        return
-    project, params = opened(), parameters(pairs, "-p")
+    project, chosen = opened(), parameters(params, "-p")
     with progress() as watch:
-        if count is None:
-            trials = [train.train(project, params, name=name, version=version, seed=seed)]
-        else:
-            trials = train.search(project, count, version=version, progress=watch)
-    if as_json:
-        say_json([trial.run for trial in trials])
-        return
-    show_trials(trials)
-    say_next(f"fullturn gate {trials[0].run.id[:8]}", "fullturn compare A B")
-
-
-def _train_cached(as_json: bool) -> None:
-    from fullturn.verbs import candidate
-
-    trial, before = candidate.trained(opened())
-    if as_json:
-        say_json({"run": trial.run, "trained_before": before})
-        return
-    if before:
-        same = "code, data, environment and parameters are as then: nothing to train"
-        say(f"run {trial.run.id[:8]} of {trial.run.started[:16].replace('T', ' ')}: {same}")
-    show_trials([trial])
-    say_next("fullturn gate candidate", f"fullturn compare champion {trial.run.id[:8]}")
-
-
-def show_trials(trials: list[Trial]) -> None:
-    """Candidates, best first, with the interval of the primary score."""
-    metric = trials[0].race.evaluation.metrics[0]
-    columns = ("run", "candidate", f">{metric}", ">95 % interval", ">rows", ">ms/row", "race")
-    table(columns, [_trial_row(trial, alone=len(trials) == 1) for trial in trials])
-
-
-def _trial_row(trial: Trial, *, alone: bool) -> tuple[str, ...]:
-    evaluation, level = trial.race.evaluation, trial.race.interval
-    latency = 1000 * sum(row.latency for row in evaluation.rows) / len(evaluation.rows)
-    return (
-        trial.run.id[:8],
-        escape(trial.run.name),
-        f"{level.estimate:.3f}",
-        f"{level.low:.3f} to {level.high:.3f}",
-        str(len(evaluation.rows)),
-        f"{latency:.1f}",
-        _raced(trial, alone=alone),
-    )
-
-
-def _raced(trial: Trial, *, alone: bool) -> str:
-    """How the race ended; the first candidate of a search had nobody to race either."""
-    if trial.race.stopped:
-        return f"[yellow]stopped: worse, e = {trial.race.e_value:.0f}[/yellow]"
-    first = TrainingTags.read(trial.run.tags).search_place == 1
-    return "alone" if alone or first else "finished"
+        return answer(project.train(chosen, progress=watch, **options), as_json)
 
 
 @click.command()

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from fullturn.cli import live
 from fullturn.cli.answers import show_answer
-from fullturn.cli.experiments import show_trials
 from fullturn.cli.gate import show_report
-from fullturn.cli.output import escape, progress, say, say_json, say_next
+from fullturn.cli.output import escape, progress, say, say_json, say_next, show
 from fullturn.cli.story import Walk
 
 if TYPE_CHECKING:
@@ -92,6 +91,7 @@ def _data(story: Walk, project: Workspace) -> int:
 
 def _experiments(story: Walk, project: Workspace) -> list[Trial]:
     from fullturn.demo import example
+    from fullturn.verbs.train import Trials
 
     story.scene(
         "Experiments", "candidates race question by question; one shown to be worse stops early"
@@ -105,7 +105,7 @@ def _experiments(story: Walk, project: Workspace) -> list[Trial]:
     trials.sort(key=lambda trial: (trial.race.stopped, -trial.score))
     story.told(best=trials[0].run.name, score=trials[0].score)
     if not story.as_json:
-        show_trials(trials)
+        show(Trials(trials), next_too=False)
     return trials
 
 

@@ -15,7 +15,7 @@ from fullturn.core.entities import Params
 from fullturn.core.errors import UsageError
 from fullturn.demo.audience import Question
 from fullturn.verbs import init
-from fullturn.verbs.train import Trial, train
+from fullturn.verbs.train import Trial, train_one
 from fullturn.verbs.workspace import Workspace, load
 
 FIRST_DATA = "handbook without two chapters"
@@ -57,7 +57,7 @@ def raced(project: Workspace, candidates: Mapping[str, Params] = CANDIDATES) -> 
     """Train the candidates one after the other, each against the best before it."""
     trials: list[Trial] = []
     for name, params in candidates.items():
-        trials.append(train(project, params, name=name, best=leading(trials)))
+        trials.append(train_one(project, params, name=name, best=leading(trials)))
         yield trials[-1]
 
 

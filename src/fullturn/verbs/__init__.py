@@ -1,15 +1,19 @@
 """One module for each verb, imported when it is first asked for. Stages meet only here."""
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:  # those that `fullturn.project` names
+    from fullturn.verbs import data as data
+    from fullturn.verbs import train as train
+else:
 
-def __getattr__(name: str) -> Any:
-    """The module of this name."""
-    module = f"{__name__}.{name}"
-    try:
-        return import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name != module:
-            raise
-        raise AttributeError(f"there is no module '{module}'") from None
+    def __getattr__(name: str) -> Any:
+        """The module of this name."""
+        module = f"{__name__}.{name}"
+        try:
+            return import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name != module:
+                raise
+            raise AttributeError(f"there is no module '{module}'") from None

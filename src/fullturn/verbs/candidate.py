@@ -8,7 +8,7 @@ from fullturn.core.tags import TrainingTags
 from fullturn.registry import promotion, versions
 from fullturn.tracking.cache_keys import training_key
 from fullturn.tracking.search import complete
-from fullturn.verbs.train import Trial, recall, train, usable
+from fullturn.verbs.train import Trial, recall, train_one, usable
 from fullturn.verbs.workspace import Workspace, newest
 
 
@@ -77,7 +77,7 @@ def trained(project: Workspace) -> tuple[Trial, bool]:
     found = find(project)
     if found is not None:
         return recall(project, found), True
-    return train(project, parameters(project)), False
+    return train_one(project, parameters(project)), False
 
 
 def registered(project: Workspace) -> ModelVersion:

@@ -12,7 +12,7 @@ from fullturn.core.tags import KIND
 from fullturn.registry import promotion, reproduction, versions
 from fullturn.subjects import bundle
 from fullturn.subjects.protocols import Predictor
-from fullturn.verbs.train import VALIDATION, train
+from fullturn.verbs.train import VALIDATION, train_one
 from fullturn.verbs.verify import require
 from fullturn.verbs.workspace import Workspace, stored_evaluation
 
@@ -90,7 +90,7 @@ def reproduce(project: Workspace, reference: str) -> reproduction.Reproduction:
     version = versions.version(project.store, reference)
     original = project.store.run(version.run_id)
     _, record = versions.files(project.store, version)
-    repeated = train(
+    repeated = train_one(
         project,
         record["params"],
         name=f"reproduction of version {version.version}",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from fullturn.core.entities import Dataset, Example, Params, RunRecord
-from fullturn.core.errors import AppError, FullturnError
+from fullturn.core.errors import AppError, FullturnError, UsageError
+from fullturn.core.showing import Block, Part, Result, Table, grid, line, plain, styled, then, view
 from fullturn.core.tags import NOTE, TrainingTags
 from fullturn.evaluation import records
 from fullturn.evaluation.race import Race, race, recalled
@@ -39,7 +42,7 @@ Place = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(Result):
     """A trained candidate and how it raced."""
 
     run: RunRecord
@@ -50,8 +53,73 @@ class Trial:
         """Mean of the primary score on the validation rows."""
         return self.race.mean(self.race.evaluation.metrics[0])
 
+    def to_dict(self) -> Any:
+        """Its run, as `--json` prints it."""
+        return self.run.to_dict()
 
-def train(
+
+class Trials(Table[Trial]):
+    """Trained candidates, best first. `known` says whether the only one was trained before; it
+    is None where that was not asked."""
+
+    known: bool | None = None
+
+    @property
+    def run(self) -> RunRecord:
+        """The run of the best."""
+        return self[0].run
+
+    def to_dict(self) -> Any:
+        """Their runs; of the checkout's candidate its run, and whether it was trained before."""
+        if self.known is None:
+            return super().to_dict()
+        return {"run": plain(self.run), "trained_before": self.known}
+
+
+def train(  # noqa: PLR0913  the options of the command
+    project: Workspace,
+    params: Params = MappingProxyType({}),
+    *,
+    search: int | None = None,
+    name: str | None = None,
+    data: int | None = None,
+    seed: int | None = None,
+    cached: bool = False,
+    progress: Progress = silent,
+) -> Trials:
+    """Train one set of parameters, or search many.
+
+    In a search of N sets each candidate races the best before it, row by row on the validation
+    split, and stops when it is shown to be worse. With `cached`, it is the candidate of this
+    checkout: fullturn.toml's parameters over what a search found for the champion, on the newest
+    dataset version; where the same code, data, environment and parameters were trained, that run
+    is it. `data` is a dataset version, the newest if not named.
+
+    Raises:
+        UsageError: a parameter is unknown, or `cached` comes with another option.
+        NotFound: there is no such dataset version.
+        IntegrityError: the dataset version has another digest than recorded.
+        AppError: the app raised.
+    """
+    if cached:
+        if params or search or name or data or seed is not None:
+            raise UsageError("--cached stands alone: set parameters in fullturn.toml")
+        return _cached(project)
+    if search is None:
+        return Trials([train_one(project, params, name=name, version=data, seed=seed)])
+    return Trials(search_parameters(project, search, first=params, version=data, progress=progress))
+
+
+def _cached(project: Workspace) -> Trials:
+    from fullturn.verbs import candidate
+
+    trial, known = candidate.trained(project)
+    trials = Trials([trial])
+    trials.known = known
+    return trials
+
+
+def train_one(
     project: Workspace,
     params: Params,
     *,
@@ -96,7 +164,7 @@ def train(
     return Trial(project.store.run(run.id), raced)
 
 
-def search(
+def search_parameters(
     project: Workspace,
     count: int,
     *,
@@ -123,7 +191,7 @@ def search(
             trials.append(recall(project, finished[place]))
             continue
         tags = TrainingTags(search_place=place[0], search_size=place[1]).write()
-        trials.append(train(project, params, version=version, best=leader, tags=tags))
+        trials.append(train_one(project, params, version=version, best=leader, tags=tags))
     progress("candidates", len(points), len(points))
     return sorted(trials, key=lambda t: (t.race.stopped, -t.score))
 
@@ -307,3 +375,41 @@ def examples_of(rows: tuple[Example, ...], count: int) -> tuple[Example, ...]:
     """Up to `count` examples, spread evenly over the rows."""
     step = max(1, len(rows) // max(1, count))
     return rows[::step][:count]
+
+
+@view.register
+def _(result: Trials) -> Iterator[Block]:
+    if result.known:
+        when = result.run.started[:16].replace("T", " ")
+        same = "code, data, environment and parameters are as then: nothing to train"
+        yield line(f"run {result.run.id[:8]} of {when}: {same}")
+    metric = result[0].race.evaluation.metrics[0]
+    columns = ("run", "candidate", f">{metric}", ">95 % interval", ">rows", ">ms/row", "race")
+    yield grid(columns, (_row(trial, alone=len(result) == 1) for trial in result))
+    if result.known is None:
+        yield then(f"fullturn gate {result.run.id[:8]}", "fullturn compare A B")
+    else:
+        compared = f"fullturn compare champion {result.run.id[:8]}"
+        yield then("fullturn gate candidate", compared)
+
+
+def _row(trial: Trial, *, alone: bool) -> tuple[Part, ...]:
+    evaluation, level = trial.race.evaluation, trial.race.interval
+    latency = 1000 * sum(row.latency for row in evaluation.rows) / len(evaluation.rows)
+    return (
+        trial.run.id[:8],
+        trial.run.name,
+        f"{level.estimate:.3f}",
+        f"{level.low:.3f} to {level.high:.3f}",
+        str(len(evaluation.rows)),
+        f"{latency:.1f}",
+        _raced(trial, alone=alone),
+    )
+
+
+def _raced(trial: Trial, *, alone: bool) -> Part:
+    """How the race ended; the first candidate of a search had nobody to race either."""
+    if trial.race.stopped:
+        return styled(f"stopped: worse, e = {trial.race.e_value:.0f}", "open")
+    first = TrainingTags.read(trial.run.tags).search_place == 1
+    return "alone" if alone or first else "finished"

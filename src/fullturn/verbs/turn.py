@@ -29,7 +29,7 @@ from fullturn.verbs.promote import promote
 from fullturn.verbs.register import complete
 from fullturn.verbs.release import OnLook, follow
 from fullturn.verbs.release_state import Release
-from fullturn.verbs.train import Trial, place_of, search, trained_on, usable
+from fullturn.verbs.train import Trial, place_of, search_parameters, trained_on, usable
 from fullturn.verbs.workspace import Progress, Workspace, latest, silent
 
 
@@ -128,7 +128,7 @@ class LoopRunner:
             return best
         champion = promotion.champion(project.store)
         count = settings.retraining.candidates if champion else settings.experiment.candidates
-        trials = search(
+        trials = search_parameters(
             project,
             count,
             first=parameters(project),

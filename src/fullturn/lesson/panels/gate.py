@@ -9,7 +9,7 @@ from fullturn.lesson.panels.events import Options, Tell, outcome, say, shorter, 
 from fullturn.lesson.panels.stage import Stage
 from fullturn.registry import promotion
 from fullturn.verbs.gate import ROWS, GateResult, gate
-from fullturn.verbs.train import train
+from fullturn.verbs.train import train_one
 from fullturn.verbs.workspace import Workspace, stored_evaluation
 
 SHOWN, LONG = 3, 60
@@ -33,7 +33,7 @@ def perform(stage: Stage, options: Options, tell: Tell) -> None:
     project = stage.project
     before = len(project.store.versions(project.store.name))
     tell(say(f"training a candidate that {CARELESS}: its threshold is 0"))
-    trial = train(project, CARELESS_PARAMS, name=CARELESS)
+    trial = train_one(project, CARELESS_PARAMS, name=CARELESS)
     tell(say(f"run {trial.run.id[:8]} is trained: {trial.race.evaluation.metrics[0]} "
              f"{trial.score:.3f} on validation; now the gate"))  # fmt: skip
     gated = gate(project, trial.run.id, progress=Watch(tell))

@@ -11,7 +11,7 @@ from fullturn.lesson.panels.events import Options, Tell, axis, interval, line, o
 from fullturn.lesson.panels.stage import Stage
 from fullturn.tracking.runs import reap
 from fullturn.tracking.search import candidates
-from fullturn.verbs.train import Trial, recall, train
+from fullturn.verbs.train import Trial, recall, train_one
 from fullturn.verbs.turn import best_of, trained
 from fullturn.verbs.workspace import Workspace, latest
 
@@ -37,7 +37,7 @@ def perform(stage: Stage, options: Options, tell: Tell) -> None:
     _show(tell, rows, 0, leader, "best so far")
     for number, (name, params) in enumerate(chosen.items(), 1):
         tell(table("runs", COLUMNS, [*rows, (str(number), name, "…", "", "", "in training")]))
-        trial = train(project, params, name=name, best=leader)
+        trial = train_one(project, params, name=name, best=leader)
         trials.append(trial)
         rows.append((str(number), *_row(trial, _ended(trial))))
         _show(tell, rows, number, trial, _ended(trial))
