@@ -139,11 +139,11 @@ def turned(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Pa
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        ("gate nothing", 2, "no run matches 'nothing'"),
+        ("gate nothing", 2, "'nothing' is not a version"),
         ("gate best --waive XX", 2, "--waive: 'XX' is not name=value"),
         ("gate best --waive NOPE01=because", 2, "no check has the code 'NOPE01'"),
         ("gate best --waive SERV01=", 2, "SERV01"),
-        ("compare a b", 2, "no run matches 'a'"),
+        ("compare a b", 2, "'a' is not a version"),
         ("promote 99 --reason x", 2, "no model version '99'"),
         ("promote 1 --reason x", 1, "champion already"),
         ("rollback --reason x", 2, "nothing to roll back to"),

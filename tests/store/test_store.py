@@ -41,14 +41,6 @@ def test_the_same_points_twice_change_nothing(any_store: Store) -> None:
     assert sorted(metric.step for metric in history) == list(range(1500))
 
 
-def test_a_run_is_found_by_name_and_by_the_start_of_its_id(any_store: Store) -> None:
-    run_id = started(any_store, "first")
-    assert any_store.find_run("first").id == run_id
-    assert any_store.find_run(run_id[:8]).id == run_id
-    with pytest.raises(NotFound, match="'nothing'.*fullturn runs"):
-        any_store.find_run("nothing")
-
-
 def test_artifacts_come_back_and_a_missing_one_is_named(any_store: Store) -> None:
     run_id = started(any_store)
     any_store.put_text(run_id, "hello", "evaluation/rows.txt")

@@ -17,7 +17,8 @@ from fullturn.core.entities import Feedback, Prediction
 from fullturn.registry import promotion
 from fullturn.serving.log import PredictionLog
 from fullturn.verbs import monitor, retrain
-from fullturn.verbs.turn import trained, turn
+from fullturn.verbs.candidate import usable_runs
+from fullturn.verbs.turn import turn
 from fullturn.verbs.workspace import Workspace
 from tests.verbs.conftest import TOML, moved, new_project
 from tests.verbs.turning import ended, turning
@@ -73,7 +74,7 @@ def state(root: Path) -> dict[str, Any]:
 
     project = Workspace.open(root)
     feedback = (root / ".fullturn" / "feedback.jsonl").read_text().splitlines()
-    runs = trained(project, data.log(project)[-1].version)
+    runs = usable_runs(project, data.log(project)[-1].version)
     return {
         "data": [version.digest for version in data.log(project)],
         "feedback": sorted(feedback),

@@ -31,13 +31,13 @@ def gate(version: str, waivers: tuple[str, ...], cached: bool, only: bool, as_js
     With --cached, a report on record is taken if candidate, champion, data, code, environment
     and limits are the same; else all three are scored again.
     """
-    from fullturn.verbs import gate, queries
+    from fullturn.verbs import gate, references
 
     project = opened()
     for sentence in gate.renamed_floors(project):
         click.echo(f"note: {sentence}", err=True)
     reasons = {code: str(reason) for code, reason in parameters(waivers, "--waive").items()}
-    run = gate.resolve(project, queries.named(project, version))
+    run = references.run(project, version)
     stands = gate.standing(project, run, register=not only) if cached and not reasons else None
     if stands:
         gated = stands

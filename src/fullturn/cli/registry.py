@@ -82,17 +82,19 @@ def lineage(reference: str, as_json: bool) -> None:
     The id of a prediction came with the answer; it leads to what was asked, what was answered,
     the passages cited and the feedback too.
     """
-    from fullturn.verbs import queries
+    from fullturn.verbs import queries, references
 
-    if queries.is_prediction(reference):
-        answered = queries.prediction_lineage(opened(), reference)
+    project = opened()
+    meant = references.resolve(project, reference, ("version", "run", "prediction"))
+    if meant.kind == "prediction":
+        answered = queries.prediction_lineage(project, meant.id)
         if as_json:
             say_json(answered)
             return
         _show_answered(answered)
         reference, found = str(answered.prediction.version), answered.lineage
     else:
-        found = queries.lineage_of(opened(), reference)
+        found = queries.lineage_of(project, reference)
     if as_json:
         say_json(found)
         return

@@ -44,11 +44,10 @@ def release() -> None:
 @json_option
 def start(version: str, as_json: bool) -> None:
     """Release VERSION to the users of the running server, and wait for the decision."""
-    from fullturn.registry import versions
-    from fullturn.verbs import release
+    from fullturn.verbs import references, release
 
     project = opened()
-    versions.version(project.store, version)
+    references.version(project, version)
     if not as_json:
         show_forecast(release.foreseen(project))
     looks = Looks(as_json)

@@ -92,22 +92,6 @@ class Runs(Connection):
         )
         return [_record(run) for run in found]
 
-    def find_run(self, reference: str, kind: str | None = None) -> RunRecord:
-        """The newest run with this id, id prefix (4 characters or more) or name.
-
-        Raises:
-            NotFound: no run, or several ids, match.
-        """
-        runs = self.runs(kind)
-        exact = [run for run in runs if reference in (run.id, run.name)]
-        matches = exact[:1] or [
-            r for r in runs if len(reference) > 3 and r.id.startswith(reference)
-        ]
-        if len(matches) == 1:
-            return matches[0]
-        what = "several runs match" if matches else "no run matches"
-        raise NotFound(f"{what} '{reference}'; `fullturn runs` lists them")
-
     @guarded
     def put(self, run_id: str, path: Path, folder: str | None = None) -> None:
         """Store a file, or what a folder holds, as artifacts of a run."""

@@ -1,14 +1,16 @@
-"""The candidate of a checkout: what its code, data, environment and parameters train."""
+"""Which run is meant to become champion: the best one, or what a checkout trains."""
 
 from __future__ import annotations
 
-from fullturn.core.entities import ModelVersion, Params, RunRecord
+from collections.abc import Sequence
+
+from fullturn.core.entities import Params, RunRecord
 from fullturn.core.errors import NotFound
 from fullturn.core.tags import TrainingTags
 from fullturn.registry import promotion, versions
 from fullturn.tracking.cache_keys import training_key
 from fullturn.tracking.search import complete
-from fullturn.verbs.train import Trial, recall, train_one, usable
+from fullturn.verbs.train import Trial, recall, train_one, trained_on, usable
 from fullturn.verbs.workspace import Workspace, newest
 
 
@@ -80,17 +82,26 @@ def trained(project: Workspace) -> tuple[Trial, bool]:
     return train_one(project, parameters(project)), False
 
 
-def registered(project: Workspace) -> ModelVersion:
-    """The model version of the checkout's candidate.
+def usable_runs(project: Workspace, version: int) -> list[RunRecord]:
+    """Usable training runs on a dataset version."""
+    return [run for run in trained_on(project, version) if usable(run)]
 
-    Raises:
-        NotFound: it has not been trained, or its gate has not passed.
-    """
-    run = get(project)
-    for version in project.store.versions(project.store.name):
-        if version.run_id == run.id:
-            return version
-    raise NotFound(
-        f"the candidate, run '{run.name}', is no model version: its gate has not passed; "
-        "`fullturn gate candidate` decides and registers"
-    )
+
+def best_of(project: Workspace, runs: Sequence[RunRecord]) -> RunRecord:
+    """The run with the highest primary score; of equal ones the champion's, then one that is
+    registered, then the oldest: nobody is troubled with a version that is not better."""
+    known = {version.run_id: version for version in project.store.versions(project.store.name)}
+    champion = promotion.champion(project.store)
+
+    def rank(run: RunRecord) -> tuple[float, bool, bool, str]:
+        version = known.get(run.id)
+        is_champion = version is not None and version.version == champion
+        return -primary_of(run), not is_champion, version is None, run.started
+
+    return min(runs, key=rank)
+
+
+def primary_of(run: RunRecord) -> float:
+    """A run's primary score on the validation split."""
+    name = TrainingTags.read(run.tags).primary or ""
+    return run.metrics.get(f"validation.{name}", 0.0)

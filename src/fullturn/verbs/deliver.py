@@ -10,10 +10,9 @@ from fullturn.core.entities import ModelVersion
 from fullturn.core.errors import CouldNotEvaluate, Refused
 from fullturn.core.settings import STATE
 from fullturn.core.tags import VersionTags
-from fullturn.pipeline.steps import CANDIDATE
-from fullturn.registry import promotion, versions
+from fullturn.registry import promotion
 from fullturn.serving import log
-from fullturn.verbs import candidate, release_state
+from fullturn.verbs import references, release_state
 from fullturn.verbs.ci.checkout import in_ci
 from fullturn.verbs.promote import promote
 from fullturn.verbs.release import OnLook, release
@@ -60,11 +59,7 @@ def deliver(project: Workspace, reference: str, told: OnLook) -> Delivered:
         Refused, Inconclusive: it went back, now or before.
         CouldNotEvaluate: on a platform, with a registry that nobody else sees.
     """
-    found = (
-        candidate.registered(project)
-        if reference == CANDIDATE
-        else versions.version(project.store, reference)
-    )
+    found = references.version(project, reference)
     chosen, why = way(project, found)
     if chosen == "was refused":
         raise Refused(f"{why}; that is final for a version: change the candidate")

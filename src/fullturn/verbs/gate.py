@@ -45,6 +45,7 @@ from fullturn.subjects.renamed import renamed_metrics
 from fullturn.tracking.cache_keys import gate_key
 from fullturn.tracking.runs import RunPlan, TrackedRun, journal_path
 from fullturn.tracking.traces import TRACES, TraceSpool
+from fullturn.verbs import references
 from fullturn.verbs.register import register as register_version
 from fullturn.verbs.train import TRAINED, VALIDATION, examples_of, load_of, training_view
 from fullturn.verbs.workspace import Progress, Workspace, load, newest, silent, stored_evaluation
@@ -76,14 +77,14 @@ def gate(
 ) -> GateResult:
     """Evaluate candidate, champion and baseline on the same rows and decide.
 
-    `reference` is a run (id, prefix or name), or a model version to gate again. What passes
-    is registered as a model version, unless `register` is off.
+    `reference` is a run, or a model version to gate again. What passes is registered as a model
+    version, unless `register` is off.
 
     Raises:
         NotFound: no such run or version.
         UsageError: a waiver names no check, or has no reason.
     """
-    candidate = resolve(project, reference)
+    candidate = references.run(project, reference)
     champion, tested = promotion.champion(project.store), load(project).version.digest
     plan = RunPlan(
         kind="gate",
@@ -182,14 +183,6 @@ def _limits(project: Workspace) -> GateSettings:
     limits, renamed = project.settings.gates, renamed_metrics(project.app)
     floors = {renamed.get(name, name): floor for name, floor in limits.floors.items()}
     return limits.model_copy(update={"floors": floors})
-
-
-def resolve(project: Workspace, reference: str) -> RunRecord:
-    """The training run meant by a model version, an alias, or a run's id, prefix or name."""
-    try:
-        return project.store.run(versions.version(project.store, reference).run_id)
-    except NotFound:
-        return project.store.find_run(reference, "train")
 
 
 def _store(project: Workspace, run: TrackedRun, report: GateReport) -> None:

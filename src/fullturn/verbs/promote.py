@@ -12,6 +12,7 @@ from fullturn.core.tags import KIND
 from fullturn.registry import promotion, reproduction, versions
 from fullturn.subjects import bundle
 from fullturn.subjects.protocols import Predictor
+from fullturn.verbs import references
 from fullturn.verbs.train import VALIDATION, train_one
 from fullturn.verbs.verify import require
 from fullturn.verbs.workspace import Workspace, stored_evaluation
@@ -23,7 +24,7 @@ def promote(project: Workspace, reference: str, reason: str) -> HistoryEntry:
     Raises:
         NotFound, NotGated, Conflict, IntegrityError, BundleError.
     """
-    version = versions.version(project.store, reference)
+    version = references.version(project, reference)
     load_version(project, version)
     return promotion.promote(project.store, version, actor=project.owner, reason=reason)
 
@@ -87,7 +88,7 @@ def reproduce(project: Workspace, reference: str) -> reproduction.Reproduction:
         NotFound: the version, its run or its evaluation is not there.
         IntegrityError: its dataset version has changed.
     """
-    version = versions.version(project.store, reference)
+    version = references.version(project, reference)
     original = project.store.run(version.run_id)
     _, record = versions.files(project.store, version)
     repeated = train_one(

@@ -15,14 +15,13 @@ from fullturn.core.journal import Journal
 from fullturn.core.journal import read as entries
 from fullturn.core.locks import project_lock
 from fullturn.core.records import Point
-from fullturn.registry import versions
 from fullturn.release import report
 from fullturn.release.decision import decide
 from fullturn.release.evidence import Evidence
 from fullturn.release.forecast import forecast, sentences
 from fullturn.release.records import Decision
 from fullturn.serving.answering import VIOLATION
-from fullturn.verbs import release_state
+from fullturn.verbs import references, release_state
 from fullturn.verbs.observations import Observer
 from fullturn.verbs.release_state import Release
 from fullturn.verbs.workspace import Workspace
@@ -130,7 +129,7 @@ def release(project: Workspace, reference: str, told: OnLook) -> Release:
         Refused: it was rolled back by evidence.
         Inconclusive: it was rolled back for want of evidence.
     """
-    version = versions.version(project.store, reference)
+    version = references.version(project, reference)
     with project_lock(project.state, f"fullturn release {reference}"):
         opened = release_state.under_way(project)
         if opened is None or opened.version != version.version:

@@ -8,19 +8,18 @@ skips an effect.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 
 from fullturn.core.entities import ModelVersion, RunRecord
 from fullturn.core.errors import CouldNotEvaluate, Inconclusive, Refused
 from fullturn.core.locks import project_lock
-from fullturn.core.tags import TrainingTags
 from fullturn.monitoring.report import seen_as
 from fullturn.registry import promotion
 from fullturn.serving import log
 from fullturn.tracking.runs import reap
 from fullturn.verbs import release_state, retrain
-from fullturn.verbs.candidate import parameters
+from fullturn.verbs.candidate import best_of, parameters, usable_runs
 from fullturn.verbs.data import commit
 from fullturn.verbs.deliver import way
 from fullturn.verbs.gate import gate, standing
@@ -29,7 +28,7 @@ from fullturn.verbs.promote import promote
 from fullturn.verbs.register import complete
 from fullturn.verbs.release import OnLook, follow
 from fullturn.verbs.release_state import Release
-from fullturn.verbs.train import Trial, place_of, search_parameters, trained_on, usable
+from fullturn.verbs.train import Trial, place_of, search_parameters, trained_on
 from fullturn.verbs.workspace import Progress, Workspace, latest, silent
 
 
@@ -120,7 +119,7 @@ class LoopRunner:
 
     def _experiments(self, version: int) -> Generator[Step, None, RunRecord]:
         project, settings = self.project, self.project.settings
-        known = trained(project, version)
+        known = usable_runs(project, version)
         if known and not _cut_off(project, version):
             best = best_of(project, known)
             why = f"{len(known)} runs on dataset version {version} exist"
@@ -186,31 +185,6 @@ class LoopRunner:
 def turn(project: Workspace, progress: Progress = silent) -> Iterator[Step]:
     """One pass; see `Turner.turn`."""
     return LoopRunner(project, progress).turn()
-
-
-def trained(project: Workspace, version: int) -> list[RunRecord]:
-    """Usable training runs on a dataset version."""
-    return [run for run in trained_on(project, version) if usable(run)]
-
-
-def best_of(project: Workspace, runs: Sequence[RunRecord]) -> RunRecord:
-    """The run with the highest primary score; of equal ones the champion's, then one that is
-    registered, then the oldest: nobody is troubled with a version that is not better."""
-    known = {version.run_id: version for version in project.store.versions(project.store.name)}
-    champion = promotion.champion(project.store)
-
-    def rank(run: RunRecord) -> tuple[float, bool, bool, str]:
-        version = known.get(run.id)
-        is_champion = version is not None and version.version == champion
-        return -primary_of(run), not is_champion, version is None, run.started
-
-    return min(runs, key=rank)
-
-
-def primary_of(run: RunRecord) -> float:
-    """A run's primary score on the validation split."""
-    name = TrainingTags.read(run.tags).primary or ""
-    return run.metrics.get(f"validation.{name}", 0.0)
 
 
 def _ended(release: Release) -> Step:

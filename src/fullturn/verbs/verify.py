@@ -22,8 +22,7 @@ from fullturn.core.errors import (
     Refused,
     SettingsError,
 )
-from fullturn.registry import versions
-from fullturn.verbs import evidence_queries
+from fullturn.verbs import evidence_queries, references
 from fullturn.verbs.workspace import Workspace
 
 
@@ -60,7 +59,7 @@ def verify(project: Workspace, reference: str) -> Verified:
         SettingsError: a setting of [signing] is missing or wrong.
         StoreUnavailable: MLflow does not answer.
     """
-    version = versions.version(project.store, reference)
+    version = references.version(project, reference)
     fetched = cache(partial(project.store.fetch_model, version.source))
     with TemporaryDirectory() as place:
         try:

@@ -17,7 +17,7 @@ from fullturn.lesson.panels.events import (
 from fullturn.lesson.panels.stage import Stage
 from fullturn.tracking.comparison import Comparison
 from fullturn.verbs import queries
-from fullturn.verbs.turn import primary_of, trained
+from fullturn.verbs.candidate import primary_of, usable_runs
 from fullturn.verbs.workspace import Workspace, latest
 
 FLIPS, LONG = 4, 46
@@ -49,7 +49,7 @@ def offered(project: Workspace) -> list[RunRecord]:
     Raises:
         NotFound: there are fewer than two with different parameters.
     """
-    known = trained(project, latest(project) or 0)
+    known = usable_runs(project, latest(project) or 0)
     ordered = sorted(known, key=lambda run: (-primary_of(run), run.started))
     if not any(run.params != ordered[0].params for run in ordered[1:]):
         raise NotFound("there are not two runs that differ yet; run the search panel")

@@ -11,8 +11,8 @@ from fullturn.lesson.panels.events import Options, Tell, axis, interval, line, o
 from fullturn.lesson.panels.stage import Stage
 from fullturn.tracking.runs import reap
 from fullturn.tracking.search import candidates
+from fullturn.verbs.candidate import best_of, usable_runs
 from fullturn.verbs.train import Trial, recall, train_one
-from fullturn.verbs.turn import best_of, trained
 from fullturn.verbs.workspace import Workspace, latest
 
 RANKED = "retrieval"
@@ -26,7 +26,7 @@ def perform(stage: Stage, options: Options, tell: Tell) -> None:
     """Train some sets of parameters; each races the best run on record."""
     project = stage.project
     reap(project.store, project.state)
-    known = trained(project, latest(project) or 0)
+    known = usable_runs(project, latest(project) or 0)
     leader = recall(project, best_of(project, known))
     chosen = untried(project)
     metric = leader.race.evaluation.metrics[0]

@@ -1,0 +1,171 @@
+"""The one resolver: what a person may write for a run, a model version or a prediction.
+
+    best, candidate      words that the caller gives a meaning (a run's id)
+    3, v3                a version of the project's registered model
+    champion             an alias of that model
+    models:/NAME/3       a version of any registered model; also models:/NAME@ALIAS
+    4f2a, a name         a run: its id, the first 4 characters of it or more, or its name
+    32 hex digits        a prediction, if no run has this id
+
+The first meaning that fits counts. A version also leads to its run, and a run to its version.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from fullturn.core.entities import ModelVersion, RunRecord
+from fullturn.core.errors import NotFound, UsageError
+from fullturn.registry import versions
+from fullturn.store import Store
+
+Kind = Literal["run", "version", "prediction", "model"]
+Words = Mapping[str, Callable[[], str]]
+"""Words with a meaning in the project: each finds a run's id, or says why there is none."""
+NO_WORDS: Words = MappingProxyType({})
+_MEANS: Mapping[Kind, str] = {
+    "version": "a version or an alias of '{model}' (known: {known})",
+    "run": "the id of a run, its first 4 characters or more, or the name of one (`fullturn runs`)",
+    "prediction": "the id of a prediction, 32 hexadecimal digits, which comes with the answer",
+}
+MODELS = "models:/"
+SHORTEST = 4
+"""Characters of a run's id that mean it, at least."""
+_PREDICTION = re.compile("[0-9a-f]{32}")
+_REGISTERED = re.compile(r"models:/(?P<name>[^/@]+)(?:/(?P<version>\d+)|@(?P<alias>[^/@]+))")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What a reference means."""
+
+    kind: Kind
+    id: str
+    """Of a run or a prediction its id, of a version its number; of a model of another name
+    `models:/NAME/VERSION`, its alias replaced by the version."""
+
+
+def resolve(
+    store: Store, text: str, wanted: tuple[Kind, ...] = ("version", "run"), words: Words = NO_WORDS
+) -> Reference:
+    """What `text` means, of the `wanted` kinds.
+
+    Raises:
+        NotFound: it means nothing; says what was tried.
+        UsageError: it is no well-formed reference.
+    """
+    if text in words and "run" in wanted:
+        return Reference("run", words[text]())
+    if text.startswith(MODELS):
+        return _registered(store, text, wanted)
+    for kind, find in _FIND.items():
+        found = find(store, text) if kind in wanted else None
+        if found is not None:
+            return Reference(kind, found)
+    raise NotFound(_unknown(store, text, wanted, words))
+
+
+def run(store: Store, text: str, words: Words = NO_WORDS) -> RunRecord:
+    """The run that `text` means; of a version, the run that made it.
+
+    Raises:
+        NotFound, UsageError: see `resolve`.
+    """
+    found = resolve(store, text, ("version", "run"), words)
+    if found.kind == "version":
+        return store.run(versions.version(store, found.id).run_id)
+    return store.run(found.id)
+
+
+def version(store: Store, text: str, words: Words = NO_WORDS) -> ModelVersion:
+    """The model version that `text` means; of a run, the version that it became.
+
+    Raises:
+        NotFound: it means none, or a run that is no version.
+        UsageError: see `resolve`.
+    """
+    found = resolve(store, text, ("version", "run"), words)
+    if found.kind == "version":
+        return versions.version(store, found.id)
+    for one in store.versions(store.name):
+        if one.run_id == found.id:
+            return one
+    raise NotFound(
+        f"'{text}', run '{store.run(found.id).name}', is no model version: its gate has not "
+        f"passed; `fullturn gate {text}` decides and registers"
+    )
+
+
+def _registered(store: Store, text: str, wanted: tuple[Kind, ...]) -> Reference:
+    match = _REGISTERED.fullmatch(text)
+    if match is None:
+        raise UsageError(
+            f"'{text}' does not name a version: write {MODELS}NAME/3 or {MODELS}NAME@alias"
+        )
+    name, number = match["name"], match["version"]
+    if number is None:
+        number = str(store.alias(name, match["alias"]) or "")
+    if not number or int(number) not in (one.version for one in store.versions(name)):
+        raise NotFound(f"no model version '{text}'; MLflow's pages list those that there are")
+    if name == store.name and "version" in wanted:
+        return Reference("version", number)
+    if "model" in wanted:
+        return Reference("model", f"{MODELS}{name}/{number}")
+    raise UsageError(
+        f"'{text}' is a version of another registered model than the project's, '{store.name}'; "
+        "`fullturn gate` takes it where [model] is set in fullturn.toml"
+    )
+
+
+def _version(store: Store, text: str) -> str | None:
+    try:
+        return str(versions.version(store, text).version)
+    except NotFound:
+        return None
+
+
+def _run(store: Store, text: str) -> str | None:
+    return meant(store.runs("train"), text)
+
+
+def meant(runs: Sequence[RunRecord], text: str) -> str | None:
+    """The id of the run that `text` means: the first of this id or name, or the only one whose
+    id begins so.
+
+    Raises:
+        UsageError: several ids begin so.
+    """
+    named = [one.id for one in runs if text in (one.id, one.name)]
+    if named:
+        return named[0]
+    begun = [one for one in runs if len(text) >= SHORTEST and one.id.startswith(text)]
+    if len(begun) > 1:
+        found = ", ".join(f"{one.id[: len(text) + 4]} ({one.name})" for one in begun[:5])
+        raise UsageError(f"'{text}' begins the ids of {len(begun)} runs: {found}; write more of it")
+    return begun[0].id if begun else None
+
+
+def _prediction(store: Store, text: str) -> str | None:
+    return text if _PREDICTION.fullmatch(text) else None
+
+
+def _unknown(store: Store, text: str, wanted: tuple[Kind, ...], words: Words) -> str:
+    """What was tried, and where to look."""
+    listed = ", ".join(str(one.version) for one in store.versions(store.name))
+    known = listed or "none yet: `fullturn gate` registers what passes"
+    if text.removeprefix("v").isdecimal():
+        return f"no model version '{text}' of '{store.name}'; known: {known}"
+    tried = [_MEANS[kind].format(model=store.name, known=known) for kind in wanted if kind in _FIND]
+    tried += [f"the word '{word}'" for word in words if "run" in wanted]
+    return f"'{text}' is not {'; nor '.join(tried)}"
+
+
+_FIND: Mapping[Kind, Callable[[Store, str], str | None]] = {
+    "version": _version,
+    "run": _run,
+    "prediction": _prediction,
+}
