@@ -31,7 +31,7 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from fullturn.store import Store
 
     folder = tmp_path_factory.mktemp("database")
-    Store(f"sqlite:///{folder / 'mlflow.db'}", "template", folder)
+    assert Store(f"sqlite:///{folder / 'mlflow.db'}", "template", folder).experiment_id
     return folder / "mlflow.db"
 
 

@@ -1,5 +1,7 @@
 """The store, on SQLite and against a real server over HTTP."""
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -92,7 +94,17 @@ def test_a_trace_keeps_its_steps_and_is_kept_once(any_store: Store) -> None:
 def test_a_server_that_is_down_is_named_with_the_next_step(tmp_path: Path) -> None:
     address = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(StoreUnavailable, match=rf"{address}.*MLFLOW_TRACKING_URI"):
-        Store(address, "project", tmp_path)
+        Store(address, "project", tmp_path).runs()
+
+
+def test_opening_a_store_imports_no_mlflow() -> None:
+    program = (
+        "import sys, fullturn.store as s; s.Store('sqlite:///x', 'x', None); print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert not {"mlflow", "sqlalchemy", "pandas"} & set(done.stdout.split())
 
 
 def test_an_unknown_run_is_not_found(any_store: Store) -> None:

@@ -1,12 +1,12 @@
 """The tracking server: runs, artifacts, models, versions, aliases, prompts and traces.
 
-The only package that imports mlflow. MLflow is the system of record: everything written here
-looks right in MLflow's own pages, and stays there when fullturn is taken away.
+The only package that imports mlflow, and only when it is first needed. MLflow is the system of
+record: everything written here looks right in MLflow's own pages, and stays there when fullturn is
+taken away.
 """
 
 from __future__ import annotations
 
-import fullturn.store.connection  # noqa: F401  first: it sets what mlflow reads when imported
 from fullturn.core.records import Point, Registered, Span, Traced
 from fullturn.core.tags import NOTE, PREFIX
 from fullturn.store.models import Models, save_pyfunc

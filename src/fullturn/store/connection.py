@@ -1,45 +1,21 @@
-"""The connection to a tracking server: how mlflow is imported, pointed, and its errors told."""
+"""The connection to a tracking server, made by the first call, and its errors as ours."""
 
 from __future__ import annotations
 
 import functools
-import logging
-import os
 import re
 import sqlite3
-import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from urllib.parse import quote
 
-for _name, _value in {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-    "MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "false",
-    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "GIT_PYTHON_REFRESH": "quiet",
-}.items():
-    os.environ.setdefault(_name, _value)
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import mlflow
-    import mlflow.pyfunc
-from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
-from sqlalchemy.exc import SQLAlchemyError
-
 from fullturn.core.errors import FullturnError, NotFound, StoreUnavailable, UsageError
-from fullturn.store.retries import RetryingClient
 
-for _name in ("mlflow", "alembic"):
-    logging.getLogger(_name).setLevel(logging.CRITICAL)
+if TYPE_CHECKING:
+    from fullturn.store.client import MlflowException
 
 _REFUSED = re.compile(r"\b40[13]\b|UNAUTHENTICATED|PERMISSION_DENIED")
 P = ParamSpec("P")
@@ -51,6 +27,8 @@ def guarded(call: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(call)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        from fullturn.store.client import MlflowException, SQLAlchemyError
+
         try:
             return call(*args, **kwargs)
         except MlflowException as error:
@@ -115,27 +93,36 @@ def quoted(value: str) -> str:
 
 
 class Connection:
-    """A tracking server and the experiment of one project on it."""
+    """A tracking server and the experiment of one project on it.
+
+    The first call connects, and raises StoreUnavailable if the server does not answer.
+    """
 
     def __init__(self, uri: str, experiment: str, artifacts: Path) -> None:
-        """`artifacts` is where a local (SQLite) store keeps files; a server has its own place.
-
-        Raises:
-            StoreUnavailable: the server does not answer.
-        """
+        """`artifacts` is where a local (SQLite) store keeps files; a server has its own place."""
         self.uri = uri
         self.name = experiment
         self._artifacts = artifacts
-        self._make()
+
+    @cached_property
+    def _client(self) -> Any:
+        from fullturn.store.client import connect
+        from fullturn.store.retries import RetryingClient
+
+        return RetryingClient(connect(self.uri))
+
+    @cached_property
+    def experiment_id(self) -> str:
+        """The experiment's id; it is made if need be."""
+        return self._experiment()
 
     @guarded
-    def _make(self) -> None:
-        _point_mlflow_at(self.uri)
-        self._client: Any = RetryingClient(MlflowClient(self.uri, self.uri))
-        found = self._client.get_experiment_by_name(self.name)
-        self.experiment_id = found.experiment_id if found else self._create_experiment()
+    def _experiment(self) -> str:
+        from fullturn.store.client import MlflowException
 
-    def _create_experiment(self) -> str:
+        found = self._client.get_experiment_by_name(self.name)
+        if found:
+            return str(found.experiment_id)
         local = None if self.uri.startswith("http") else self._artifacts.resolve().as_uri()
         try:
             return str(self._client.create_experiment(self.name, artifact_location=local))
@@ -152,17 +139,3 @@ class Connection:
         if self.uri.startswith("http"):
             return f"{self.uri.rstrip('/')}/#/experiments/{self.experiment_id}/runs/{run_id}"
         return f"mlflow ui --backend-store-uri {quote(self.uri, safe=':/')}"
-
-
-def _point_mlflow_at(uri: str) -> None:
-    """Set the address for the calls that take none (prompts, traces), in this process only.
-
-    MLflow also writes it into the environment, where the next project would find it.
-    """
-    before = os.environ.get("MLFLOW_TRACKING_URI")
-    mlflow.set_tracking_uri(uri)
-    mlflow.set_registry_uri(uri)
-    if before is None:
-        os.environ.pop("MLFLOW_TRACKING_URI", None)
-    else:
-        os.environ["MLFLOW_TRACKING_URI"] = before

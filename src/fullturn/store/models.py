@@ -8,10 +8,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import mlflow
-from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Metric
-from mlflow.exceptions import MlflowException
-
 from fullturn.core.entities import ModelVersion, Params
 from fullturn.core.records import Registered
 from fullturn.store.connection import Connection, guarded, iso, quoted
@@ -33,6 +29,8 @@ class Models(Connection):
 
         Returns its `models:/m-…` address.
         """
+        from fullturn.store.client import entities
+
         run = self._client.get_run(run_id)
         model = self._client.create_logged_model(
             self.experiment_id,
@@ -42,17 +40,22 @@ class Models(Connection):
             params=dict(run.data.params),
         )
         self._client.log_model_artifacts(model.model_id, str(folder))
-        self._client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
-        self._client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+        self._client.finalize_logged_model(model.model_id, entities.LoggedModelStatus.READY)
+        self._client.log_outputs(run_id, [entities.LoggedModelOutput(model.model_id, step=0)])
         now = time.time_ns() // 1_000_000
-        of_model = [Metric(k, v, now, 0, model_id=model.model_id) for k, v in metrics.items()]
+        of_model = [
+            entities.Metric(k, v, now, 0, model_id=model.model_id) for k, v in metrics.items()
+        ]
         self._client.log_batch(run_id, metrics=of_model)
         return f"models:/{model.model_id}"
 
     @guarded
     def fetch_model(self, source: str) -> Path:
         """The local folder of a bundle; for a remote server, a download of it."""
-        return Path(mlflow.artifacts.download_artifacts(source, tracking_uri=self.uri))
+        from fullturn.store.client import pointed_at
+
+        artifacts = pointed_at(self.uri).artifacts
+        return Path(artifacts.download_artifacts(source, tracking_uri=self.uri))
 
     @guarded
     def register(
@@ -74,6 +77,8 @@ class Models(Connection):
         return _version(made)
 
     def _ensure_model(self, name: str) -> None:
+        from fullturn.store.client import MlflowException
+
         try:
             self._client.create_registered_model(name)
         except MlflowException as error:
@@ -101,6 +106,8 @@ class Models(Connection):
     @guarded
     def registered(self, name: str) -> Registered:
         """Aliases and tags of a registered model, in one call; none of a model not there yet."""
+        from fullturn.store.client import MlflowException
+
         try:
             found = self._client.get_registered_model(name)
         except MlflowException as error:
@@ -143,12 +150,15 @@ def save_pyfunc(
 
     `loader` is an installed module with `_load_pyfunc(path)`: no code is stored, nothing pickled.
     """
-    from mlflow.models import Model, ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema
+    from fullturn.store.client import mlflow
 
-    kinds = {"number": DataType.double}
-    schema = Schema([ColSpec(kinds.get(kind, DataType.string), name) for name, kind in columns])
-    model = Model(signature=ModelSignature(inputs=schema), metadata=dict(metadata))
+    types = mlflow.types
+    kinds = {"number": types.DataType.double}
+    schema = types.Schema(
+        [types.ColSpec(kinds.get(kind, types.DataType.string), name) for name, kind in columns]
+    )
+    signature = mlflow.models.ModelSignature(inputs=schema)
+    model = mlflow.models.Model(signature=signature, metadata=dict(metadata))
     mlflow.pyfunc.add_to_model(model, loader_module=loader, data=bundle)
     model.save(str(folder / "MLmodel"))
 

@@ -15,9 +15,12 @@ import time
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
-from sqlalchemy.exc import IntegrityError, OperationalError
+from fullturn.store.client import (
+    IntegrityError,
+    MlflowClient,
+    MlflowException,
+    OperationalError,
+)
 
 ATTEMPTS = 20
 LONGEST_PAUSE = 0.5

@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlflow.entities import Metric, Param, RunTag, ViewType
-
 from fullturn.core.entities import DatasetVersion, Params, RunRecord, RunStatus
 from fullturn.core.errors import NotFound
 from fullturn.core.records import Point
@@ -26,17 +24,23 @@ class Runs(Connection):
     @guarded
     def start_run(self, kind: str, name: str, params: Params, tags: Mapping[str, str]) -> str:
         """Create a run in status RUNNING; returns its id."""
+        from fullturn.store.client import entities
+
         own = {PREFIX + "kind": kind, "mlflow.runName": name, **tags}
         run = self._client.create_run(self.experiment_id, tags=own)
-        entries = [Param(key, str(value)[:6000]) for key, value in params.items()]
+        entries = [entities.Param(key, str(value)[:6000]) for key, value in params.items()]
         self._client.log_batch(run.info.run_id, params=entries)
         return str(run.info.run_id)
 
     @guarded
     def log_points(self, run_id: str, points: Sequence[Point]) -> None:
         """Write metric values; the same points again change nothing (their key is unique)."""
+        from fullturn.store.client import entities
+
         for start in range(0, len(points), BATCH):
-            batch = [Metric(p.key, p.value, p.timestamp, p.step) for p in points[start:][:BATCH]]
+            batch = [
+                entities.Metric(p.key, p.value, p.timestamp, p.step) for p in points[start:][:BATCH]
+            ]
             self._client.log_batch(run_id, metrics=batch)
 
     def log_metrics(self, run_id: str, metrics: Mapping[str, float], step: int = 0) -> None:
@@ -47,7 +51,9 @@ class Runs(Connection):
     @guarded
     def tag_run(self, run_id: str, tags: Mapping[str, str]) -> None:
         """Set tags of a run."""
-        entries = [RunTag(key, value[:8000]) for key, value in tags.items()]
+        from fullturn.store.client import entities
+
+        entries = [entities.RunTag(key, value[:8000]) for key, value in tags.items()]
         self._client.log_batch(run_id, tags=entries)
 
     @guarded
@@ -58,18 +64,18 @@ class Runs(Connection):
     @guarded
     def log_dataset(self, run_id: str, data: DatasetVersion, context: str) -> None:
         """Record which dataset version a run used, with our content digest."""
-        from mlflow.entities import Dataset, DatasetInput, InputTag
+        from fullturn.store.client import entities
 
         source = {"uri": data.uri, "version": data.version, "digest": data.digest}
-        entity = Dataset(
+        entity = entities.Dataset(
             name=data.name,
             digest=data.digest[:36],
             source_type="delta_table",
             source=json.dumps(source),
             profile=json.dumps({"rows": data.rows, **data.splits}),
         )
-        tag = InputTag("mlflow.data.context", context)
-        self._client.log_inputs(run_id, [DatasetInput(entity, [tag])])
+        tag = entities.InputTag("mlflow.data.context", context)
+        self._client.log_inputs(run_id, [entities.DatasetInput(entity, [tag])])
 
     @guarded
     def run(self, run_id: str) -> RunRecord:
@@ -81,12 +87,14 @@ class Runs(Connection):
         self, kind: str | None = None, limit: int = 1000, status: RunStatus | None = None
     ) -> list[RunRecord]:
         """Runs of this project, newest first; of one kind or status if given."""
+        from fullturn.store.client import entities
+
         conditions = [f"tags.`{PREFIX}kind` = '{quoted(kind)}'"] if kind else []
         conditions += [f"attributes.status = '{status}'"] if status else []
         found = self._client.search_runs(
             [self.experiment_id],
             " and ".join(conditions),
-            ViewType.ACTIVE_ONLY,
+            entities.ViewType.ACTIVE_ONLY,
             limit,
             ["start_time DESC"],
         )

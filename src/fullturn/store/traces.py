@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Any
-
-import mlflow
-from mlflow.entities import Span as MlflowSpan
-from mlflow.entities import TraceInfo, TraceLocation, TraceState
-from mlflow.tracing.client import TracingClient
+from typing import TYPE_CHECKING, Any
 
 from fullturn.core.records import Span, Traced
 from fullturn.store.connection import Connection, guarded
-from fullturn.store.retries import retried
+
+if TYPE_CHECKING:
+    from fullturn.store.client import entities
 
 
 class Traces(Connection):
@@ -25,7 +22,9 @@ class Traces(Connection):
 
         Returns its `prompts:/…` address.
         """
-        found = retried(_prompt, name, template)
+        from fullturn.store.retries import retried
+
+        found = retried(_prompt, self.uri, name, template)
         self._client.link_prompt_version_to_run(run_id, found)
         return str(found.uri)
 
@@ -35,6 +34,9 @@ class Traces(Connection):
 
         Goes to the server directly: MLflow's own exporter only logs a warning when it fails.
         """
+        from fullturn.store.client import TracingClient
+        from fullturn.store.retries import retried
+
         whole, *steps = traced.spans
         client = TracingClient(self.uri)
         retried(client.start_trace, _trace_info(traced, self.experiment_id))
@@ -45,26 +47,33 @@ class Traces(Connection):
     @guarded
     def traces(self, limit: int = 100) -> list[dict[str, Any]]:
         """The newest traces of this project: id, tags, request and response previews."""
-        found = mlflow.search_traces(
+        from fullturn.store.client import pointed_at
+
+        found = pointed_at(self.uri).search_traces(
             locations=[self.experiment_id], max_results=limit, return_type="list"
         )
         return [_trace(trace) for trace in found]
 
 
-def _prompt(name: str, template: str) -> Any:
-    latest = mlflow.genai.load_prompt(f"prompts:/{name}@latest", allow_missing=True)
+def _prompt(uri: str, name: str, template: str) -> Any:
+    from fullturn.store.client import pointed_at
+
+    genai = pointed_at(uri).genai
+    latest = genai.load_prompt(f"prompts:/{name}@latest", allow_missing=True)
     if latest is None or latest.template != template:
-        latest = mlflow.genai.register_prompt(name, template)
+        latest = genai.register_prompt(name, template)
     return latest
 
 
-def _trace_info(traced: Traced, experiment_id: str) -> TraceInfo:
+def _trace_info(traced: Traced, experiment_id: str) -> entities.TraceInfo:
+    from fullturn.store.client import entities
+
     whole = traced.spans[0]
-    return TraceInfo(
+    return entities.TraceInfo(
         trace_id=f"tr-{traced.id}",
-        trace_location=TraceLocation.from_experiment_id(experiment_id),
+        trace_location=entities.TraceLocation.from_experiment_id(experiment_id),
         request_time=whole.start // 1_000_000,
-        state=TraceState.OK,
+        state=entities.TraceState.OK,
         request_preview=json.dumps(whole.inputs, ensure_ascii=False)[:1000],
         response_preview=json.dumps(whole.outputs, ensure_ascii=False, default=str)[:1000],
         execution_duration=(whole.end - whole.start) // 1_000_000,
@@ -73,8 +82,10 @@ def _trace_info(traced: Traced, experiment_id: str) -> TraceInfo:
     )
 
 
-def _span(trace_id: str, number: int, span: Span) -> MlflowSpan:
+def _span(trace_id: str, number: int, span: Span) -> entities.Span:
     """A span as MLflow stores it: ids in base64, attributes in JSON."""
+    from fullturn.store.client import entities
+
     attributes = {
         "mlflow.traceRequestId": f"tr-{trace_id}",
         "mlflow.spanType": span.kind,
@@ -82,7 +93,7 @@ def _span(trace_id: str, number: int, span: Span) -> MlflowSpan:
         "mlflow.spanOutputs": span.outputs,
     }
     first, own = (base64.b64encode(n.to_bytes(8)).decode() for n in (1, number + 1))
-    return MlflowSpan.from_dict(
+    return entities.Span.from_dict(
         {
             "trace_id": base64.b64encode(bytes.fromhex(trace_id)).decode(),
             "span_id": own,

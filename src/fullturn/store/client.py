@@ -1,0 +1,73 @@
+"""The only module that imports mlflow, once somebody writes: that takes seconds.
+
+Everything else of the store takes from here what it needs of MLflow.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from typing import Any
+
+for _name, _value in {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "false",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+}.items():
+    os.environ.setdefault(_name, _value)
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import mlflow
+    import mlflow.pyfunc
+from mlflow import MlflowClient, entities
+from mlflow.exceptions import MlflowException
+from mlflow.tracing.client import TracingClient
+from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
+
+__all__ = [
+    "IntegrityError",
+    "MlflowClient",
+    "MlflowException",
+    "OperationalError",
+    "SQLAlchemyError",
+    "TracingClient",
+    "connect",
+    "entities",
+    "mlflow",
+    "pointed_at",
+]
+
+for _name in ("mlflow", "alembic"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
+
+
+def connect(uri: str) -> MlflowClient:
+    """A client of the tracking server at `uri`."""
+    pointed_at(uri)
+    return MlflowClient(uri, uri)
+
+
+def pointed_at(uri: str) -> Any:
+    """MLflow, for the calls that take no address (prompts, traces, models): they go to `uri`.
+
+    In this process only: MLflow also writes it into the environment, where the next project would
+    find it.
+    """
+    if mlflow.get_tracking_uri() == mlflow.get_registry_uri() == uri:
+        return mlflow
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+    if before is None:
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
+    else:
+        os.environ["MLFLOW_TRACKING_URI"] = before
+    return mlflow
