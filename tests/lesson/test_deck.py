@@ -20,12 +20,11 @@ import pytest
 import uvicorn
 
 from fullturn.core.errors import MissingFigure, UsageError
-from fullturn.lesson.benchmark_results import kept
 from fullturn.lesson.deck import Deck
+from fullturn.lesson.figures import kept
+from fullturn.lesson.panels.catalog import lesson_stage
 from fullturn.lesson.panels.routes import routes
-from fullturn.lesson.panels.stage import Stage
-from fullturn.lesson.printing import FLAGS
-from fullturn.lesson.saving import save
+from fullturn.lesson.publishing import FLAGS, save
 from fullturn.lesson.server import application
 from fullturn.verbs.workspace import Workspace
 
@@ -54,7 +53,7 @@ def deck(project: Workspace) -> Deck:
 
 @pytest.fixture(scope="module")
 def address(deck: Deck) -> Iterator[str]:
-    with socket.socket() as listening, Stage(deck.project) as stage:
+    with socket.socket() as listening, lesson_stage(deck.project) as stage:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
         config = uvicorn.Config(application(deck, routes(stage)), log_level="error")

@@ -9,10 +9,8 @@ from pathlib import Path
 import pytest
 
 from fullturn.core.errors import CouldNotEvaluate, MissingFigure, UsageError
-from fullturn.lesson import reveal
-from fullturn.lesson.benchmark_results import kept
-from fullturn.lesson.cases import cases
-from fullturn.lesson.figures import Figures, Source
+from fullturn.lesson import publishing
+from fullturn.lesson.figures import Figures, Source, cases, kept
 from fullturn.lesson.slide import SECTIONS, slides
 
 KEPT = {
@@ -151,9 +149,9 @@ def test_a_file_that_is_no_slide_is_named(tmp_path: Path, text: str) -> None:
 
 
 def test_without_the_extra_its_name_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reveal, "PACKAGE", "a_package_that_is_not_there")
+    monkeypatch.setattr(publishing, "PACKAGE", "a_package_that_is_not_there")
     with pytest.raises(UsageError, match=re.escape("fullturn[lesson]")):
-        reveal.reveal()
+        publishing.reveal()
 
 
 def test_each_case_says_how_far_its_source_was_read() -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from fullturn.core.errors import CouldNotEvaluate
 from fullturn.lesson.panels import recording
+from fullturn.lesson.panels.catalog import lesson_stage
 from fullturn.lesson.panels.preparing import prepared
 from fullturn.lesson.panels.stage import Stage
 from fullturn.registry import promotion
@@ -45,7 +46,7 @@ def folder(lesson: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFact
 def stage(folder: Path) -> Iterator[Stage]:
     project = prepared(folder)
     assert project is not None
-    with Stage(project) as stage:
+    with lesson_stage(project) as stage:
         stage.warm()
         yield stage
         pid = stage.server.pid
@@ -95,8 +96,9 @@ def test_nothing_is_left_behind_when_the_lesson_is_killed(
     script = (
         "import sys, time\n"
         "from pathlib import Path\n"
-        "from fullturn.lesson.panels.stage import Stage, prepared\n"
-        "with Stage(prepared(Path(sys.argv[1]))) as stage:\n"
+        "from fullturn.lesson.panels.catalog import lesson_stage\n"
+        "from fullturn.lesson.panels.preparing import prepared\n"
+        "with lesson_stage(prepared(Path(sys.argv[1]))) as stage:\n"
         "    with stage.audience() as audience:\n"
         "        print(stage.server.pid, audience._process.pid, flush=True)\n"
         "        time.sleep(60)\n"
@@ -123,7 +125,7 @@ def test_a_server_that_cannot_start_says_why(folder: Path, stage: Stage, address
     project = prepared(folder)
     assert project is not None
     with (
-        Stage(project) as second,
+        lesson_stage(project) as second,
         pytest.raises(CouldNotEvaluate, match="a server of this project"),
     ):
         second.server.address()
@@ -227,7 +229,7 @@ def test_a_release_and_data_that_were_left_half_done_are_put_right(
     stage: Stage, address: str
 ) -> None:
     from fullturn.demo.example import broken_copy
-    from fullturn.lesson.panels.recovery import BROKEN_DATA
+    from fullturn.lesson.panels.preparing import BROKEN_DATA
     from fullturn.verbs.data import commit
 
     whole = newest(stage.project)

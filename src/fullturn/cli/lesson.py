@@ -55,7 +55,7 @@ def present(  # noqa: PLR0913, PLR0917  one per option
 
         perform(_project(folder, reset), record=record, as_json=as_json)
         return
-    from fullturn.lesson.reveal import reveal
+    from fullturn.lesson.publishing import reveal
 
     reveal()
     deck = _deck(_project(folder, reset), as_json)
@@ -64,19 +64,19 @@ def present(  # noqa: PLR0913, PLR0917  one per option
         return
     written: dict[str, object] = {}
     if pdf is not None:
-        from fullturn.lesson.printing import pdf as write
+        from fullturn.lesson.publishing import pdf as write
 
         written["pages"] = write(deck, pdf, notes=notes)
         written["pdf"] = str(pdf)
     if html is not None:
-        from fullturn.lesson.saving import save
+        from fullturn.lesson.publishing import save
 
         written["html"] = str(save(deck, html))
     _say_written(written, as_json)
 
 
 def _project(folder: Path, reset: bool) -> Workspace:
-    from fullturn.lesson.panels.stage import prepare, prepared
+    from fullturn.lesson.panels.preparing import prepare, prepared
 
     found = None if reset else prepared(folder)
     if found is not None:
@@ -98,8 +98,8 @@ def _deck(project: Workspace, as_json: bool) -> Deck:
 
 
 def _serve(deck: Deck, port: int, as_json: bool) -> None:
+    from fullturn.lesson.panels.catalog import lesson_stage
     from fullturn.lesson.panels.routes import routes
-    from fullturn.lesson.panels.stage import Stage
     from fullturn.lesson.server import application, serve
 
     def ready(address: str) -> None:
@@ -115,7 +115,7 @@ def _serve(deck: Deck, port: int, as_json: bool) -> None:
             f"fullturn present {inside} --pdf slides.pdf --notes",
         )  # fmt: skip
 
-    with Stage(deck.project) as stage:
+    with lesson_stage(deck.project) as stage:
         stage.warm()
         serve(application(deck, routes(stage)), port, ready)
 

@@ -21,10 +21,10 @@ def rehearse(project: Workspace, *, record: bool, as_json: bool) -> None:
     """
     from fullturn.core.errors import CouldNotEvaluate
     from fullturn.lesson.panels import recording
-    from fullturn.lesson.panels.stage import Stage
+    from fullturn.lesson.panels.catalog import lesson_stage
 
     ended: list[Rehearsed] = []
-    with Stage(project) as stage:
+    with lesson_stage(project) as stage:
         stage.warm()
         for one in recording.rehearse(stage, recording.RECORDED if record else None):
             ended.append(one)

@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fullturn.core.errors import UsageError
-from fullturn.lesson.benchmark_results import kept
-from fullturn.lesson.cases import cases
 from fullturn.lesson.diagrams.catalog import Board, draw
-from fullturn.lesson.figures import Figure, Figures
+from fullturn.lesson.figures import Figure, Figures, cases, kept
 from fullturn.lesson.panels.recording import replays
 from fullturn.lesson.past import figures as recorded
 from fullturn.lesson.past import past

@@ -14,8 +14,7 @@ from fullturn.core.entities import CheckResult, GateReport, RunRecord
 from fullturn.core.errors import FullturnError, MissingFigure
 from fullturn.core.tags import GateTags, TrainingTags
 from fullturn.gates import report as writer
-from fullturn.lesson.benchmark_results import Value
-from fullturn.lesson.figures import Source
+from fullturn.lesson.figures import Source, Value
 from fullturn.registry.lineage import Lineage
 from fullturn.tracking.comparison import Comparison
 from fullturn.verbs import queries

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fullturn.core.errors import FullturnError
 from fullturn.lesson.deck import PAGE, Deck
-from fullturn.lesson.reveal import reveal
+from fullturn.lesson.publishing import reveal
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette

@@ -7,17 +7,7 @@ from dataclasses import dataclass
 
 from fullturn.core.errors import UsageError
 from fullturn.core.wording import listed
-from fullturn.lesson.diagrams import (
-    candidates,
-    gate,
-    lifecycle,
-    lineage,
-    pipeline,
-    quality,
-    release,
-    run,
-    versions,
-)
+from fullturn.lesson.diagrams import charts, schemas
 from fullturn.lesson.diagrams.svg import Drawing
 from fullturn.lesson.figures import Figures
 from fullturn.lesson.past import Past
@@ -44,18 +34,18 @@ def draw(name: str, board: Board) -> Drawing:
 
 
 def _run(board: Board) -> Drawing:
-    return run.run(board.past.first.run[:8])
+    return schemas.run(board.past.first.run[:8])
 
 
 def _versions(board: Board) -> Drawing:
     text, first = board.figures, board.past.first
     commit, data = text("lesson.first.commit").text, f"{first.data}, {first.data_digest[:8]}"
-    return versions.versions(commit, data, first.run[:8], f"version {first.version}")
+    return schemas.versions(commit, data, first.run[:8], f"version {first.version}")
 
 
 def _lineage(board: Board) -> Drawing:
     figures, first = board.figures, board.past.first
-    return lineage.lineage(
+    return schemas.lineage(
         (
             ("answer", "its id in the log"),
             ("model version", f"version {first.version}"),
@@ -70,7 +60,7 @@ def _lineage(board: Board) -> Drawing:
 def _evidence(board: Board) -> Drawing:
     figures = board.figures
     back, through = figures("turn.back.version").text, figures("turn.through.version").text
-    return release.evidence(
+    return charts.evidence(
         figures.points("turn.back.loss"),
         figures.points("turn.through.loss"),
         float(figures("turn.back.threshold").value),
@@ -82,25 +72,25 @@ def _statistic(board: Board) -> Drawing:
     figures = board.figures
     name = figures("turn.alarm.detector").text
     points = figures.points(f"turn.statistic.{name}")
-    return quality.statistic(points, float(figures("turn.alarm.threshold").value), name)
+    return charts.statistic(points, float(figures("turn.alarm.threshold").value), name)
 
 
 def _timeline(board: Board) -> Drawing:
     figures = board.figures
     at = [figures.points(f"turn.at.{name}")[0][0] for name in ("turns", "alarm", "champion")]
-    return quality.timeline(figures.points("turn.quality"), *at)
+    return charts.timeline(figures.points("turn.quality"), *at)
 
 
 DRAWINGS: Mapping[str, Callable[[Board], Drawing]] = {
-    "lifecycle": lambda _: lifecycle.lifecycle(),
+    "lifecycle": lambda _: schemas.lifecycle(),
     "run": _run,
-    "candidates": lambda board: candidates.candidates(board.past.candidates),
-    "comparison": lambda board: candidates.comparison(board.past.comparison),
+    "candidates": lambda board: charts.candidates(board.past.candidates),
+    "comparison": lambda board: charts.comparison(board.past.comparison),
     "versions": _versions,
     "lineage": _lineage,
-    "gate": lambda board: gate.gate(board.past.blocked.report, board.past.blocked.candidate),
-    "pipeline": lambda _: pipeline.pipeline(),
-    "release": lambda _: release.release(),
+    "gate": lambda board: charts.gate(board.past.blocked.report, board.past.blocked.candidate),
+    "pipeline": lambda _: schemas.pipeline(),
+    "release": lambda _: charts.release(),
     "evidence": _evidence,
     "statistic": _statistic,
     "timeline": _timeline,

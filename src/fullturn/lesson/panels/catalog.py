@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fullturn.lesson.panels import alarm, ask, canary, compare, gate, rollback, search
-from fullturn.lesson.panels.stage import Panel
+from fullturn.lesson.panels.stage import Panel, Stage
+from fullturn.verbs.workspace import Workspace
 
 PANELS: Mapping[str, Panel] = {
     "search": search.perform,
@@ -16,3 +17,8 @@ PANELS: Mapping[str, Panel] = {
     "rollback": rollback.perform,
     "ask": ask.perform,
 }
+
+
+def lesson_stage(project: Workspace) -> Stage:
+    """The stage on which the lesson's panels are performed."""
+    return Stage(project, PANELS)

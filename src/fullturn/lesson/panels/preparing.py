@@ -1,4 +1,4 @@
-"""The project that the lesson is given on: the example after its first half."""
+"""The project that the lesson is given on, and what an interrupted panel left half done."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from pathlib import Path
 from fullturn.core.entities import Params
 from fullturn.core.errors import FullturnError, Refused
 from fullturn.demo.example import CANDIDATES
-from fullturn.verbs.workspace import Progress, Workspace, silent
+from fullturn.lesson.panels.events import Tell, say
+from fullturn.verbs import release, release_state
+from fullturn.verbs.data import commit
+from fullturn.verbs.workspace import Progress, Workspace, newest, silent
 
 
 def prepare(
@@ -62,3 +65,23 @@ def prepared(folder: Path) -> Workspace | None:
         return project if promotion.champion(project.store) is not None else None
     except FullturnError:
         return None
+
+
+BROKEN_DATA = "a copy that broke off"
+"""Message of a dataset version that must not stay the newest."""
+
+
+def recover(project: Workspace, tell: Tell) -> None:
+    """End a release that nobody drives any more, and restore the data."""
+    if release_state.under_way(project) is not None:
+        ended = release.abort(project, "left open by an interrupted panel")
+        tell(say(f"the release of version {ended.version} had been left open: aborted"))
+    restore(project, tell)
+
+
+def restore(project: Workspace, tell: Tell) -> None:
+    """Commit the project's own files again, if the newest dataset version is the broken copy."""
+    data = newest(project)
+    if data is not None and data.message == BROKEN_DATA:
+        restored = commit(project, [], "restored")
+        tell(say(f"data restored as version {restored.version}: {restored.added} rows are back"))

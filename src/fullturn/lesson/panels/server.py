@@ -68,7 +68,7 @@ class Server:
             raise CouldNotEvaluate("the project's server was stopped")
         if self.pid is not None:
             return
-        words = [sys.executable, "-m", f"{__package__}.leashed", str(self.project.root)]
+        words = [sys.executable, "-m", f"{__package__}.child_server", str(self.project.root)]
         pipe = subprocess.PIPE
         with (self.project.state / LOG).open("ab") as log:
             self._process = subprocess.Popen(

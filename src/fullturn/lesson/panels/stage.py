@@ -15,14 +15,12 @@ from typing import TYPE_CHECKING, Self
 from fullturn.core.errors import CouldNotEvaluate, FullturnError, NotFound
 from fullturn.lesson.panels import events
 from fullturn.lesson.panels.events import Event, Options, Tell
-from fullturn.lesson.panels.preparing import prepare, prepared
 from fullturn.lesson.panels.server import Server
 from fullturn.verbs.workspace import Workspace
 
 if TYPE_CHECKING:
     from fullturn.demo.audience import Audience, Question
 
-__all__ = ["Busy", "Panel", "Performance", "Stage", "Stopped", "prepare", "prepared"]
 LONGEST = 120.0
 """Seconds after which a panel is stopped."""
 BUSY = 150.0
@@ -90,22 +88,15 @@ class Stage:
     it ends.
     """
 
-    def __init__(self, project: Workspace, panels: Mapping[str, Panel] | None = None) -> None:
-        """`panels` are the lesson's own, unless others are given."""
+    def __init__(self, project: Workspace, panels: Mapping[str, Panel]) -> None:
         self.project, self.server = project, Server(project)
-        self._panels, self._lock = panels, threading.Lock()
+        self.panels, self._lock = panels, threading.Lock()
+        """What can be performed, by name."""
         self._performances: list[Performance] = []
         self._thread: threading.Thread | None = None
         self._warming: threading.Thread | None = None
         self._closed = False
         atexit.register(self.close)
-
-    @cached_property
-    def panels(self) -> Mapping[str, Panel]:
-        """What can be performed, by name."""
-        from fullturn.lesson.panels.catalog import PANELS
-
-        return PANELS if self._panels is None else self._panels
 
     def warm(self) -> None:
         """Do now, in the background, what the first panel would have to wait for."""
@@ -201,7 +192,7 @@ class Stage:
         return pools(self.project)
 
     def _perform(self, performance: Performance, options: Options) -> None:
-        from fullturn.lesson.panels.recovery import recover
+        from fullturn.lesson.panels.preparing import recover
 
         try:
             recover(self.project, performance.tell)
@@ -218,7 +209,6 @@ def _load() -> None:
     import scipy.signal
     import scipy.stats  # noqa: F401
 
-    from fullturn.lesson.panels import catalog  # noqa: F401
     from fullturn.subjects.vectors import word_vectors
 
     word_vectors()

@@ -1,0 +1,192 @@
+"""Drawings of how things work: the lifecycle, a run, versions, lineage, the pipeline."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from fullturn.lesson.diagrams.svg import (
+    AGAIN,
+    DATA,
+    DEPLOY,
+    DIM,
+    PAPER,
+    SMALL,
+    TRAIN,
+    WATCH,
+    Drawing,
+    Place,
+)
+from fullturn.pipeline.steps import DELIVER, EVALUATE, Step
+
+MIDDLE, WIDE, HIGH = (576.0, 228.0), 236.0, 166.0
+STAGES = (
+    ("Training", "candidates race", "fullturn train", TRAIN, (195, 249), (0.0, 2.0)),
+    (
+        "Deployment",
+        "shadow, canary, champion",
+        "fullturn release",
+        DEPLOY,
+        (288, 342),
+        (802.0, 2.0),
+    ),
+    ("Monitoring", "inputs, outputs, quality", "fullturn monitor", WATCH, (15, 69), (802.0, 316.0)),
+    ("Retraining", "a decision with a price", "fullturn turn", AGAIN, (108, 162), (0.0, 316.0)),
+)
+"""Name, what happens, command, colour, from where to where its arc goes, place of its box."""
+DECISIONS = (("gate", 270), ("live", 0), ("alarm", 90), ("new data", 180))
+
+
+def lifecycle() -> Drawing:
+    """Training → deployment → monitoring → retraining, and round again."""
+    drawing = Drawing(
+        1152, 456, "The lifecycle of a model",
+        "A ring of four stages, clockwise: training, deployment, monitoring, retraining. Between "
+        "training and deployment stands the gate; between deployment and monitoring the model is "
+        "live; between monitoring and retraining stands the alarm; between retraining and "
+        "training stand new data. In the middle: a champion always serves.",
+    )  # fmt: skip
+    for name, what, command, colour, (start, end), at in STAGES:
+        (x0, y0), (x1, y1) = _on_ring(start), _on_ring(end)
+        path = f"M{x0:.1f} {y0:.1f}A{WIDE} {HIGH} 0 0 1 {x1:.1f} {y1:.1f}"
+        drawing.path(path, stroke=colour, width=12, arrow=True)
+        drawing.box(at, (350, 138), [(name, "name"), (what, "say"), (command, "code")], edge=colour)
+    for name, angle in DECISIONS:
+        x, y = _on_ring(angle)
+        wide = 140 if len(name) > 6 else 104
+        drawing.rect((x - wide / 2, y - 27), (wide, 54), fill=PAPER, edge=DIM, round_=27)
+        drawing.text((x, y + 9), name)
+    drawing.text((MIDDLE[0], MIDDLE[1] - 6), "the champion", size=32, weight=600)
+    drawing.text((MIDDLE[0], MIDDLE[1] + 34), "always serves")
+    return drawing
+
+
+def _on_ring(angle: float) -> Place:
+    """Degrees, clockwise from the right."""
+    turn = math.radians(angle)
+    return MIDDLE[0] + WIDE * math.cos(turn), MIDDLE[1] + HIGH * math.sin(turn)
+
+
+IN = ("code: Git commit", "data: content digest", "environment: digest", "parameters and seed")
+OUT = ("scores with intervals", "every row, scored", "the model's digest")
+
+
+def run(number: str) -> Drawing:
+    """Inputs at the left, results at the right; `number` is a real run's id."""
+    drawing = Drawing(
+        1152, 300, "What a run records",
+        f"Into the run go {', '.join(IN)}. Out of it come {', '.join(OUT)}.",
+    )  # fmt: skip
+    for place, words in enumerate(IN):
+        y = 2 + place * 76
+        drawing.box((0, y), (376, 62), [(words, "say")], edge=DATA)
+        drawing.line([(376, y + 31), (480, 100 + place * 33)], stroke=DIM, arrow=True)
+    drawing.box((484, 76), (184, 148), [("run", "name"), (number, "code")], edge=DEPLOY)
+    for place, words in enumerate(OUT):
+        y = 24 + place * 92
+        drawing.line([(668, 116 + place * 34), (772, y + 31)], stroke=DIM, arrow=True)
+        drawing.box((776, y), (376, 62), [(words, "say")], edge=(AGAIN if place < 2 else TRAIN))
+    return drawing
+
+
+LANES = (
+    ("Code", "Git", "commit", TRAIN),
+    ("Data", "dataset version", "content digest", DATA),
+    ("Prompt", "prompt version", "registry", WATCH),
+    ("Environment", "lock with hashes", "digest", AGAIN),
+)
+
+
+def versions(commit: str, data: str, run: str, version: str) -> Drawing:
+    """Four things with versions of their own meet in a run; it makes a model version."""
+    drawing = Drawing(
+        1152, 400, "What has a version, and where it is kept",
+        "Code is kept in Git. Data, prompts and the environment have versions of their own, by "
+        "digest. A run names all four. What passes the gate becomes a model version; the alias "
+        "champion points at one of them.",
+    )  # fmt: skip
+    ids = {"Code": commit, "Data": data}
+    for place, (name, kept, by, colour) in enumerate(LANES):
+        y = 2 + place * 102
+        drawing.box((0, y), (430, 84), [(name, "name"), (f"{kept} · {ids.get(name, by)}", "code")],
+                    edge=colour)  # fmt: skip
+        drawing.line([(430, y + 42), (536, 150 + place * 34)], stroke=DIM, arrow=True)
+    drawing.box((540, 120), (190, 164), [("run", "name"), (run, "code")], edge=DEPLOY)
+    drawing.line([(730, 202), (826, 202)], stroke=DIM, arrow=True)
+    drawing.text((778, 186), "gate", size=24)
+    drawing.box((830, 120), (322, 164), [("model version", "name"), (version, "say"),
+                                         ("alias champion", "code")], edge=AGAIN)  # fmt: skip
+    drawing.text((846, 356), "the alias moves; versions never change", size=24, fill=DIM)
+    return drawing
+
+
+STEP_COLOURS = (WATCH, AGAIN, DEPLOY, TRAIN, DATA, AGAIN)
+
+
+def lineage(steps: Sequence[tuple[str, str]]) -> Drawing:
+    """Six steps, each with its name and its id."""
+    about = ", then ".join(f"{name} {number}" for name, number in steps)
+    drawing = Drawing(1152, 298, "One id leads everywhere", f"From an answer: {about}.")
+    for place, ((name, number), colour) in enumerate(zip(steps, STEP_COLOURS, strict=True)):
+        row, column = divmod(place, 3)
+        x, y = 400.0 * column, 2.0 + 178 * row
+        drawing.box((x, y), (352, 116), [(name, "name"), (number, "code")], edge=colour)
+        if column < 2:
+            drawing.line([(x + 352, y + 58), (x + 396, y + 58)], stroke=DIM, arrow=True)
+    drawing.line([(1100, 118), (1100, 150), (60, 150), (60, 176)], stroke=DIM, arrow=True)
+    return drawing
+
+
+WIDE, HIGH, GAP = 262.0, 92.0, 34.0
+ABOUT_STEPS = {
+    "code": "which commit",
+    "tests": "your own tests",
+    "base": "compared with what",
+    "data": "contract, version",
+    "train": "the candidate",
+    "gate": "against champion",
+    "report": "on the pull request",
+    "register": "a model version",
+    "release": "shadow, canary",
+}
+"""In fewer words than the declaration's own."""
+
+
+def pipeline() -> Drawing:
+    """Its steps in order; those of `cd` after those of `ci`."""
+    names = ", ".join(step.name for step in EVALUATE)
+    later = ", ".join(step.name for step in DELIVER)
+    drawing = Drawing(
+        1152, 452, "The pipeline",
+        f"fullturn ci runs {names}, and changes nothing that users see. fullturn cd runs the same, "
+        f"then {later}.",
+    )  # fmt: skip
+    _row(drawing, EVALUATE[:4], 42, TRAIN, more=True)
+    _row(drawing, EVALUATE[4:], 180, TRAIN, more=False)
+    drawing.text((0, 24), "fullturn ci", size=SMALL, fill=TRAIN, anchor="start", mono=True)
+    drawing.text((186, 24), "on every pull request; users see nothing of it", size=SMALL,
+                 fill=DIM, anchor="start")  # fmt: skip
+    drawing.text((0, 326), "fullturn cd", size=SMALL, fill=DEPLOY, anchor="start", mono=True)
+    drawing.text((186, 326), "after the merge: the same steps, then", size=SMALL, fill=DIM,
+                 anchor="start")  # fmt: skip
+    _row(drawing, DELIVER, 346, DEPLOY, more=False)
+    x = 2 * (WIDE + GAP)
+    drawing.line([(x - GAP, 392), (x - 4, 392)], stroke=DIM, arrow=True)
+    drawing.box((x, 346), (WIDE, HIGH), [("champion", "name"), ("or back, by itself", "small")],
+                edge=AGAIN)  # fmt: skip
+    return drawing
+
+
+def _row(drawing: Drawing, steps: Sequence[Step], y: float, colour: str, *, more: bool) -> None:
+    for place, step in enumerate(steps):
+        x = place * (WIDE + GAP)
+        lines = [(step.name, "name"), (ABOUT_STEPS[step.name], "small")]
+        drawing.box((x, y), (WIDE, HIGH), lines, edge=colour)
+        if place < len(steps) - 1:
+            drawing.line([(x + WIDE, y + HIGH / 2), (x + WIDE + GAP - 4, y + HIGH / 2)],
+                         stroke=DIM, arrow=True)  # fmt: skip
+    if more:
+        x = (len(steps) - 1) * (WIDE + GAP) + WIDE / 2
+        turn = y + HIGH + 22
+        drawing.line([(x, y + HIGH), (x, turn), (WIDE / 2, turn), (WIDE / 2, y + 134)],
+                     stroke=DIM, arrow=True)  # fmt: skip
