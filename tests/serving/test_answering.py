@@ -13,7 +13,7 @@ from fullturn.core.errors import DataError
 from fullturn.core.values import checked
 from fullturn.serving import log
 from fullturn.serving.answering import Pace, new_ids
-from fullturn.serving.rows import Rows
+from fullturn.serving.inputs import Rows
 from tests.serving.live import CONTRACT, ROW, Lengths, live, together
 
 

@@ -14,7 +14,7 @@ from fullturn.core.entities import Input, Output
 from fullturn.core.errors import LLMUnavailable
 from fullturn.serving import log
 from fullturn.serving.answering import VIOLATION
-from fullturn.serving.protocol import BoundedProtocol
+from fullturn.serving.running import BoundedProtocol
 from tests.serving.live import ROW, Lengths, Live, live, together
 
 

@@ -18,8 +18,14 @@ from fullturn.core.entities import Input, ReleasePlan
 from fullturn.core.errors import BundleError, NotFound, StoreUnavailable
 from fullturn.core.records import Registered
 from fullturn.serving import log
-from fullturn.serving.deployment import RELEASE, Deployment, DesiredState, LoadedVersion, wanted
-from fullturn.serving.following import Follower
+from fullturn.serving.deployment import (
+    RELEASE,
+    Deployment,
+    DesiredState,
+    Follower,
+    LoadedVersion,
+    wanted,
+)
 from tests.serving.live import ROW, Lengths, Live, Versions, live, together
 
 

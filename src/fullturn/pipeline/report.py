@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from fullturn.core.entities import CheckResult
 from fullturn.core.markup import code, prose
-from fullturn.pipeline import comparison, inputs
+from fullturn.pipeline import sections
 from fullturn.pipeline.junit import to_junit
 from fullturn.pipeline.records import Delivery, Ended
 from fullturn.pipeline.rendering import ROOMS, ReportLimits, left_out
@@ -51,8 +51,8 @@ def _page(delivery: Delivery, room: ReportLimits) -> Iterator[str]:
     if delivery.unchanged and delivery.verdict == "PASSED":
         return
     yield from _subjects(delivery, room)
-    yield from comparison.section(delivery, room)
-    yield from inputs.section(delivery, room)
+    yield from sections.compared(delivery, room)
+    yield from sections.ingredients(delivery, room)
     yield from _checks(delivery, room)
     yield from _steps(delivery, room)
     yield from _reproduce(delivery)

@@ -12,13 +12,12 @@ from fullturn.core.settings import ServingSettings
 from fullturn.serving import chat, feedback, inputs
 from fullturn.serving.answering import Full, NotAnswered, Work
 from fullturn.serving.batcher import Batcher
+from fullturn.serving.deployment import Follower
 from fullturn.serving.feedback import FeedbackStore
-from fullturn.serving.following import Follower
-from fullturn.serving.inputs import Asked
+from fullturn.serving.inputs import Asked, Rows
 from fullturn.serving.metrics import CONTENT_TYPE, Metrics
 from fullturn.serving.openapi import description
 from fullturn.serving.replies import Failed, Refusal, Reply, as_json
-from fullturn.serving.rows import Rows
 
 FEEDBACK_WAITING = 64
 """So many requests with feedback are looked up at a time."""

@@ -10,9 +10,8 @@ from pathlib import Path
 from fullturn.core.entities import Contract, Output, Prediction
 from fullturn.core.settings import ServingSettings
 from fullturn.serving.batcher import Batcher, Kept, Limits
-from fullturn.serving.deployment import LoadedVersion
+from fullturn.serving.deployment import Follower, Load, LoadedVersion, Look
 from fullturn.serving.feedback import FeedbackStore
-from fullturn.serving.following import Follower, Load, Look
 from fullturn.serving.log import PredictionLog
 from fullturn.serving.metrics import Metrics
 from fullturn.serving.routes import Served
