@@ -11,7 +11,9 @@ from fullturn.core.entities import DatasetVersion
 from fullturn.core.errors import NotFound, StoreUnavailable
 from fullturn.core.records import Point, Span, Traced
 from fullturn.store import Store, save_pyfunc
+from fullturn.store import runs as runs_module
 from tests.conftest import free_port
+from tests.store.many import many
 
 DATA = DatasetVersion(
     "d", 1, "ab" * 32, "/d", 3, {"train": 2, "test": 1}, None, 3, 0, 0, "", "me", "2026-01-01"
@@ -41,6 +43,50 @@ def test_the_same_points_twice_change_nothing(any_store: Store) -> None:
     any_store.log_points(run_id, points)
     history = any_store._client.get_metric_history(run_id, "loss")
     assert sorted(metric.step for metric in history) == list(range(1500))
+
+
+def test_runs_are_looked_up_by_name_and_by_the_start_of_their_id(any_store: Store) -> None:
+    first, second = started(any_store, "twice"), started(any_store, "twice")
+    assert [run.id for run in any_store.runs_called("twice")] == [second, first]
+    assert [run.id for run in any_store.runs_called(first[:8], "train")] == [first]
+    assert [run.id for run in any_store.runs_called(first)] == [first]
+    assert any_store.runs_called(first, "gate") == any_store.runs_called("nothing") == []
+
+
+def test_all_runs_come_back_page_by_page_newest_first(
+    any_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs_module, "PAGE", 3)
+    ids = [started(any_store, f"run {n}") for n in range(8)]
+    assert {run.id for run in any_store.runs("train")} == set(ids)
+    found = any_store.runs()
+    assert len(found) == 8
+    assert [run.started for run in found] == sorted((r.started for r in found), reverse=True)
+    assert len(any_store.runs(limit=5)) == 5 and len(any_store.runs(limit=100)) == 8
+
+
+def test_runs_are_asked_for_by_kind_status_and_tags_with_any_quotes(any_store: Store) -> None:
+    values = ["plain", "it's", 'say "x"', 'it\'s "both"', 'it_s "both"', "a\\'\"b", "50 %"]
+    ids = {v: any_store.start_run("train", v, {}, {"fullturn.note": v}) for v in values}
+    other = any_store.start_run("gate", "plain", {}, {"fullturn.note": "plain"})
+    any_store.end_run(other, "FINISHED")
+    for value, run_id in ids.items():
+        [run] = any_store.runs("train", tags={"fullturn.note": value})
+        assert run.id == run_id
+        assert [run.id for run in any_store.runs_called(value, "train")] == [run_id]
+    assert [run.id for run in any_store.runs(status="FINISHED")] == [other]
+    assert any_store.runs(tags={"fullturn.note": "plain", "fullturn.kind": "alarm"}) == []
+
+
+def test_more_than_a_thousand_runs_hide_none(store: Store) -> None:
+    oldest = started(store, "oldest")
+    copied = many(store, oldest, 1500)
+    assert [run.id for run in store.runs("train")][-1] == oldest
+    assert len(store.runs()) == 1501
+    for reference in ("oldest", oldest[:10], oldest):
+        assert [run.id for run in store.runs_called(reference, "train")] == [oldest]
+    assert [run.id for run in store.runs_called(copied[0])] == [copied[0]]
+    assert len(store.runs_called("0000")) == 1500
 
 
 def test_artifacts_come_back_and_a_missing_one_is_named(any_store: Store) -> None:

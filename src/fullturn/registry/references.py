@@ -129,7 +129,7 @@ def _version(store: Store, text: str) -> str | None:
 
 
 def _run(store: Store, text: str) -> str | None:
-    return meant(store.runs("train"), text)
+    return meant(store.runs_called(text, "train"), text)
 
 
 def meant(runs: Sequence[RunRecord], text: str) -> str | None:

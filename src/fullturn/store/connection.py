@@ -88,8 +88,15 @@ def iso(milliseconds: int | None) -> str:
     return datetime.fromtimestamp((milliseconds or 0) / 1000, UTC).isoformat(timespec="seconds")
 
 
-def quoted(value: str) -> str:
-    return value.replace("'", "")
+def equal_to(value: str) -> str:
+    """The second half of a condition in MLflow's search language, which has no escapes.
+
+    A value with both kinds of quotes is matched by a pattern: the caller must compare again.
+    """
+    for quote_mark in ("'", '"'):
+        if quote_mark not in value:
+            return f"= {quote_mark}{value}{quote_mark}"
+    return "LIKE '" + value.replace("'", "_").replace("\\", "_") + "'"
 
 
 class Connection:

@@ -10,7 +10,7 @@ from typing import Any
 
 from fullturn.core.entities import ModelVersion, Params
 from fullturn.core.records import Registered
-from fullturn.store.connection import Connection, guarded, iso, quoted
+from fullturn.store.connection import Connection, equal_to, guarded, iso
 
 
 class Models(Connection):
@@ -92,7 +92,7 @@ class Models(Connection):
         token = None
         while True:
             page = self._client.search_model_versions(
-                f"name='{quoted(name)}'", max_results=1000, page_token=token
+                f"name {equal_to(name)}", max_results=1000, page_token=token
             )
             found += page
             token = page.token

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,10 +13,14 @@ from fullturn.core.entities import DatasetVersion, Params, RunRecord, RunStatus
 from fullturn.core.errors import NotFound
 from fullturn.core.records import Point
 from fullturn.core.tags import PREFIX
-from fullturn.store.connection import Connection, guarded, iso, quoted
+from fullturn.store.connection import Connection, equal_to, guarded, iso
 
 BATCH = 1000
 """Most metrics that MLflow takes in one call."""
+PAGE = 1000
+"""Runs asked for in one call."""
+_ID = re.compile("[0-9a-f]{4,32}")
+"""Of a run, or its beginning."""
 
 
 class Runs(Connection):
@@ -82,23 +87,54 @@ class Runs(Connection):
         """Read a run back."""
         return _record(self._client.get_run(run_id))
 
-    @guarded
     def runs(
-        self, kind: str | None = None, limit: int = 1000, status: RunStatus | None = None
+        self,
+        kind: str | None = None,
+        limit: int | None = None,
+        status: RunStatus | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> list[RunRecord]:
-        """Runs of this project, newest first; of one kind or status if given."""
+        """Runs of this project, newest first: all, or the newest `limit`.
+
+        Only those of one kind, of one status, with these values of these tags, if given: the
+        server then sends no others.
+        """
+        asked = {**({PREFIX + "kind": kind} if kind else {}), **(tags or {})}
+        conditions = [f"tags.`{key}` {equal_to(value)}" for key, value in asked.items()]
+        if status:
+            conditions.append(f"attributes.status {equal_to(status)}")
+        found = self._search(conditions, limit)
+        return [run for run in found if all(run.tags.get(k) == v for k, v in asked.items())]
+
+    def runs_called(self, reference: str, kind: str | None = None) -> list[RunRecord]:
+        """Runs whose id begins so (4 characters or more), then those of this name, newest first."""
+        of_kind = [f"tags.`{PREFIX}kind` {equal_to(kind)}"] if kind else []
+        begun = [f"attributes.run_id LIKE '{reference}%'"]
+        by_id = self._search([*of_kind, *begun], None) if _ID.fullmatch(reference) else []
+        named = self._search([*of_kind, f"attributes.run_name {equal_to(reference)}"], None)
+        return [*by_id, *(run for run in named if run.name == reference)]
+
+    @guarded
+    def _search(self, conditions: Sequence[str], limit: int | None) -> list[RunRecord]:
+        """Page through a search; a run that starts meanwhile moves the pages on by one."""
         from fullturn.store.client import entities
 
-        conditions = [f"tags.`{PREFIX}kind` = '{quoted(kind)}'"] if kind else []
-        conditions += [f"attributes.status = '{status}'"] if status else []
-        found = self._client.search_runs(
-            [self.experiment_id],
-            " and ".join(conditions),
-            entities.ViewType.ACTIVE_ONLY,
-            limit,
-            ["start_time DESC"],
-        )
-        return [_record(run) for run in found]
+        found: dict[str, RunRecord] = {}
+        token = None
+        while limit is None or len(found) < limit:
+            page = self._client.search_runs(
+                [self.experiment_id],
+                " and ".join(conditions),
+                entities.ViewType.ACTIVE_ONLY,
+                PAGE if limit is None else min(PAGE, limit - len(found)),
+                ["start_time DESC"],
+                token,
+            )
+            found |= {run.info.run_id: _record(run) for run in page}
+            token = page.token
+            if not token:
+                break
+        return list(found.values())
 
     @guarded
     def put(self, run_id: str, path: Path, folder: str | None = None) -> None:

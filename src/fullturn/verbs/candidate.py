@@ -45,9 +45,7 @@ def find(project: Workspace) -> RunRecord | None:
         project.settings, project.root, params, project.settings.experiment.seed, data.digest
     )
     known = [
-        r
-        for r in project.store.runs("train")
-        if TrainingTags.read(r.tags).key_ == key and usable(r)
+        r for r in project.store.runs("train", tags=TrainingTags(key_=key).write()) if usable(r)
     ]
     champion = promotion.champion(project.store)
     mine = [v.run_id for v in project.store.versions(project.store.name) if v.version == champion]

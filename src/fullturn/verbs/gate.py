@@ -139,9 +139,8 @@ def find_gate(project: Workspace, candidate: RunRecord) -> GateResult | None:
         if tags.gate_key == key:
             return GateResult(_report(project, run.id), run.id, known[-1])
     key = gate_key(project.settings, project.root, candidate, champion, data.digest)
-    for run in project.store.runs("gate"):
-        tags = GateTags.read(run.tags)
-        if tags.gate_key == key and tags.outcome:
+    for run in project.store.runs("gate", tags=GateTags(gate_key=key).write()):
+        if GateTags.read(run.tags).outcome:
             return GateResult(_report(project, run.id), run.id, None)
     return None
 

@@ -77,7 +77,7 @@ class Monitor:
         self._requests += len(new) - len(labelled)
         alarms = self._watch.observe(new)
         self._alarms += alarms
-        known = {AlarmTags.read(run.tags).alarm: run for run in self.project.store.runs(KIND)}
+        known = self._known() if alarms else {}
         fresh = [alarm for alarm in alarms if not _whole(known.get(identity(alarm)))]
         for alarm in fresh:
             begun = known.get(identity(alarm))
@@ -93,6 +93,11 @@ class Monitor:
     def losses(self, since: int) -> list[Observation]:
         """Labelled answers to requests from this sequence on."""
         return [one for one in self._labelled if one.prediction.sequence >= since]
+
+    def _known(self) -> dict[str | None, RunRecord]:
+        """Runs of this version's alarms, by the alarm's identity."""
+        runs = self.project.store.runs(KIND, tags=AlarmTags(version=self.version).write())
+        return {AlarmTags.read(run.tags).alarm: run for run in runs}
 
     def _counts(self, one: Observation) -> bool:
         return one.prediction.version == self.version and one.prediction.arm != "shadow"

@@ -233,11 +233,7 @@ def trained_on(project: Workspace, version: int | None) -> list[RunRecord]:
     from fullturn.data import versions
 
     digest = versions.show(project.table, version).digest
-    return [
-        run
-        for run in project.store.runs("train")
-        if TrainingTags.read(run.tags).data_digest == digest
-    ]
+    return project.store.runs("train", tags=TrainingTags(data_digest=digest).write())
 
 
 def _finished(project: Workspace, version: int | None) -> dict[Place, RunRecord]:
