@@ -1,0 +1,86 @@
+"""A project of an earlier version, unpacked where a test wants it, and worked on by command."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+OLD_ROOT = "/tmp/fixture-0.1/project"
+"""Where the project was when it was written."""
+OLD_HOST = "fixture-host"
+ARCHIVE = Path(__file__).parent / "project-0.1.tar.xz"
+
+
+def unpack(folder: Path) -> Path:
+    """Unpack the project into `folder`; returns its root."""
+    with tarfile.open(ARCHIVE) as packed:
+        packed.extractall(folder, filter="data")
+    root = folder / "project"
+    database = root / ".fullturn" / "mlflow.db"
+    # Version 0.1 wrote the whole path of every artifact into MLflow's database. A later version
+    # that resolves locations relative to the project's state makes this unnecessary.
+    replace_everywhere(database, OLD_ROOT, str(root))
+    # A run whose process died is only ended on the machine that started it: be that machine.
+    replace_everywhere(database, OLD_HOST, socket.gethostname())
+    return root
+
+
+def replace_everywhere(database: Path, old: str, new: str) -> None:
+    """Replace a text in every text column of every table of a SQLite file."""
+    with closing(sqlite3.connect(database)) as opened:
+        tables = opened.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        for (table,) in tables:
+            for _, column, *_ in opened.execute(f'PRAGMA table_info("{table}")').fetchall():
+                opened.execute(
+                    f'UPDATE "{table}" SET "{column}" = replace("{column}", ?, ?) '
+                    f'WHERE typeof("{column}") = \'text\' AND instr("{column}", ?)',
+                    (old, new, old),
+                )
+        opened.commit()
+
+
+def fullturn(root: Path, *words: str, code: int = 0) -> Any:
+    """What a command answers in JSON, run as a person would: in a process of its own."""
+    done = subprocess.run(
+        [*_command(root), *words, "--json"],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == code, (words, done.returncode, done.stdout, done.stderr)
+    return json.loads(done.stdout)
+
+
+@contextmanager
+def serving(root: Path) -> Iterator[str]:
+    """The address of `fullturn serve`, for the length of a `with` block."""
+    words = [*_command(root), "serve", "--port", "0", "--json"]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment())
+    try:
+        assert process.stdout is not None
+        yield str(json.loads(process.stdout.readline())["address"])
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+
+
+def environment() -> dict[str, str]:
+    """Without what would point MLflow elsewhere."""
+    others = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+    return {**others, "PYTHONWARNINGS": "ignore"}
+
+
+def _command(root: Path) -> list[str]:
+    return [sys.executable, "-m", "fullturn", "-C", str(root)]
