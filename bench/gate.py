@@ -122,8 +122,6 @@ def judged(candidate: Evaluation, champion: Evaluation) -> CheckResult:
         subject="run",
         champion_name="version 1",
         dataset=DATA,
-        takes_text=False,
-        generates_text=False,
         candidate=candidate,
         champion=champion,
     )

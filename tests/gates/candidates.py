@@ -63,8 +63,6 @@ def evidence(**changed: object) -> Evidence:
         subject="3f9b6d21c4e84a0f9d1be7a25c608e13",
         champion_name="version 7",
         dataset=DATA,
-        takes_text=True,
-        generates_text=True,
         data=DataState(DIGEST, DIGEST),
         leakage=LeakageState(trained_rows=1000, test_rows=600, shared=()),
         bundle=BundleState(files=6, problems=(), unsafe=()),

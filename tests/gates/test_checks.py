@@ -103,8 +103,8 @@ OPEN = {
 NOT_ASKED = {
     "no champion": ("EVAL03", {"champion_name": None, "champion": None}),
     "no slices": ("EVAL04", {"candidate": evaluation(sliced=False)}),
-    "no text in": ("BEHV01", {"takes_text": False}),
-    "no text out": ("SAFE01", {"generates_text": False}),
+    "no text in": ("BEHV01", {"lacks": {"text": "the app takes no text"}}),
+    "no text out": ("SAFE01", {"lacks": {"generated text": "the app writes no text of its own"}}),
 }
 
 
@@ -122,7 +122,7 @@ def test_missing_evidence_blocks(code: str, need: str) -> None:
 
 @pytest.mark.parametrize("check", ALL)
 def test_no_check_passes_on_nothing(check: type[Check]) -> None:
-    nothing = Evidence("run", "version 1", DATA, takes_text=True, generates_text=True)
+    nothing = Evidence("run", "version 1", DATA)
     assert compute_check(check, nothing, LIMITS).outcome == "INCONCLUSIVE"
 
 
@@ -261,7 +261,7 @@ def test_a_waiver_of_a_check_that_passed_is_not_recorded() -> None:
 
 
 def test_waiving_everything_does_not_pass() -> None:
-    nothing = Evidence("run", "version 1", DATA, takes_text=True, generates_text=True)
+    nothing = Evidence("run", "version 1", DATA)
     waivers = dict.fromkeys(CHECKS, "because")
     assert compute(ALL, nothing, LIMITS, actor="ada", waivers=waivers).outcome == "INCONCLUSIVE"
 

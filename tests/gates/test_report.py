@@ -43,7 +43,9 @@ OPEN = gate(behaviours=None, refusal=None)
 FIRST = gate(champion_name=None, champion=None)
 NOTHING = compute(
     ALL,
-    Evidence("run", None, DATA, takes_text=False, generates_text=False),
+    Evidence(
+        "run", None, DATA, lacks={"text": "the app takes no text", "generated text": "no text"}
+    ),
     GateSettings(),
     actor="ada",
 )

@@ -11,6 +11,7 @@ from fullturn.core.settings import GateSettings
 from fullturn.core.tags import PREFIX
 from fullturn.pipeline.records import Checkout, DataChange, Delivery, Ended, Flip
 from fullturn.pipeline.report import from_json, to_json, to_markdown
+from fullturn.subjects.subject import Subject
 from fullturn.verbs import gate, promote
 from fullturn.verbs.ci import concerns, paired
 from fullturn.verbs.ci.reporting import gather
@@ -258,9 +259,9 @@ def test_answers_of_an_app_that_writes_are_shown_as_users_read_them() -> None:
     )
     compared = paired.Compared(ours, theirs, GateSettings())
     asked = Example("r1", {"text": "what?"}, {"label": "billing", "note": None}, "g1", "test")
-    [found] = paired.flips(compared, Talker(), [asked])
+    [found] = paired.flips(compared, Subject(Talker(), "talker"), [asked])
     assert found == Flip("r1", "what?", "No idea.", "Billing!", True, "billing")
-    [plain] = paired.flips(compared, Toy(), [])
+    [plain] = paired.flips(compared, Subject(Toy(), "toy"), [])
     assert plain.candidate == "billing", "of an app that does not write, the label"
     assert paired.tokens(ours) == 9.0 and paired.milliseconds(ours) == pytest.approx(10.0)
     assert compared.scores() == ()  # one group has no interval

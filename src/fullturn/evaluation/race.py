@@ -16,7 +16,7 @@ from fullturn.core.settings import ExperimentSettings
 from fullturn.evaluation.scoring import BATCH, answer, batches, check_names
 from fullturn.statistics.intervals import Interval, cluster_mean
 from fullturn.statistics.sequential import EProcess
-from fullturn.subjects.protocols import App, Predictor
+from fullturn.subjects.protocols import Predictor, Scorer
 
 LOOK = 4
 """Groups answered between two looks; the test is valid at every look."""
@@ -50,7 +50,7 @@ class Race:
 
 
 def race(
-    app: App,
+    app: Scorer,
     predictor: Predictor,
     data: Dataset,
     best: Mapping[str, float] | None,

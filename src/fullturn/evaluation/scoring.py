@@ -16,13 +16,17 @@ from fullturn.core.entities import (
     Split,
 )
 from fullturn.core.errors import AppError, DataError, FullturnError
-from fullturn.subjects.protocols import App, Predictor
+from fullturn.subjects.protocols import Predictor, Scorer
 
 BATCH = 32
 
 
 def evaluate(
-    app: App, predictor: Predictor, examples: Sequence[Example], subject: str, data: DatasetVersion
+    app: Scorer,
+    predictor: Predictor,
+    examples: Sequence[Example],
+    subject: str,
+    data: DatasetVersion,
 ) -> Evaluation:
     """Rows of one predictor on these examples, all of one split.
 
@@ -44,7 +48,7 @@ def evaluate(
     return Evaluation(subject, data.name, split, rows, len(examples), seconds)
 
 
-def answer(app: App, predictor: Predictor, batch: Sequence[Example]) -> list[ScoredRow]:
+def answer(app: Scorer, predictor: Predictor, batch: Sequence[Example]) -> list[ScoredRow]:
     """Answer one batch and score it; nothing if the number of outputs is wrong."""
     started = time.perf_counter()
     where = f"a batch from row '{batch[0].id}'"
@@ -78,7 +82,11 @@ def batches(examples: Sequence[Example], size: int = BATCH) -> Iterator[Sequence
 
 
 def evaluate_one_by_one(
-    app: App, predictor: Predictor, examples: Sequence[Example], subject: str, data: DatasetVersion
+    app: Scorer,
+    predictor: Predictor,
+    examples: Sequence[Example],
+    subject: str,
+    data: DatasetVersion,
 ) -> Evaluation:
     """The same, asked one at a time, as a user does; the first answer is warm-up."""
     ask(predictor, [examples[0].input], f"row '{examples[0].id}'")
@@ -102,7 +110,7 @@ def check_names(rows: Sequence[ScoredRow]) -> None:
             )
 
 
-def _row(app: App, example: Example, output: Output, latency: float) -> ScoredRow:
+def _row(app: Scorer, example: Example, output: Output, latency: float) -> ScoredRow:
     try:
         scores = {name: float(value) for name, value in app.score(example, output).items()}
     except FullturnError:

@@ -12,12 +12,9 @@ from fullturn.statistics.paired import inferiority_p, non_inferiority_p
 
 
 class _Behaviour(Check):
-    family, needs = "behaviour", ("behaviours",)
+    family, needs, about = "behaviour", ("behaviours",), ("text",)
     kind: str
     change: str
-
-    def applies(self, evidence: Evidence) -> str | None:
-        return None if evidence.takes_text else "the app takes no text"
 
     def judge(self, evidence: Evidence, limits: GateSettings) -> Verdict:
         assert evidence.behaviours is not None

@@ -11,6 +11,7 @@ class BundleComplete(Check):
     """Every file of the bundle is there and has the sha256 that its manifest states."""
 
     code, family, needs = "BNDL01", "bundle", ("bundle",)
+    about = ("sealed bundle",)
 
     def judge(self, evidence: Evidence, limits: GateSettings) -> Verdict:
         state = evidence.bundle
@@ -26,6 +27,7 @@ class BundleSafe(Check):
     """No file of the bundle can run code when it is loaded."""
 
     code, family, needs = "BNDL02", "bundle", ("bundle",)
+    about = ("sealed bundle",)
 
     def judge(self, evidence: Evidence, limits: GateSettings) -> Verdict:
         state = evidence.bundle

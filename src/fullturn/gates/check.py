@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 from fullturn.core.entities import Outcome
 from fullturn.core.settings import GateSettings
 from fullturn.gates.evidence import Evidence
+from fullturn.subjects.protocols import Capability
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ class Check(ABC):
     family: ClassVar[str]
     needs: ClassVar[tuple[str, ...]]
     """Fields of Evidence without which the check blocks."""
+    about: ClassVar[tuple[Capability, ...]] = ()
+    """Capabilities of the subject without which the check has no question to ask."""
 
     @classmethod
     def title(cls) -> str:

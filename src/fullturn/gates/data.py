@@ -13,6 +13,7 @@ class DataDigest(Check):
     """The dataset version still has the digest that the run recorded."""
 
     code, family, needs = "DATA01", "data", ("data",)
+    about = ("training",)
 
     def judge(self, evidence: Evidence, limits: GateSettings) -> Verdict:
         state = evidence.data

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fullturn.core.entities import DatasetVersion, Evaluation
+from fullturn.subjects.protocols import Capability
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,8 @@ class Evidence:
     subject: str
     champion_name: str | None
     dataset: DatasetVersion
-    takes_text: bool
-    generates_text: bool
+    lacks: Mapping[Capability, str] = field(default_factory=dict)
+    """Capabilities that the subject does not have, each with the reason."""
     data: DataState | None = None
     leakage: LeakageState | None = None
     bundle: BundleState | None = None

@@ -26,7 +26,7 @@ from fullturn.statistics.power import groups_needed, minimum_detectable_effect, 
 class RowsOut(Check):
     """As many rows came out, in all evaluations, as went in."""
 
-    code, family, needs = "EVAL01", "quality", ("candidate", "baseline")
+    code, family, needs = "EVAL01", "quality", ("candidate",)
 
     def judge(self, evidence: Evidence, limits: GateSettings) -> Verdict:
         for evaluation in (evidence.candidate, evidence.baseline, evidence.champion):
@@ -47,6 +47,7 @@ class BeatsBaseline(Check):
     """The candidate is better than the trivial baseline."""
 
     code, family, needs = "EVAL02", "quality", ("candidate", "baseline")
+    about = ("baseline",)
 
     def judge(self, evidence: Evidence, limits: GateSettings) -> Verdict:
         metric, ours, theirs, groups = paired_scores(evidence.candidate, evidence.baseline)

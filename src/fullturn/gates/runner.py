@@ -65,7 +65,8 @@ _BLOCKING = ("FAILED", "INCONCLUSIVE")
 
 
 def _verdict(check: Check, evidence: Evidence, limits: GateSettings) -> Verdict:
-    why = check.applies(evidence)
+    lacking = [evidence.lacks[one] for one in check.about if one in evidence.lacks]
+    why = lacking[0] if lacking else check.applies(evidence)
     if why is not None:
         return Verdict("NOT_APPLICABLE", why)
     missing = [name for name in check.needs if not getattr(evidence, name)]

@@ -33,9 +33,7 @@ class Refusal(Check):
     """No injection, in questions or in passages, gets a canary token out."""
 
     code, family, needs = "SAFE01", "safety", ("refusal",)
-
-    def applies(self, evidence: Evidence) -> str | None:
-        return None if evidence.generates_text else "the app writes no text of its own"
+    about = ("generated text",)
 
     def judge(self, evidence: Evidence, limits: GateSettings) -> Verdict:
         state = evidence.refusal

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from fullturn.core.entities import (
     Contract,
@@ -16,6 +17,22 @@ from fullturn.core.entities import (
     Scalar,
     Scores,
 )
+
+Capability = Literal[
+    "training",
+    "training rows",
+    "baseline",
+    "bounded loss",
+    "sealed bundle",
+    "text",
+    "generated text",
+    "registered models",
+]
+"""What a subject may offer: it is trained here; the rows that it was trained on are on record;
+there is a trivial baseline; each row has a loss in [0, 1]; its files are sealed; it reads a text
+that may be perturbed; it writes text; models of a registry can be its candidates."""
+Loading = Literal["in this process", "in a process of its own", "over HTTP"]
+"""Where the predictors of a subject run."""
 
 
 class Run(Protocol):
@@ -46,7 +63,12 @@ class Predictor(Protocol):
 
 @runtime_checkable
 class App(Protocol):
-    """A model, a classifier or an LLM application."""
+    """A model, a classifier or an LLM application.
+
+    It may declare more of itself, all of it optional: `lacks`, the capabilities that it does not
+    have, each with the reason; `loading`, where its predictors run; `perturbations`, what may be
+    done to a row without changing what is expected. See `fullturn.subjects.subject`.
+    """
 
     contract: Contract
     defaults: Params
@@ -78,3 +100,43 @@ class GeneratesText(Protocol):
 
     def text_of(self, output: Output) -> str:
         """The text that a user would read."""
+
+
+class Scorer(Protocol):
+    """Whatever scores outputs: an app, or a subject."""
+
+    def score(self, row: Example, output: Output) -> Scores:
+        """Score one output, the primary score first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """The files of a bundle, looked at without loading them."""
+
+    files: int
+    problems: tuple[str, ...]
+    """Missing, unexpected or changed files."""
+    unsafe: tuple[str, ...]
+    """Files that can run code when they are loaded, with the reason."""
+    allowed: str | None = None
+    """Why such files are allowed here, and what protects from them; None if they are not."""
+
+    def joined(self, other: Inspection) -> Inspection:
+        """Both together."""
+        return Inspection(
+            self.files + other.files,
+            self.problems + other.problems,
+            self.unsafe + other.unsafe,
+            other.allowed,
+        )
+
+
+@runtime_checkable
+class RefersToModels(Protocol):
+    """An app whose bundles refer to models that others have registered."""
+
+    def parameters_of(self, address: str) -> Params:
+        """The parameters that make `models:/NAME/VERSION` the candidate."""
+
+    def inspect(self, bundle: Path) -> Inspection:
+        """Look at the files that a bundle refers to, without loading them."""

@@ -17,9 +17,7 @@ from fullturn.core.entities import (
     ScoredRow,
 )
 from fullturn.core.errors import (
-    AppError,
     CouldNotEvaluate,
-    FullturnError,
     IntegrityError,
     NotFound,
 )
@@ -37,10 +35,10 @@ from fullturn.gates import (
     compute,
 )
 from fullturn.gates import report as writer
+from fullturn.gates.bundle import BundleSafe
 from fullturn.llm import uncached
 from fullturn.registry import promotion, versions
-from fullturn.subjects import bundle
-from fullturn.subjects.protocols import GeneratesText, Predictor
+from fullturn.subjects.protocols import Capability, Predictor
 from fullturn.subjects.renamed import renamed_metrics
 from fullturn.tracking.cache_keys import gate_key
 from fullturn.tracking.runs import RunPlan, TrackedRun, journal_path
@@ -103,9 +101,11 @@ def gate(
     with TrackedRun(project.store, project.root, project.state, plan) as run:
         path = journal_path(project.state, run.id, TRACES)
         with TraceSpool(project.store, path, candidate.id) as spool:
-            evidence = EvidenceCollector(project, candidate, progress, spool).evidence()
+            collector = EvidenceCollector(project, candidate, progress, spool)
+            evidence = collector.evidence()
+        reasons = {**collector.waivers, **(waivers or {})}
         limits = _limits(project)
-        report = compute(ALL, evidence, limits, actor=project.owner, waivers=waivers)
+        report = compute(ALL, evidence, limits, actor=project.owner, waivers=reasons)
         _store(project, run, report)
         _store_rows(project, run, evidence)
     return _registered(project, candidate, GateResult(report, run.id, None), register)
@@ -218,16 +218,18 @@ class EvidenceCollector:
     progress: Progress
     spool: TraceSpool
     absent: dict[str, str] = field(default_factory=dict)
+    waivers: dict[str, str] = field(default_factory=dict)
+    """What the settings waive, by the check's code: files that can run code, where allowed."""
 
     def evidence(self) -> Evidence:
         """All evidence on the candidate that can be had."""
-        project, app = self.project, self.project.app
+        project, subject = self.project, self.project.subject
         data = load(project)
         test = data.split("test")
         champion = promotion.champion(project.store)
         candidate = self._try("candidate", self._candidate)
         evaluated = self._evaluated("candidate", candidate, test, data)
-        if evaluated is not None and isinstance(app, GeneratesText):
+        if evaluated is not None and subject.can("generated text"):
             self.spool.append(worst_rows(evaluated))
         some = examples_of(test, project.settings.gates.timed_rows)
         timed = self._evaluate_one_by_one("latencies", candidate, some, data)
@@ -235,17 +237,14 @@ class EvidenceCollector:
             subject=self.run.id,
             champion_name=f"version {champion}" if champion else None,
             dataset=data.version,
-            takes_text=app.contract.text is not None,
-            generates_text=isinstance(app, GeneratesText),
+            lacks=subject.lacks,
             data=self._try("data", self._data),
-            leakage=self._try("leakage", lambda: self._leakage(test)),
+            leakage=self._able("training rows", "leakage", lambda: self._leakage(test)),
             bundle=self._try("bundle", self._bundle),
             candidate=evaluated,
             validation=self._try("validation", self._validation),
             champion=self._champion(champion, test, data),
-            baseline=self._evaluated(
-                "baseline", self._try("baseline", lambda: self._baseline(data)), test, data
-            ),
+            baseline=self._evaluated("baseline", self._baseline(data), test, data),
             behaviours=self._behaviours(candidate, evaluated, test, data),
             repeated=self._repeated(timed, some, data),
             latencies=tuple(row.latency for row in timed.rows) if timed else None,
@@ -261,20 +260,26 @@ class EvidenceCollector:
             self.absent[name] = str(error)
             return None
 
+    def _able(self, capability: Capability, name: str, get: Callable[[], Any]) -> Any:
+        """The same, where the subject has a capability; else its reason is on record."""
+        why = self.project.subject.lacks.get(capability)
+        if why is None:
+            return self._try(name, get)
+        self.absent[name] = why
+        return None
+
     def _source(self) -> tuple[str, str]:
         return versions.located(self.run)
 
     def _candidate(self) -> Predictor:
         source, digest = self._source()
-        return bundle.load(self.project.app, self.project.store.fetch_model(source), digest)
+        return self.project.subject.load(self.project.store.fetch_model(source), digest)
 
-    def _baseline(self, data: Dataset) -> Predictor:
-        try:
-            return self.project.app.baseline(training_view(data))
-        except FullturnError:
-            raise
-        except Exception as error:
-            raise AppError(f"baseline() raised {error!r}") from error
+    def _baseline(self, data: Dataset) -> Predictor | None:
+        subject = self.project.subject
+        return self._able(  # type: ignore[no-any-return]
+            "baseline", "baseline", lambda: subject.baseline(training_view(data))
+        )
 
     def _data(self) -> DataState:
         recorded = TrainingTags.read(self.run.tags).data_digest or "nothing"
@@ -288,14 +293,10 @@ class EvidenceCollector:
 
     def _bundle(self) -> BundleState:
         source, digest = self._source()
-        folder = self.project.store.fetch_model(source)
-        try:
-            bundle.verify(folder, digest)
-            problems: tuple[str, ...] = ()
-        except (IntegrityError, CouldNotEvaluate) as error:
-            problems = (str(error),)
-        files = sum(path.is_file() for path in folder.rglob("*"))
-        return BundleState(files, problems, tuple(bundle.unsafe_files(folder)))
+        found = self.project.subject.inspect(self.project.store.fetch_model(source), digest)
+        if found.unsafe and found.allowed:
+            self.waivers[BundleSafe.code] = found.allowed
+        return BundleState(found.files, found.problems, found.unsafe)
 
     def _validation(self) -> Evaluation:
         return stored_evaluation(self.project, self.run.id, VALIDATION)
@@ -305,9 +306,9 @@ class EvidenceCollector:
     ) -> Evaluation | None:
         if predictor is None:
             return None
-        app = self.project.app
+        subject = self.project.subject
         return self._try(  # type: ignore[no-any-return]
-            name, lambda: scoring.evaluate(app, predictor, rows, name, data.version)
+            name, lambda: scoring.evaluate(subject, predictor, rows, name, data.version)
         )
 
     def _champion(
@@ -315,11 +316,11 @@ class EvidenceCollector:
     ) -> Evaluation | None:
         if number is None:
             return None
-        store, app = self.project.store, self.project.app
+        store, subject = self.project.store, self.project.subject
 
         def champion() -> Predictor:
             folder, _ = versions.files(store, versions.version(store, str(number)))
-            return bundle.load(app, folder)
+            return subject.load(folder)
 
         return self._evaluated("champion", self._try("champion", champion), test, data)
 
@@ -330,7 +331,8 @@ class EvidenceCollector:
         test: tuple[Example, ...],
         data: Dataset,
     ) -> Mapping[str, tuple[Evaluation, Evaluation]] | None:
-        column = self.project.app.contract.text
+        subject = self.project.subject
+        column = subject.text_column
         if predictor is None or clean is None or column is None:
             return None
         some = examples_of(test, self.project.settings.gates.behaviour_rows)
@@ -338,7 +340,7 @@ class EvidenceCollector:
         rows = tuple(row for row in clean.rows if row.id in ids)
         same = Evaluation(clean.subject, clean.dataset, clean.split, rows, len(some), 0.0)
         pairs = {}
-        for kind in behaviour.PERTURBATIONS:
+        for kind in subject.perturbations:
             changed = tuple(behaviour.perturbed(some, column, kind, seed=0))
             evaluated = self._evaluated(kind, predictor, changed, data)
             if evaluated is not None:
@@ -351,10 +353,10 @@ class EvidenceCollector:
         """Rows asked one at a time, past any cache."""
         if predictor is None:
             return None
-        app = self.project.app
+        subject, version = self.project.subject, data.version
         with uncached():
             return self._try(  # type: ignore[no-any-return]
-                name, lambda: scoring.evaluate_one_by_one(app, predictor, rows, name, data.version)
+                name, lambda: scoring.evaluate_one_by_one(subject, predictor, rows, name, version)
             )
 
     def _repeated(
@@ -368,20 +370,17 @@ class EvidenceCollector:
         return (first, second) if second else None
 
     def _refusal(self, test: tuple[Example, ...], data: Dataset) -> RefusalState | None:
-        app, column = self.project.app, self.project.app.contract.text
-        if not isinstance(app, GeneratesText) or column is None:
+        column = self.project.subject.text_column
+        if column is None or not self.project.subject.can("generated text"):
             return None
-        return self._try("refusal", lambda: self._injections(app, column, test, data))  # type: ignore[no-any-return]
+        return self._try("refusal", lambda: self._injections(column, test, data))  # type: ignore[no-any-return]
 
-    def _injections(
-        self, app: GeneratesText, column: str, test: tuple[Example, ...], data: Dataset
-    ) -> RefusalState:
-        folder = self.project.store.fetch_model(self._source()[0])
+    def _injections(self, column: str, test: tuple[Example, ...], data: Dataset) -> RefusalState:
+        subject, folder = self.project.subject, self.project.store.fetch_model(self._source()[0])
         token = behaviour.canary()
-        poison = behaviour.poisoned(data.reference)
-        predictor = app.load_with_canary(folder / bundle.FILES, token, poison)
+        predictor = subject.load_with_canary(folder, token, behaviour.poisoned(data.reference))
         rate = self.project.settings.gates.refusal_rate
         texts = behaviour.attempts([str(example.input[column]) for example in test[:32]], rate)
         rows = [{column: text} for text in texts]
-        found = behaviour.leaks(app, predictor, rows, token)
+        found = behaviour.leaks(subject.text_of, predictor, rows, token)
         return RefusalState(len(texts), tuple(texts[number] for number in found))

@@ -51,7 +51,7 @@ def load_version(project: Workspace, version: ModelVersion) -> Predictor:
         BundleError: it does not load, or answers otherwise.
     """
     folder, record = _files(project, version)
-    predictor = bundle.load(project.app, folder)
+    predictor = project.subject.load(folder)
     differing = bundle.probe(predictor, record)
     if differing:
         raise BundleError(f"version {version.version}: {differing[0]}; the champion was not moved")
@@ -70,7 +70,7 @@ def champion(project: Workspace) -> tuple[ModelVersion, Predictor]:
         raise NotFound("there is no champion yet; `fullturn turn` makes one")
     version = versions.version(project.store, str(number))
     folder, _ = _files(project, version)
-    return version, bundle.load(project.app, folder)
+    return version, project.subject.load(folder)
 
 
 def _files(project: Workspace, version: ModelVersion) -> tuple[Path, Mapping[str, Any]]:

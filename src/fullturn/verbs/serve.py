@@ -20,7 +20,6 @@ from fullturn.serving import running
 from fullturn.serving.deployment import DesiredState, LoadedVersion, wanted
 from fullturn.serving.routes import Served
 from fullturn.serving.service import Plan, service
-from fullturn.subjects.protocols import GeneratesText
 from fullturn.tracking.traces import TraceSpool, traced
 from fullturn.verbs.promote import load_version
 from fullturn.verbs.workspace import Workspace
@@ -119,7 +118,7 @@ def _listening(
 
 @contextmanager
 def _served(project: Workspace) -> Iterator[Served]:
-    app, store, settings = project.app, project.store, project.settings.serving
+    subject, store, settings = project.subject, project.store, project.settings.serving
     promotion.settle(store)
 
     def look() -> DesiredState:
@@ -129,12 +128,12 @@ def _served(project: Workspace) -> Iterator[Served]:
         version = versions.version(store, str(number))
         return LoadedVersion(number, load_version(project, version), version.run_id)
 
-    plan = Plan(store.name, app.contract, settings, look, load, _token(settings.token_env))
+    plan = Plan(store.name, subject.contract, settings, look, load, _token(settings.token_env))
     with ExitStack() as stack:
-        if isinstance(app, GeneratesText) and app.contract.text is not None:
+        if subject.can("generated text"):
             spool = TraceSpool(store, project.state / TRACES, patient=True)
             traces = _Traces(stack.enter_context(spool))
-            plan = replace(plan, text_of=app.text_of, kept=traces)
+            plan = replace(plan, text_of=subject.text_of, kept=traces)
         yield stack.enter_context(service(project.state, plan))
 
 

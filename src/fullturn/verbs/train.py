@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from fullturn.core.entities import Dataset, Example, Params, RunRecord
-from fullturn.core.errors import AppError, FullturnError, UsageError
+from fullturn.core.errors import AppError, UsageError
 from fullturn.core.showing import Block, Part, Result, Table, grid, line, plain, styled, then, view
 from fullturn.core.tags import NOTE, TrainingTags
 from fullturn.evaluation import records
@@ -263,17 +263,12 @@ def training_view(data: Dataset) -> Dataset:
 def _train(
     project: Workspace, run: TrackedRun, data: Dataset, params: Params, best: Trial | None
 ) -> Race:
-    store, app = project.store, project.app
+    store, subject = project.store, project.subject
     store.log_dataset(run.id, data.version, "training")
     view = training_view(data)
-    try:
-        files = app.train(view, params, run)
-    except FullturnError:
-        raise
-    except Exception as error:
-        raise AppError(f"train() of app '{project.settings.app}' raised {error!r}") from error
+    files = subject.train(view, params, run)
     folder, digest = _seal(project, run, files, view, params)
-    predictor = bundle.load(app, folder, digest)
+    predictor = subject.load(folder, digest)
     raced = _race(project, run, predictor, view, best)
     if not raced.evaluation.rows:
         raise AppError("predict() gave another number of outputs than rows, in every batch")
@@ -318,14 +313,15 @@ def _race(
     project: Workspace, run: TrackedRun, predictor: Predictor, view: Dataset, best: Trial | None
 ) -> Race:
     known, settings = _primary(best) if best else None, project.settings.experiment
-    return race(project.app, predictor, view, known, run.id, settings, run.log)
+    return race(project.subject, predictor, view, known, run.id, settings, run.log)
 
 
 def _record(project: Workspace, run: TrackedRun, view: Dataset, raced: Race) -> None:
     store, evaluation = project.store, raced.evaluation
-    seen = sorted({fingerprint(example) for example in view.examples})
-    trained = {"rows": len(view.examples), "fingerprints": seen}
-    store.put_text(run.id, json.dumps(trained), TRAINED)
+    if project.subject.can("training rows"):
+        seen = sorted({fingerprint(example) for example in view.examples})
+        trained = {"rows": len(view.examples), "fingerprints": seen}
+        store.put_text(run.id, json.dumps(trained), TRAINED)
     store.put_text(run.id, records.to_jsonl(evaluation), VALIDATION)
     store.put_text(run.id, provenance.environment()[1], ENVIRONMENT)
     store.put_text(run.id, listing(project.settings, project.root), SOURCES)

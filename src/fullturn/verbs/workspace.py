@@ -15,6 +15,7 @@ from fullturn.core.settings import Settings
 from fullturn.subjects.catalog import find
 from fullturn.subjects.protocols import App
 from fullturn.subjects.renamed import renamed_metrics
+from fullturn.subjects.subject import Subject
 
 if TYPE_CHECKING:
     from fullturn.store import Store
@@ -54,6 +55,11 @@ class Workspace:
     def app(self) -> App:
         """The app that is operated."""
         return find(self.settings.app, self.settings, self.root)
+
+    @cached_property
+    def subject(self) -> Subject:
+        """What is operated: the app and its capabilities."""
+        return Subject(self.app, self.settings.app)
 
     @cached_property
     def store(self) -> Store:

@@ -10,12 +10,12 @@ from statistics import fmean
 from typing import Any
 
 from fullturn.core.entities import Evaluation, Example, Output, ScoredRow
-from fullturn.core.errors import AppError, FullturnError, StatisticsInputError
+from fullturn.core.errors import StatisticsInputError
 from fullturn.core.markup import cut
 from fullturn.core.settings import GateSettings
 from fullturn.pipeline.records import Difference, Flip
 from fullturn.statistics.paired import paired_difference
-from fullturn.subjects.protocols import App, GeneratesText
+from fullturn.subjects.subject import Subject
 
 Both = tuple[ScoredRow, ScoredRow]
 """Candidate's row and champion's, of one example."""
@@ -107,16 +107,16 @@ class Compared:
         )
 
 
-def flips(compared: Compared, app: App, rows: Sequence[Example]) -> tuple[Flip, ...]:
+def flips(compared: Compared, subject: Subject, rows: Sequence[Example]) -> tuple[Flip, ...]:
     """The first rows that flipped, lost ones first, as a person reads them."""
     expected = {example.id: example.expected for example in rows}
     lost, gained = compared.flipped()
     return tuple(
         Flip(
             id=ours.id,
-            question=_asked(app, ours),
-            champion=_answer(app, theirs.output),
-            candidate=_answer(app, ours.output),
+            question=_asked(subject, ours),
+            champion=_answer(subject, theirs.output),
+            candidate=_answer(subject, ours.output),
             gained=which is gained,
             expected=_told(expected.get(ours.id, {})),
         )
@@ -142,22 +142,17 @@ def _tokens(output: Output) -> float:
     return sum(value for value in found if isinstance(value, int | float))
 
 
-def _asked(app: App, row: ScoredRow) -> str:
-    column = app.contract.text
+def _asked(subject: Subject, row: ScoredRow) -> str:
+    column = subject.text_column
     text = row.input.get(column) if column else None
     return cut(str(text), _LONGEST) if text is not None else _told(row.input)
 
 
-def _answer(app: App, output: Output) -> str:
-    if not isinstance(app, GeneratesText):
-        labels = {name: output.get(name) for name in app.contract.names("label")}
-        return _told(labels) or _told(output)
-    try:
-        return cut(app.text_of(output), _LONGEST)
-    except FullturnError:
-        raise
-    except Exception as error:
-        raise AppError(f"text_of() raised {error!r} on {cut(repr(output), 80)}") from error
+def _answer(subject: Subject, output: Output) -> str:
+    if subject.can("generated text"):
+        return cut(subject.text_of(output), _LONGEST)
+    labels = {name: output.get(name) for name in subject.contract.names("label")}
+    return _told(labels) or _told(output)
 
 
 def _told(values: Mapping[str, Any]) -> str:

@@ -170,7 +170,7 @@ class EvidenceCollector:
         gate = self.project.store.run(self.gate_run or "")
         version = with_digest(self.project, GateTags.read(gate.tags).data_digest or "")
         examples = load(self.project, version.version).examples if version else ()
-        return paired.flips(compared, self.project.app, examples)
+        return paired.flips(compared, self.project.subject, examples)
 
     def _of_champion(self, sides: ComparedRuns) -> Iterator[str]:
         if self.gate_run is not None:

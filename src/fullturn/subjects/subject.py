@@ -1,0 +1,196 @@
+"""What is operated: an app and its capabilities, asked for here and nowhere else.
+
+An app says what it is by what it has: a text column, `text_of()`, `load_with_canary()`. What it
+lacks otherwise it may declare itself (`Declares`). Every lack has a reason, a sentence that the
+gate's report prints where a check has no question to ask, or where evidence is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from fullturn.core.entities import (
+    Contract,
+    Dataset,
+    Example,
+    Output,
+    Params,
+    Scalar,
+    Scores,
+)
+from fullturn.core.errors import (
+    AppError,
+    CouldNotEvaluate,
+    FullturnError,
+    IntegrityError,
+    UsageError,
+)
+from fullturn.subjects import bundle
+from fullturn.subjects.protocols import (
+    App,
+    Capability,
+    GeneratesText,
+    Inspection,
+    Loading,
+    Predictor,
+    RefersToModels,
+    Run,
+)
+
+T = TypeVar("T")
+TEXT_PERTURBATIONS = ("typos", "case", "paraphrase")
+"""What the gate may do to the text of a row, see `evaluation.behaviour`."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An app, by the name that fullturn.toml gives it."""
+
+    app: App
+    name: str
+
+    @property
+    def contract(self) -> Contract:
+        """The columns, their roles and kinds."""
+        return self.app.contract
+
+    @property
+    def defaults(self) -> Params:
+        """Every parameter with its default."""
+        return self.app.defaults
+
+    @property
+    def space(self) -> Mapping[str, Sequence[Scalar]]:
+        """Values that a search may try, by parameter."""
+        return self.app.space
+
+    @property
+    def lacks(self) -> Mapping[Capability, str]:
+        """Every capability that it does not have, with the reason."""
+        return {**self._by_nature(), **getattr(self.app, "lacks", {})}
+
+    def can(self, capability: Capability) -> bool:
+        """Whether it has a capability."""
+        return capability not in self.lacks
+
+    @property
+    def loading(self) -> Loading:
+        """Where its predictors run."""
+        return getattr(self.app, "loading", "in this process")
+
+    @property
+    def text_column(self) -> str | None:
+        """The input column whose text may be perturbed; None if there is none."""
+        return self.contract.text
+
+    @property
+    def perturbations(self) -> tuple[str, ...]:
+        """What may be done to a row without changing what is expected of it."""
+        return getattr(self.app, "perturbations", TEXT_PERTURBATIONS if self.can("text") else ())
+
+    def train(self, data: Dataset, params: Params, run: Run) -> Path:
+        """The folder of a new bundle.
+
+        Raises:
+            AppError: the app raised.
+        """
+        return _asked(f"train() of app '{self.name}'", lambda: self.app.train(data, params, run))
+
+    def load(self, folder: Path, digest: str | None = None) -> Predictor:
+        """A predictor of a sealed bundle, verified first.
+
+        Raises:
+            IntegrityError: a file differs from the manifest.
+            BundleError: a format is not safe, or the app cannot load it.
+        """
+        return bundle.load(self.app, folder, digest)
+
+    def load_with_canary(
+        self, folder: Path, canary: str, passages: Sequence[Mapping[str, str]]
+    ) -> Predictor:
+        """A predictor of a sealed bundle with a secret in its hidden context.
+
+        Raises:
+            UsageError: it generates no text.
+            AppError: the app raised.
+        """
+        writer = self._writer()
+        files = folder / bundle.FILES
+        return _asked(
+            "load_with_canary()", lambda: writer.load_with_canary(files, canary, passages)
+        )
+
+    def text_of(self, output: Output) -> str:
+        """The text of an output, as a user reads it.
+
+        Raises:
+            UsageError: it generates no text.
+            AppError: the app raised.
+        """
+        writer = self._writer()
+        return _asked("text_of()", lambda: writer.text_of(output))
+
+    def score(self, row: Example, output: Output) -> Scores:
+        """Scores of one output, the primary one first."""
+        return self.app.score(row, output)
+
+    def baseline(self, data: Dataset) -> Predictor:
+        """The trivial predictor that every candidate must beat.
+
+        Raises:
+            AppError: the app raised.
+        """
+        return _asked("baseline()", lambda: self.app.baseline(data))
+
+    def inspect(self, folder: Path, digest: str | None = None) -> Inspection:
+        """Look at the files of a sealed bundle without loading them."""
+        try:
+            bundle.verify(folder, digest)
+            problems: tuple[str, ...] = ()
+        except (IntegrityError, CouldNotEvaluate) as error:
+            problems = (str(error),)
+        count = sum(path.is_file() for path in folder.rglob("*"))
+        found = Inspection(count, problems, tuple(bundle.unsafe_files(folder)))
+        if not problems and isinstance(self.app, RefersToModels):
+            return found.joined(self.app.inspect(folder / bundle.FILES))
+        return found
+
+    def parameters_of(self, address: str) -> Params:
+        """The parameters that make a registered model, `models:/NAME/VERSION`, the candidate.
+
+        Raises:
+            UsageError: it takes none.
+        """
+        if not isinstance(self.app, RefersToModels):
+            raise UsageError(
+                f"'{address}' is a registered model, and app = '{self.name}' has candidates of "
+                "its own; a project with app = 'mlflow_model' gates registered models"
+            )
+        return self.app.parameters_of(address)
+
+    def _by_nature(self) -> dict[Capability, str]:
+        lacks: dict[Capability, str] = {}
+        if self.contract.text is None:
+            lacks["text"] = "the app takes no text"
+        if self.contract.text is None or not isinstance(self.app, GeneratesText):
+            lacks["generated text"] = "the app writes no text of its own"
+        if not isinstance(self.app, RefersToModels):
+            lacks["registered models"] = f"app = '{self.name}' has candidates of its own"
+        return lacks
+
+    def _writer(self) -> GeneratesText:
+        if not isinstance(self.app, GeneratesText):
+            raise UsageError(f"app = '{self.name}' writes no text of its own")
+        return self.app
+
+
+def _asked(what: str, call: Callable[[], T]) -> T:
+    try:
+        return call()
+    except FullturnError:
+        raise
+    except Exception as error:
+        raise AppError(f"{what} raised {error!r}") from error
