@@ -148,6 +148,8 @@ class ScoredRow:
     output: Output
     scores: Scores
     latency: float
+    expected: Mapping[str, Any] = field(default_factory=dict)
+    """The label columns, by name; empty in rows that fullturn 0.1 stored."""
 
 
 @dataclass(frozen=True, slots=True)

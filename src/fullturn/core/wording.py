@@ -22,10 +22,10 @@ def nearest(name: str, known: Sequence[str]) -> str:
     return f"; did you mean '{close[0]}'?" if close else ""
 
 
-def listed(names: Sequence[str]) -> str:
-    """Names in a sentence, the first eight of them."""
-    more = f" … ({len(names)} in all)" if len(names) > 8 else ""
-    return ", ".join(names[:8]) + more
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """Names in a sentence, the first `most` of them."""
+    more = f" … ({len(names)} in all)" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def lines(problems: Sequence[str]) -> str:

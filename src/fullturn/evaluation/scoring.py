@@ -123,5 +123,12 @@ def _row(app: Scorer, example: Example, output: Output, latency: float) -> Score
         if not (math.isfinite(value) and 0 <= value <= 1):
             raise AppError(f"score '{name}' of row '{example.id}' is {value}, not within [0, 1]")
     return ScoredRow(
-        example.id, example.group, example.slices, example.input, output, scores, latency
+        id=example.id,
+        group=example.group,
+        slices=example.slices,
+        input=example.input,
+        output=output,
+        scores=scores,
+        latency=latency,
+        expected=example.expected,
     )

@@ -54,14 +54,14 @@ def group_totals(values: Floats, codes: Codes) -> GroupTotals:
     return GroupTotals(kinds.real, kinds.imag, counts.astype(np.float64))
 
 
-def standard_error(totals: GroupTotals) -> float:
-    """Cluster-robust (CR1) standard error of the row mean of differences in [-1, 1].
+def standard_error(totals: GroupTotals, reach: float = 1.0) -> float:
+    """Cluster-robust (CR1) standard error of the row mean of differences in [-reach, reach].
 
-    Half a group of +1 and half a group of -1 are added, in the manner of Agresti and Min
+    Half a group of +reach and half a group of -reach are added, in the manner of Agresti and Min
     (Statistics in Medicine 24, 2005): without them, no discordant group would mean no error.
     CR1: Cameron and Miller, Journal of Human Resources 50 (2015), section II.
     """
     residuals = totals.sums - totals.mean * totals.sizes
     groups, added = totals.groups, totals.typical_size
     squares = groups / (groups - 1) * float(totals.counts @ residuals**2)
-    return math.sqrt(squares + added**2 * (1 + totals.mean**2)) / (totals.rows + added)
+    return math.sqrt(squares + added**2 * (reach**2 + totals.mean**2)) / (totals.rows + added)

@@ -30,11 +30,15 @@ def minimum_detectable_effect(
     1.0 if even a total failure could be missed. Raises StatisticsInputError as
     `paired_difference` does.
     """
+    level = as_share(alpha, "alpha") / (2 if two_sided else 1)
+    return detectable_loss(difference_totals(candidate, reference, groups), level, power)
+
+
+def detectable_loss(totals: GroupTotals, level: float, power: float = 0.8) -> float:
+    """The same for differences in [-1, 1] that are added up per group, one-sided at `level`."""
     from scipy.special import ndtri
 
-    level = as_share(alpha, "alpha") / (2 if two_sided else 1)
     z = float(ndtri(as_share(power, "power")))
-    totals = difference_totals(candidate, reference, groups)
 
     def found(effect: float) -> bool:
         # The loss still seen when chance is as kind to the candidate as 1 - power allows.

@@ -1,0 +1,48 @@
+"""Classes from outside fullturn: of a project's own module, or offered by an installed package."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from fullturn.core.errors import SettingsError
+
+
+def from_module(name: str, root: Path | None, what: str) -> Callable[..., Any]:
+    """What `mymodule:MyClass` names; `root` is the project's folder, searched first.
+
+    Raises:
+        SettingsError: there is no such module or class; the message begins with `what`.
+    """
+    module, _, attribute = name.partition(":")
+    if root is not None and str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except Exception as error:
+        raise SettingsError(f"{what} '{name}' cannot be imported: {error!r}") from error
+    if not callable(found):
+        raise SettingsError(f"{what} '{name}' is a {type(found).__name__}; name a class")
+    return found  # type: ignore[no-any-return]
+
+
+def entry_points(group: str) -> dict[str, Callable[..., Any]]:
+    """What installed packages offer in this entry point group, loaded when it is called."""
+    return {one.name: _loader(one) for one in metadata.entry_points(group=group)}
+
+
+def _loader(point: metadata.EntryPoint) -> Callable[..., Any]:
+    def make(*arguments: Any) -> Any:
+        try:
+            loaded = point.load()
+        except Exception as error:
+            raise SettingsError(
+                f"entry point '{point.name}' = {point.value} cannot be loaded: {error!r}"
+            ) from error
+        return loaded(*arguments)
+
+    return make

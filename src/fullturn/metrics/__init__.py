@@ -1,0 +1,21 @@
+"""Metrics: how good a subject is on scored rows, with intervals and paired differences.
+
+One file a metric. A metric of one's own subclasses `RowMetric` or `SetMetric`; fullturn.toml names
+it as `"mymodule:MyMetric"`, or a package offers it by the entry point group `fullturn.metrics`.
+"""
+
+from fullturn.metrics.comparison import Difference, difference, level, paired_rows
+from fullturn.metrics.metric import Metric, RowMetric, SetMetric
+from fullturn.metrics.registry import find, known
+
+__all__ = [
+    "Difference",
+    "Metric",
+    "RowMetric",
+    "SetMetric",
+    "difference",
+    "find",
+    "known",
+    "level",
+    "paired_rows",
+]
