@@ -23,7 +23,7 @@ def test_a_reader_that_stops_reading_does_not_stop_the_server(
         said.append(text)
 
     monkeypatch.setattr(serving, "say", stuck)
-    lines = serving._Lines(as_json=False)
+    lines = serving.BackgroundLines(as_json=False)
     log = logging.Logger("test")
     log.addHandler(lines)
     for number in range(2 * serving.WAITING):
@@ -42,6 +42,6 @@ def test_the_chat_route_is_listed_only_where_there_is_one(
     chats: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     opened = Opened("shop", 3, "http://127.0.0.1:1", {"text": "hello"}, chats, asks_token=False)
-    serving._show(opened)
+    serving.show_server(opened)
     told = capsys.readouterr().out
     assert ("/v1/chat/completions" in told) == chats and "POST /predict" in told

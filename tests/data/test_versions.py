@@ -270,11 +270,20 @@ def test_whoever_read_before_another_commit_is_refused(table: Path) -> None:
     assert versions.log(table)[-1] == second
 
 
-def test_a_log_read_after_another_commit_shows_its_own_versions(table: Path) -> None:
+def test_a_log_read_after_another_commit_shows_its_own_versions(
+    table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = commit(table, questions(30))
-    old = DeltaTable(table)
-    commit(table, questions(31))
-    assert [one.version for one in tables._records(old, first.uri)] == [first]
+
+    def opened_before_a_commit(uri: str) -> DeltaTable:
+        monkeypatch.undo()
+        opened = DeltaTable(uri)
+        commit(table, questions(31))
+        return opened
+
+    monkeypatch.setattr(tables, "DeltaTable", opened_before_a_commit)
+    assert [one.version for one in tables.head(table).records] == [first]
+    assert [one.version.version for one in tables.head(table).records] == [1, 2]
 
 
 def test_a_write_that_fails_for_another_reason_says_why(tmp_path: Path) -> None:

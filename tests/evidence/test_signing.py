@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from model_signing import verifying
 
 from fullturn.core.errors import CouldNotEvaluate, IntegrityError, SettingsError
 from fullturn.core.settings import SigningSettings
@@ -68,7 +70,7 @@ def test_an_untouched_folder_verifies_also_elsewhere_and_under_another_name(
 
 def test_other_tools_verify_it_with_their_defaults(signer: Signer, folder: Path) -> None:
     signing.sign(folder, signer)
-    config = signing._library("verifying").Config()
+    config = verifying.Config()
     config.use_elliptic_key_verifier(public_key=signer.trusted)
     config.verify(folder, folder / signing.SIGNATURE)
     (folder / "model-card.md").write_text("# A cart\n")
@@ -154,13 +156,18 @@ def test_the_key_is_made_once_and_only_its_owner_reads_it(signer: Signer) -> Non
     assert sorted(path.name for path in private.parent.iterdir()) == ["signing.pem", "signing.pub"]
 
 
-def test_a_key_that_another_process_made_meanwhile_stays(signer: Signer) -> None:
+def test_a_key_that_another_process_made_meanwhile_stays(
+    signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs, link = pem(ec.generate_private_key(ec.SECP256R1())), os.link
+
+    def later(made: Path, path: Path) -> None:
+        path.write_bytes(theirs)
+        link(made, path)
+
+    monkeypatch.setattr(os, "link", later)
     signing.ready(signer)
-    path = signer.state / keys.PRIVATE
-    before, made = path.read_bytes(), signer.state / "late.pem"
-    made.write_bytes(pem(ec.generate_private_key(ec.SECP256R1())))
-    keys._link(made, path)
-    assert path.read_bytes() == before
+    assert (signer.state / keys.PRIVATE).read_bytes() == theirs
 
 
 def test_processes_that_start_together_make_one_key(tmp_path: Path) -> None:

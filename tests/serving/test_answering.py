@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from hypothesis import given
@@ -15,10 +15,15 @@ from fullturn.serving import log
 from fullturn.serving.answering import Pace, new_ids
 from fullturn.serving.inputs import Rows
 from tests.serving.live import CONTRACT, ROW, Lengths, live, together
+from tests.waiting import until
 
 
 def test_rows_that_come_together_are_asked_together(tmp_path: Path) -> None:
-    model = Lengths(before=lambda rows: time.sleep(0.02))
+    def wait_for_all(rows: Sequence[Input]) -> None:
+        if len(model.batches) == 1:
+            until(lambda: server.served.batcher.queued == 40, "the 40th request")
+
+    model = Lengths(before=wait_for_all)
     with live(tmp_path, model) as server:
         answers = together(40, lambda n: server.predict({**ROW, "text": "x" * (n + 4)}, key=n))
         assert max(model.batches) > 1 and sum(model.batches) == 40

@@ -7,7 +7,9 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from threading import Event
 
+import httpx
 import pytest
 
 from fullturn.core.entities import Input, Output
@@ -16,6 +18,7 @@ from fullturn.serving import log
 from fullturn.serving.answering import VIOLATION
 from fullturn.serving.running import BoundedProtocol
 from tests.serving.live import ROW, Lengths, Live, live, together
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -189,23 +192,31 @@ def test_too_many_rows_name_the_limit(tmp_path: Path) -> None:
 
 
 def test_a_full_queue_is_429_and_empties(tmp_path: Path) -> None:
-    slow = Lengths(before=lambda rows: time.sleep(0.5))
+    statuses: list[int] = []
+
+    def ask(_: int) -> httpx.Response:
+        answer = server.predict()
+        statuses.append(answer.status_code)
+        return answer
+
+    slow = Lengths(before=lambda rows: until(lambda: statuses.count(429) == 4, "four refusals"))
     with live(tmp_path, slow, queue_rows=2) as server:
-        answers = together(6, lambda n: server.predict())
-        assert sorted({answer.status_code for answer in answers}) == [200, 429]
+        answers = together(6, ask)
+        assert sorted(statuses) == [200] * 2 + [429] * 4
         refused = next(answer for answer in answers if answer.status_code == 429)
         assert refused.headers["retry-after"] == "1" and "full" in refused.json()["error"]
         assert server.predict().status_code == 200
 
 
 def test_an_answer_that_takes_too_long_is_503_and_later_ones_come(tmp_path: Path) -> None:
-    slow = Lengths(before=lambda rows: time.sleep(1.5 if rows[0]["n"] else 0))
+    go_on = Event()
+    slow = Lengths(before=lambda rows: None if rows[0]["n"] == 0 else go_on.wait(60))
     with live(tmp_path, slow, timeout=0.5) as server:
         answer = server.predict()
         assert answer.status_code == 503 and "within 0.5 seconds" in answer.json()["error"]
         assert answer.headers["retry-after"] == "1"
-        time.sleep(1.2)
-        assert server.predict({**ROW, "n": 0}).status_code == 200
+        go_on.set()
+        until(lambda: server.predict({**ROW, "n": 0}).status_code == 200, "an answer in time")
 
 
 def test_a_failing_row_does_not_spoil_its_neighbours(tmp_path: Path) -> None:
@@ -273,7 +284,7 @@ def test_a_token_is_asked_on_all_but_the_health_routes(tmp_path: Path) -> None:
 
 def raw(server: Live, content: bytes) -> socket.socket:
     host, port = server.address.removeprefix("http://").split(":")
-    connection = socket.create_connection((host, int(port)), timeout=10)
+    connection = socket.create_connection((host, int(port)), timeout=60)
     connection.sendall(content)
     return connection
 
@@ -283,22 +294,28 @@ def test_a_client_that_sends_too_slowly_is_408(tmp_path: Path) -> None:
     with live(tmp_path, timeout=0.3) as server, raw(server, head) as connection:
         answer = connection.recv(65536)
         assert answer.startswith(b"HTTP/1.1 408") and b"did not arrive" in answer
-        assert server.predict().status_code == 200
+        until(lambda: server.predict().status_code == 200, "an answer in time")
 
 
 def test_a_head_that_does_not_end_is_cut_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(BoundedProtocol, "head_seconds", 0.3)
+    monkeypatch.setattr(BoundedProtocol, "head_seconds", 1.0)
     with live(tmp_path) as server:
-        for head in (b"", b"POST /pre", b"POST /predict HTTP/1.1\r\nHost: x\r\nX: y"):
-            with raw(server, head) as connection:
-                assert connection.recv(100) == b""
-        with raw(server, b"GET /healthz HTTP/1.1\r\n") as connection:
-            connection.sendall(b"X-Long: " + b"x" * 70_000)
-            assert connection.recv(1000).startswith(b"HTTP/1.1 400")
+        heads = (b"", b"POST /pre", b"POST /predict HTTP/1.1\r\nHost: x\r\nX: y")
+        connections = [raw(server, head) for head in heads]
         assert server.predict().status_code == 200
-        time.sleep(0.7)
+        for connection in connections:
+            with connection:
+                assert connection.recv(100) == b""
+        time.sleep(2.5)
+        assert server.predict().status_code == 200, "a connection that waits has no late head"
+
+
+def test_a_head_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    with live(tmp_path) as server, raw(server, b"GET /healthz HTTP/1.1\r\n") as connection:
+        connection.sendall(b"X-Long: " + b"x" * 70_000)
+        assert connection.recv(1000).startswith(b"HTTP/1.1 400")
         assert server.predict().status_code == 200
 
 
@@ -309,9 +326,7 @@ def test_a_row_whose_client_went_away_is_logged(tmp_path: Path) -> None:
     with live(tmp_path, slow) as server:
         raw(server, head + body).close()
         raw(server, head + body[:20]).close()
-        deadline = time.monotonic() + 10
-        while not log.predictions(server.state) and time.monotonic() < deadline:
-            time.sleep(0.05)
+        until(lambda: log.predictions(server.state), "an entry")
         assert [one.key for one in log.predictions(server.state)] == ["gone"]
         assert server.predict().status_code == 200
 

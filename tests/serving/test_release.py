@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Semaphore, Thread
 
 import httpx
 import pytest
@@ -27,6 +27,7 @@ from fullturn.serving.deployment import (
     wanted,
 )
 from tests.serving.live import ROW, Lengths, Live, Versions, live, together
+from tests.waiting import until
 
 
 def plan(stage: str = "canary", share: float = 0.2, **changes: object) -> ReleasePlan:
@@ -94,13 +95,11 @@ def test_in_a_canary_each_arm_is_answered_by_its_version_and_logged(tmp_path: Pa
 
 
 def copies(server: Live, count: int) -> list[log.Prediction]:
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        found = [one for one in log.predictions(server.state) if one.arm == "shadow"]
-        if len(found) >= count:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"{len(found)} of {count} copies")
+    def found() -> list[log.Prediction]:
+        made = [one for one in log.predictions(server.state) if one.arm == "shadow"]
+        return made if len(made) >= count else []
+
+    return until(found, f"the {count}th copy")
 
 
 def test_a_shadow_answers_copies_that_nobody_sees(tmp_path: Path) -> None:
@@ -124,17 +123,23 @@ def test_a_shadow_answers_copies_that_nobody_sees(tmp_path: Path) -> None:
 
 
 def test_shadow_work_is_dropped_before_live_work_waits(tmp_path: Path) -> None:
-    slow = Lengths(2, before=lambda rows: time.sleep(0.05 * len(rows)))
+    turns = Semaphore(0)
+
+    def answer_slowly(rows: Sequence[Input]) -> None:
+        turns.acquire(timeout=60)
+        time.sleep(0.05 * len(rows))
+
+    slow = Lengths(2, before=answer_slowly)
     registry = Versions(v1=Lengths(), v2=slow)
     registry.wanted = DesiredState(1, plan("shadow"))
     with live(tmp_path, registry=registry, shadow_rows=4) as server:
-        started = time.monotonic()
         for _ in range(20):
-            server.predict(*[ROW] * 10)
-        assert time.monotonic() - started < 5, "200 copies at 50 ms each would take 10 s"
+            turns.release()  # one copy is answered, and the next one waits for the next request
+            assert server.predict(*[ROW] * 10).status_code == 200
         assert max(slow.batches) == 1, "one copy is all that live rows have to wait for"
         dropped = server.served.metrics.shadows_dropped
-        assert dropped >= 100
+        assert dropped >= 200 - 20 - 1 - 4, "20 turns, one that waits, four in the queue"
+        turns.release(5)
         done = copies(server, 200 - dropped)
         assert len(done) == 200 - dropped
 
@@ -157,13 +162,16 @@ def test_swaps_under_load_fail_no_request_and_mix_no_versions(tmp_path: Path) ->
         for thread in threads:
             thread.start()
         for number in range(300):
-            registry.wanted = DesiredState(number % 5 + 1, None)
-            time.sleep(0.005)
+            version, answered = number % 5 + 1, statuses[200]
+            registry.wanted = DesiredState(version, None)
+            until(lambda v=version: server.served.follower.current.champion.version == v, "a swap")
+            if number % 5 == 0:
+                until(lambda n=answered: statuses[200] > n, "an answer")
         stop.set()
         for thread in threads:
             thread.join(30)
         swaps = server.served.follower.swaps
-    assert swaps > 150
+    assert swaps == 299
     assert set(statuses) == {200} and statuses[200] > 50
     assert mixed == []
     assert len(log.predictions(tmp_path)) == 2 * statuses[200]
@@ -175,44 +183,39 @@ def test_a_version_that_does_not_load_leaves_the_old_one_serving_and_says_so(
     registry = Versions(v1=Lengths())
     with live(tmp_path, registry=registry) as server:
         registry.wanted = DesiredState(7, None)
-        deadline = time.monotonic() + 10
-        while not server.served.follower.failures and time.monotonic() < deadline:
-            time.sleep(0.01)
+        until(lambda: server.served.follower.failures, "a failure to load")
         assert server.predict().json()["version"] == 1
         told = server.client.get("/version").json()
         assert "version 7 does not load" in told["not_loaded"]["7"]
         assert "fullturn_load_failures 1.0" in server.client.get("/metrics").text
         assert any("version 1 goes on" in record.getMessage() for record in caplog.records)
         registry.wanted = DesiredState(1, None)
-        time.sleep(0.2)
-        assert server.client.get("/version").json()["not_loaded"] == {}
+        until(lambda: not server.client.get("/version").json()["not_loaded"], "forgetting it")
 
 
 def test_the_server_serves_on_without_its_registry(tmp_path: Path) -> None:
     registry = Versions(v1=Lengths(), v2=Lengths(2))
-
-    def gone() -> DesiredState:
-        raise StoreUnavailable("the tracking server does not answer")
-
     with live(tmp_path, registry=registry) as server:
-        look, server.served.follower._look = server.served.follower._look, gone
-        time.sleep(0.2)
+        registry.error = StoreUnavailable("the tracking server does not answer")
+        until(lambda: server.served.follower.stale, "a look at the registry")
         assert server.predict().status_code == 200
         assert server.client.get("/readyz").json() == {"ready": True, "version": 1}
         assert "does not answer" in server.client.get("/version").json()["registry"]
         assert "fullturn_registry_stale 1.0" in server.client.get("/metrics").text
-        server.served.follower._look, registry.wanted = look, DesiredState(2, None)
-        time.sleep(0.2)
+        registry.error, registry.wanted = None, DesiredState(2, None)
+        until(lambda: server.served.follower.swaps == 1, "a swap")
         assert server.predict().json()["version"] == 2
         assert server.client.get("/version").json()["registry"] == "followed"
 
 
-def test_a_release_whose_lease_runs_out_ends_by_itself() -> None:
+def test_a_release_whose_lease_runs_out_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now)
     registry = Versions(v1=Lengths(), v2=Lengths(2))
-    registry.wanted = DesiredState(1, plan(until=time.time() + 0.2))
+    registry.wanted = DesiredState(1, plan(until=now + 0.2))
     follower = Follower(registry.look, registry.load, 1.0)
     assert follower.current.candidate is not None
-    time.sleep(0.25)
+    now += 0.25
     assert follower.current.arm_of("anybody") == "champion"
     follower.step()
     assert follower.current.candidate is None

@@ -54,11 +54,11 @@ def test_a_change_that_leaves_the_mean_is_found() -> None:
 
 
 def test_a_large_bag_forgets_its_older_half(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mmd, "_LARGEST_BAG", 100)
+    monkeypatch.setattr(mmd, "LARGEST_BAG", 100)
     rng = np.random.default_rng(4)
     bets = VectorBets(rng.normal(size=(60, 3)))
     assert not EDetector(bets, 1e4).fold(rng.normal(size=(1500, 3))).crossings
-    assert len(bets._bag.rows) <= 150
+    assert bets.remembered <= 150
 
 
 def test_equal_vectors_and_empty_texts_are_no_change() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy
+from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, RESOURCE_ALREADY_EXISTS
 from mlflow.store.model_registry.dbmodels.models import (
@@ -213,7 +214,7 @@ def test_a_race_lost_every_time_is_raised_in_the_end(
         raise MlflowException("(sqlite3.OperationalError) database is locked", BAD_REQUEST)
 
     monkeypatch.setattr(module, "LONGEST_PAUSE", 0.0)
-    monkeypatch.setattr(store._client._client, "set_registered_model_alias", locked)
+    monkeypatch.setattr(MlflowClient, "set_registered_model_alias", locked)
     with pytest.raises(StoreUnavailable, match="database is locked"):
         store.set_alias(store.name, "champion", 1)
     assert len(calls) == ATTEMPTS

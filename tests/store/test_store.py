@@ -14,6 +14,7 @@ from fullturn.store import Store, save_pyfunc
 from fullturn.store import runs as runs_module
 from tests.conftest import free_port
 from tests.store.many import many
+from tests.store.plain import logged_steps
 
 DATA = DatasetVersion(
     "d", 1, "ab" * 32, "/d", 3, {"train": 2, "test": 1}, None, 3, 0, 0, "", "me", "2026-01-01"
@@ -41,8 +42,7 @@ def test_the_same_points_twice_change_nothing(any_store: Store) -> None:
     points = [Point("loss", float(step), 5, step) for step in range(1500)]
     any_store.log_points(run_id, points)
     any_store.log_points(run_id, points)
-    history = any_store._client.get_metric_history(run_id, "loss")
-    assert sorted(metric.step for metric in history) == list(range(1500))
+    assert logged_steps(any_store, run_id, "loss") == list(range(1500))
 
 
 def test_runs_are_looked_up_by_name_and_by_the_start_of_their_id(any_store: Store) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fullturn.cli.experiments import _show
+from fullturn.cli.experiments import show_comparison
 from fullturn.core.entities import RunRecord
 from fullturn.core.errors import UsageError
 from fullturn.core.tags import PREFIX
@@ -29,11 +29,11 @@ def test_what_differs_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     found = compare(run("a", gamma="1"), run("b", gamma="2"), A, B)
     assert found.params == {"gamma": ("1", "2")} and found.data == ("1", "1")
     assert found.metrics[0].difference.low > 0
-    _show(found)
+    show_comparison(found)
     assert "different data" not in capsys.readouterr().out
 
 
 def test_two_dataset_versions_are_said(capsys: pytest.CaptureFixture[str]) -> None:
-    _show(compare(run("a"), run("b", data="2"), A, B))
+    show_comparison(compare(run("a"), run("b", data="2"), A, B))
     told = " ".join(capsys.readouterr().out.split())
     assert "different data: A on dataset version 1, B on 2; compared on" in told

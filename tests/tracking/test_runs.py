@@ -13,6 +13,7 @@ from fullturn.core.entities import RunRecord
 from fullturn.core.tags import PREFIX
 from fullturn.store import Store
 from fullturn.tracking.runs import RunPlan, TrackedRun, reap
+from tests.store.plain import logged_steps
 
 CHILD = """
 import os, sys, time
@@ -40,10 +41,6 @@ def child(store: Store, folder: Path) -> tuple["subprocess.Popen[str]", str]:
     return process, process.stdout.readline().strip()
 
 
-def steps(store: Store, run_id: str) -> list[int]:
-    return [metric.step for metric in store._client.get_metric_history(run_id, "loss")]
-
-
 def test_a_block_that_ends_leaves_a_finished_run_with_all_its_metrics(
     any_store: Store, tmp_path: Path
 ) -> None:
@@ -52,7 +49,7 @@ def test_a_block_that_ends_leaves_a_finished_run_with_all_its_metrics(
             run.log(step, {"loss": float(step)})
     record = any_store.run(run.id)
     assert record.status == "FINISHED"
-    assert sorted(steps(any_store, run.id)) == list(range(250))
+    assert logged_steps(any_store, run.id, "loss") == list(range(250))
     assert record.tags[PREFIX + "seed"] == "3"
     assert {PREFIX + key for key in ("dirty", "environment", "owner", "pid", "host")} <= set(
         record.tags
@@ -78,7 +75,7 @@ def test_sigterm_ends_the_run_killed(store: Store, tmp_path: Path) -> None:
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
     assert store.run(run_id).status == "KILLED"
-    assert sorted(steps(store, run_id)) == list(range(1000))
+    assert logged_steps(store, run_id, "loss") == list(range(1000))
 
 
 def test_after_sigkill_the_reaper_ends_the_run_and_no_metric_is_lost(
@@ -91,7 +88,7 @@ def test_after_sigkill_the_reaper_ends_the_run_and_no_metric_is_lost(
     ended = reap(store, tmp_path)
     assert [run.id for run in ended] == [run_id]
     assert store.run(run_id).status == "KILLED"
-    assert sorted(steps(store, run_id)) == list(range(1000))
+    assert logged_steps(store, run_id, "loss") == list(range(1000))
 
 
 def test_the_reaper_leaves_living_runs_alone(store: Store, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from fullturn.store import Store
 from fullturn.verbs.workspace import Workspace
 from tests.conftest import free_port, wait_for
+from tests.store.plain import logged_steps
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
@@ -103,8 +104,7 @@ def test_a_server_that_goes_away_in_mid_run_loses_nothing(
         assert again.returncode == 0 and out, (out, err)
         [run] = json.loads(out)
         assert (run["id"], run["status"]) == (run_id, "KILLED")
-        steps = [m.step for m in store._client.get_metric_history(run_id, "after")]
-        assert sorted(steps) == list(range(100))
+        assert logged_steps(store, run_id, "after") == list(range(100))
     finally:
         stop(second)
 

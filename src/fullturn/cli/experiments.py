@@ -104,10 +104,10 @@ def compare(a: str, b: str, as_json: bool) -> None:
     if as_json:
         say_json(found)
         return
-    _show(found)
+    show_comparison(found)
 
 
-def _show(found: Comparison) -> None:
+def show_comparison(found: Comparison) -> None:
     say(f"A = [bold]{escape(found.first)}[/bold]\nB = [bold]{escape(found.second)}[/bold]")
     a, b = found.data
     if a != b:

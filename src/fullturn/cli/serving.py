@@ -43,17 +43,17 @@ def serve(host: str | None, port: int | None, as_json: bool) -> None:
     from fullturn.verbs import serve
 
     log = logging.getLogger("fullturn.serving")
-    handler = _Lines(as_json)
+    handler = BackgroundLines(as_json)
     log.addHandler(handler)
     try:
-        serve.serve(opened(), host, port, say_json if as_json else _show)
+        serve.serve(opened(), host, port, say_json if as_json else show_server)
     finally:
         log.removeHandler(handler)
     if not as_json:
         say("stopped; what was answered is in the prediction log")
 
 
-def _show(found: Opened) -> None:
+def show_server(found: Opened) -> None:
     say(f"version {found.version} of '{escape(found.model)}' at [bold]{found.address}[/bold]")
     for route, about in ROUTES.items():
         if found.chats or "chat" not in route:
@@ -64,7 +64,7 @@ def _show(found: Opened) -> None:
     say_next("fullturn lineage PREDICTION-ID", "fullturn promote VERSION", "Ctrl-C stops it")
 
 
-class _Lines(logging.Handler):
+class BackgroundLines(logging.Handler):
     """One line for each swap and each failure, said by a thread of its own.
 
     Whoever reads our output may stop reading: the server must go on, and follow the registry.

@@ -33,7 +33,7 @@ _MEMORY = 60
 _LESSONS = 12
 """The witness changes after so many teaching rows, or a share of the bag if that is more."""
 _BAG_PER_LESSON = 300
-_LARGEST_BAG = 10_000
+LARGEST_BAG = 10_000
 """Above it the older half is forgotten, and ranks are uniform only nearly."""
 Singles = npt.NDArray[np.float32]
 
@@ -79,8 +79,8 @@ class Bag:
         self._size = needed
 
     def shrink(self) -> None:
-        if self._size > _LARGEST_BAG:
-            self._room = self.rows[-_LARGEST_BAG // 2 :].copy()
+        if self._size > LARGEST_BAG:
+            self._room = self.rows[-LARGEST_BAG // 2 :].copy()
             self._size = len(self._room)
 
     @property
@@ -105,6 +105,11 @@ class VectorBets(Bets):
         self._seed, self._begun = seed, 0
         self.restart()
         self.weights = self._gamblers.weights
+
+    @property
+    def remembered(self) -> int:
+        """So many rows, of the reference and of the stream, are ranked against."""
+        return len(self._bag.rows)
 
     def restart(self) -> None:
         self._begun += 1

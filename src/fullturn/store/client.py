@@ -26,7 +26,7 @@ for _name, _value in {
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import mlflow
-    import mlflow.pyfunc
+    import mlflow.pyfunc  # noqa: F401  for those who import mlflow from here
 from mlflow import MlflowClient, entities
 from mlflow.exceptions import MlflowException
 from mlflow.tracing.client import TracingClient

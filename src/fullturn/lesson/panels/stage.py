@@ -206,7 +206,7 @@ class Stage:
 
 def _load() -> None:
     """Modules that are imported late, and the word vectors: seconds, which users would feel."""
-    import scipy.signal
+    import scipy.signal  # noqa: F401
     import scipy.stats  # noqa: F401
 
     from fullturn.subjects.vectors import word_vectors
