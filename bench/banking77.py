@@ -29,7 +29,7 @@ PUBLISHED = 0.93
 
 def measure(folder: Path, project: Path) -> dict[str, float]:
     """Accuracy, its interval, and seconds of the champion's training and of the whole turn."""
-    init.init(project, folder / "train.csv", "text", "category", folder / "test.csv")
+    init.from_csv(project, folder / "train.csv", "text", "category", folder / "test.csv")
     opened = Workspace.open(project)
     began = time.perf_counter()
     for step in turn(opened):

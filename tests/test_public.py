@@ -10,6 +10,9 @@ ROOT = Path(__file__).parents[1]
 
 def test_public_names() -> None:
     assert fullturn.__all__ == [
+        "Alarm",
+        "Answered",
+        "Answers",
         "App",
         "Column",
         "Committed",
@@ -20,17 +23,27 @@ def test_public_names() -> None:
         "Example",
         "FullturnError",
         "GeneratesText",
+        "HistoryEntry",
         "Input",
+        "Opened",
         "Output",
         "Params",
         "Predictor",
         "Project",
         "Result",
         "Run",
+        "RunRecord",
         "Scores",
+        "Seen",
+        "Started",
+        "Step",
+        "Steps",
         "Summary",
         "Table",
+        "Trial",
+        "Trials",
         "Versions",
+        "init",
         "open",
     ]
     for name in fullturn.__all__:

@@ -16,14 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fullturn.core.entities import (
+        Alarm,
         Column,
         Contract,
         Dataset,
         DatasetVersion,
         Example,
+        HistoryEntry,
         Input,
         Output,
         Params,
+        RunRecord,
         Scores,
     )
     from fullturn.core.errors import FullturnError
@@ -32,22 +35,39 @@ if TYPE_CHECKING:
     from fullturn.project import Project, open  # noqa: A004
     from fullturn.subjects.protocols import App, GeneratesText, Predictor, Run
     from fullturn.verbs.data import Committed, Versions
+    from fullturn.verbs.init import init
+    from fullturn.verbs.monitor import Seen
+    from fullturn.verbs.predict import Answered, Answers
+    from fullturn.verbs.project_template import Started
+    from fullturn.verbs.serve import Opened
+    from fullturn.verbs.train import Trial, Trials
+    from fullturn.verbs.turn import Step, Steps
 
 _PLACES = {
     "core.entities": (
-        "Column", "Contract", "Dataset", "DatasetVersion", "Example", "Input", "Output", "Params",
-        "Scores",
+        "Alarm Column Contract Dataset DatasetVersion Example HistoryEntry Input "
+        "Output Params RunRecord Scores"
     ),
-    "core.errors": ("FullturnError",),
-    "core.showing": ("Result", "Table"),
-    "data.records": ("Difference", "Summary"),
-    "project": ("Project", "open"),
-    "subjects.protocols": ("App", "GeneratesText", "Predictor", "Run"),
-    "verbs.data": ("Committed", "Versions"),
-}  # fmt: skip
-_PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
+    "core.errors": "FullturnError",
+    "core.showing": "Result Table",
+    "data.records": "Difference Summary",
+    "project": "Project open",
+    "subjects.protocols": "App GeneratesText Predictor Run",
+    "verbs.data": "Committed Versions",
+    "verbs.init": "init",
+    "verbs.monitor": "Seen",
+    "verbs.predict": "Answered Answers",
+    "verbs.project_template": "Started",
+    "verbs.serve": "Opened",
+    "verbs.train": "Trial Trials",
+    "verbs.turn": "Step Steps",
+}
+_PLACE_OF = {name: place for place, names in _PLACES.items() for name in names.split()}
 
 __all__ = [
+    "Alarm",
+    "Answered",
+    "Answers",
     "App",
     "Column",
     "Committed",
@@ -58,17 +78,27 @@ __all__ = [
     "Example",
     "FullturnError",
     "GeneratesText",
+    "HistoryEntry",
     "Input",
+    "Opened",
     "Output",
     "Params",
     "Predictor",
     "Project",
     "Result",
     "Run",
+    "RunRecord",
     "Scores",
+    "Seen",
+    "Started",
+    "Step",
+    "Steps",
     "Summary",
     "Table",
+    "Trial",
+    "Trials",
     "Versions",
+    "init",
     "open",
 ]
 

@@ -61,7 +61,13 @@ class Project(Workspace):
     shows itself in a notebook, converts (`to_dict()`, `to_pandas()`) and names `next_steps`.
     """
 
+    turn = Verb(lambda: verbs.turn.turn)
+    ask = Verb(lambda: verbs.ask.ask)
+    predict = Verb(lambda: verbs.predict.predict)
     train = Verb(lambda: verbs.train.train)
+    serve = Verb(lambda: verbs.serve.serve)
+    server = Verb(lambda: verbs.serve.server)
+    monitor = Verb(lambda: verbs.monitor.monitor)
 
     @property
     def data(self) -> Data:

@@ -74,7 +74,7 @@ def test_requirements_that_name_fullturn_ask_for_nothing(tmp_path: Path, line: s
     (tmp_path / "mail" / "requirements.txt").write_text(line)
     table = tmp_path / "rows.csv"
     table.write_text("text,label\na parcel,delivery\n")
-    assert init.init(tmp_path / "mail", table, "text", "label").asks == ()
+    assert init.init(tmp_path / "mail", csv=table, text="text", label="label").asks == ()
 
 
 def test_in_a_folder_of_a_repository_the_place_of_workflows_is_said(

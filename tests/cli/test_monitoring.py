@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from fullturn.cli.monitoring import LONGEST, show_alarm
+from fullturn.cli.output import show
 from fullturn.core.entities import Alarm, Diagnosis
+from fullturn.verbs.monitor import LONGEST
 
 
 def alarm(detector: str, text: str) -> Alarm:
@@ -19,7 +20,7 @@ def alarm(detector: str, text: str) -> Alarm:
 
 
 def test_an_alarm_says_what_its_detector_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    show_alarm(alarm("quality", "short"))
+    show(alarm("quality", "short"))
     said = capsys.readouterr().out
     assert "alarm of quality after 3,229 labelled answers: unclear" in said
     assert "more than before, the texts say: invoice, tax" in said
@@ -27,7 +28,7 @@ def test_an_alarm_says_what_its_detector_counted(capsys: pytest.CaptureFixture[s
 
 
 def test_a_long_example_is_cut_where_one_sees_it(capsys: pytest.CaptureFixture[str]) -> None:
-    show_alarm(alarm("input.note", "a [b] " + "word\n" * 40))
+    show(alarm("input.note", "a [b] " + "word\n" * 40))
     [line] = [one for one in capsys.readouterr().out.splitlines() if "for example" in one]
     text = line.split(": ")[1]
     assert text.startswith("a [b] word word") and text.endswith("…")

@@ -80,7 +80,7 @@ def test_an_alarm_is_a_run_with_a_page_and_is_kept_once(asked: Workspace) -> Non
     again.step()
     seen = again.seen()
     assert seen.requests == 240 and seen.labelled == 240 and len(seen.alarms) == len(first)
-    assert "<svg" in monitor.page(seen)
+    assert "<svg" in seen.to_html()
 
 
 def test_the_diagnosis_names_the_subject(asked: Workspace) -> None:

@@ -95,7 +95,7 @@ def test_the_page_of_an_alarm_fits_its_window_and_asks_for_nothing(
     monitor = Monitor(Workspace.open(moved(pristine, tmp_path / "asked")))
     assert monitor.step()
     written = tmp_path / "monitor.html"
-    written.write_text(monitor.page(monitor.seen()), encoding="utf-8")
+    written.write_text(monitor.seen().to_html(), encoding="utf-8")
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(written.as_uri())
     assert "harmful shift" in page.locator("h1").first.inner_text()

@@ -15,7 +15,7 @@ import pytest
 from fullturn.core.errors import NotFound, Refused
 from fullturn.core.tags import PREFIX, TrainingTags
 from fullturn.registry import versions
-from fullturn.verbs import ask, data, promote, queries
+from fullturn.verbs import data, predict, promote, queries
 from fullturn.verbs.data import commit
 from fullturn.verbs.train import search_parameters, train, train_one
 from fullturn.verbs.turn import Step, turn
@@ -39,7 +39,7 @@ def test_a_turn_makes_a_champion_and_a_second_one_has_nothing_to_do(project: Wor
     assert not any(step.done for step in second.values())
     assert [e.version for e in queries.champion_history(project)] == [1]
 
-    [answered] = ask.answer(project, [ROW])
+    [answered] = predict.predict(project, [ROW])
     assert answered.output == {"label": "billing"}
     [trace] = project.store.traces()
     assert trace["id"] == answered.trace
@@ -123,7 +123,7 @@ def test_reproduction_says_same_or_what_diverged(project: Workspace) -> None:
 
 def test_without_a_champion_the_next_step_is_named(project: Workspace) -> None:
     with pytest.raises(NotFound, match="fullturn turn"):
-        ask.answer(project, [ROW])
+        predict.predict(project, [ROW])
 
 
 def test_plain_mlflow_loads_and_serves_the_champion(project: Workspace) -> None:

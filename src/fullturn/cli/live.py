@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fullturn.cli.monitoring import show_alarm
-from fullturn.cli.output import escape, progress, say, table
+from fullturn.cli.output import escape, progress, say, show, table
 from fullturn.cli.release import Looks
 from fullturn.cli.turn import show_step
 
@@ -147,7 +146,7 @@ def shifted(live: Live) -> Alarm:
     alarm = next((one for one in known if one.detector == subject), known[0])
     story.told(detector=alarm.detector, verdict=alarm.diagnosis.verdict)
     if not story.as_json:
-        show_alarm(alarm)
+        show(alarm)
     return alarm
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fullturn.cli import live
-from fullturn.cli.answers import show_answer
 from fullturn.cli.gate import show_report
 from fullturn.cli.output import escape, progress, say, say_json, say_next, show
 from fullturn.cli.story import Walk
@@ -153,13 +152,13 @@ def _promoted(story: Walk, project: Workspace, gated: GateResult) -> None:
 
 
 def _answers(story: Walk, project: Workspace) -> None:
-    from fullturn.verbs.ask import answer
+    from fullturn.verbs.predict import predict
 
     story.scene("Champion", "three questions; the last is not in the handbook")
     column = str(project.app.contract.text)
-    answered = answer(project, [{column: question} for question in QUESTIONS])
+    answered = predict(project, [{column: question} for question in QUESTIONS])
     story.told(answers=[each.output for each in answered])
     if not story.as_json:
         for each in answered:
             say(f"› {escape(each.input[column])}")
-            show_answer(each)
+            show(each, next_too=False)

@@ -351,7 +351,7 @@ class Diagnosis:
 
 
 @dataclass(frozen=True, slots=True)
-class Alarm:
+class Alarm(Result):
     """A detector's statistic reached its threshold."""
 
     detector: str

@@ -4,8 +4,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # those that `fullturn.project` names
+    from fullturn.verbs import ask as ask
     from fullturn.verbs import data as data
+    from fullturn.verbs import monitor as monitor
+    from fullturn.verbs import predict as predict
+    from fullturn.verbs import serve as serve
     from fullturn.verbs import train as train
+    from fullturn.verbs import turn as turn
 else:
 
     def __getattr__(name: str) -> Any:

@@ -24,14 +24,40 @@ RACED_ROWS = 300
 """Validation rows of a project whose test rows are apart."""
 
 
-def init(folder: Path, table: Path, text: str, label: str, test: Path | None = None) -> Started:
-    """A project for a classifier of texts, from a CSV file.
+def init(
+    folder: str | Path,
+    *,
+    csv: str | Path | None = None,
+    test: str | Path | None = None,
+    text: str | None = None,
+    label: str | None = None,
+    example: str | None = None,
+) -> Started:
+    """Write a project into a folder, for the built-in text classifier or from an example.
+
+    A classifier needs `csv`, `text` and `label`; `test` is a separate file of test rows. An
+    `example` is `assistant` or `wine`, and brings its own data. The project comes with workflows
+    that run `fullturn ci` and `fullturn cd`; files of yours are never replaced.
 
     Raises:
-        UsageError: the folder holds a project already, or is a file; both columns are one; or
-            a file would replace another.
+        UsageError: an option is missing or too many; the folder has a project already, or is a
+            file; both columns are one; or a file would replace another.
         DataError: the file is missing, has no rows or lacks a column.
     """
+    given = {"csv": csv, "test": test, "text": text, "label": label}
+    named = [f"--{name}" for name, value in given.items() if value is not None]
+    if example is not None:
+        if named:
+            raise UsageError(f"--example brings its own data; leave out {', '.join(named)}")
+        return from_example(example, Path(folder))
+    if csv is None or text is None or label is None:
+        missing = [f"--{n}" for n in ("csv", "text", "label") if given[n] is None]
+        raise UsageError(f"{', '.join(missing)} missing; or start with --example")
+    return from_csv(Path(folder), Path(csv), text, label, Path(test) if test else None)
+
+
+def from_csv(folder: Path, table: Path, text: str, label: str, test: Path | None = None) -> Started:
+    """A project for a classifier of texts, from a CSV file; see `init`."""
     if text == label:
         raise UsageError(f"--text and --label both name '{text}'; name two columns")
     given = [file for file in (table, test) if file]
@@ -63,7 +89,7 @@ def init(folder: Path, table: Path, text: str, label: str, test: Path | None = N
     return project_template.write(folder, "\n".join(lines), own_git=not _under_git(folder))
 
 
-def example(name: str, folder: Path) -> Started:
+def from_example(name: str, folder: Path) -> Started:
     """A project that comes with fullturn: `assistant` or `wine`.
 
     Raises:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fullturn.core.entities import Alarm, Observation, RunRecord
 from fullturn.core.errors import NotFound
+from fullturn.core.showing import Block, Result, Style, grid, line, styled, then, view
 from fullturn.core.tags import NOTE, PARENT, AlarmTags
 from fullturn.monitoring import report
 from fullturn.monitoring.watch import DetectorState, Watch
@@ -30,8 +32,8 @@ LABELLED = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """Where monitoring stands."""
+class Seen(Result):
+    """The state of monitoring."""
 
     version: int
     requests: int
@@ -39,6 +41,31 @@ class Seen:
     states: tuple[DetectorState, ...]
     alarms: tuple[Alarm, ...]
     """Of this version, oldest first, each diagnosed with all that is known now."""
+    page: str | None = None
+    """The file that the page was written to."""
+    _rows = "states"
+
+    def to_html(self) -> str:
+        """The page with plots."""
+        return report.to_html(self.states, list(self.alarms))
+
+
+def monitor(project: Workspace, page: str | Path | None = None) -> Seen:
+    """Every detector's state, and the alarms with their diagnosis.
+
+    Reads what was logged since the promotion of the champion, records what is new, tells the
+    webhook, and writes the page with plots to `page`, if it is named.
+
+    Raises:
+        NotFound: there is no champion yet.
+    """
+    watch = Monitor(project)
+    watch.step()
+    seen = watch.seen()
+    if page is None:
+        return seen
+    Path(page).write_text(seen.to_html(), encoding="utf-8")
+    return replace(seen, page=str(page))
 
 
 class Monitor:
@@ -173,11 +200,6 @@ def tell(project: Workspace) -> list[str]:
     return failures
 
 
-def page(seen: Seen) -> str:
-    """The page with plots."""
-    return report.to_html(seen.states, list(seen.alarms))
-
-
 def _promoted(project: Workspace, number: int) -> int:
     """When a version became champion for the last time, in nanoseconds since 1970."""
     entries = [e for e in promotion.history(project.store) if e.effective and e.version == number]
@@ -188,3 +210,68 @@ def _vectors(texts: Sequence[str]) -> npt.NDArray[np.floating[Any]]:
     from fullturn.subjects.vectors import word_vectors
 
     return word_vectors().means(texts)
+
+
+SHOWN = 3
+"""So many of the newest alarms are shown."""
+LONGEST = 85
+"""Characters of an example."""
+STYLES: dict[str, Style] = {
+    "broken pipeline": "bad",
+    "harmful shift": "bad",
+    "harmless shift": "good",
+    "unclear": "open",
+}
+
+
+@view.register
+def _(result: Seen) -> Iterator[Block]:
+    yield line(
+        f"version {result.version}: {result.requests:,} requests watched, {result.labelled:,} of "
+        f"them with a label, {len(result.alarms)} alarms"
+    )
+    yield grid(
+        ("detector", ">seen", "way to an alarm", ">ARL declared", ">alarms"),
+        (
+            (
+                state.name,
+                f"{state.requests:,}",
+                _bar(state.share) + (" resting" if state.resting else ""),
+                f"{state.arl:,.0f}",
+                str(state.alarms or "-"),
+            )
+            for state in result.states
+        ),
+    )
+    for alarm in result.alarms[-SHOWN:]:
+        yield from view(alarm)
+    page = f"open {result.page}" if result.page else "fullturn monitor --page monitor.html"
+    yield then(page, "fullturn turn")
+
+
+@view.register
+def _(result: Alarm) -> Iterator[Block]:
+    found = result.diagnosis
+    verdict = styled(found.verdict, STYLES[found.verdict])
+    what = f" of {result.detector} after {report.seen_as(result)}: "
+    yield line(styled("alarm", "bold"), what, verdict)
+    yield line(f"  {found.reason}")
+    if found.words:
+        words = styled(", ".join(found.words), "bold")
+        yield line("  more than before, the texts say: ", words)
+    for change in found.changes[:3]:
+        yield line("  ", styled(change.sentence, "dim"))
+    for example in found.examples[:2]:
+        text = " · ".join(str(value) for value in example["input"].values())
+        yield line("  ", styled(f"for example: {_short(text)}", "dim"))
+
+
+def _short(text: str) -> str:
+    """On one line of a terminal, with the rest of the sentence."""
+    words = " ".join(text.split())
+    return words if len(words) <= LONGEST else f"{words[: LONGEST - 1]}…"
+
+
+def _bar(share: float) -> str:
+    filled = round(10 * share)
+    return "█" * filled + "░" * (10 - filled) + f" {share:4.0%}"

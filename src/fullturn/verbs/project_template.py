@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from fullturn.core import settings
+from fullturn.core.showing import Block, Result, line, styled, then, view
 from fullturn.pipeline import workflows
 
 _IGNORED = (b".fullturn/", b"ci-report/", b"__pycache__/")
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class Started(Result):
     """A new project."""
 
     folder: Path
@@ -80,3 +82,14 @@ def _place(folder: Path) -> str:
         f"the repository's top is {top}: move .github and .gitlab-ci.yml there, and run their "
         f"steps in {where} (working-directory on GitHub, cd on GitLab)"
     )
+
+
+@view.register
+def _(result: Started) -> Iterator[Block]:
+    inside = styled(result.folder, "bold")
+    yield line("project in ", inside, ": fullturn.toml, the data, CI workflows")
+    if result.kept:
+        yield line(f"left as they were: {', '.join(result.kept)}")
+    for sentence in result.asks:
+        yield line(styled(sentence, "open"))
+    yield then(f"cd {result.folder} && fullturn turn")

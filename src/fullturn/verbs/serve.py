@@ -51,7 +51,8 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT, then answer what is in flight and stop.
 
-    `ready` is told the address and more, once it listens. Call it in the main thread.
+    `host` and `port` are those of fullturn.toml if not named; port 0 takes a free one. `ready`
+    gets the address and more, once it listens. Call it in the main thread.
 
     Raises:
         NotFound: there is no champion.
@@ -63,12 +64,23 @@ def serve(
         running.run(served, listener)
 
 
-@contextmanager
-def server(project: Workspace, host: str | None = None, port: int | None = None) -> Iterator[str]:
-    """The same server in a thread of this process, for the length of a `with` block.
+def server(
+    project: Workspace, host: str | None = None, port: int | None = None
+) -> AbstractContextManager[str]:
+    """The same server as `serve` in a thread of this process, for the length of a `with` block.
 
-    Gives its address, such as http://127.0.0.1:8321; port 0 takes a free one. Raises as above.
+    Gives its address, such as http://127.0.0.1:8321; port 0 takes a free one.
+
+    Raises:
+        NotFound: there is no champion.
+        Conflict: another server of this project is running.
+        CouldNotEvaluate: the port is in use, or the champion does not load.
     """
+    return _beside(project, host, port)
+
+
+@contextmanager
+def _beside(project: Workspace, host: str | None, port: int | None) -> Iterator[str]:
     with (
         _listening(project, host, port) as listener,
         _served(project) as served,

@@ -7,13 +7,16 @@ skips an effect.
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 
 from fullturn.core.entities import ModelVersion, RunRecord
 from fullturn.core.errors import CouldNotEvaluate, Inconclusive, Refused
 from fullturn.core.locks import project_lock
+from fullturn.core.showing import Block, Result, Table, line, styled, then, view
 from fullturn.monitoring.report import seen_as
 from fullturn.registry import promotion
 from fullturn.serving import log
@@ -31,15 +34,24 @@ from fullturn.verbs.release_state import Release
 from fullturn.verbs.train import Trial, place_of, search_parameters, trained_on
 from fullturn.verbs.workspace import Progress, Workspace, latest, silent
 
+LATEST = 1000
+"""So many steps of a watch are remembered."""
+
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Step(Result):
     """One thing that a turn did or found not due."""
 
     stage: str
     done: bool
     what: str
     why: str
+
+
+class Steps(Table[Step]):
+    """What a turn did and found not due, in order. `asks` is a command that asks the champion."""
+
+    asks: str = "predict"
 
 
 def ignore(release: Release, decision: object) -> None:
@@ -182,9 +194,41 @@ class LoopRunner:
             yield Step("registry", True, f"version {number} is champion", why)
 
 
-def turn(project: Workspace, progress: Progress = silent) -> Iterator[Step]:
-    """One pass; see `Turner.turn`."""
-    return LoopRunner(project, progress).turn()
+def turn(
+    project: Workspace,
+    watch: bool = False,
+    every: float = 10.0,
+    *,
+    on_step: Callable[[Step], None] = lambda step: None,
+    on_look: OnLook = ignore,
+    progress: Progress = silent,
+) -> Steps:
+    """Do what is due and say why: monitor, retrain, data, search, gate, release.
+
+    With `watch`, again `every` so many seconds, until interrupted. `on_step` gets each step as it
+    ends, `on_look` each look at a release.
+
+    Raises:
+        Refused: the gate failed, or a release was rolled back by evidence.
+        Inconclusive: the gate or a release could not decide.
+        Conflict: another process is turning this project.
+        CouldNotEvaluate: evidence could not be had.
+    """
+    runner, steps = LoopRunner(project, progress, on_look), deque[Step](maxlen=LATEST)
+    with contextlib.suppress(*([KeyboardInterrupt] if watch else [])):
+        for step in runner.watch(every) if watch else runner.turn():
+            steps.append(step)
+            on_step(step)
+    found = Steps(steps)
+    found.asks = _asks(project)
+    return found
+
+
+def _asks(project: Workspace) -> str:
+    if project.settings.app == "assistant":
+        return "ask '…'"
+    names = project.app.contract.names("input")
+    return "predict " + " ".join(f"{name}='…'" for name in names[:3])
 
 
 def _ended(release: Release) -> Step:
@@ -232,3 +276,17 @@ def _outcome(trials: list[Trial]) -> str:
     tail = f", {stopped} stopped early" if stopped else ""
     counted = f"{len(trials)} candidate{'s' if len(trials) > 1 else ''}"
     return f"{counted}{tail}; best '{best.run.name}': {metric} {best.score:.3f}"
+
+
+@view.register
+def _(result: Step) -> Iterator[Block]:
+    sign = styled("✓", "good") if result.done else styled("·", "dim")
+    why = [styled(f" ({result.why})", "dim")] if result.why else []
+    yield line(sign, " ", styled(f"{result.stage:<12}", "bold"), f" {result.what}", *why)
+
+
+@view.register
+def _(result: Steps) -> Iterator[Block]:
+    for step in result:
+        yield from view(step)
+    yield then("fullturn history", "fullturn lineage champion", f"fullturn {result.asks}")
