@@ -16,7 +16,7 @@ def ask(question: str, as_json: bool) -> int:
 
 
 @click.command()
-@click.argument("rows", nargs=-1, metavar="COLUMN=VALUE…")
+@click.argument("rows", nargs=-1, required=True, metavar="COLUMN=VALUE…")
 @json_option
 def predict(rows: tuple[str, ...], as_json: bool) -> int:
     """Ask the champion for one row, given as COLUMN=VALUE."""
