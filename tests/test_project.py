@@ -22,10 +22,8 @@ from tests.verbs.conftest import new_project
 STORIES = {"demo", "present"}
 """Commands that tell a story in a terminal or a browser, and give nothing back."""
 LATER = {
-    "runs", "compare", "gate", "promote", "rollback",
-    "history", "lineage", "verify", "reproduce", "ci", "ci code", "ci tests", "ci base",
-    "ci report", "ci workflows", "ci comment", "cd", "deliver", "release start",
-    "release status", "release abort",
+    "gate", "verify", "ci", "ci code", "ci tests", "ci base", "ci report", "ci workflows",
+    "ci comment", "cd", "deliver", "release start", "release status", "release abort",
 }  # fmt: skip
 
 

@@ -33,12 +33,18 @@ if TYPE_CHECKING:
     from fullturn.core.showing import Result, Table
     from fullturn.data.records import Difference, Summary
     from fullturn.project import Project, open  # noqa: A004
+    from fullturn.registry.lineage import Lineage
+    from fullturn.registry.reproduction import Reproduction
     from fullturn.subjects.protocols import App, GeneratesText, Predictor, Run
+    from fullturn.tracking.comparison import Comparison
     from fullturn.verbs.data import Committed, Versions
+    from fullturn.verbs.history import History
     from fullturn.verbs.init import init
+    from fullturn.verbs.lineage import PredictionLineage
     from fullturn.verbs.monitor import Seen
     from fullturn.verbs.predict import Answered, Answers
     from fullturn.verbs.project_template import Started
+    from fullturn.verbs.runs import Runs
     from fullturn.verbs.serve import Opened
     from fullturn.verbs.train import Trial, Trials
     from fullturn.verbs.turn import Step, Steps
@@ -52,12 +58,18 @@ _PLACES = {
     "core.showing": "Result Table",
     "data.records": "Difference Summary",
     "project": "Project open",
+    "registry.lineage": "Lineage",
+    "registry.reproduction": "Reproduction",
     "subjects.protocols": "App GeneratesText Predictor Run",
+    "tracking.comparison": "Comparison",
     "verbs.data": "Committed Versions",
+    "verbs.history": "History",
     "verbs.init": "init",
+    "verbs.lineage": "PredictionLineage",
     "verbs.monitor": "Seen",
     "verbs.predict": "Answered Answers",
     "verbs.project_template": "Started",
+    "verbs.runs": "Runs",
     "verbs.serve": "Opened",
     "verbs.train": "Trial Trials",
     "verbs.turn": "Step Steps",
@@ -71,6 +83,7 @@ __all__ = [
     "App",
     "Column",
     "Committed",
+    "Comparison",
     "Contract",
     "Dataset",
     "DatasetVersion",
@@ -78,16 +91,21 @@ __all__ = [
     "Example",
     "FullturnError",
     "GeneratesText",
+    "History",
     "HistoryEntry",
     "Input",
+    "Lineage",
     "Opened",
     "Output",
     "Params",
+    "PredictionLineage",
     "Predictor",
     "Project",
+    "Reproduction",
     "Result",
     "Run",
     "RunRecord",
+    "Runs",
     "Scores",
     "Seen",
     "Started",

@@ -21,8 +21,8 @@ from fullturn.lesson.panels.preparing import prepared
 from fullturn.lesson.panels.stage import Stage
 from fullturn.registry import promotion
 from fullturn.verbs import release_state
+from fullturn.verbs.history import history
 from fullturn.verbs.promote import promote
-from fullturn.verbs.queries import champion_history
 from fullturn.verbs.workspace import newest
 from tests.lesson.events import followed
 from tests.lesson.page import serving
@@ -190,13 +190,13 @@ def test_canary_ends_as_the_evidence_says(stage: Stage, address: str) -> None:
 
 def test_rollback_fails_no_request(stage: Stage, address: str) -> None:
     store = stage.project.store
-    if len(champion_history(stage.project)) == 1:  # the release ended with a rollback
+    if len(history(stage.project)) == 1:  # the release ended with a rollback
         newest_version = store.versions(store.name)[-1].version
         promote(stage.project, str(newest_version), "so that there is something to go back to")
     told = followed(address, "rollback")
     assert outcome(told)["word"] == "PASSED" and outcome(told)["text"].startswith("0 of ")
     assert promotion.champion(store) == 1
-    assert champion_history(stage.project)[-1].action == "rollback"
+    assert history(stage.project)[-1].action == "rollback"
     served = [event["y"] for event in told if event.get("series") == "version"]
     assert served[0] != 1 and served[-1] == 1
     assert outcome(followed(address, "rollback"))["word"] == "NOTHING TO DO"

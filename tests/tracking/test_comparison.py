@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fullturn.cli.experiments import show_comparison
+import fullturn.verbs.compare  # noqa: F401  it says how a comparison is shown
+from fullturn.cli.output import show
 from fullturn.core.entities import RunRecord
 from fullturn.core.errors import UsageError
 from fullturn.core.tags import PREFIX
@@ -29,11 +30,11 @@ def test_what_differs_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     found = compare(run("a", gamma="1"), run("b", gamma="2"), A, B)
     assert found.params == {"gamma": ("1", "2")} and found.data == ("1", "1")
     assert found.metrics[0].difference.low > 0
-    show_comparison(found)
+    show(found)
     assert "different data" not in capsys.readouterr().out
 
 
 def test_two_dataset_versions_are_said(capsys: pytest.CaptureFixture[str]) -> None:
-    show_comparison(compare(run("a"), run("b", data="2"), A, B))
+    show(compare(run("a"), run("b", data="2"), A, B))
     told = " ".join(capsys.readouterr().out.split())
     assert "different data: A on dataset version 1, B on 2; compared on" in told

@@ -28,10 +28,11 @@ from fullturn.evidence import keys, signing
 from fullturn.evidence.keys import Signer
 from fullturn.registry import promotion, versions
 from fullturn.subjects import bundle
-from fullturn.verbs import promote, queries, release_state
+from fullturn.verbs import loading, promote, release_state, rollback
 from fullturn.verbs import register as evidence
 from fullturn.verbs.data import commit
 from fullturn.verbs.gate import gate
+from fullturn.verbs.lineage import of_version
 from fullturn.verbs.serve import server
 from fullturn.verbs.train import train
 from fullturn.verbs.turn import turn
@@ -255,7 +256,7 @@ def test_what_does_not_hold_is_not_promoted_where_signatures_are_asked_for(
     gated = changed(gated, "[gates]", SIGNED)
     version = found(gated, 1)
     with pytest.raises(IntegrityError, match="fullturn verify 1"):
-        promote.load_version(gated, version)
+        loading.load_version(gated, version)
 
 
 def test_promote_release_and_rollback_refuse_it_and_take_what_holds(gated: Workspace) -> None:
@@ -263,7 +264,7 @@ def test_promote_release_and_rollback_refuse_it_and_take_what_holds(gated: Works
     promote.promote(gated, "2", "its signature holds")
     remove_signature(gated)
     with pytest.raises(IntegrityError, match="there is no signature.json"):
-        promote.rollback(gated, None, "to the first")
+        rollback.rollback(gated, reason="to the first")
     assert promotion.champion(gated.store) == 2
     promoted = promotion.roll_back(gated.store, found(gated, 1), actor="tester", reason="test")
     assert promoted.version == 1
@@ -276,11 +277,11 @@ def test_promote_release_and_rollback_refuse_it_and_take_what_holds(gated: Works
 def test_a_champion_whose_signature_does_not_hold_answers_nobody(gated: Workspace) -> None:
     gated = changed(gated, "[gates]", SIGNED)
     promote.promote(gated, "2", "its signature holds")
-    version, _ = promote.champion(gated)
+    version, _ = loading.champion(gated)
     assert version.version == 2
     (folder(gated, 2) / signing.SIGNATURE).unlink()
     with pytest.raises(IntegrityError, match="fullturn verify 2"):
-        promote.champion(gated)
+        loading.champion(gated)
 
 
 def test_without_the_setting_the_manifest_alone_counts(gated: Workspace) -> None:
@@ -454,7 +455,7 @@ def test_the_data_of_a_champion_from_elsewhere_is_called_not_compared(gated: Wor
 
 
 def test_lineage_leads_to_the_evidence(gated: Workspace) -> None:
-    lineage = queries.lineage_of(gated, "1")
+    lineage = of_version(gated, "1")
     assert lineage.evidence.startswith(f"evidence/ in run {found(gated, 1).tags[GATE]}")
 
 

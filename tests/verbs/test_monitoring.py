@@ -14,10 +14,11 @@ from fullturn.core.entities import Feedback, Prediction
 from fullturn.core.errors import NotFound
 from fullturn.core.tags import AlarmTags
 from fullturn.serving.log import PredictionLog
-from fullturn.verbs import feedback_rows, monitor, queries, retrain
+from fullturn.verbs import feedback_rows, monitor, retrain
 from fullturn.verbs.data import commit
+from fullturn.verbs.history import history
+from fullturn.verbs.loading import champion
 from fullturn.verbs.monitor import Monitor
-from fullturn.verbs.promote import champion
 from fullturn.verbs.turn import turn
 from fullturn.verbs.workspace import Workspace, load
 from tests.conftest import free_port
@@ -168,7 +169,7 @@ def test_a_retraining_that_costs_more_than_it_avoids_is_recorded_and_not_done(
 def test_a_retraining_goes_round_and_the_new_champion_knows_the_subject(asked: Workspace) -> None:
     steps = {step.stage: step for step in turn(asked)}
     assert steps["retraining"].done and steps["data"].done and steps["registry"].done
-    assert [e.version for e in queries.champion_history(asked)] == [1, 2]
+    assert [e.version for e in history(asked)] == [1, 2]
     _, predictor = champion(asked)
     said = predictor.predict([{"text": "the kitten ate my parrot"}])[0]
     assert said["label"] == "account"

@@ -18,7 +18,7 @@ from fullturn.core.tags import PREFIX
 from fullturn.registry import promotion
 from fullturn.serving import log
 from fullturn.serving.deployment import RELEASE
-from fullturn.verbs import promote, release, release_state
+from fullturn.verbs import promote, release, release_state, rollback
 from fullturn.verbs.gate import gate
 from fullturn.verbs.release_state import Release
 from fullturn.verbs.serve import server
@@ -101,7 +101,7 @@ def test_an_equally_good_version_is_promoted_by_evidence(
     for name in release.REPORTS:
         assert project.store.get(ended.run, name).stat().st_size > 100
     assert project.store.registered("toy").tags[RELEASE] == ""
-    promote.rollback(project, None, "to see it while requests flow")
+    rollback.rollback(project, reason="to see it while requests flow")
     time.sleep(0.5)
     newest = log.find(project.state, traffic.counts.last)
     assert (newest.version, newest.arm) == (1, "champion")

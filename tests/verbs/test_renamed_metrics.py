@@ -9,9 +9,9 @@ from fullturn.cli import main
 from fullturn.core.entities import Example, Output, Scores
 from fullturn.subjects.catalog import find
 from fullturn.subjects.renamed import RENAMED_METRICS, renamed_metrics
-from fullturn.verbs import queries
+from fullturn.verbs.compare import compare
 from fullturn.verbs.gate import gate
-from fullturn.verbs.promote import reproduce
+from fullturn.verbs.reproduce import reproduce
 from fullturn.verbs.train import train
 from fullturn.verbs.workspace import Workspace
 from tests.verbs.toy import Toy
@@ -42,7 +42,7 @@ def root(project: Workspace) -> Path:
 def test_runs_and_versions_of_before_are_compared_gated_and_reproduced(root: Path) -> None:
     project = Workspace.open(root)
     train(project, {"smoothing": 0.1}, name="after")
-    compared = queries.compare_runs(project, "before", "after")
+    compared = compare(project, "before", "after")
     assert [one.metric for one in compared.metrics] == ["accuracy"]
     old = {r.code: r for r in gate(project, "1", register=False).report.results}
     assert old["DATA02"].outcome == "PASSED", old["DATA02"].reason

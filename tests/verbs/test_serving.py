@@ -29,7 +29,8 @@ from fullturn.registry import promotion, versions
 from fullturn.registry.versions import located
 from fullturn.serving import log
 from fullturn.store import Store
-from fullturn.verbs import data, promote, queries
+from fullturn.verbs import data, rollback
+from fullturn.verbs.lineage import of_prediction
 from fullturn.verbs.serve import TRACES, server
 from fullturn.verbs.train import train
 from fullturn.verbs.workspace import Workspace
@@ -88,14 +89,14 @@ def test_an_answer_leads_back_to_everything_that_made_it(project: Workspace) -> 
         [number] = answer.json()["ids"]
         said = {"id": number, "expected": {"label": "delivery"}, "source": "anna"}
         assert httpx.post(f"{address}/feedback", json=said).status_code == 200
-        assert queries.prediction_lineage(project, number).prediction.key == "anna"
-    found = queries.prediction_lineage(project, number)
+        assert of_prediction(project, number).prediction.key == "anna"
+    found = of_prediction(project, number)
     assert (found.prediction.input, found.prediction.arm) == (ROW, "champion")
     assert [one.expected for one in found.feedback] == [{"label": "delivery"}]
     assert found.lineage.version == 1 and found.lineage.data == "1"
     assert found.lineage.data_digest == data.log(project)[0].digest
     with pytest.raises(NotFound, match="no prediction"):
-        queries.prediction_lineage(project, "0" * 32)
+        of_prediction(project, "0" * 32)
 
 
 def test_a_promotion_and_a_rollback_are_followed_while_requests_flow(project: Workspace) -> None:
@@ -105,7 +106,7 @@ def test_a_promotion_and_a_rollback_are_followed_while_requests_flow(project: Wo
         assert asked(address).json()["version"] == 1
         promoted(project, fault="constant")
         until(lambda: asked(address).json()["version"] == 2)
-        promote.rollback(project, None, "worse")
+        rollback.rollback(project, reason="worse")
         until(lambda: asked(address).json()["version"] == 1)
         assert told(address)["swaps"] == 2
     assert {one.version for one in log.predictions(project.state)} == {1, 2}

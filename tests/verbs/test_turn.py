@@ -15,8 +15,13 @@ import pytest
 from fullturn.core.errors import NotFound, Refused
 from fullturn.core.tags import PREFIX, TrainingTags
 from fullturn.registry import versions
-from fullturn.verbs import data, predict, promote, queries
+from fullturn.verbs import data, predict, promote
+from fullturn.verbs.compare import compare
 from fullturn.verbs.data import commit
+from fullturn.verbs.history import history
+from fullturn.verbs.lineage import of_version
+from fullturn.verbs.reproduce import reproduce
+from fullturn.verbs.rollback import rollback
 from fullturn.verbs.train import search_parameters, train, train_one
 from fullturn.verbs.turn import Step, turn
 from fullturn.verbs.workspace import Workspace
@@ -37,13 +42,13 @@ def test_a_turn_makes_a_champion_and_a_second_one_has_nothing_to_do(project: Wor
     assert [step.done for step in first.values()] == [False, True, True, True]
     second = turned(project)
     assert not any(step.done for step in second.values())
-    assert [e.version for e in queries.champion_history(project)] == [1]
+    assert [e.version for e in history(project)] == [1]
 
     [answered] = predict.predict(project, [ROW])
     assert answered.output == {"label": "billing"}
     [trace] = project.store.traces()
     assert trace["id"] == answered.trace
-    found = queries.lineage_of(project, str(answered.version))
+    found = of_version(project, str(answered.version))
     assert found.data == "1" and found.gate_outcome == "PASSED"
     assert found.data_digest == data.log(project)[0].digest
 
@@ -81,7 +86,7 @@ def test_a_search_stops_a_candidate_that_is_worse_and_says_so(project: Workspace
 def test_comparing_runs_shows_flips_intervals_and_what_can_be_detected(project: Workspace) -> None:
     train(project, {}, name="good")
     train(project, {"fault": "ruins a slice"}, name="bad")
-    found = queries.compare_runs(project, "good", "bad")
+    found = compare(project, "good", "bad")
     assert found.params == {"fault": ("none", "ruins a slice")}
     [right] = found.metrics
     assert right.difference.high < 0 < found.detectable < 0.2
@@ -104,19 +109,19 @@ def test_rollback_probes_its_target_first(project: Workspace) -> None:
     from fullturn.core.errors import IntegrityError
 
     with pytest.raises(IntegrityError, match=r"model\.json"):
-        promote.rollback(project, None, "worse in use")
+        rollback(project, reason="worse in use")
     assert versions.version(project.store, "champion").version == 2
     file.write_bytes(whole)
-    assert promote.rollback(project, None, "worse in use").version == 1
+    assert rollback(project, reason="worse in use").version == 1
     assert versions.version(project.store, "champion").version == 1
 
 
 def test_reproduction_says_same_or_what_diverged(project: Workspace) -> None:
     turned(project)
-    assert promote.reproduce(project, "1").same
+    assert reproduce(project, "1").same
     run = versions.version(project.store, "1").run_id
     project.store.tag_run(run, {PREFIX + "environment": "other"})
-    found = promote.reproduce(project, "1")
+    found = reproduce(project, "1")
     assert found.same
     assert [d.ingredient for d in found.divergences] == ["environment"]
 
@@ -179,13 +184,13 @@ def test_watch_keeps_turning_until_it_is_interrupted(project: Workspace) -> None
     finally:
         process.kill()
     assert process.returncode == 0
-    assert [e.version for e in queries.champion_history(project)] == [1, 2]
+    assert [e.version for e in history(project)] == [1, 2]
     assert any(step["stage"] == "data" and step["done"] for step in seen)
 
 
 def test_a_reproduction_or_an_equal_run_changes_nothing(project: Workspace) -> None:
     turned(project)
-    promote.reproduce(project, "1")
+    reproduce(project, "1")
     champion = versions.version(project.store, "champion")
     params = versions.files(project.store, champion)[1]["params"]
     train(project, params, name="the same again")

@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fullturn.cli.output import escape, progress, say, say_json, say_next, table
+from fullturn.cli.output import progress
 from fullturn.cli.verb import answer, json_option, opened, parameters
-from fullturn.core.tags import OriginTags, TrainingTags
 
 if TYPE_CHECKING:
-    from fullturn.core.entities import RunRecord
-    from fullturn.tracking.comparison import Comparison
+    from fullturn.verbs.runs import Kind
 
 
 @click.command()
@@ -50,91 +48,18 @@ def train(params: tuple[str, ...], as_json: bool, **options: Any) -> int:
     "-n", "limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many."
 )
 @json_option
-def runs(kind: str, limit: int, as_json: bool) -> None:
+def runs(kind: Kind, limit: int, as_json: bool) -> int:
     """List runs, newest first; closes those whose process is gone."""
-    from fullturn.verbs import queries
-
-    found = queries.runs(opened(), None if kind == "all" else kind, limit)
-    if as_json:
-        say_json(found)
-        return
-    if not found:
-        say("no runs yet" if kind in ("train", "all") else f"no {kind} runs yet")
-        say_next("fullturn turn")
-        return
-    table(
-        ("run", "name", "status", ">seconds", ">data", "metric", "race or gate"),
-        [tuple(map(escape, _run_row(run))) for run in found],
-    )
-    say_next("fullturn compare A B", "fullturn gate RUN")
-
-
-def _run_row(run: RunRecord) -> tuple[str, ...]:
-    tags = TrainingTags.read(run.tags)
-    primary = tags.primary or ""
-    score = run.metrics.get(f"validation.{primary}")
-    return (
-        run.id[:8],
-        run.name,
-        run.status,
-        "-" if run.duration is None else f"{run.duration:.1f}",
-        "-" if tags.data is None else str(tags.data),
-        f"{primary} {score:.3f}" if score is not None else "-",
-        OriginTags.read(run.tags).error or tags.outcome or _race(tags),
-    )
-
-
-def _race(tags: TrainingTags) -> str:
-    if tags.race_of_groups is None:
-        return ""
-    if tags.race_stopped:
-        return f"stopped after {tags.race_groups} of {tags.race_of_groups} groups"
-    return f"all {tags.race_of_groups} groups"
+    return answer(opened().runs(kind, limit), as_json)
 
 
 @click.command()
 @click.argument("a")
 @click.argument("b")
 @json_option
-def compare(a: str, b: str, as_json: bool) -> None:
+def compare(a: str, b: str, as_json: bool) -> int:
     """Compare runs A and B: parameters, metrics, rows that flipped."""
-    from fullturn.verbs import queries
-
-    found = queries.compare_runs(opened(), a, b)
-    if as_json:
-        say_json(found)
-        return
-    show_comparison(found)
-
-
-def show_comparison(found: Comparison) -> None:
-    say(f"A = [bold]{escape(found.first)}[/bold]\nB = [bold]{escape(found.second)}[/bold]")
-    a, b = found.data
-    if a != b:
-        say(
-            f"[yellow]trained on different data[/yellow]: A on dataset version {a or 'unknown'}, "
-            f"B on {b or 'unknown'}; compared on the validation rows that both have scored"
-        )
-    if found.params:
-        rows = [(n, escape(x or "-"), escape(y or "-")) for n, (x, y) in found.params.items()]
-        table(("parameter", "A", "B"), rows)
-    metrics = [
-        (
-            m.metric, f"{m.first:.3f}", f"{m.second:.3f}", f"{m.difference.estimate:+.3f}",
-            f"{m.difference.low:+.3f} to {m.difference.high:+.3f}",
-        )
-        for m in found.metrics
-    ]  # fmt: skip
-    say()
-    table(("metric", ">A", ">B", ">B minus A", ">95 % interval"), metrics)
-    gained = [flip for flip in found.flips if flip.gained]
-    lost = [flip for flip in found.flips if not flip.gained]
-    say(f"\non {found.rows} rows: {len(gained)} flipped to right in B, {len(lost)} to wrong")
-    for sign, flips in (("[green]+[/green]", gained), ("[red]-[/red]", lost)):
-        for flip in flips[:5]:
-            say(f" {sign} {escape(flip.input[:90])}")
-    say(f"smallest difference this set can detect: {found.detectable:.3f} (80 % power, α 0.05)")
-    say_next("fullturn gate B")
+    return answer(opened().compare(a, b), as_json)
 
 
 COMMANDS = (train, runs, compare)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fullturn.cli.story import Walk
     from fullturn.core.entities import Alarm
     from fullturn.demo.audience import Audience
-    from fullturn.verbs.queries import Answered
+    from fullturn.verbs.lineage import PredictionLineage
     from fullturn.verbs.release_state import Release
     from fullturn.verbs.workspace import Workspace
 
@@ -176,12 +176,12 @@ def retrained(live: Live) -> None:
 
 def looked_back(live: Live) -> None:
     """The timeline, the quality of each phase, and the lineage of one answer."""
-    from fullturn.verbs.queries import prediction_lineage
+    from fullturn.verbs.lineage import of_prediction
 
     story, counts = live.story, live.audience.counts()
     story.scene("Looking back", "what happened when, and what it meant for users")
     quality = _quality(live)
-    found = prediction_lineage(live.project, counts.last)
+    found = of_prediction(live.project, counts.last)
     story.told(quality=quality, asked=counts.asked, failed=counts.failed, events=live.events)
     if story.as_json:
         return
@@ -238,7 +238,7 @@ def _quality(live: Live) -> list[tuple[str, ...]]:
     return rows
 
 
-def _one_line(found: Answered) -> str:
+def _one_line(found: PredictionLineage) -> str:
     one, of = found.prediction, found.lineage
     judged = f"judged by {found.feedback[-1].source}" if found.feedback else "not judged yet"
     way = (

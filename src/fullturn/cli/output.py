@@ -94,7 +94,10 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], title: s
     """A table; a column whose name starts with '>' is right-aligned."""
     from rich.table import Table
 
-    grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    named = any(name.lstrip(">") for name in columns)
+    grid = Table(
+        title=title or None, title_justify="left", box=None, pad_edge=False, show_header=named
+    )
     for number, name in enumerate(columns):
         right = name.startswith(">")
         justify: Any = "right" if right else "left"

@@ -224,9 +224,11 @@ def _html(block: Block) -> str:
 
 def _table(block: Grid) -> str:
     right = [name.startswith(">") for name in block.columns]
-    head = "".join(_cells("th", [name.lstrip(">") for name in block.columns], right))
+    names = [name.lstrip(">") for name in block.columns]
+    cells = "".join(_cells("th", names, right))
+    head = f"<thead><tr>{cells}</tr></thead>\n" if any(names) else ""
     rows = "".join(f"<tr>{''.join(_cells('td', row, right))}</tr>\n" for row in block.rows)
-    return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n"
+    return f"<table>\n{head}<tbody>\n{rows}</tbody>\n</table>\n"
 
 
 def _cells(tag: str, cells: Iterable[Cell], right: Iterable[bool]) -> Iterator[str]:

@@ -17,8 +17,9 @@ from fullturn.gates import report as writer
 from fullturn.lesson.figures import Source, Value
 from fullturn.registry.lineage import Lineage
 from fullturn.tracking.comparison import Comparison
-from fullturn.verbs import queries
+from fullturn.verbs.compare import compare
 from fullturn.verbs.gate import REPORTS
+from fullturn.verbs.lineage import of_version
 from fullturn.verbs.train import Trial, recall
 from fullturn.verbs.workspace import Workspace
 
@@ -69,8 +70,8 @@ def past(project: Workspace) -> Past:
             candidates=trials,
             blocked=blocked,
             passed=passed,
-            first=queries.lineage_of(project, FIRST),
-            comparison=queries.compare_runs(project, finished[1].run.id, finished[0].run.id),
+            first=of_version(project, FIRST),
+            comparison=compare(project, finished[1].run.id, finished[0].run.id),
             made=passed.run.started,
         )
     except (FullturnError, LookupError, StopIteration) as error:

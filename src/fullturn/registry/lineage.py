@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fullturn.core.entities import HistoryEntry, ModelVersion, RunRecord
+from fullturn.core.showing import Result
 from fullturn.core.tags import GateTags, OriginTags, TrainingTags, VersionTags
 from fullturn.registry.promotion import history
 from fullturn.store import Store
@@ -13,7 +14,7 @@ _UNKNOWN = "not recorded"
 
 
 @dataclass(frozen=True, slots=True)
-class Lineage:
+class Lineage(Result):
     """Where a model version came from."""
 
     model: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fullturn.core.entities import Evaluation, RunRecord
+from fullturn.core.showing import Result
 from fullturn.core.tags import OriginTags, Tags, TrainingTags
 
 INGREDIENTS: dict[str, tuple[type[Tags], tuple[str, ...]]] = {
@@ -25,7 +26,7 @@ class Divergence:
 
 
 @dataclass(frozen=True, slots=True)
-class Reproduction:
+class Reproduction(Result):
     """A run and its repetition."""
 
     original: str
@@ -36,6 +37,11 @@ class Reproduction:
     divergences: tuple[Divergence, ...]
     metrics: dict[str, tuple[float, float]]
     """Mean of each score, recorded and found."""
+
+    @property
+    def exit_code(self) -> int:
+        """1 if anything scores otherwise."""
+        return 0 if self.same else 1
 
 
 def compare(

@@ -8,6 +8,7 @@ import numpy as np
 
 from fullturn.core.entities import Evaluation, RunRecord, ScoredRow
 from fullturn.core.errors import NotFound, UsageError
+from fullturn.core.showing import Result
 from fullturn.core.tags import TrainingTags
 from fullturn.statistics.paired import PairedDifference, paired_difference
 from fullturn.statistics.power import minimum_detectable_effect
@@ -33,7 +34,7 @@ class Flip:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Result):
     """What separates run `second` from run `first`."""
 
     first: str
@@ -46,6 +47,7 @@ class Comparison:
     flips: tuple[Flip, ...]
     detectable: float
     """Smallest true difference of the primary metric found with 80 % power, α = 0.05."""
+    _rows = "metrics"
 
 
 def compare(first: RunRecord, second: RunRecord, left: Evaluation, right: Evaluation) -> Comparison:

@@ -13,7 +13,7 @@ from fullturn.core.showing import Block, Result, Table, grid, line, styled, then
 from fullturn.core.tags import TraceTags
 from fullturn.core.values import checked
 from fullturn.tracking.traces import traced
-from fullturn.verbs.promote import champion
+from fullturn.verbs.loading import champion
 from fullturn.verbs.workspace import Workspace
 
 if TYPE_CHECKING:

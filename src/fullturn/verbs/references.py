@@ -13,31 +13,31 @@ from fullturn.verbs import candidate
 from fullturn.verbs.workspace import Workspace, newest
 
 
-def run(project: Workspace, text: str) -> RunRecord:
+def run(project: Workspace, text: str | int) -> RunRecord:
     """The run that `text` means: a run, `best`, `candidate`, or the one that made a version.
 
     Raises:
         NotFound, UsageError: it means none, or several.
     """
-    return references.run(project.store, text, _words(project))
+    return references.run(project.store, str(text), _words(project))
 
 
-def version(project: Workspace, text: str) -> ModelVersion:
+def version(project: Workspace, text: str | int) -> ModelVersion:
     """The model version that `text` means, or that the run it means became.
 
     Raises:
         NotFound, UsageError: it means none, or several.
     """
-    return references.version(project.store, text, _words(project))
+    return references.version(project.store, str(text), _words(project))
 
 
-def resolve(project: Workspace, text: str, wanted: tuple[Kind, ...]) -> Reference:
+def resolve(project: Workspace, text: str | int, wanted: tuple[Kind, ...]) -> Reference:
     """What `text` means, of the `wanted` kinds.
 
     Raises:
         NotFound, UsageError: it means none, or several.
     """
-    return references.resolve(project.store, text, wanted, _words(project))
+    return references.resolve(project.store, str(text), wanted, _words(project))
 
 
 def _words(project: Workspace) -> Words:

@@ -18,7 +18,7 @@ from fullturn.core.tags import NOTE, PREFIX, VersionTags
 from fullturn.registry import promotion, versions
 from fullturn.serving.deployment import RELEASE
 from fullturn.tracking.runs import RunPlan, recorded
-from fullturn.verbs.promote import load_version
+from fullturn.verbs.loading import load_version
 from fullturn.verbs.workspace import Workspace
 
 KIND = "release"

@@ -21,7 +21,7 @@ from fullturn.serving.deployment import DesiredState, LoadedVersion, wanted
 from fullturn.serving.routes import Served
 from fullturn.serving.service import Plan, service
 from fullturn.tracking.traces import TraceSpool, traced
-from fullturn.verbs.promote import load_version
+from fullturn.verbs.loading import load_version
 from fullturn.verbs.workspace import Workspace
 
 TRACES = "serving-traces"

@@ -9,7 +9,7 @@ from typing import Any
 from fullturn.core.errors import CouldNotEvaluate, NotFound, UsageError
 from fullturn.lesson.panels.events import Options, Tell, outcome, say, table
 from fullturn.lesson.panels.stage import Stage
-from fullturn.verbs.queries import Answered, prediction_lineage
+from fullturn.verbs.lineage import PredictionLineage, of_prediction
 from fullturn.verbs.workspace import Workspace
 
 LONGEST = 300
@@ -63,18 +63,18 @@ def _predicted(stage: Stage, question: str) -> dict[str, list[Any]]:
     return dict(answer.json())
 
 
-def _logged(project: Workspace, number: str) -> Answered:
+def _logged(project: Workspace, number: str) -> PredictionLineage:
     end = time.monotonic() + PATIENCE
     while True:
         try:
-            return prediction_lineage(project, number)
+            return of_prediction(project, number)
         except NotFound:
             if time.monotonic() > end:
                 raise
             time.sleep(0.1)
 
 
-def _lineage(found: Answered) -> list[tuple[str, str]]:
+def _lineage(found: PredictionLineage) -> list[tuple[str, str]]:
     one, of = found.prediction, found.lineage
     when = datetime.fromtimestamp(one.time / 1000, UTC).strftime("%H:%M:%S UTC")
     moves = "; ".join(f"#{entry.number} {entry.action}" for entry in of.promotions[-2:])

@@ -23,8 +23,8 @@ from fullturn.lesson.panels.events import (
 )
 from fullturn.lesson.panels.stage import Stage
 from fullturn.registry import promotion
-from fullturn.verbs.promote import rollback
-from fullturn.verbs.queries import champion_history
+from fullturn.verbs.history import history
+from fullturn.verbs.rollback import rollback
 
 RATE, VERSION = "rate", "version"
 BEFORE, AFTER, PATIENCE = 3.0, 3.0, 20.0
@@ -47,7 +47,7 @@ def perform(stage: Stage, options: Options, tell: Tell) -> None:
         tell(say(f"version {meter.version} answers; now: fullturn rollback --reason '{REASON}'"))
         tell(mark(RATE, meter.now, "rollback"))
         tell(mark(VERSION, meter.now, "rollback"))
-        moved, seconds = meter.during(lambda: rollback(project, None, REASON))
+        moved, seconds = meter.during(lambda: rollback(project, reason=REASON))
         tell(say(f"history entry #{moved.number}: version {moved.version} is champion again, "
                  f"after {seconds:.1f} s, in which its files were loaded and probed"))  # fmt: skip
         followed = meter.until(target)
@@ -70,7 +70,7 @@ def _can_go_back(stage: Stage, tell: Tell) -> bool:
 
 
 def _history(stage: Stage, tell: Tell) -> None:
-    entries = [entry for entry in champion_history(stage.project) if entry.effective]
+    entries = [entry for entry in history(stage.project) if entry.effective]
     rows = [_row(entry) for entry in reversed(entries)]
     tell(table("history", (">#", "action", "champion", "reason"), rows[:5]))
 

@@ -1,0 +1,67 @@
+"""Two runs side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fullturn.core.showing import Block, grid, line, styled, then, view
+from fullturn.tracking import comparison
+from fullturn.tracking.comparison import Comparison
+from fullturn.verbs import references
+from fullturn.verbs.train import VALIDATION
+from fullturn.verbs.workspace import Workspace, stored_evaluation
+
+
+def compare(project: Workspace, a: str, b: str) -> Comparison:
+    """Runs, or versions, `a` and `b`: parameters, metrics, rows that flipped.
+
+    They are compared on the validation rows that both have scored.
+
+    Raises:
+        NotFound: no such run, or it stored no evaluation.
+        UsageError: both are the same run.
+    """
+    first, second = (references.run(project, reference) for reference in (a, b))
+    left, right = (stored_evaluation(project, run.id, VALIDATION) for run in (first, second))
+    return comparison.compare(first, second, left, right)
+
+
+@view.register
+def _(result: Comparison) -> Iterator[Block]:
+    yield line("A = ", styled(result.first, "bold"))
+    yield line("B = ", styled(result.second, "bold"))
+    a, b = result.data
+    if a != b:
+        yield line(
+            styled("trained on different data", "open"),
+            f": A on dataset version {a or 'unknown'}, B on {b or 'unknown'}; compared on the "
+            "validation rows that both have scored",
+        )
+    if result.params:
+        rows = [(name, x or "-", y or "-") for name, (x, y) in result.params.items()]
+        yield grid(("parameter", "A", "B"), rows)
+    yield _metrics(result)
+    gained = [flip for flip in result.flips if flip.gained]
+    lost = [flip for flip in result.flips if not flip.gained]
+    right = f"{len(gained)} flipped to right in B, {len(lost)} to wrong"
+    yield line(f"on {result.rows} rows: {right}")
+    for sign, flips in ((styled("+", "good"), gained), (styled("-", "bad"), lost)):
+        for flip in flips[:5]:
+            yield line(" ", sign, f" {flip.input[:90]}")
+    yield line(
+        f"smallest difference this set can detect: {result.detectable:.3f} (80 % power, α 0.05)"
+    )
+    yield then("fullturn gate B")
+
+
+def _metrics(found: Comparison) -> Block:
+    return grid(
+        ("metric", ">A", ">B", ">B minus A", ">95 % interval"),
+        (
+            (
+                m.metric, f"{m.first:.3f}", f"{m.second:.3f}", f"{m.difference.estimate:+.3f}",
+                f"{m.difference.low:+.3f} to {m.difference.high:+.3f}",
+            )
+            for m in found.metrics
+        ),
+    )  # fmt: skip

@@ -1,0 +1,115 @@
+"""Where a version, or an answer, came from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from fullturn.core.entities import Feedback, Output, Prediction
+from fullturn.core.showing import Block, Result, by_field, facts, then, view
+from fullturn.registry import lineage as registry
+from fullturn.registry.lineage import Lineage
+from fullturn.serving import log
+from fullturn.verbs import references
+from fullturn.verbs.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionLineage(Result):
+    """A logged prediction, what became known of it, and where its version came from."""
+
+    prediction: Prediction
+    feedback: tuple[Feedback, ...]
+    """The one that counts last."""
+    passages: tuple[str, ...]
+    """Ids of the passages that an assistant cited."""
+    lineage: Lineage
+
+
+def lineage(project: Workspace, reference: str | int) -> Lineage | PredictionLineage:
+    """Where a version, or an answer, came from: run, commit, data, gate.
+
+    The id of a prediction came with the answer; it leads to what was asked, what was answered,
+    the passages cited and the feedback too.
+
+    Raises:
+        NotFound: there is no such version, run or prediction.
+    """
+    found = references.resolve(project, reference, ("version", "run", "prediction"))
+    if found.kind == "prediction":
+        return of_prediction(project, found.id)
+    return of_version(project, reference)
+
+
+def of_version(project: Workspace, reference: str | int) -> Lineage:
+    """The way from a version to what made it.
+
+    Raises:
+        NotFound: there is no such version.
+    """
+    return registry.lineage(project.store, references.version(project, reference))
+
+
+def of_prediction(project: Workspace, number: str) -> PredictionLineage:
+    """The way from a prediction to everything that made it, offline.
+
+    Raises:
+        NotFound: the log has no such prediction, or the registry no such version.
+    """
+    found = log.find(project.state, number)
+    return PredictionLineage(
+        prediction=found,
+        feedback=tuple(log.feedback_on(project.state, number)),
+        passages=tuple(map(str, (found.output or {}).get("citations", ()))),
+        lineage=of_version(project, found.version),
+    )
+
+
+@view.register
+def _(result: Lineage) -> Iterator[Block]:
+    yield facts(_steps(result))
+    yield then(f"fullturn reproduce {result.version}")
+
+
+@view.register
+def _(result: PredictionLineage) -> Iterator[Block]:
+    yield facts({**_answer(result), **_steps(result.lineage)})
+    yield then(f"fullturn reproduce {result.lineage.version}")
+
+
+def _steps(found: Lineage) -> Mapping[str, object]:
+    moves = (f"#{e.number} {e.action}: {e.reason}" for e in found.promotions)
+    return by_field(found) | {
+        "aliases": ", ".join(found.aliases),
+        "prompts": ", ".join(found.prompts),
+        "promotions": "; ".join(moves),
+    }
+
+
+def _answer(found: PredictionLineage) -> Mapping[str, object]:
+    one = found.prediction
+    when = datetime.fromtimestamp(one.time / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    copied = {"copy of": one.copy_of} if one.copy_of else {}
+    return {
+        "prediction": one.id,
+        "answered": f"{when} in {1000 * one.latency:.1f} ms, by version {one.version} ({one.arm})",
+        "key": one.key if one.key != one.id else "none given",
+        "input": json.dumps(one.input, ensure_ascii=False),
+        "output": one.error or json.dumps(_short(one.output or {}), ensure_ascii=False),
+        "cited": ", ".join(found.passages),
+        "feedback": "; ".join(map(_feedback, found.feedback)),
+        **copied,
+    }
+
+
+def _short(output: Output) -> Output:
+    """The output without what it quotes: the passages cited have a line of their own."""
+    return {name: value for name, value in output.items() if name not in ("passages", "retrieved")}
+
+
+def _feedback(one: Feedback) -> str:
+    known = [] if one.expected is None else [json.dumps(one.expected, ensure_ascii=False)]
+    known += [] if one.score is None else [f"score {one.score:g}"]
+    return " ".join((*known, f"from {one.source or 'somebody'}"))

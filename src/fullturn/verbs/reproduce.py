@@ -1,0 +1,58 @@
+"""Train a version again from its record, and compare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fullturn.core.showing import Block, grid, line, styled, view
+from fullturn.core.tags import KIND
+from fullturn.registry import reproduction, versions
+from fullturn.registry.reproduction import Reproduction
+from fullturn.verbs import references
+from fullturn.verbs.train import VALIDATION, train_one
+from fullturn.verbs.workspace import Workspace, stored_evaluation
+
+
+def reproduce(project: Workspace, reference: str | int) -> Reproduction:
+    """Train a version again from its record, and say what diverged.
+
+    Raises:
+        NotFound: the version, its run or its evaluation is not there.
+        IntegrityError: its dataset version has changed.
+    """
+    version = references.version(project, reference)
+    original = project.store.run(version.run_id)
+    _, record = versions.files(project.store, version)
+    repeated = train_one(
+        project,
+        record["params"],
+        name=f"reproduction of version {version.version}",
+        version=int(record["data"]),
+        seed=int(record["seed"]),
+        tags={KIND: "reproduction"},  # no candidate for a gate
+    )
+    stored = stored_evaluation(project, original.id, VALIDATION)
+    return reproduction.compare(original, repeated.run, stored, repeated.race.evaluation)
+
+
+@view.register
+def _(result: Reproduction) -> Iterator[Block]:
+    if result.same:
+        yield line(styled("same", "good"), f": {result.rows} rows scored as recorded")
+    else:
+        differing = f": {result.differing_rows} of {result.rows} rows score otherwise"
+        yield line(styled("diverged", "bad"), differing)
+    rows = [(d.ingredient, d.recorded, d.found) for d in result.divergences]
+    if rows:
+        yield grid(("differs", "recorded", "now"), rows)
+    elif not result.same:
+        yield line(
+            "code, environment, data and seed are as recorded: the training is not deterministic"
+        )
+    yield grid(
+        ("metric", ">recorded", ">now", ">difference"),
+        (
+            (name, f"{a:.4f}", f"{b:.4f}", f"{b - a:+.4f}")
+            for name, (a, b) in result.metrics.items()
+        ),
+    )
