@@ -22,7 +22,7 @@ from tests.verbs.conftest import new_project
 STORIES = {"demo", "present"}
 """Commands that tell a story in a terminal or a browser, and give nothing back."""
 LATER = {
-    "gate", "verify", "ci", "ci code", "ci tests", "ci base", "ci report", "ci workflows",
+    "ci", "ci code", "ci tests", "ci base", "ci report", "ci workflows",
     "ci comment", "cd", "deliver", "release start", "release status", "release abort",
 }  # fmt: skip
 

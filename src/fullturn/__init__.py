@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Dataset,
         DatasetVersion,
         Example,
+        GateReport,
         HistoryEntry,
         Input,
         Output,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from fullturn.subjects.protocols import App, GeneratesText, Predictor, Run
     from fullturn.tracking.comparison import Comparison
     from fullturn.verbs.data import Committed, Versions
+    from fullturn.verbs.gate import GateResult
     from fullturn.verbs.history import History
     from fullturn.verbs.init import init
     from fullturn.verbs.lineage import PredictionLineage
@@ -48,11 +50,12 @@ if TYPE_CHECKING:
     from fullturn.verbs.serve import Opened
     from fullturn.verbs.train import Trial, Trials
     from fullturn.verbs.turn import Step, Steps
+    from fullturn.verbs.verify import Verified
 
 _PLACES = {
     "core.entities": (
-        "Alarm Column Contract Dataset DatasetVersion Example HistoryEntry Input "
-        "Output Params RunRecord Scores"
+        "Alarm Column Contract Dataset DatasetVersion Example GateReport HistoryEntry "
+        "Input Output Params RunRecord Scores"
     ),
     "core.errors": "FullturnError",
     "core.showing": "Result Table",
@@ -63,6 +66,7 @@ _PLACES = {
     "subjects.protocols": "App GeneratesText Predictor Run",
     "tracking.comparison": "Comparison",
     "verbs.data": "Committed Versions",
+    "verbs.gate": "GateResult",
     "verbs.history": "History",
     "verbs.init": "init",
     "verbs.lineage": "PredictionLineage",
@@ -73,6 +77,7 @@ _PLACES = {
     "verbs.serve": "Opened",
     "verbs.train": "Trial Trials",
     "verbs.turn": "Step Steps",
+    "verbs.verify": "Verified",
 }
 _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names.split()}
 
@@ -90,6 +95,8 @@ __all__ = [
     "Difference",
     "Example",
     "FullturnError",
+    "GateReport",
+    "GateResult",
     "GeneratesText",
     "History",
     "HistoryEntry",
@@ -115,6 +122,7 @@ __all__ = [
     "Table",
     "Trial",
     "Trials",
+    "Verified",
     "Versions",
     "init",
     "open",

@@ -140,7 +140,7 @@ def test_a_damaged_bundle_is_caught(project: Workspace, damage: str, code: str) 
 
 def test_a_waiver_is_recorded_with_its_reason(project: Workspace) -> None:
     trial = train(project, {"fault": "slow"})
-    found = gate.gate(project, trial.run.id, waivers={"SERV01": "only used at night"})
+    found = gate.gate(project, trial.run.id, waive={"SERV01": "only used at night"})
     assert found.report.outcome == "PASSED"
     assert found.version is not None
     assert found.version.tags[f"{PREFIX}waived.SERV01"] == "only used at night"

@@ -74,7 +74,7 @@ def worse(project: Workspace) -> int:
     """A version that always says the same; a person waived what the gate found."""
     trial = train(project, {"fault": "constant"}, name="constant")
     waived = dict.fromkeys(("EVAL02", "EVAL03", "EVAL04"), "to see it fail in production")
-    gated = gate(project, trial.run.id, waivers=waived)
+    gated = gate(project, trial.run.id, waive=waived)
     assert gated.version is not None, [r for r in gated.report.results if r.outcome == "FAILED"]
     return gated.version.version
 

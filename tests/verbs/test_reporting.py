@@ -64,7 +64,7 @@ def story(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Sto
     project, gates = Workspace.open(root), {}
 
     def gated(name: str, run: str) -> gate.GateResult:
-        found = gate.gate(project, run, waivers={"BNDL01": "unused"} if name == "same" else None)
+        found = gate.gate(project, run, waive={"BNDL01": "unused"} if name == "same" else None)
         gates[name] = (run, found.run)
         return found
 
@@ -210,7 +210,7 @@ def test_waivers_are_warned_of_and_damaged_rows_too(project: Workspace) -> None:
     promote.promote(project, str(version.version), "good")
     worse = train(project, {"fault": "ruins a slice"}).run
     reasons = {"EVAL03": "a trial", "EVAL04": "a trial"}
-    gated = gate.gate(project, worse.id, waivers=reasons)
+    gated = gate.gate(project, worse.id, waive=reasons)
     assert gated.report.outcome == "PASSED"
     project.store.put_text(gated.run, '{"subject": "half"', ROWS["champion"])
     found = gather(project, DONE, worse, gated.run, CHECKOUT)

@@ -19,7 +19,6 @@ from fullturn.cli import (
     release,
     serving,
     turn,
-    verify,
 )
 
 _SECTIONS = {
@@ -89,7 +88,6 @@ for _module in (
     experiments,
     gate,
     registry,
-    verify,
     serving,
     release,
     delivery,

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fullturn.cli import live
-from fullturn.cli.gate import show_report
 from fullturn.cli.output import escape, progress, say, say_json, say_next, show
 from fullturn.cli.story import Walk
 
@@ -119,7 +118,7 @@ def _blocked(story: Walk, project: Workspace) -> None:
         gated = gate(project, trial.run.id, progress=watch)
     story.told(outcome=gated.report.outcome)
     if not story.as_json:
-        show_report(gated.report)
+        show(gated.report)
         say("[bold]blocked[/bold]: not registered, users never see it")
 
 
@@ -132,7 +131,7 @@ def _passed(story: Walk, project: Workspace, best: Trial) -> GateResult:
         gated = gate(project, best.run.id, progress=watch)
     story.told(outcome=gated.report.outcome)
     if not story.as_json:
-        show_report(gated.report)
+        show(gated.report)
     if gated.version is None:
         raise Refused(f"the gate of the best candidate ended {gated.report.outcome}")
     return gated

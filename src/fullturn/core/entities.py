@@ -200,7 +200,7 @@ class CheckResult:
 
 
 @dataclass(frozen=True, slots=True)
-class GateReport:
+class GateReport(Result):
     """The outcome of a gate and the evidence for it."""
 
     subject: str
@@ -213,6 +213,7 @@ class GateReport:
     actor: str
     limits: Mapping[str, Any] = field(default_factory=dict)
     """The settings of the gate: without them nobody can tell later what was demanded."""
+    _rows = "results"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ if TYPE_CHECKING:  # those that `fullturn.project` names
     from fullturn.verbs import ask as ask
     from fullturn.verbs import compare as compare
     from fullturn.verbs import data as data
+    from fullturn.verbs import gate as gate
     from fullturn.verbs import history as history
     from fullturn.verbs import lineage as lineage
     from fullturn.verbs import monitor as monitor
@@ -18,6 +19,7 @@ if TYPE_CHECKING:  # those that `fullturn.project` names
     from fullturn.verbs import serve as serve
     from fullturn.verbs import train as train
     from fullturn.verbs import turn as turn
+    from fullturn.verbs import verify as verify
 else:
 
     def __getattr__(name: str) -> Any:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from fullturn.core.entities import (
+    CheckResult,
     Dataset,
     Evaluation,
     Example,
@@ -22,6 +24,7 @@ from fullturn.core.errors import (
     NotFound,
 )
 from fullturn.core.settings import GateSettings
+from fullturn.core.showing import Block, Cell, Result, grid, line, mark, styled, then, view
 from fullturn.core.tags import NOTE, PARENT, GateTags, TrainingTags, VersionTags
 from fullturn.evaluation import behaviour, records, scoring
 from fullturn.evaluation.records import fingerprint
@@ -48,41 +51,75 @@ from fullturn.verbs.register import register as register_version
 from fullturn.verbs.train import TRAINED, VALIDATION, examples_of, load_of, training_view
 from fullturn.verbs.workspace import Progress, Workspace, load, newest, silent, stored_evaluation
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 TRACED = 100
 """Answers of a gate with a trace: one costs MLflow some 10 ms. The report counts them all."""
 Repeated = tuple[Evaluation, Evaluation]
 REPORTS = ("gate/report.json", "gate/report.md", "gate/report.html")
+CODES = {"PASSED": 0, "FAILED": 1, "INCONCLUSIVE": 3}
 ROWS = {"candidate": "gate/candidate.jsonl", "champion": "gate/champion.jsonl"}
 """Artifacts of a gate's run: every test row, answered and scored."""
 
 
 @dataclass(frozen=True, slots=True)
-class GateResult:
-    """A gate's report, the run that holds it, and the version that came of it."""
+class GateResult(Result):
+    """A gate's report, the run that stores it, and the version that came of it."""
 
     report: GateReport
     run: str
     version: ModelVersion | None
+    reused: bool = False
+    """Whether the report was on record: nothing that it depends on has changed."""
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A row for each check."""
+        return self.report.to_pandas()
+
+    def to_html(self) -> str:
+        """The report's page."""
+        return writer.to_html(self.report)
+
+    @property
+    def exit_code(self) -> int:
+        """0 passed, 1 failed, 3 inconclusive."""
+        return CODES[self.report.outcome]
 
 
 def gate(
     project: Workspace,
-    reference: str,
+    reference: str | int,
     *,
-    waivers: Mapping[str, str] | None = None,
+    waive: Mapping[str, str] = MappingProxyType({}),
+    cached: bool = False,
     register: bool = True,
     progress: Progress = silent,
 ) -> GateResult:
-    """Evaluate candidate, champion and baseline on the same rows and decide.
+    """Decide whether a run or a version may become champion; register what passes.
 
-    `reference` is a run, or a model version to gate again. What passes is registered as a model
-    version, unless `register` is off.
+    Candidate, champion and a trivial baseline answer the same test rows. Missing evidence
+    blocks. `waive` gives a reason for each check that may fail, by its code. With `cached`, a
+    report on record is taken if candidate, champion, data, code, environment and limits are the
+    same. Without `register`, it decides and registers nothing.
 
     Raises:
         NotFound: no such run or version.
         UsageError: a waiver names no check, or has no reason.
+        SettingsError: the evidence could not be signed; nothing was registered.
     """
     candidate = references.run(project, reference)
+    if cached and not waive:
+        found = reusable_gate(project, candidate, register=register)
+        if found is not None:
+            return replace(found, reused=True)
+    gated = _gated(project, candidate, waive, progress)
+    return _registered(project, candidate, gated, register)
+
+
+def _gated(
+    project: Workspace, candidate: RunRecord, waive: Mapping[str, str], progress: Progress
+) -> GateResult:
     champion, tested = promotion.champion(project.store), load(project).version.digest
     plan = RunPlan(
         kind="gate",
@@ -103,15 +140,15 @@ def gate(
         with TraceSpool(project.store, path, candidate.id) as spool:
             collector = EvidenceCollector(project, candidate, progress, spool)
             evidence = collector.evidence()
-        reasons = {**collector.waivers, **(waivers or {})}
+        reasons = {**collector.waivers, **waive}
         limits = _limits(project)
         report = compute(ALL, evidence, limits, actor=project.owner, waivers=reasons)
         _store(project, run, report)
         _store_rows(project, run, evidence)
-    return _registered(project, candidate, GateResult(report, run.id, None), register)
+    return GateResult(report, run.id, None)
 
 
-def standing(
+def reusable_gate(
     project: Workspace, candidate: RunRecord, *, register: bool = False
 ) -> GateResult | None:
     """The gate of a candidate on record, if another one would find the same; else None.
@@ -384,3 +421,34 @@ class EvidenceCollector:
         rows = [{column: text} for text in texts]
         found = behaviour.leaks(subject.text_of, predictor, rows, token)
         return RefusalState(len(texts), tuple(texts[number] for number in found))
+
+
+@view.register
+def _(result: GateReport) -> Iterator[Block]:
+    against = f"champion: {result.champion or 'none yet'}"
+    yield line("gate: ", mark(result.outcome), f"   data: {result.dataset}; {against}")
+    yield grid(("check", "outcome", "why"), map(_row, result.results))
+
+
+def _row(found: CheckResult) -> tuple[Cell, ...]:
+    outcome = mark(found.outcome)
+    if not found.waived:
+        return found.code, outcome, found.reason
+    return found.code, (outcome, " (waived)"), f"{found.reason} [waived: {found.waived}]"
+
+
+@view.register
+def _(result: GateResult) -> Iterator[Block]:
+    yield from view(result.report)
+    note = ": nothing that it depends on has changed" if result.reused else ""
+    yield line(f"report: run {result.run[:8]}, artifact {REPORTS[2]}{note}")
+    if result.version:
+        number = result.version.version
+        yield line("registered as ", styled(f"version {number}", "bold"))
+        yield then(f"fullturn promote {number} --reason '…'")
+    elif result.report.outcome == "PASSED":
+        registers = f"fullturn gate {result.report.subject[:8]} --cached   (registers it)"
+        yield then(registers, "fullturn cd")
+    else:
+        again = "fullturn gate … --waive CODE='reason'"
+        yield then("fullturn runs", "fullturn compare A B", again)

@@ -25,7 +25,7 @@ from fullturn.verbs import release_state, retrain
 from fullturn.verbs.candidate import best_of, parameters, usable_runs
 from fullturn.verbs.data import commit
 from fullturn.verbs.deliver import way
-from fullturn.verbs.gate import gate, standing
+from fullturn.verbs.gate import gate, reusable_gate
 from fullturn.verbs.monitor import Monitor
 from fullturn.verbs.promote import promote
 from fullturn.verbs.register import complete
@@ -251,7 +251,7 @@ def _considered(found: retrain.RecordedDecision) -> Step:
 
 def _refuse_again(project: Workspace, best: RunRecord) -> None:
     """A gate that did not pass is not computed again before something changed."""
-    stands = standing(project, best)
+    stands = reusable_gate(project, best)
     if stands and stands.report.outcome != "PASSED":
         why = f"as before (gate {stands.run[:8]}), and nothing has changed since"
         raise _blocked(best, stands.report.outcome, why)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import Any, Literal
 
 from fullturn.core.entities import ModelVersion, Outcome
 from fullturn.core.errors import (
@@ -22,8 +22,11 @@ from fullturn.core.errors import (
     Refused,
     SettingsError,
 )
+from fullturn.core.showing import Block, Result, Style, grid, line, mark, plain, styled, then, view
 from fullturn.verbs import evidence_queries, references
 from fullturn.verbs.workspace import Workspace
+
+CODES = {"PASSED": 0, "FAILED": 1, "INCONCLUSIVE": 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +39,21 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(Result):
     """A version, and all that was checked about it."""
 
     version: int
     findings: tuple[Finding, ...]
+    _rows = "findings"
+
+    def to_dict(self) -> Any:
+        """Version, outcome and findings."""
+        return {"version": self.version, "outcome": self.outcome, "findings": plain(self.findings)}
+
+    @property
+    def exit_code(self) -> int:
+        """0 all of it holds, 1 something does not, 4 something could not be checked."""
+        return CODES[self.outcome]
 
     @property
     def outcome(self) -> Outcome:
@@ -51,7 +64,7 @@ class Verified:
         return "INCONCLUSIVE" if "INCONCLUSIVE" in found else "PASSED"
 
 
-def verify(project: Workspace, reference: str) -> Verified:
+def verify(project: Workspace, reference: str | int) -> Verified:
     """Check everything about the evidence of a version.
 
     Raises:
@@ -131,3 +144,20 @@ def _judged(name: str, look: Callable[[], str]) -> Finding:
         return Finding(name, "FAILED", str(error))
     except (CouldNotEvaluate, NotFound) as error:
         return Finding(name, "INCONCLUSIVE", str(error))
+
+
+@view.register
+def _(result: Verified) -> Iterator[Block]:
+    yield grid(
+        ("", "checked", "found"), ((mark(f.outcome), f.name, f.reason) for f in result.findings)
+    )
+    sentence, style = _VERDICTS[result.outcome]
+    yield line(styled(sentence.format(result.version), style))
+    yield then(f"fullturn lineage {result.version}", f"fullturn reproduce {result.version}")
+
+
+_VERDICTS: dict[Outcome, tuple[str, Style]] = {
+    "PASSED": ("The evidence of version {} holds.", "good"),
+    "FAILED": ("The evidence of version {} does not hold: do not use it.", "bad"),
+    "INCONCLUSIVE": ("Not all of the evidence of version {} could be checked.", "open"),
+}

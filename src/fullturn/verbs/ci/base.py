@@ -15,7 +15,7 @@ from fullturn.registry import promotion
 from fullturn.verbs import candidate
 from fullturn.verbs.ci.checkout import checkout, merge_base, worktree
 from fullturn.verbs.data import commit
-from fullturn.verbs.gate import gate, standing
+from fullturn.verbs.gate import gate
 from fullturn.verbs.promote import promote
 from fullturn.verbs.workspace import Workspace
 
@@ -78,7 +78,7 @@ def make_champion(folder: Path, state: Path, where: str) -> str:
     project = Workspace.open(folder)
     commit(project, [], where)
     trial, _ = candidate.trained(project)
-    gated = standing(project, trial.run, register=True) or gate(project, trial.run.id)
+    gated = gate(project, trial.run.id, cached=True)
     if gated.version and promotion.champion(project.store) is None:
         promote(project, str(gated.version.version), f"the model of {where}, to compare with")
     return gated.report.outcome
