@@ -16,8 +16,8 @@ from fullturn.lesson.panels.events import (
 )
 from fullturn.lesson.panels.stage import Stage
 from fullturn.tracking.comparison import Comparison
-from fullturn.verbs import queries
 from fullturn.verbs.candidate import primary_of, usable_runs
+from fullturn.verbs.compare import compare
 from fullturn.verbs.workspace import Workspace, latest
 
 FLIPS, LONG = 4, 46
@@ -34,7 +34,7 @@ def perform(stage: Stage, options: Options, tell: Tell) -> None:
         found = offered(project)
         first, second = found[0], next(one for one in found[1:] if one.params != found[0].params)
         a, b = a or second.id, b or first.id
-    compared = queries.compare_runs(project, a, b)
+    compared = compare(project, a, b)
     rows = [(name, x or "-", y or "-") for name, (x, y) in compared.params.items()]
     names = ("run", compared.first, compared.second)
     tell(table("parameters", ("", "A", "B"), [names, *rows]))
