@@ -1,1 +1,1 @@
-"""Where bundles of version 0.1 say that their loader is. Nothing else belongs here."""
+"""Names that files of version 0.1 have on disk: a bundle's loader, and what an app imports."""
