@@ -83,7 +83,7 @@ def turn(project: Workspace, scenes: list[dict[str, Any]]) -> Turn:
     return Turn({**figures, **alarm_figures}, {**series, **alarm_series})
 
 
-MOMENTS = {"turns": "turns to new", "alarm": "alarm of", "champion": "is champion"}
+MOMENTS = {"turns": "asks about new", "alarm": "alarm of", "champion": "is champion"}
 
 
 def moments(events: list[tuple[int, float, str]]) -> dict[str, Points]:

@@ -1,8 +1,7 @@
-"""What the documentation site adds to docs/ while it is built: a hook of MkDocs.
+"""MkDocs hook that adds pages from outside docs/ to the documentation site.
 
-The home page is the README, the handbook is that of the example, and a file of the source that a
-page links to is a page of its own. None of them is copied into the tree, and the site needs no
-other host to show them.
+The home page is the README, the handbook comes from the example, and source files that a page links
+to become pages. Nothing is copied into the repository, and the site loads nothing from other hosts.
 """
 
 from __future__ import annotations
@@ -32,15 +31,14 @@ GITHUB_ALERT = re.compile(r"^((?:> ?)+)\[!([A-Z]+)\]$", re.MULTILINE)
 HANDBOOK_HOME = """\
 # Handbook
 
-Seventeen chapters on MLOps, with sources. They are what the example's assistant answers from:
-`fullturn ask` in the demo's project quotes these pages, and an answer's lineage ends at one of
-their sections.
+Seventeen chapters on MLOps, with sources. The example's assistant answers from them: `fullturn ask`
+in the demo project quotes these pages, and the lineage of an answer ends at one of their sections.
 
 """
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Put the chapters into the navigation."""
+    """Add the chapters to the navigation."""
     [handbook] = [part["Handbook"] for part in config.nav if "Handbook" in part]
     handbook += [
         {f"{chapter.stem[:2]} {title(chapter)}": f"handbook/{chapter.name}"}
@@ -50,7 +48,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages that lie outside of docs/."""
+    """Add the pages from outside docs/."""
     places = dict(WHOLE)
     places |= {str(HANDBOOK / one.name): f"handbook/{one.name}" for one in chapters()}
     for source, place in places.items():
@@ -65,7 +63,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Let links that leave docs/ lead to what stands for it in the site; no list of no headings."""
+    """Rewrite links that leave docs/; hide the table of contents on pages without headings."""
     if "\n## " not in markdown:
         page.meta["hide"] = ["toc"]
     if page.file.generated_by:
@@ -80,12 +78,12 @@ def chapters() -> list[Path]:
 
 
 def title(chapter: Path) -> str:
-    """What stands in a chapter's first line."""
+    """The title in a chapter's first line."""
     return chapter.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
 
 
 def named(config: MkDocsConfig) -> set[str]:
-    """Files of the source that a page in docs/ links to."""
+    """Source files that a page in docs/ links to."""
     found = set()
     for page in Path(config.docs_dir).rglob("*.md"):
         where = PurePosixPath("docs", page.relative_to(config.docs_dir).parent.as_posix())
@@ -97,7 +95,7 @@ def named(config: MkDocsConfig) -> set[str]:
 
 
 def moved(text: str, source: str, place: str) -> str:
-    """A file's text with its relative links as they are where the file stands in the site."""
+    """A file's text with its relative links adapted to its place in the site."""
 
     def link(found: re.Match[str]) -> str:
         target = os.path.normpath(PurePosixPath(source).parent / found[2])
@@ -110,7 +108,7 @@ def moved(text: str, source: str, place: str) -> str:
 
 
 def placed(source: str) -> str:
-    """Where a file or folder of the repository stands in the site."""
+    """The place of a repository file or folder in the site."""
     if source == str(HANDBOOK):
         return "handbook/index.md"
     if source.startswith(f"{HANDBOOK}/"):
@@ -121,6 +119,6 @@ def placed(source: str) -> str:
 
 
 def shown(source: str) -> str:
-    """A file of the source as a page."""
+    """A source file as a page."""
     language = LANGUAGES.get(PurePosixPath(source).suffix, "text")
     return f"# {source}\n\n```{language}\n{(ROOT / source).read_text('utf-8')}\n```\n"

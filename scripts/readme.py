@@ -1,10 +1,10 @@
-"""Put a real demo into the documents: what it printed, and pictures of pages that it made.
+"""Update the docs from a real demo: its output, and screenshots of its report pages.
 
 usage: readme.py [--check] LOG
 
-LOG holds what `make demo` printed, the demo is in demo/. docs/walkthrough.md is written around its
-scenes, the last one stands in the README. With --check, nothing is written: it fails if the
-documents tell another story than the log, numbers and ids aside.
+LOG is the output of `make demo`; the demo is in demo/. docs/walkthrough.md shows its scenes, the
+README shows the last one. With --check, nothing is written: it fails if the docs differ from the
+log in more than numbers and ids.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 README, DEMO = ROOT / "README.md", ROOT / "demo"
 PAGE, TEMPLATE = ROOT / "docs" / "walkthrough.md", ROOT / "scripts" / "pages" / "walkthrough.md"
 BEGIN, END = "<!-- demo:begin -->\n```\n", "\n```\n<!-- demo:end -->"
-LAST = "Looking back"
+LAST = "Summary"
 PICTURES = {
     "gate.png": ("gate/report.html", "<title>Gate failed"),
     "release.png": ("release/report.html", "Rolled back"),

@@ -56,10 +56,10 @@ def table(title: str, model: type[BaseModel]) -> str:
     about = (model.__doc__ or "").partition(": ")[2] or (model.__doc__ or "")
     lines = [f"## {title}", "", about[:1].upper() + about[1:], ""]
     lines += ["| setting | default | |", "|---|---|---|"]
-    told = docstrings(model)
+    about_fields = docstrings(model)
     for name, field in model.model_fields.items():
         if not isinstance(field.default, BaseModel):
-            lines.append(f"| `{name}` | {default(field.default)} | {told.get(name, '')} |")
+            lines.append(f"| `{name}` | {default(field.default)} | {about_fields.get(name, '')} |")
     return "\n".join([*lines, ""])
 
 
@@ -72,15 +72,15 @@ def default(value: object) -> str:
 
 
 def docstrings(model: type[BaseModel]) -> dict[str, str]:
-    """What stands under each field in the source."""
+    """The docstring below each field in the source."""
     [found] = ast.parse(inspect.getsource(model)).body
     assert isinstance(found, ast.ClassDef)
-    told = {}
+    found_texts = {}
     for field, after in zip(found.body, found.body[1:], strict=False):
         if isinstance(field, ast.AnnAssign) and isinstance(after, ast.Expr):
             text = ast.literal_eval(after.value)
-            told[ast.unparse(field.target)] = " ".join(text.split())
-    return told
+            found_texts[ast.unparse(field.target)] = " ".join(text.split())
+    return found_texts
 
 
 def main() -> int:

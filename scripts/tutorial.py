@@ -1,8 +1,8 @@
-"""Write docs/tutorial.md by doing what it says.
+"""Write docs/tutorial.md by running its commands.
 
 usage: tutorial.py [--check]
 
-With --check nothing is written: it fails if a command ends otherwise than the page says.
+With --check nothing is written: it fails if the outcome of a command differs from the page.
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
-"""Pages whose commands are really typed, and whose output is what came back.
+"""Generate pages by running the commands they show.
 
-A template is a page in Markdown with four kinds of marks:
+A template is a Markdown page with four kinds of directives:
 
-- In a ```console block each line that begins with `$ ` is typed in the page's folder, and what it
-  prints goes below. The block's first line may say `exit=1` (the last command ends with that; 0 if
-  not said) and `only=PATTERN` (lines that do not match are left out, marked with `…`). A command
-  that ends with `&` stays until the page is done.
-- A block with `title="FILE"` is written into the folder before the page goes on.
-- A ```scene TITLE block becomes that scene of a recorded story; `only=PATTERN` as above.
-- {{PATTERN}} becomes what its group matches in everything printed so far, so that no figure in
-  the text is typed by hand.
+- In a ```console block, each line that begins with `$ ` is run in the page's folder, and its output
+  is inserted below. The block's first line may set `exit=1` (exit code of the last command, by
+  default 0) and `only=PATTERN` (other lines are omitted and marked with `…`). A command that ends
+  with `&` runs until the page is finished.
+- A block with `title="FILE"` is written to that file in the folder.
+- A ```scene TITLE block is replaced by that scene of a recorded demo; `only=PATTERN` as above.
+- {{PATTERN}} is replaced by what its group matches in the output so far, so that no figure in the
+  text is typed by hand.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FIGURE = re.compile(r"\{\{(.+?)\}\}")
 SCENE = re.compile(r"^\d+ ([A-Z].*?)  ")
 PLATFORM = ("CI", "GITHUB_", "GITLAB_", "MLFLOW_", "FULLTURN_", "GIT_")
-"""The story is that of a laptop: what a runner sets would change it."""
+"""Environment variables of CI platforms and configuration, removed for the commands."""
 LIMIT = 600
-"""Seconds that a command may take."""
+"""Timeout of a command, in seconds."""
 LOUD = re.compile(
     r"\$ |\[exit|gate: |error: |#+ |[A-Z]{4}\d\d |[✓✗·] (?!monitoring)|\d+ [A-Z]"
-    r"|(roll back|advance|promote|blocked): |version \d+ (is|went)"
+    r"|(roll back|advance|promote|rejected): |version \d+ (is|rolled back)"
 )
-"""Lines of output whose first words must not drift; how many alarms come is chance."""
+"""Output lines whose first words must stay the same; the number of alarms is random."""
 
 
 class OtherStory(Exception):
-    """A command ended otherwise, or did not print what the text speaks of."""
+    """A command ended differently, or did not print what the text refers to."""
 
 
 @dataclass
 class Typist:
-    """Types a page's commands in `folder`, and remembers what they printed."""
+    """Runs a page's commands in `folder` and records their output."""
 
     folder: Path
     printed: str = ""
@@ -60,10 +60,10 @@ class Typist:
         self.home = self.folder
 
     def page(self, template: str) -> str:
-        """The page, with everything typed.
+        """The page with the output of all commands.
 
         Raises:
-            OtherStory: a command ended with another exit code, or a pattern found nothing.
+            OtherStory: a command ended with another exit code, or a pattern did not match.
         """
         parts, end = [], 0
         try:
@@ -111,7 +111,7 @@ class Typist:
         return self._heard(command, done.stdout, f"\n[exit code {code}]" if code else "")
 
     def _started(self, command: str) -> str:
-        """What a command that stays says first."""
+        """Start a background command and return its first output line."""
         process = subprocess.Popen(
             shlex.split(command.removesuffix(" &")), cwd=self.folder, start_new_session=True,
             env=surroundings(self.folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -127,7 +127,7 @@ class Typist:
         return "\n".join([f"$ {command}", *lines]).rstrip() + end
 
     def _prose(self, text: str) -> str:
-        """The text with its figures, and lines of a like length again."""
+        """The text with its figures filled in, wrapped again."""
         parts = text.split("\n\n")
         return "\n\n".join(
             wrapped(self._filled(part)) if FIGURE.search(part) else part for part in parts
@@ -139,15 +139,15 @@ class Typist:
     def _figure(self, mark: re.Match[str]) -> str:
         found = re.search(mark[1], self.printed)
         if found is None:
-            raise OtherStory(f"nothing that was printed matches '{mark[1]}'")
+            raise OtherStory(f"no output matches '{mark[1]}'")
         return found[1]
 
 
 def told(story: str) -> dict[str, str]:
-    """A recorded story's scenes, by title; what is said after the last one is none of them."""
+    """The scenes of a recorded demo, by title, without the lines after the last one."""
     scenes: dict[str, list[str]] = {}
     title = ""
-    for line in story.partition("\nAll the way round")[0].splitlines():
+    for line in story.partition("\nFull turn in")[0].splitlines():
         if found := SCENE.match(line):
             title = found[1]
         if title:
@@ -156,7 +156,7 @@ def told(story: str) -> dict[str, str]:
 
 
 def kept(text: str, only: str) -> str:
-    """The first line and those that match `only`; what is left out is marked.
+    """The first line and those that match `only`; omitted lines are marked.
 
     Raises:
         OtherStory: no line matches.
@@ -165,7 +165,7 @@ def kept(text: str, only: str) -> str:
     if not only:
         return text
     chosen: list[str] = []
-    for line in filter(None, rest):  # what is indented goes on with the line before
+    for line in filter(None, rest):  # indented lines continue the previous one
         goes_on = line.startswith("  ") and chosen and chosen[-1] != "…"
         chosen.append(line if goes_on or re.search(only, line) else "…")
     if all(line == "…" for line in chosen):
@@ -175,14 +175,14 @@ def kept(text: str, only: str) -> str:
 
 
 def wrapped(paragraph: str) -> str:
-    """A paragraph, if it is none of a list, in lines of 100 characters."""
+    """A paragraph wrapped to 100 characters; list items are unchanged."""
     if re.match(r"\s*(\d+\.|-|\|) ", paragraph):
         return paragraph
     return textwrap.fill(paragraph, 100, break_long_words=False, break_on_hyphens=False)
 
 
 def surroundings(folder: Path) -> dict[str, str]:
-    """The environment of a laptop whose Git knows its user."""
+    """The environment of a laptop with a configured Git user."""
     names = {name: value for name, value in os.environ.items() if not name.startswith(PLATFORM)}
     who = {"user.name": "you", "user.email": "you@localhost"}
     names["GIT_CONFIG_COUNT"] = str(len(who))
@@ -193,7 +193,7 @@ def surroundings(folder: Path) -> dict[str, str]:
 
 
 def outline(page: str) -> list[str]:
-    """What must not drift: the text, commands, exit codes, and who decided what; not figures."""
+    """What must not change: text, commands, exit codes, decisions; figures may."""
     return list(_outline(page))
 
 
@@ -212,11 +212,11 @@ def _outline(page: str) -> Iterator[str]:
 
 
 def settled(page: str, file: Path, again: str, *, check: bool) -> int:
-    """Write the page to `file`; or compare with what stands there, and give an exit code."""
+    """Write the page to `file`, or with `check` compare it; returns an exit code."""
     if not check:
         file.write_text(page, encoding="utf-8")
         return 0
     then, now = outline(file.read_text(encoding="utf-8")), outline(page)
-    print(f"{file.name} {'tells what just happened' if then == now else f'is stale: `{again}`'}")
+    print(f"{file.name} {'is up to date' if then == now else f'is stale: `{again}`'}")
     print("\n".join(difflib.unified_diff(then, now, "recorded", "now", lineterm="")))
     return int(then != now)

@@ -20,7 +20,7 @@ EVAL04  ✓ passed  22 slices;
                   lowest far
 BEHV01  ✓ passed  right -0.017
 
-All the way round in 75 s.
+Full turn in 75 s.
 next:
 """
 
@@ -55,7 +55,7 @@ def test_another_exit_code_is_another_story(typed: ModuleType, tmp_path: Path) -
 def test_a_figure_is_what_was_printed_or_no_page_is_made(typed: ModuleType, tmp_path: Path) -> None:
     template = "```console\n$ echo right 0.853\n```\n\nIt is {{right ([\\d.]+)}}.\n"
     assert "It is 0.853." in typed.Typist(tmp_path).page(template)
-    with pytest.raises(typed.OtherStory, match="nothing that was printed"):
+    with pytest.raises(typed.OtherStory, match="no output matches"):
         typed.Typist(tmp_path).page("It is {{wrong ([\\d.]+)}}.\n")
 
 

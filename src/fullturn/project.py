@@ -80,7 +80,7 @@ class Project(Workspace):
 
     @property
     def data(self) -> Data:
-        """Versions of the dataset: commit, log, diff, show."""
+        """Manage dataset versions: commit, log, diff, show."""
         return Data(self)
 
     def __repr__(self) -> str:

@@ -104,9 +104,9 @@ def test_an_example_is_a_whole_project(tmp_path: Path, name: str) -> None:
     ("words", "message"),
     [
         (["--example", "wnie"], "there is no example 'wnie'; did you mean 'wine'?"),
-        (["--example", "wine", "--text", "text"], "leave out --text"),
+        (["--example", "wine", "--text", "text"], "omit --text"),
         (["--text", "text"], "--csv, --label missing"),
-        ([], "or start with --example"),
+        ([], "or use --example"),
     ],
 )
 def test_what_init_cannot_do_is_said_and_nothing_is_written(
@@ -152,5 +152,5 @@ def test_ci_workflows_leaves_a_file_that_is_not_fullturns(
     assert init(folder) == 0
     (folder / ".gitlab-ci.yml").write_text("theirs: {}\n")
     assert run(["-C", str(folder), "ci", "workflows"]) == 0
-    assert "left alone: .gitlab-ci.yml" in said(capsys)
+    assert "left unchanged: .gitlab-ci.yml" in said(capsys)
     assert (folder / ".gitlab-ci.yml").read_text() == "theirs: {}\n"

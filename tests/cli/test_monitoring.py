@@ -23,7 +23,7 @@ def test_an_alarm_says_what_its_detector_counted(capsys: pytest.CaptureFixture[s
     show(alarm("quality", "short"))
     said = capsys.readouterr().out
     assert "alarm of quality after 3,229 labelled answers: unclear" in said
-    assert "more than before, the texts say: invoice, tax" in said
+    assert "words that became more frequent: invoice, tax" in said
     assert "for example: short\n" in said
 
 

@@ -58,19 +58,19 @@ def test_silence_is_said_after_half_a_minute_and_then_each_minute(said: Say) -> 
     assert [word in told for word in ("for 29 s", "for 30 s", "for 90 s", "for 150 s")] == [
         False, True, True, True,
     ]  # fmt: skip
-    assert told.count("no request") == 3 and "is `fullturn serve` running" in told
-    assert told.startswith("shadow copies of live requests")
+    assert told.count("no requests") == 3 and "is `fullturn serve` running" in told
+    assert told.startswith("shadow answers copies of live requests")
 
 
 def test_requests_that_come_are_no_silence(said: Say) -> None:
     busy = [(20.0 * n, replace(NOBODY, requests=n)) for n in range(10)]
     assert "no request" not in said(busy)
-    assert said([*busy, (211.0, busy[-1][1])]).count("no request for 31 s") == 1
+    assert said([*busy, (211.0, busy[-1][1])]).count("no requests for 31 s") == 1
 
 
 def test_in_canary_both_arms_must_be_asked(said: Say) -> None:
     nobody = judged([], "canary")
-    assert "canary: no request in both arms for 30 s" in said([(0, nobody), (30, nobody)])
+    assert "canary: no requests in both arms for 30 s" in said([(0, nobody), (30, nobody)])
 
 
 def test_a_program_is_not_told_of_silence(said: Say) -> None:

@@ -156,8 +156,8 @@ def test_every_figure_opens_the_box_of_its_source(page: Page, address: str) -> N
         for button in page.locator("section.present .fig:visible").all():
             button.click()
             told = page.locator("#figure-box").inner_text()
-            assert re.search(r"run|kept result|read", told), (number + 1, told)
-            assert "cite" in (button.get_attribute("class") or "") or "again" in told
+            assert re.search(r"run|benchmark|read", told), (number + 1, told)
+            assert "cite" in (button.get_attribute("class") or "") or "reproduce" in told
             page.keyboard.press("Escape")
             assert page.locator("#figure-box").is_hidden()
             seen += 1
@@ -248,7 +248,7 @@ def test_the_copy_opens_from_disk(page: Page, deck: Deck, tmp_path: Path) -> Non
     save(deck, tmp_path / "copy")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "mine.txt").write_text("mine", encoding="utf-8")
-    with pytest.raises(UsageError, match="holds something"):
+    with pytest.raises(UsageError, match="contains files"):
         save(deck, tmp_path / "other")
 
 

@@ -68,7 +68,7 @@ def test_one_panel_at_a_time_and_the_answer_says_which(address: str) -> None:
     assert first.status_code == 202
     refused = httpx.post(f"{address}/panels/repeats", json={})
     assert refused.status_code == 409
-    assert refused.json()["error"].startswith("busy: waits is running")
+    assert refused.json()["error"].startswith("busy: waits has been running")
     status = httpx.get(f"{address}/panels/status").json()
     assert status == {"running": "waits", "performance": first.json()["performance"]}
     GO_ON.set()

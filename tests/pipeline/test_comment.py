@@ -62,12 +62,12 @@ def test_a_report_becomes_one_comment_that_is_renewed(
 ) -> None:
     github.open(7, HEAD)
     assert comment(report) == 0
-    assert "comment written in pull request 7: https://pages.invalid/comments/1" in said(capsys)
+    assert "comment created in pull request 7: https://pages.invalid/comments/1" in said(capsys)
     [first] = github.bodies(7)
     assert first.startswith(f"{MARKER}\n") and "two questions are no longer answered" in first
     report.write_text(report.read_text().replace("two questions", "three questions"))
     assert comment(report) == 0
-    assert "renewed" in said(capsys)
+    assert "updated" in said(capsys)
     [second] = github.bodies(7)
     assert "three questions" in second and "two questions" not in second
 
@@ -119,7 +119,7 @@ def test_a_report_on_an_older_commit_is_put_nowhere(
 ) -> None:
     github.open(7, HEAD)
     assert comment(report, OLDER) == 0
-    assert "no open pull request has bbbbbbbbbbbb as its newest commit: nothing to do" in said(
+    assert "no open pull request has bbbbbbbbbbbb as its newest commit; nothing to do" in said(
         capsys
     )
     assert github.writes == []

@@ -114,7 +114,7 @@ def test_an_untouched_version_verifies(
         assert verified.outcome == "PASSED", verified
         assert {f.outcome for f in verified.findings} == {"PASSED"}
         assert exit_code(gated, "verify", str(number)) == 0
-    assert "The evidence of version 2 holds" in capsys.readouterr().out
+    assert "The evidence of version 2 is valid" in capsys.readouterr().out
     assert exit_code(gated, "verify", "champion", "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["version"], told["outcome"]) == (1, "PASSED")

@@ -31,19 +31,19 @@ EXIT_CODES: tuple[tuple[type[FullturnError], int], ...] = (
 )
 """The one place where errors become exit codes."""
 INTERRUPTED = (
-    "interrupted; a run that was open is marked KILLED, a release under way stays: the next "
-    "`fullturn turn` goes on with it"
+    "interrupted; an open run is marked KILLED, and an active release continues with the next "
+    "`fullturn turn`"
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one verb and exit: 0 done, 1 refused, 2 usage, 3 inconclusive, 4 could not evaluate."""
+    """Run one command and exit with its code, see `EXIT_CODES`."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     sys.exit(run(words))
 
 
 def run(words: list[str]) -> int:
-    """Run one verb; returns its exit code. A pipeline is told how it ended."""
+    """Run one command; returns its exit code, and records it for a pipeline."""
     began = time.monotonic()
     code, message = _ended(words)
     if message:
@@ -54,7 +54,7 @@ def run(words: list[str]) -> int:
 
 
 def _ended(words: list[str]) -> tuple[int, str]:
-    """Exit code and error of a verb."""
+    """Exit code and error of a command."""
     try:
         return int(cli.main(words, prog_name="fullturn", standalone_mode=False) or 0), ""
     except FullturnError as error:
@@ -63,7 +63,7 @@ def _ended(words: list[str]) -> tuple[int, str]:
         return 2, error.format_message()
     except (click.Abort, KeyboardInterrupt):
         return 130, INTERRUPTED
-    except BrokenPipeError:  # who reads has seen enough
+    except BrokenPipeError:  # the reader has stopped reading
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0, ""
     except OSError as error:
@@ -71,7 +71,7 @@ def _ended(words: list[str]) -> tuple[int, str]:
 
 
 def _append(path: Path, words: list[str], code: int, message: str, seconds: float) -> None:
-    """A line for the report of a pipeline: the command without its folder, and how it ended."""
+    """A line for the pipeline's report: the command without its folder, and its result."""
     start = 2 if words[:1] == ["-C"] else 0
     command = " ".join(word for word in words[start:] if word != "--json")
     line = {"command": command, "exit_code": code, "reason": message, "seconds": seconds}
@@ -83,4 +83,4 @@ def _append(path: Path, words: list[str], code: int, message: str, seconds: floa
 
 def _system(error: OSError) -> str:
     place = f" ({error.filename})" if error.filename else ""
-    return f"the system refuses: {error.strerror or error}{place}; free space or rights, try again"
+    return f"{error.strerror or error}{place}; check disk space and permissions, then try again"

@@ -11,7 +11,7 @@ from fullturn.cli.verb import answer, json_option, opened, parameters
 @click.argument("question")
 @json_option
 def ask(question: str, as_json: bool) -> int:
-    """Ask the champion of an assistant a QUESTION."""
+    """Ask the champion, an assistant, a QUESTION."""
     return answer(opened().ask(question), as_json)
 
 
@@ -19,7 +19,7 @@ def ask(question: str, as_json: bool) -> int:
 @click.argument("rows", nargs=-1, required=True, metavar="COLUMN=VALUE…")
 @json_option
 def predict(rows: tuple[str, ...], as_json: bool) -> int:
-    """Ask the champion for one row, given as COLUMN=VALUE."""
+    """Predict one row, given as COLUMN=VALUE, with the champion."""
     project = opened()
     kinds = {column.name: column.kind for column in project.app.contract.columns}
     texts = dict(pair.partition("=")[::2] for pair in rows)

@@ -1,4 +1,4 @@
-"""The verbs, grouped as a person meets them. Importing this loads nothing but click."""
+"""The commands, grouped by topic. Importing this module loads only click."""
 
 from __future__ import annotations
 
@@ -65,17 +65,17 @@ _SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content
     "folder",
     default=".",
     metavar="DIR",
-    help="Work in the project in DIR.",
+    help="Use the project in DIR.",
     show_default=True,
 )
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version,
               help="Show the version and exit.")  # fmt: skip
 @click.pass_context
 def cli(ctx: click.Context, folder: str) -> None:
-    """Take a model or an LLM application all the way round the MLOps lifecycle.
+    """Run the full MLOps lifecycle for a model or an LLM application.
 
-    New here? `fullturn demo` goes all the way round in two minutes. Every verb takes --json.
-    Exit codes: 0 done or passed, 1 refused by evidence, 2 usage, 3 inconclusive,
+    New here? `fullturn demo` runs the whole lifecycle in two minutes. Every command supports
+    --json. Exit codes: 0 success or passed, 1 refused by evidence, 2 usage error, 3 inconclusive,
     4 could not evaluate.
     """
     ctx.obj = folder

@@ -11,18 +11,18 @@ from fullturn.cli.verb import answer, json_option, opened
 
 @click.group()
 def data() -> None:
-    """Versions of the dataset: commit, log, diff, show."""
+    """Manage dataset versions: commit, log, diff, show."""
 
 
 @data.command()
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-@click.option("-m", "--message", default="", help="What changed.")
+@click.option("-m", "--message", default="", help="Describe what changed.")
 @json_option
 def commit(files: tuple[Path, ...], message: str, as_json: bool) -> int:
     """Commit FILES as the next dataset version.
 
-    FILES are .csv, .jsonl, .parquet or handbook .md, or folders of them; they are the whole
-    content of the version. Without FILES, those named in fullturn.toml.
+    FILES are .csv, .jsonl, .parquet or handbook .md files, or folders of such files. They are the
+    complete content of the version. Without FILES, commits the files listed in fullturn.toml.
     """
     return answer(opened().data.commit(files, message), as_json)
 
@@ -39,7 +39,7 @@ def log(as_json: bool) -> int:
 @click.argument("b", type=int)
 @json_option
 def diff(a: int, b: int, as_json: bool) -> int:
-    """Count what changed between versions A and B."""
+    """Show what changed between versions A and B."""
     return answer(opened().data.diff(a, b), as_json)
 
 
@@ -47,7 +47,7 @@ def diff(a: int, b: int, as_json: bool) -> int:
 @click.argument("version", type=int)
 @json_option
 def show(version: int, as_json: bool) -> int:
-    """Describe a version: rows, splits, labels."""
+    """Show the rows, splits and labels of a version."""
     return answer(opened().data.show(version), as_json)
 
 

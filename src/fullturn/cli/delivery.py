@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 def ci(ctx: click.Context, as_json: bool) -> int:
     """Run the pipeline on this checkout: tests, data, training, gate, report.
 
-    Nothing that users see is changed. The exit code is that of the step that failed:
-    1 refused, 3 inconclusive, 4 could not evaluate. `ci STEP` runs one step alone.
+    Changes nothing that users see. The exit code is that of the failed step: 1 refused,
+    3 inconclusive, 4 could not evaluate. `ci STEP` runs a single step.
     """
     if ctx.invoked_subcommand:
         return 0
@@ -39,14 +39,14 @@ def ci(ctx: click.Context, as_json: bool) -> int:
 @click.command()
 @json_option
 def cd(as_json: bool) -> int:
-    """Run the pipeline, register what passed, and bring it to users."""
+    """Run the pipeline, register the candidate if it passed, and release it."""
     return _run((*steps.EVALUATE, *steps.DELIVER), "fullturn cd", as_json)
 
 
 @ci.command()
 @json_option
 def code(as_json: bool) -> None:
-    """Say which commit the evidence will name; on a platform, refuse uncommitted changes."""
+    """Show the commit that all evidence will reference; on CI platforms, refuse a dirty tree."""
     from fullturn.verbs.ci.checkout import checked
 
     found = checked(opened())
@@ -54,22 +54,22 @@ def code(as_json: bool) -> None:
         say_json(found)
         return
     if found.code.commit is None:
-        say("[yellow]not under Git: the evidence can name no commit[/yellow]")
+        say("[yellow]not a Git repository: the evidence cannot reference a commit[/yellow]")
         return
     where = f" on {escape(found.branch)}" if found.branch else ""
     same = found.base in (None, found.branch)
-    into = "" if same else f", to go into {escape(found.base)}"
+    into = "" if same else f", target branch {escape(found.base)}"
     say(f"commit [bold]{found.code.commit[:12]}[/bold]{where}{into}")
     if found.code.dirty:
-        say("[yellow]with uncommitted changes: nobody else can check this out[/yellow]")
+        say("[yellow]uncommitted changes: nobody else can check out this state[/yellow]")
     if found.shallow:
-        say("[yellow]a shallow clone: what it goes into may be out of sight[/yellow]")
+        say("[yellow]shallow clone: the target branch may be missing; use fetch-depth: 0[/yellow]")
 
 
 @ci.command()
 @json_option
 def tests(as_json: bool) -> None:
-    """Run the project's own tests: `[ci] tests`, or pytest where there are any."""
+    """Run the project's tests: `[ci] tests`, or pytest if there are any."""
     from fullturn.verbs.ci.checkout import run_tests
 
     found = run_tests(opened(), (lambda line: None) if as_json else _told)
@@ -77,7 +77,7 @@ def tests(as_json: bool) -> None:
         say_json(found)
         return
     passed = f"passed in {found.seconds:.1f} s: {escape(found.command)}"
-    say(passed if found.command else "the project has no tests of its own")
+    say(passed if found.command else "the project has no tests")
 
 
 def _told(line: str) -> None:
@@ -87,9 +87,9 @@ def _told(line: str) -> None:
 @ci.command()
 @json_option
 def base(as_json: bool) -> None:
-    """Say what the candidate is compared with; make it, if the registry is local and empty.
+    """Show the model to compare with; train it if the registry is local and empty.
 
-    That is the champion, or the model of the branch that this one goes into.
+    This is the champion, or else the model of the target branch.
     """
     from fullturn.verbs.ci.base import base as find
 
@@ -102,13 +102,13 @@ def base(as_json: bool) -> None:
 
 @ci.command()
 @click.option(
-    "--output", type=click.Path(path_type=Path), help=f"Folder; {steps.REPORT} by default."
+    "--output", type=click.Path(path_type=Path), help=f"Output folder, by default {steps.REPORT}."
 )
 @json_option
 def report(output: Path | None, as_json: bool) -> None:
     """Write the report of the pipeline: Markdown, JSON and JUnit XML.
 
-    In GitHub Actions it goes to the step summary too.
+    In GitHub Actions, also write it to the step summary.
     """
     from fullturn.verbs.ci import pipeline as left
 
@@ -129,11 +129,11 @@ def report(output: Path | None, as_json: bool) -> None:
 @click.argument("version")
 @json_option
 def deliver(version: str, as_json: bool) -> None:
-    """Bring VERSION to users: by a release where a server runs, at once where nobody is served.
+    """Deliver VERSION: release it if a server is running, otherwise promote it directly.
 
-    VERSION is a model version, or `candidate` for what this checkout trained. On a shared
-    tracking server with no server here, the release is opened, and `fullturn turn --watch`
-    beside the server drives it.
+    VERSION is a model version, or `candidate` for the model trained from this checkout. On a shared
+    tracking server without a server on this machine, only start the release; `fullturn turn
+    --watch` next to the server advances it.
     """
     from fullturn.verbs import deliver
 
@@ -147,7 +147,7 @@ def deliver(version: str, as_json: bool) -> None:
 
 
 def steps_file(project: Workspace) -> Path:
-    """Where the commands of a pipeline say how they ended."""
+    """The file to which the commands of a pipeline append their results."""
     named = os.environ.get(steps.STEPS_FILE)
     return project.root / named if named else project.state / "ci-steps.jsonl"
 
@@ -168,7 +168,7 @@ def _run(chosen: Sequence[steps.Step], what: str, as_json: bool) -> int:
         path.unlink(missing_ok=True)
         for number, step in enumerate(chosen, 1):
             if step in steps.DELIVER:
-                lock.close()  # a release holds it itself
+                lock.close()  # a release takes the lock itself
             if code and not step.always:
                 continue
             if not as_json:
@@ -201,7 +201,7 @@ def _conclude(project: Workspace, chosen: Sequence[steps.Step], code: int) -> No
     say()
     report = escape(project.root / steps.REPORT / "report.md")
     if code:
-        say_next(f"read {report}", "fullturn compare A B", "change the branch, and fullturn ci")
+        say_next(f"read {report}", "fullturn compare A B", "change the branch, then fullturn ci")
     elif steps.DELIVER[-1] in chosen:
         say_next("fullturn history", "fullturn monitor")
     else:

@@ -15,21 +15,24 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("-p", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter.")
-@click.option("--search", type=int, metavar="N", help="Race N sets of parameters.")
+@click.option("--search", type=int, metavar="N", help="Compare N parameter sets.")
 @click.option("--name", help="Name of the run.")
-@click.option("--data", type=int, metavar="V", help="Dataset version; newest if not set.")
-@click.option("--seed", type=int, help="Seed; that of fullturn.toml if not set.")
+@click.option("--data", type=int, metavar="V", help="Dataset version; default: the newest.")
+@click.option("--seed", type=int, help="Random seed; default: from fullturn.toml.")
 @click.option(
-    "--cached", is_flag=True, help="Train what this checkout asks for, if it never was trained."
+    "--cached",
+    is_flag=True,
+    help="Train the candidate of this checkout, unless it was trained before.",
 )
 @json_option
 def train(params: tuple[str, ...], as_json: bool, **options: Any) -> int:
-    """Train one set of parameters, or search many.
+    """Train one parameter set, or search over many.
 
-    In a search each candidate races the best before it, row by row on the validation split,
-    and stops when it is shown to be worse. With --cached, it is the candidate of this checkout:
-    fullturn.toml's parameters over what a search found for the champion, on the newest dataset
-    version; where the same code, data, environment and parameters were trained, that run is it.
+    In a search, each candidate is compared with the best one so far, row by row on the validation
+    split, and stops early if it is shown to be worse. With --cached, train the candidate of this
+    checkout: the parameters of fullturn.toml, else those that a search found for the champion, on
+    the newest dataset version. An existing run with the same code, data, environment and parameters
+    is reused.
     """
     project, chosen = opened(), parameters(params, "-p")
     with progress() as watch:
@@ -42,14 +45,19 @@ def train(params: tuple[str, ...], as_json: bool, **options: Any) -> int:
     type=click.Choice(["train", "gate", "all"]),
     default="train",
     show_default=True,
-    help="Of which kind.",
+    help="Kind of runs.",
 )
 @click.option(
-    "-n", "limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many."
+    "-n",
+    "limit",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="Maximum number of runs.",
 )
 @json_option
 def runs(kind: Kind, limit: int, as_json: bool) -> int:
-    """List runs, newest first; closes those whose process is gone."""
+    """List runs, newest first; marks runs of dead processes KILLED."""
     return answer(opened().runs(kind, limit), as_json)
 
 

@@ -11,7 +11,7 @@ from fullturn.cli.verb import answer, json_option, opened, parameters
 @click.command()
 @click.argument("reference", metavar="VERSION")
 @click.option("--waive", multiple=True, metavar="CODE=REASON", help="Waive a check.")
-@click.option("--cached", is_flag=True, help="Take the report on record, if it still stands.")
+@click.option("--cached", is_flag=True, help="Reuse the stored report if its inputs are unchanged.")
 @click.option(
     "--register/--no-register", default=True, help="Whether to register what passes; it does."
 )
@@ -19,14 +19,14 @@ from fullturn.cli.verb import answer, json_option, opened, parameters
 def gate(
     reference: str, waive: tuple[str, ...], cached: bool, register: bool, as_json: bool
 ) -> int:
-    """Decide whether VERSION may become champion; register what passes.
+    """Decide whether VERSION may become champion; register it if it passes.
 
-    VERSION is a run (id, first characters of it, name, `best`, or `candidate` for what this
-    checkout trained) or a model version. Candidate, champion and a trivial baseline answer the
-    same test rows. Missing evidence blocks. Exit code 0 passed, 1 failed, 3 inconclusive.
+    VERSION is a run (id, id prefix, name, `best`, or `candidate` for the model trained from this
+    checkout) or a model version. Candidate, champion and a trivial baseline are scored on the same
+    test rows. Missing evidence blocks. Exit codes: 0 passed, 1 failed, 3 inconclusive.
 
-    With --cached, a report on record is taken if candidate, champion, data, code, environment
-    and limits are the same; else all three are scored again.
+    With --cached, reuse the stored report if candidate, champion, data, code, environment and
+    limits are unchanged; otherwise score all three again.
     """
     from fullturn.verbs.gate import renamed_floors
 
@@ -45,11 +45,11 @@ def gate(
 @click.argument("reference", metavar="VERSION")
 @json_option
 def verify(reference: str, as_json: bool) -> int:
-    """Check the evidence of VERSION: signature, bundle, gate report.
+    """Verify the evidence of VERSION: signature, bundle, gate report.
 
-    Every file of the bundle and of the evidence has the sha256 that was signed, the gate report
-    passed and is about this version, and the record in MLflow still says what it said then. Exit
-    code 0 all of it holds, 1 something does not, 4 something could not be checked.
+    Checks that every file of the bundle and of the evidence has the signed sha256, that the gate
+    report passed and belongs to this version, and that the records in MLflow are unchanged. Exit
+    codes: 0 valid, 1 invalid, 4 something could not be checked.
     """
     return answer(opened().verify(reference), as_json)
 

@@ -15,20 +15,22 @@ if TYPE_CHECKING:
     from fullturn.lesson.deck import Deck
     from fullturn.verbs.workspace import Workspace
 
-KEYS = "→ ← turn the slides · S speaker view with notes and time · F full screen · ? all keys"
+KEYS = "→ ← change slides · S speaker view with notes and clock · F full screen · ? all keys"
 
 
 @click.command()
 @click.argument("folder", default="lesson", type=click.Path(path_type=Path))
 @click.option("--port", type=click.IntRange(0, 65535), default=8900, show_default=True,
-              help="Where to serve; 0 takes a free one.")  # fmt: skip
-@click.option("--reset", is_flag=True, help="Make the lesson's project anew.")
-@click.option("--pdf", type=click.Path(path_type=Path), metavar="FILE", help="Print it, no server.")
-@click.option("--notes", is_flag=True, help="With --pdf: a page of notes after each slide.")
+              help="Port; 0 picks a free one.")  # fmt: skip
+@click.option("--reset", is_flag=True, help="Recreate the lesson's project.")
+@click.option(
+    "--pdf", type=click.Path(path_type=Path), metavar="FILE", help="Print to a PDF; no server."
+)
+@click.option("--notes", is_flag=True, help="With --pdf: add a page of notes after each slide.")
 @click.option("--html", type=click.Path(path_type=Path), metavar="DIR",
-              help="Write a copy that opens from disk, no server.")  # fmt: skip
+              help="Write a copy that opens from disk; no server.")  # fmt: skip
 @click.option("--rehearse", is_flag=True, help="Run every live panel once, without a browser.")
-@click.option("--record", is_flag=True, help="With --rehearse: replays show this run from then on.")
+@click.option("--record", is_flag=True, help="With --rehearse: save this run as the replays.")
 @json_option
 def present(  # noqa: PLR0913, PLR0917  one per option
     folder: Path,
@@ -41,15 +43,15 @@ def present(  # noqa: PLR0913, PLR0917  one per option
     record: bool,
     as_json: bool,
 ) -> None:
-    """Give the lesson on MLOps: slides with live panels, on this machine only.
+    """Present the lesson on MLOps: slides with live panels, on this machine only.
 
-    The lesson works in a project of its own in FOLDER, which is made if it is not there: that
-    takes a minute. Needs the extra 'lesson'.
+    The lesson uses its own project in FOLDER and creates it if missing, which takes a minute.
+    Requires the extra 'lesson'.
     """
     if notes and pdf is None:
-        raise click.UsageError("--notes goes with --pdf FILE")
+        raise click.UsageError("--notes requires --pdf FILE")
     if record and not rehearse:
-        raise click.UsageError("--record goes with --rehearse")
+        raise click.UsageError("--record requires --rehearse")
     if rehearse:
         from fullturn.cli.rehearsal import rehearse as perform
 
@@ -86,14 +88,14 @@ def _project(folder: Path, reset: bool) -> Workspace:
 
 
 def _deck(project: Workspace, as_json: bool) -> Deck:
-    """The deck, built once, so that what is missing is said now."""
+    """The deck, built once, so that missing data is reported now."""
     from fullturn.lesson.deck import Deck
 
     deck = Deck(project)
     slides = deck.slides()
     if not as_json:
         minutes = sum(one.slide.minutes for one in slides)
-        say(f"{len(slides)} slides, {minutes:g} minutes; every figure has its source")
+        say(f"{len(slides)} slides, {minutes:g} minutes; every figure has a source")
     return deck
 
 
@@ -105,13 +107,13 @@ def _serve(deck: Deck, port: int, as_json: bool) -> None:
     def ready(address: str) -> None:
         if as_json:
             say_json({"address": address, "project": str(deck.project.root)})
-            sys.stdout.flush()  # a program that waits for it reads a pipe
+            sys.stdout.flush()  # for a program that reads from a pipe
             return
-        say(f"the lesson is at [bold]{address}[/bold] until Ctrl-C")
+        say(f"the lesson is at [bold]{address}[/bold]; stop it with Ctrl-C")
         say(f"[dim]{KEYS}[/dim]")
         inside = escape(deck.project.root)
         say_next(
-            f"open {address}", f"fullturn present {inside} --reset   # before the next audience",
+            f"open {address}", f"fullturn present {inside} --reset   # before the next talk",
             f"fullturn present {inside} --pdf slides.pdf --notes",
         )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The demo's second half: live traffic, a release that fails, a shift, retraining, a release."""
+"""Second half of the demo: live traffic, a failed release, drift, retraining, a release."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 SEED = 4
 CALM, BUSY = 25.0, 150.0
-"""Requests a second: few while something is trained, many while users are asked."""
+"""Requests per second: few during training, many during a release."""
 WARM, PATIENCE = 250, 6000
-"""Requests of the quiet beginning, and those that an alarm may take."""
+"""Requests at the start, and maximum requests until the alarm."""
 
 
 @dataclass
 class Live:
-    """A project in use, and what happened to it."""
+    """A project under traffic, with a timeline of events."""
 
     story: Walk
     project: Workspace
@@ -42,16 +42,16 @@ class Live:
     began: float = field(default_factory=time.monotonic)
     events: list[tuple[int, float, str]] = field(default_factory=list)
     marks: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """Phases, each from and to a point of the prediction log."""
+    """Phases, as start and end points in the prediction log."""
 
     def note(self, what: str) -> None:
-        """Put an event on the timeline."""
+        """Add an event to the timeline."""
         asked = self.audience.counts().asked
         self.events.append((asked, time.monotonic() - self.began, what))
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """A stretch of the log whose quality is reported at the end."""
+        """A phase whose quality is reported at the end."""
         start = time.time_ns()
         yield
         self.marks[name] = (start, time.time_ns())
@@ -59,7 +59,7 @@ class Live:
 
 @contextmanager
 def audience_at(story: Walk, project: Workspace, address: str) -> Iterator[Live]:
-    """Let the audience in."""
+    """Start the simulated audience."""
     from fullturn.demo.audience import Audience, TrafficProfile
     from fullturn.demo.example import pools
 
@@ -68,19 +68,21 @@ def audience_at(story: Walk, project: Workspace, address: str) -> Iterator[Live]
 
 
 def quiet(live: Live) -> None:
-    """The champion answers questions about what it knows."""
-    live.story.scene("Live", "the champion serves over HTTP, a simulated audience asks and judges")
-    live.note("the audience comes")
-    with live.phase("before: known subjects"):
+    """The champion answers questions on known topics."""
+    live.story.scene(
+        "Live", "the champion serves a simulated audience over HTTP, which rates its answers"
+    )
+    live.note("the audience arrives")
+    with live.phase("before: known topics"):
         seen = live.audience.wait_for(WARM)
     live.audience.pace(CALM)
     live.story.told(address=live.address)
     if not live.story.as_json:
-        say(f"{live.address}: {seen.asked} questions answered, {seen.judged} judged by reviewers")
+        say(f"{live.address}: {seen.asked} questions answered, {seen.judged} rated by reviewers")
 
 
 def truncated(live: Live) -> None:
-    """A version that passes its gate, as its test set lost the same chapters, and fails live."""
+    """A version that passes its gate, as its test set lost the same chapters, but fails live."""
     from fullturn.core.errors import Inconclusive, Refused
     from fullturn.demo.example import broken_copy
     from fullturn.verbs import release
@@ -90,7 +92,8 @@ def truncated(live: Live) -> None:
 
     story, project = live.story, live.project
     story.scene(
-        "A bad day", "a copy breaks off: five chapters are lost, and all test questions on them"
+        "A bad day",
+        "a data copy is cut short: it loses five chapters and all test questions on them",
     )
     with progress() as watch:
         data = commit(project, broken_copy(project), "copied by the nightly job")
@@ -98,12 +101,12 @@ def truncated(live: Live) -> None:
         gated = gate(project, trial.run.id, progress=watch)
     assert gated.version is not None
     if not story.as_json:
-        say(f"version {data.version} of the data: {data.rows} rows, {data.removed} removed")
+        say(f"dataset version {data.version}: {data.rows} rows, {data.removed} removed")
         say(
             "gate: [green]✓ passed[/green] as model version "
-            f"{gated.version.version}: offline nothing is amiss, so it goes on to shadow"
+            f"{gated.version.version}: offline tests see no problem, so it is released in shadow"
         )
-    live.note(f"release of version {gated.version.version} begins")
+    live.note(f"release of version {gated.version.version} starts")
     live.audience.pace(BUSY)
     try:
         release.release(project, str(gated.version.version), Looks(story.as_json))
@@ -112,24 +115,24 @@ def truncated(live: Live) -> None:
     ended = _newest_release(project)
     live.note(f"version {ended.version} rolled back in {ended.stage}")
     if not story.as_json:
-        seen = "no user ever saw an answer of it" if ended.stage == "shadow" else "in canary"
-        say(f"version {ended.version} went back: [bold]{seen}[/bold]")
+        seen = "no user saw any of its answers" if ended.stage == "shadow" else "in canary"
+        say(f"version {ended.version} rolled back: [bold]{seen}[/bold]")
     restored = commit(project, [], "restored")
     live.note(f"data restored as version {restored.version}")
     if not story.as_json:
-        say(f"version {restored.version} of the data: {restored.added} rows are back")
+        say(f"dataset version {restored.version}: {restored.added} rows restored")
 
 
 def shifted(live: Live) -> Alarm:
-    """The audience turns to what the data does not hold."""
+    """The audience asks about topics that the data doesn't cover."""
     from fullturn.core.errors import Inconclusive
     from fullturn.verbs.monitor import Monitor
 
     story = live.story
-    story.scene("A shift", "the audience turns to two subjects that the data does not hold yet")
+    story.scene("A shift", "the audience asks about two topics that the data doesn't cover yet")
     monitor = Monitor(live.project)
     monitor.step()
-    live.note("the audience turns to new subjects")
+    live.note("the audience asks about new topics")
     limit = live.audience.turn_to("new").asked + PATIENCE
     start = time.time_ns()
     while not (alarms := monitor.step()):
@@ -140,7 +143,7 @@ def shifted(live: Live) -> Alarm:
     live.audience.wait_for(150)
     live.audience.pace(CALM)
     monitor.step()
-    live.marks["during: new subjects"] = (start, time.time_ns())
+    live.marks["during: new topics"] = (start, time.time_ns())
     subject = f"input.{live.project.app.contract.text}"
     known = monitor.seen().alarms
     alarm = next((one for one in known if one.detector == subject), known[0])
@@ -151,11 +154,11 @@ def shifted(live: Live) -> Alarm:
 
 
 def retrained(live: Live) -> None:
-    """The loop closes: `turn` decides, trains, gates and releases."""
+    """`turn` decides, retrains, gates and releases."""
     from fullturn.verbs.turn import LoopRunner
 
     story, project = live.story, live.project
-    story.scene("The loop", "two chapters are written; `fullturn turn` does the rest")
+    story.scene("The loop", "two chapters have been written; `fullturn turn` does the rest")
     for chapter in sorted((project.root / "later" / "handbook").glob("*.md")):
         shutil.copy(chapter, project.root / "handbook" / chapter.name)
     steps = []
@@ -170,16 +173,16 @@ def retrained(live: Live) -> None:
                 show_step(step)
     story.told(steps=[step.what for step in steps])
     live.audience.turn_to("after")
-    with live.phase("after: new subjects, unseen questions"):
+    with live.phase("after: new topics, unseen questions"):
         live.audience.wait_for(WARM)
 
 
 def looked_back(live: Live) -> None:
-    """The timeline, the quality of each phase, and the lineage of one answer."""
+    """The timeline, the quality in each phase, and the lineage of one answer."""
     from fullturn.verbs.lineage import of_prediction
 
     story, counts = live.story, live.audience.counts()
-    story.scene("Looking back", "what happened when, and what it meant for users")
+    story.scene("Summary", "what happened, and what it meant for users")
     quality = _quality(live)
     found = of_prediction(live.project, counts.last)
     story.told(quality=quality, asked=counts.asked, failed=counts.failed, events=live.events)
@@ -188,17 +191,17 @@ def looked_back(live: Live) -> None:
     rows = [
         (f"{asked:,}", f"{seconds:.0f} s", escape(what)) for asked, seconds, what in live.events
     ]
-    table((">requests", ">after", "what happened"), rows)
+    table((">requests", ">after", "event"), rows)
     say()
-    table(("answers right", ">judged", ">share", ">95 % interval", ""), quality)
+    table(("correct answers", ">rated", ">share", ">95 % interval", ""), quality)
     say(f"[bold]{counts.failed} of {counts.asked:,} requests failed[/bold]")
     say(_one_line(found))
 
 
 def kept(live: Live) -> None:
-    """Leave the server up for a person, without the audience."""
+    """Keep the server running without the audience."""
     live.audience.leave()
-    say(f"serving at [bold]{live.address}[/bold] until Ctrl-C; try:")
+    say(f"serving at [bold]{live.address}[/bold]; stop with Ctrl-C; try:")
     body = json.dumps({"inputs": [{"question": "What is a canary release?"}]})
     say(f"  curl {live.address}/predict -d '{escape(body)}'")
     with contextlib.suppress(KeyboardInterrupt):
@@ -240,7 +243,7 @@ def _quality(live: Live) -> list[tuple[str, ...]]:
 
 def _one_line(found: PredictionLineage) -> str:
     one, of = found.prediction, found.lineage
-    judged = f"judged by {found.feedback[-1].source}" if found.feedback else "not judged yet"
+    judged = f"rated by {found.feedback[-1].source}" if found.feedback else "not rated yet"
     way = (
         f"answer {one.id[:8]} to {one.key} ({judged})",
         ", ".join(found.passages) or "no passage",

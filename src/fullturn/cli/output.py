@@ -1,4 +1,4 @@
-"""What a person or a program reads: tables of at most 100 columns, or JSON."""
+"""Output for people (tables of at most 100 columns) or programs (JSON)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def say(text: str = "") -> None:
-    """One line, or paragraph, with rich's markup."""
+    """A line or paragraph with rich markup."""
     console().print(text)
 
 
@@ -61,7 +61,7 @@ def _style(styles: Sequence[Style]) -> str:
 
 
 def say_next(*steps: str) -> None:
-    """What to do next; in a pipeline, its next step says so."""
+    """Suggested next commands; nothing in a pipeline."""
     if os.environ.get(STEPS_FILE):
         return
     line = "  ·  ".join(steps)
@@ -69,7 +69,7 @@ def say_next(*steps: str) -> None:
         say(f"[dim]next:[/dim] {line}")
         return
     say("[dim]next:[/dim]")
-    for step in steps:  # one a line, unwrapped: to be copied
+    for step in steps:  # one per line, unwrapped, so that they can be copied
         console().print(f"  {step}", soft_wrap=True)
 
 
@@ -108,14 +108,14 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], title: s
 
 
 def escape(text: object) -> str:
-    """Text that is not markup."""
+    """Text with markup escaped."""
     from rich.markup import escape as escaped
 
     return escaped(str(text))
 
 
 def mark(outcome: str) -> str:
-    """An outcome with a sign and a colour."""
+    """An outcome with a symbol and a colour."""
     sign, style = MARKS.get(outcome, (" ", "bold"))
     colour = COLOURS.get(style, style)
     return f"[{colour}]{sign} {outcome.lower().replace('_', ' ')}[/{colour}]"

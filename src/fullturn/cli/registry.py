@@ -9,26 +9,28 @@ from fullturn.cli.verb import answer, json_option, opened
 
 @click.command()
 @click.argument("reference", metavar="VERSION")
-@click.option("--reason", required=True, help="Why; it is kept in the history.")
+@click.option("--reason", required=True, help="Reason, recorded in the history.")
 @json_option
 def promote(reference: str, reason: str, as_json: bool) -> int:
-    """Make VERSION the champion, if its gate passed and its files load."""
+    """Make VERSION the champion if its gate passed and its files load."""
     return answer(opened().promote(reference, reason), as_json)
 
 
 @click.command()
-@click.option("--to", type=int, metavar="VERSION", help="An earlier champion; the last if not set.")
-@click.option("--reason", required=True, help="Why; it is kept in the history.")
+@click.option(
+    "--to", type=int, metavar="VERSION", help="An earlier champion; default: the previous one."
+)
+@click.option("--reason", required=True, help="Reason, recorded in the history.")
 @json_option
 def rollback(to: int | None, reason: str, as_json: bool) -> int:
-    """Go back to an earlier champion, once it is loaded and probed."""
+    """Roll back to an earlier champion, after loading and testing it."""
     return answer(opened().rollback(to, reason=reason), as_json)
 
 
 @click.command()
 @json_option
 def history(as_json: bool) -> int:
-    """Every promotion and rollback, with actor, reason and gate report."""
+    """List promotions and rollbacks with actor, reason and gate report."""
     return answer(opened().history(), as_json)
 
 
@@ -36,10 +38,10 @@ def history(as_json: bool) -> int:
 @click.argument("reference", metavar="VERSION|PREDICTION-ID")
 @json_option
 def lineage(reference: str, as_json: bool) -> int:
-    """Where a version, or an answer, came from: run, commit, data, gate.
+    """Trace a version or an answer to its run, commit, data and gate.
 
-    The id of a prediction came with the answer; it leads to what was asked, what was answered,
-    the passages cited and the feedback too.
+    A prediction id, returned with each answer, also shows the request, the answer, its citations
+    and its feedback.
     """
     return answer(opened().lineage(reference), as_json)
 
@@ -48,7 +50,7 @@ def lineage(reference: str, as_json: bool) -> int:
 @click.argument("reference", metavar="VERSION")
 @json_option
 def reproduce(reference: str, as_json: bool) -> int:
-    """Train VERSION again from its record and say what diverged."""
+    """Retrain VERSION from its recorded inputs and show what diverged."""
     return answer(opened().reproduce(reference), as_json)
 
 

@@ -1,4 +1,4 @@
-"""A rehearsal of the lesson's live panels, without a browser: part of `present`."""
+"""Rehearse the lesson's live panels without a browser; part of `present`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COLOURS = {"ERROR": "red", "NOTHING TO DO": "yellow"}
 
 
 def rehearse(project: Workspace, *, record: bool, as_json: bool) -> None:
-    """Perform every panel once; with `record`, keep what they told as the recordings.
+    """Run every panel once; with `record`, save their events as recordings.
 
     Raises:
         CouldNotEvaluate: a panel ended with an error.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fullturn.verbs.release_state import Release
 
 QUIET, MINUTE = 30.0, 60.0
-"""Seconds without a request after which it is said, and said again."""
+"""Seconds without a request before the first and further reminders."""
 ENDINGS = {"promote": "[green]promoted[/green]", "roll back": "[red]rolled back[/red]"}
 
 
@@ -33,9 +33,9 @@ class _Release(click.Group):
 
 @click.group(cls=_Release)
 def release() -> None:
-    """Bring a version to users by evidence: shadow → canary → champion, or back.
+    """Release a version in stages: shadow → canary → champion, or a rollback.
 
-    `fullturn release VERSION` begins, or goes on with, the release of VERSION.
+    `fullturn release VERSION` starts or resumes the release of VERSION.
     """
 
 
@@ -43,7 +43,7 @@ def release() -> None:
 @click.argument("version")
 @json_option
 def start(version: str, as_json: bool) -> None:
-    """Release VERSION to the users of the running server, and wait for the decision."""
+    """Release VERSION on the running server and wait for the decision."""
     from fullturn.verbs import references, release
 
     project = opened()
@@ -62,7 +62,7 @@ def start(version: str, as_json: bool) -> None:
 @release.command()
 @json_option
 def status(as_json: bool) -> None:
-    """Show where the release under way stands, and what its evidence says."""
+    """Show the stage and the evidence of the active release."""
     from fullturn.verbs import release, release_state
 
     project = opened()
@@ -72,17 +72,17 @@ def status(as_json: bool) -> None:
         say_json({"release": found, "decision": decision, "driven": driven})
         return
     if not driven:
-        say("[yellow]nobody drives it: everyone gets the champion until somebody goes on[/yellow]")
+        say("[yellow]no controller is running; all traffic goes to the champion[/yellow]")
     say(f"version {found.version} against champion {found.champion}: [bold]{found.stage}[/bold]")
     show_decision(decision)
     say_next(f"fullturn release {found.version}", "fullturn release abort --reason '…'")
 
 
 @release.command()
-@click.option("--reason", required=True, help="Why; it is kept with the release.")
+@click.option("--reason", required=True, help="Reason, recorded with the release.")
 @json_option
 def abort(reason: str, as_json: bool) -> None:
-    """End the release under way: everyone gets the champion, at once."""
+    """Abort the active release; all traffic goes to the champion immediately."""
     from fullturn.verbs import release
 
     ended = release.abort(opened(), reason)
@@ -94,7 +94,7 @@ def abort(reason: str, as_json: bool) -> None:
 
 
 class Looks:
-    """Says what is new in the looks at a release: each stage, its last evidence, and silence."""
+    """Reports the progress of a release: each stage, its last evidence, and missing requests."""
 
     def __init__(self, as_json: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self._as_json, self._clock = as_json, clock
@@ -103,7 +103,7 @@ class Looks:
         self._since = self._reminded = 0.0
 
     def __call__(self, release: Release, decision: Decision) -> None:
-        """Say it, if it is worth a line."""
+        """Report this look if it is news."""
         if self._as_json:
             return
         if decision.stage != self._stage:
@@ -124,7 +124,7 @@ class Looks:
         self._since = self._clock()
 
     def _listen(self, decision: Decision) -> None:
-        """Say that nobody asks, after QUIET seconds and then each minute."""
+        """Report missing requests after QUIET seconds and then every minute."""
         if decision.requests != self._requests:
             self._came(decision)
         quiet = self._clock() - self._since
@@ -132,19 +132,19 @@ class Looks:
             self._reminded = quiet
             both = " in both arms" if decision.stage == "canary" else ""
             say(
-                f"[yellow]  {decision.stage}: no request{both} for {quiet:.0f} s: is `fullturn "
-                "serve` running, and does anybody ask it?[/yellow]"
+                f"[yellow]  {decision.stage}: no requests{both} for {quiet:.0f} s; is `fullturn "
+                "serve` running and receiving requests?[/yellow]"
             )
 
 
 ABOUT = {
-    "shadow": "copies of live requests; no user sees its answers",
-    "canary": "some users get it, as many others the champion, at the same time",
+    "shadow": "answers copies of live requests; users do not see its answers",
+    "canary": "serves some users; an equal number get the champion at the same time",
 }
 
 
 def show_decision(decision: Decision) -> None:
-    """A look: the evidence of each guardrail, what follows, and why."""
+    """A look: the evidence for each guardrail, the action, and its reason."""
     rows = [
         (
             one.guardrail,
@@ -156,8 +156,8 @@ def show_decision(decision: Decision) -> None:
         for one in decision.readings
     ]
     columns = (
-        "guardrail", ">pairs", ">champion", ">version", ">difference", ">bounds", ">worse?",
-        ">not worse?",
+        "guardrail", ">pairs", ">champion", ">version", ">difference", ">bounds", ">worse",
+        ">non-inferior",
     )  # fmt: skip
     table(columns, rows)
     colour = {"advance": "green", "promote": "green", "roll back": "red"}.get(
@@ -173,7 +173,7 @@ def show_ended(ended: Release) -> None:
 
 
 def show_forecast(sentences: list[str]) -> None:
-    """What the release may do wrong and can find, before it starts."""
+    """Error rates and detectable effects of the release, before it starts."""
     for sentence in sentences:
         say(f"[dim]{escape(sentence)}[/dim]")
 
@@ -188,7 +188,7 @@ def _figures(one: Reading) -> tuple[str, ...]:
 
 
 def _standing(decision: Decision) -> str:
-    """What is missing; that names the requests itself as long as they are too few."""
+    """What is missing; the reason includes the request count while there are too few."""
     if decision.requests < decision.minimum:
         return decision.reason
     return f"{decision.requests:,} requests; {decision.reason}"

@@ -18,27 +18,29 @@ if TYPE_CHECKING:
     from fullturn.verbs.serve import Opened
 
 WAITING = 1000
-"""So many lines may wait to be said."""
+"""Maximum number of waiting log lines."""
 ROUTES = {
     "POST /predict": "rows → outputs and prediction ids",
     "POST /invocations": "the same in MLflow's protocol",
     "POST /v1/chat/completions": "the same in OpenAI's protocol, for assistants",
-    "POST /feedback": "the right answer, or a score, for a prediction id",
-    "GET /version /readyz /healthz /metrics /openapi.json": "what it serves, and how it does",
+    "POST /feedback": "the correct answer or a score for a prediction id",
+    "GET /version /readyz /healthz /metrics /openapi.json": "version, health, metrics",
 }
 
 
 @click.command()
-@click.option("--host", help="Address to listen on; that of fullturn.toml if not set.")
+@click.option("--host", help="Interface to listen on; default: from fullturn.toml.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), help="Port; that of fullturn.toml if not set, 0: any."
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Port; 0 picks a free one; default: from fullturn.toml.",
 )
 @json_option
 def serve(host: str | None, port: int | None, as_json: bool) -> None:
-    """Serve the champion over HTTP, and follow the registry.
+    """Serve the champion over HTTP and follow the registry.
 
-    A promotion, a rollback or a release takes effect within a second, without a failed request.
-    Every answer is in the prediction log before it leaves.
+    Promotions, rollbacks and releases take effect within a second, without failed requests. Every
+    answer is written to the prediction log before it is sent.
     """
     from fullturn.verbs import serve
 
@@ -50,7 +52,7 @@ def serve(host: str | None, port: int | None, as_json: bool) -> None:
     finally:
         log.removeHandler(handler)
     if not as_json:
-        say("stopped; what was answered is in the prediction log")
+        say("stopped; all answers are in the prediction log")
 
 
 def show_server(found: Opened) -> None:
@@ -61,13 +63,13 @@ def show_server(found: Opened) -> None:
     body = json.dumps({"inputs": [found.example]}, ensure_ascii=False).replace("'", "'\\''")
     token = " -H 'Authorization: Bearer TOKEN'" if found.asks_token else ""
     click.echo(f"try:\n  curl {found.address}/predict{token} -d '{body}'")
-    say_next("fullturn lineage PREDICTION-ID", "fullturn promote VERSION", "Ctrl-C stops it")
+    say_next("fullturn lineage PREDICTION-ID", "fullturn promote VERSION", "stop with Ctrl-C")
 
 
 class BackgroundLines(logging.Handler):
-    """One line for each swap and each failure, said by a thread of its own.
+    """Prints one line per swap and failure, in a separate thread.
 
-    Whoever reads our output may stop reading: the server must go on, and follow the registry.
+    If the reader of our output stops reading, the server must not block.
     """
 
     def __init__(self, as_json: bool) -> None:
@@ -77,7 +79,7 @@ class BackgroundLines(logging.Handler):
         Thread(target=self._run, name="say", daemon=True).start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Have it said; drop it if too many wait."""
+        """Queue a record; drop it if the queue is full."""
         with contextlib.suppress(Full):
             self._records.put_nowait(record)
 

@@ -1,4 +1,4 @@
-"""The demo's story: scenes with a title, a reason and a time."""
+"""The demo's scenes, each with a title, a reason and a time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fullturn.cli.output import say
 
 @dataclass
 class Walk:
-    """The demo's story so far."""
+    """The scenes of the demo so far."""
 
     folder: Path
     as_json: bool
@@ -20,7 +20,7 @@ class Walk:
     scenes: list[dict[str, Any]] = field(default_factory=list)
 
     def scene(self, title: str, why: str) -> None:
-        """Say what comes now and why."""
+        """Start a scene: its title and purpose."""
         seconds = time.perf_counter() - self.started
         self.scenes.append({"scene": title, "why": why, "at_seconds": round(seconds, 1)})
         if not self.as_json:
@@ -28,5 +28,5 @@ class Walk:
             say(f"\n[bold cyan]{number} {title}[/bold cyan]  {why} [dim]{seconds:.0f} s[/dim]")
 
     def told(self, **facts: Any) -> None:
-        """Keep what happened, for --json."""
+        """Add facts to the scene, for --json."""
         self.scenes[-1].update(facts)

@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--watch", is_flag=True, help="Keep turning until interrupted.")
+@click.option("--watch", is_flag=True, help="Repeat until interrupted.")
 @click.option(
     "--every", type=click.FloatRange(0.1), default=10.0, show_default=True, metavar="SECONDS",
-    help="Pause between two passes of --watch.",
+    help="Pause between two turns with --watch.",
 )  # fmt: skip
 @json_option
 def turn(watch: bool, every: float, as_json: bool) -> None:
-    """Do what is due and say why: monitor, retrain, data, search, gate, release.
+    """Run every step that is due, with reasons: monitor, retrain, data, search, gate, release.
 
-    With --json, one step a line when watching, one list otherwise.
+    With --json, print one step per line with --watch, otherwise one list.
     """
     project, said = opened(), Said(as_json, watch)
     with progress() as seen:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--json: the same answer for a program."""
-    return click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")(command)
+    """--json: machine-readable output."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
 
 
 def opened() -> Project:

@@ -1,4 +1,4 @@
-"""`fullturn demo`: a whole turn on the example project, said step by step."""
+"""`fullturn demo`: a full turn on the example project, step by step."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ QUESTIONS = (
 
 
 def walk(folder: Path, *, as_json: bool, keep_serving: bool = False) -> None:
-    """Make the example in `folder` and take it all the way round.
+    """Create the example in `folder` and run the full lifecycle on it.
 
     Raises:
-        UsageError: the folder holds something that is not a former demo.
+        UsageError: the folder contains something other than an earlier demo.
     """
     from fullturn.verbs.serve import apart
 
@@ -56,7 +56,7 @@ def _ended(story: Walk) -> None:
         return
     seconds = time.perf_counter() - story.started
     inside = escape(story.folder)
-    say(f"\n[bold]All the way round in {seconds:.0f} s.[/bold] All of it is in {inside}/.fullturn.")
+    say(f"\n[bold]Full turn in {seconds:.0f} s.[/bold] Everything is stored in {inside}/.fullturn.")
     say_next(
         f"cd {inside} && fullturn ask '…'", "fullturn monitor --page monitor.html",
         "fullturn history", "fullturn serve",
@@ -78,7 +78,7 @@ def _data(story: Walk, project: Workspace) -> int:
     from fullturn.demo.example import FIRST_DATA
     from fullturn.verbs.data import commit
 
-    story.scene("Data version", "so that every run can name the exact rows it saw")
+    story.scene("Data version", "so that every run records the exact rows it used")
     version = commit(project, [], FIRST_DATA)
     story.told(version=version.version, digest=version.digest, rows=version.rows)
     if not story.as_json:
@@ -91,9 +91,7 @@ def _experiments(story: Walk, project: Workspace) -> list[Trial]:
     from fullturn.demo import example
     from fullturn.verbs.train import Trials
 
-    story.scene(
-        "Experiments", "candidates race question by question; one shown to be worse stops early"
-    )
+    story.scene("Experiments", "candidates are compared question by question; weak ones stop early")
     trials: list[Trial] = []
     with progress() as watch:
         arriving = example.raced(project)
@@ -112,21 +110,25 @@ def _blocked(story: Walk, project: Workspace) -> None:
     from fullturn.verbs.gate import gate
     from fullturn.verbs.train import train
 
-    story.scene("A careless candidate", "it never says that it does not know: the gate must see it")
+    story.scene(
+        "A careless candidate", "it never says that it doesn't know, and the gate must catch that"
+    )
     with progress() as watch:
         trial = train(project, CARELESS_PARAMS, name=CARELESS)
         gated = gate(project, trial.run.id, progress=watch)
     story.told(outcome=gated.report.outcome)
     if not story.as_json:
         show(gated.report)
-        say("[bold]blocked[/bold]: not registered, users never see it")
+        say("[bold]rejected[/bold]: not registered, never served to users")
 
 
 def _passed(story: Walk, project: Workspace, best: Trial) -> GateResult:
     from fullturn.core.errors import Refused
     from fullturn.verbs.gate import gate
 
-    story.scene("Gate", f"the best candidate, '{escape(best.run.name)}', faces the same checks")
+    story.scene(
+        "Gate", f"the best candidate, '{escape(best.run.name)}', goes through the same checks"
+    )
     with progress() as watch:
         gated = gate(project, best.run.id, progress=watch)
     story.told(outcome=gated.report.outcome)
@@ -140,7 +142,9 @@ def _passed(story: Walk, project: Workspace, best: Trial) -> GateResult:
 def _promoted(story: Walk, project: Workspace, gated: GateResult) -> None:
     from fullturn.verbs.promote import promote
 
-    story.scene("Registry", "what passed becomes a version; the alias `champion` moves, once")
+    story.scene(
+        "Registry", "the candidate that passed becomes a version; the alias `champion` moves once"
+    )
     assert gated.version is not None
     entry = promote(project, str(gated.version.version), f"gate {gated.run[:8]} passed")
     story.told(champion=entry.version)
@@ -153,7 +157,7 @@ def _promoted(story: Walk, project: Workspace, gated: GateResult) -> None:
 def _answers(story: Walk, project: Workspace) -> None:
     from fullturn.verbs.predict import predict
 
-    story.scene("Champion", "three questions; the last is not in the handbook")
+    story.scene("Champion", "three questions; the handbook doesn't cover the last one")
     column = str(project.app.contract.text)
     answered = predict(project, [{column: question} for question in QUESTIONS])
     story.told(answers=[each.output for each in answered])

@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--check", is_flag=True, help="Only show what would change; exit 1 if anything.")
+@click.option(
+    "--check", is_flag=True, help="Only show what would change; exit code 1 if anything would."
+)
 @json_option
 def workflows(check: bool, as_json: bool) -> int:
-    """Write the workflow files for GitHub and GitLab as this version of fullturn has them.
+    """Write the current workflow files for GitHub and GitLab.
 
-    What you changed in them is replaced: look at --check, or at Git, first. A file without the
-    line "Written by fullturn" is left alone.
+    Overwrites your changes in them: run with --check or look at Git first. Files without the line
+    "Written by fullturn" are not changed.
     """
     from fullturn.core import settings
     from fullturn.pipeline import workflows as files
@@ -40,9 +42,9 @@ def workflows(check: bool, as_json: bool) -> int:
 
 def _say(diffs: Mapping[str, str], theirs: Sequence[str], check: bool) -> None:
     if theirs:
-        say(f"not fullturn's, left alone: {escape(', '.join(theirs))}")
+        say(f"not written by fullturn, left unchanged: {escape(', '.join(theirs))}")
     if not diffs:
-        say("the workflow files are as this version of fullturn has them")
+        say("the workflow files are up to date")
         return
     if check:
         click.echo("\n".join(diffs.values()), nl=False)
@@ -53,15 +55,17 @@ def _say(diffs: Mapping[str, str], theirs: Sequence[str], check: bool) -> None:
 
 
 @click.command()
-@click.option("--report", "file", required=True, type=click.Path(path_type=Path), help="JSON.")
-@click.option("--head", required=True, metavar="SHA", help="The commit that was evaluated.")
-@click.option("--repository", metavar="OWNER/NAME", help="GITHUB_REPOSITORY if not given.")
+@click.option(
+    "--report", "file", required=True, type=click.Path(path_type=Path), help="Report in JSON."
+)
+@click.option("--head", required=True, metavar="SHA", help="The evaluated commit.")
+@click.option("--repository", metavar="OWNER/NAME", help="Default: GITHUB_REPOSITORY.")
 @json_option
 def comment(file: Path, head: str, repository: str | None, as_json: bool) -> None:
-    """Put a report into its pull request on GitHub, as one comment that is renewed.
+    """Post a report in its pull request on GitHub, as one comment that is updated.
 
-    Trusts nothing in the report: it is refused unless it is strictly of the known form, and the
-    pull request is looked up by the commit. Needs GITHUB_TOKEN.
+    Does not trust the report: it is validated strictly, and the pull request is found by its
+    commit. Requires GITHUB_TOKEN.
     """
     from fullturn.verbs.ci import commenting
 
@@ -70,11 +74,11 @@ def comment(file: Path, head: str, repository: str | None, as_json: bool) -> Non
         say_json({"posted": posted})
         return
     if posted is None:
-        say(f"no open pull request has {escape(head[:12])} as its newest commit: nothing to do")
+        say(f"no open pull request has {escape(head[:12])} as its newest commit; nothing to do")
         return
-    what = "renewed" if posted.renewed else "written"
+    what = "updated" if posted.renewed else "created"
     say(f"comment {what} in pull request {posted.pull_request}: {escape(posted.address)}")
 
 
 CI_COMMANDS = (workflows, comment)
-"""Verbs of the group `ci`."""
+"""Commands of the group `ci`."""

@@ -1,1 +1,1 @@
-"""The lesson: a deck built from real runs, with live panels, shown in a browser."""
+"""The lesson: a slide deck with live panels, built from real runs and shown in a browser."""

@@ -1,4 +1,4 @@
-"""The deck: slides, figures and drawings, rendered into one page."""
+"""The deck: slides, figures and drawings rendered into one page."""
 
 from __future__ import annotations
 
@@ -47,35 +47,35 @@ class Shown:
 
 @dataclass(frozen=True)
 class Deck:
-    """A project of the lesson, and what its slides show."""
+    """The slides of a lesson project."""
 
     project: Workspace
     results: Path | None = None
-    """Folder of kept results; those that come with the lesson if none is named."""
+    """Folder of benchmark results; by default those shipped with the lesson."""
 
     @cached_property
     def board(self) -> Board:
-        """All that figures and drawings come from, read once.
+        """The data behind all figures and drawings, read once.
 
         Raises:
-            MissingFigure: the project lacks something.
+            MissingFigure: the project lacks required data.
         """
         found = past(self.project)
         figures = Figures(kept(self.results), recorded(found, self.project.root.name))
         return Board(found, figures)
 
     def slides(self) -> list[Shown]:
-        """Every slide, rendered from its file as it is now.
+        """Every slide, rendered from its current file.
 
         Raises:
-            UsageError: a file is not a slide, or its template is wrong.
-            MissingFigure: a slide cites what no run and no result holds.
+            UsageError: a file is not a slide, or its template is invalid.
+            MissingFigure: a slide cites a figure that no run and no result contains.
         """
         written = slides(self.project.root / OWN)
         return [self._shown(slide, number) for number, slide in enumerate(written, 1)]
 
     def page(self) -> str:
-        """The whole deck as one HTML page, whose other files lie beside it."""
+        """The whole deck as one HTML page that loads files next to it."""
         shown = self.slides()
         cited = {figure.name: figure for one in shown for figure in one.figures}
         page: str = (
@@ -117,7 +117,7 @@ class Deck:
             figures_on = tuple(figures.cited)
             notes = tuple(written.from_string(paragraph).render() for paragraph in slide.notes)
         except jinja2.TemplateError as error:
-            raise UsageError(f"slide {slide.name} does not render: {error}") from error
+            raise UsageError(f"slide {slide.name} cannot be rendered: {error}") from error
         return Shown(slide, Markup(body), notes, number, figures_on)  # noqa: S704
 
 
@@ -126,7 +126,7 @@ def _told(figure: Figure) -> dict[str, str]:
 
 
 def _script(value: object) -> Markup:
-    """JSON that may stand in a script."""
+    """JSON that is safe inside a script element."""
     from markupsafe import Markup
 
     text = json.dumps(value, ensure_ascii=False)

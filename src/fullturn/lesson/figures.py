@@ -18,7 +18,7 @@ Points = tuple[tuple[float, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One result: its figures and curves, and how to make them again."""
+    """A benchmark result: figures, curves, and the command that reproduces them."""
 
     name: str
     command: str
@@ -30,10 +30,10 @@ class Kept:
 
 
 def kept(folder: Path | None = None) -> dict[str, Kept]:
-    """All results in a folder, by name; those that come with the lesson if none is named.
+    """All results in a folder, by name; by default those shipped with the lesson.
 
     Raises:
-        CouldNotEvaluate: a file is not one that a benchmark wrote.
+        CouldNotEvaluate: a file is not a benchmark result.
     """
     place = folder or Path(str(files("fullturn.lesson"))) / "results"
     return {path.stem: _read(path) for path in sorted(place.glob("*.json"))}
@@ -49,14 +49,14 @@ def _read(path: Path) -> Kept:
         return Kept(series=series, **body)
     except (ValueError, TypeError, AttributeError) as error:
         raise CouldNotEvaluate(
-            f"{path.name} is no kept result: {error}; "
+            f"{path.name} is not a benchmark result: {error}; "
             f"`python bench/{path.stem}.py --keep` writes it"
         ) from error
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Something that happened to others."""
+    """A documented incident."""
 
     who: str
     when: str
@@ -67,7 +67,7 @@ class Case:
 
 
 def cases() -> list[Case]:
-    """All of them, as the slide lists them."""
+    """All incidents, in the order of the slide."""
     text = files("fullturn.lesson").joinpath("cases.json").read_text(encoding="utf-8")
     return [Case(**case) for case in json.loads(text)]
 
@@ -77,16 +77,16 @@ class Source:
     """Where a figure comes from."""
 
     what: str
-    """A run with its id, or a kept result with its name."""
+    """A run with its id, or a benchmark with its name."""
     date: str
     machine: str
     command: str
-    """What makes it again."""
+    """The command that reproduces it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A number, or a text, that a run or a result holds."""
+    """A number or text from a run or a result."""
 
     name: str
     value: Value
@@ -95,21 +95,21 @@ class Figure:
 
 
 class Figures:
-    """All figures by name: `serving.ratio` is the figure `ratio` of the kept result `serving`;
-    those of the lesson's project begin with `lesson.`."""
+    """All figures by name: `serving.ratio` is the figure `ratio` of the benchmark `serving`;
+    names of the lesson project's figures begin with `lesson.`."""
 
     def __init__(
         self, results: Mapping[str, Kept], recorded: Mapping[str, tuple[Value, Source]]
     ) -> None:
         self._results, self._recorded = results, recorded
         self.cited: list[Figure] = []
-        """Those that were asked for, in order."""
+        """The figures that were requested, in order."""
 
     def __call__(self, name: str, form: str = "") -> Figure:
-        """The figure of this name; `form` is how to write it, such as `{:.1f} ×`.
+        """The figure of this name; `form` is its format, such as `{:.1f} ×`.
 
         Raises:
-            MissingFigure: no run and no result holds it.
+            MissingFigure: no run and no result contains it.
         """
         value, source = self._found(name)
         text = form.format(value) if form else shown(value)
@@ -118,10 +118,10 @@ class Figures:
         return figure
 
     def points(self, name: str) -> Points:
-        """A curve of a kept result.
+        """A curve of a benchmark result.
 
         Raises:
-            MissingFigure: no result holds it.
+            MissingFigure: no result contains it.
         """
         result, _, key = name.partition(".")
         series = self._results[result].series if result in self._results else {}
@@ -136,7 +136,7 @@ class Figures:
         result, _, key = name.partition(".")
         held = self._results.get(result)
         if held is not None and key in held.figures:
-            what = f"kept result {held.name}"
+            what = f"benchmark {held.name}"
             return held.figures[key], Source(what, held.date, held.machine, held.command)
         known = [
             *self._recorded,
@@ -146,7 +146,7 @@ class Figures:
 
 
 def shown(value: Value) -> str:
-    """A number as people write it."""
+    """A number in readable form."""
     if isinstance(value, str):
         return value
     return f"{value:,}" if isinstance(value, int) else f"{value:,.10g}"
@@ -155,10 +155,10 @@ def shown(value: Value) -> str:
 def _lacking(result: str, name: str, known: list[str]) -> str:
     if result == "lesson":
         return (
-            f"the lesson's project does not hold{nearest(name, known)}; "
-            "`fullturn present --reset` makes it anew"
+            f"the lesson's project does not contain{nearest(name, known)}; "
+            "`fullturn present --reset` recreates it"
         )
     return (
-        f"no kept result holds{nearest(name, known)}; "
-        f"`python bench/{result}.py --keep` may write it"
+        f"no benchmark result contains{nearest(name, known)}; "
+        f"`python bench/{result}.py --keep` may create it"
     )

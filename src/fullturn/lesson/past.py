@@ -1,7 +1,7 @@
-"""What the lesson's project has on record: its first candidates, both gates, its first champion.
+"""The recorded start of the lesson's project: first candidates, both gates, first champion.
 
-The panels go on in the same project; what they add is not read here, so that a deck that is
-built again shows the same.
+The panels continue in the same project. What they add is not read here, so a rebuilt deck shows
+the same figures.
 """
 
 from __future__ import annotations
@@ -24,43 +24,43 @@ from fullturn.verbs.train import Trial, recall
 from fullturn.verbs.workspace import Workspace
 
 FIRST = "1"
-"""The version that the preparation makes."""
+"""The version created by the preparation."""
 LONGEST = 170
-"""Characters of an answer that is shown on a slide."""
+"""Maximum length of an answer shown on a slide, in characters."""
 Recorded = dict[str, tuple[Value, Source]]
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A candidate before its gate."""
+    """A candidate and its gate."""
 
     run: RunRecord
-    """Of the gate."""
+    """The gate's run."""
     candidate: str
     report: GateReport
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What the slides draw."""
+    """The data that the slides show."""
 
     candidates: tuple[Trial, ...]
-    """Best first, those that were stopped last."""
+    """Best first; stopped candidates last."""
     blocked: Judged
     passed: Judged
     first: Lineage
-    """Of version 1."""
+    """Lineage of version 1."""
     comparison: Comparison
-    """Of the two candidates that raced to the end: the best, seen from the other."""
+    """The best candidate compared with the second-best that finished its race."""
     made: str
-    """ISO 8601: when the newest of all this was made."""
+    """ISO 8601: time of the newest item."""
 
 
 def past(project: Workspace) -> Past:
-    """Read it.
+    """Read the recorded start of the project.
 
     Raises:
-        MissingFigure: something of it is not there.
+        MissingFigure: part of it is missing.
     """
     try:
         blocked, passed = (_first_gate(project, outcome) for outcome in ("FAILED", "PASSED"))
@@ -76,13 +76,13 @@ def past(project: Workspace) -> Past:
         )
     except (FullturnError, LookupError, StopIteration) as error:
         raise MissingFigure(
-            f"the project in {project.root.name} is not as the lesson needs it ({error}); "
-            "`fullturn present --reset` makes it anew"
+            f"the project in {project.root.name} lacks what the lesson needs ({error}); "
+            "`fullturn present --reset` recreates it"
         ) from error
 
 
 def _first_gate(project: Workspace, outcome: str) -> Judged:
-    """The oldest gate that ended so."""
+    """The oldest gate with this outcome."""
     runs = project.store.runs("gate")
     run = next(run for run in reversed(runs) if GateTags.read(run.tags).outcome == outcome)
     text = project.store.get(run.id, REPORTS[0]).read_text(encoding="utf-8")
@@ -90,7 +90,7 @@ def _first_gate(project: Workspace, outcome: str) -> Judged:
 
 
 def _trials(project: Workspace, before: RunRecord) -> tuple[Trial, ...]:
-    """Candidates that raced before that gate, but not the careless one."""
+    """Candidates that raced before that gate, except the careless one."""
     gates = project.store.runs("gate")
     careless = {_subject(run) for run in gates if GateTags.read(run.tags).outcome == "FAILED"}
     found = [
@@ -108,17 +108,16 @@ def _subject(gate: RunRecord) -> str:
 
 
 def figures(of: Past, folder: str) -> Recorded:
-    """Every figure that the slides may cite, by name, with its run.
+    """All figures that slides may cite, by name, with their runs.
 
     Raises:
-        MissingFigure: the best candidate answered nothing right.
+        MissingFigure: the best candidate has no correct answer.
     """
     try:
         return dict(_figures(of, folder))
     except (LookupError, ValueError) as error:
         raise MissingFigure(
-            f"the lesson's runs hold too little ({error}); `fullturn present --reset` makes them "
-            "anew"
+            f"the lesson's runs are incomplete ({error}); `fullturn present --reset` recreates them"
         ) from error
 
 
@@ -172,7 +171,7 @@ def _of_candidates(of: Past, folder: str) -> Iterator[tuple[str, tuple[Value, So
 
 
 def _example(trial: Trial) -> tuple[str, str]:
-    """A question in a whole sentence with its answer: the shortest right one, from its start."""
+    """A question that is a full sentence, and the start of the shortest correct answer."""
     evaluation = trial.race.evaluation
     told = [
         (str(next(iter(row.input.values()))), str((row.output or {}).get("answer", "")))
@@ -186,7 +185,7 @@ def _example(trial: Trial) -> tuple[str, str]:
 
 
 def _beginning(text: str) -> str:
-    """Whole sentences, as many as a slide holds."""
+    """As many whole sentences as fit on a slide."""
     if len(text) <= LONGEST:
         return text
     end = text.rfind(". ", 0, LONGEST)
@@ -221,7 +220,7 @@ def _of_gates(of: Past, folder: str) -> Iterator[tuple[str, tuple[Value, Source]
 
 
 def _below(result: CheckResult) -> list[tuple[str, Mapping[str, float]]]:
-    """Slices of a check that lie below its floor as a whole."""
+    """Slices of a check whose whole interval is below the floor."""
     slices = result.figures.get("slices", {})
     floor = result.figures.get("floor", 0.0)
     return [(name, each) for name, each in slices.items() if each["high"] < floor][:1]

@@ -1,4 +1,4 @@
-"""The deck as files, and on paper: a folder that opens from disk, printed by a browser."""
+"""Export the deck as files and as a PDF printed by a browser."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ NEEDED = (
     "plugin/notes/notes.js",
     "LICENSE",
 )
-"""Files and folders that a deck loads, and the licence that goes with them."""
+"""Files and folders that the deck loads, and their licence."""
 
 
 def reveal() -> Path:
-    """The folder of reveal.js; its package is found and not imported.
+    """The folder of reveal.js; its package is located without importing it.
 
     Raises:
-        UsageError: the extra is not installed, or the wheel holds something else.
+        UsageError: the extra is not installed, or the package lacks reveal.js.
     """
     spec = find_spec(PACKAGE)
     places = spec.submodule_search_locations if spec else None
@@ -38,7 +38,7 @@ def reveal() -> Path:
         if all((folder / name).exists() for name in NEEDED):
             return folder
     raise UsageError(
-        "the deck needs reveal.js, which comes with the extra 'lesson'; "
+        "the deck requires reveal.js from the extra 'lesson'; "
         "install it with: pip install 'fullturn[lesson]'"
     )
 
@@ -48,16 +48,18 @@ _PANELS = Path(str(files("fullturn.lesson"))) / "panels" / "static"
 
 
 def save(deck: Deck, folder: Path) -> Path:
-    """Write the deck and all that it loads into a folder; returns its page.
+    """Write the deck and all files it loads into a folder; returns the page's path.
 
-    A former copy is replaced.
+    An existing copy of the deck is replaced.
 
     Raises:
-        UsageError: the folder holds something else, or cannot be written.
+        UsageError: the folder contains something else, or cannot be written.
     """
     page = deck.page()
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not _ours(folder)):
-        raise UsageError(f"{folder} holds something that is no copy of the deck; name another")
+        raise UsageError(
+            f"{folder} contains files that are not a copy of the deck; choose another folder"
+        )
     try:
         for name in NEEDED:
             _copy(reveal() / name, folder / "reveal" / name)
@@ -87,21 +89,21 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 _PAGE = re.compile(rb"/Type\s*/Page\b(?!s)")
 PATIENCE = 60_000
-"""Milliseconds until the pages are laid out."""
+"""Timeout for the page layout, in milliseconds."""
 
 
 def pdf(deck: Deck, path: Path, *, notes: bool = False) -> int:
-    """Print one page for each slide, and with `notes` one more for what to say; returns how many.
+    """Print one page per slide, and with `notes` one more with its notes; returns the page count.
 
     Raises:
         UsageError: playwright or a browser is missing, or the file cannot be written.
-        CouldNotEvaluate: the browser did not do it.
+        CouldNotEvaluate: the browser failed.
     """
     try:
         from playwright.sync_api import Error, sync_playwright
     except ImportError:
         raise UsageError(
-            "a PDF needs playwright, which comes with the extra 'lesson'; "
+            "a PDF requires playwright from the extra 'lesson'; "
             "install it with: pip install 'fullturn[lesson]'"
         ) from None
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -119,7 +121,7 @@ def pdf(deck: Deck, path: Path, *, notes: bool = False) -> int:
                 opened.close()
         except Error as error:
             raise CouldNotEvaluate(
-                f"the browser did not print: {_first(error, browser)}"
+                f"the browser could not print the deck: {_first(error, browser)}"
             ) from error
         except OSError as error:
             raise UsageError(f"{path} cannot be written: {error.strerror}") from error
@@ -128,5 +130,5 @@ def pdf(deck: Deck, path: Path, *, notes: bool = False) -> int:
 
 def _first(error: Exception, browser: str | None) -> str:
     lines = str(error).strip().splitlines()
-    hint = "" if browser else f"; there is no {BROWSERS[0]} on the PATH"
+    hint = "" if browser else f"; {BROWSERS[0]} is not on the PATH"
     return f"{lines[0] if lines else error!r}{hint}"

@@ -1,4 +1,4 @@
-"""The deck on this machine: one page, reveal.js, and what the panels ask for."""
+"""Serve the deck locally: one page, reveal.js, and the routes of the panels."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ HEADERS = {
     "content-security-policy": "default-src 'self' 'unsafe-inline' data: blob:",
     "cache-control": "no-cache",
 }
-"""Nothing of the page may come from elsewhere."""
+"""The page may not load anything from other sites."""
 
 
 def application(deck: Deck, panels: Sequence[BaseRoute] = ()) -> Starlette:
-    """The deck, its files, and the routes of the panels; for clients of this machine only."""
+    """The deck, its files and the routes of the panels; local clients only."""
     from starlette.applications import Starlette
     from starlette.middleware import Middleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -45,7 +45,7 @@ def application(deck: Deck, panels: Sequence[BaseRoute] = ()) -> Starlette:
 
 
 def _page(deck: Deck) -> Callable[[Request], Response]:
-    """Rendered anew each time: whoever edits a slide loads the page again."""
+    """Renders the page for every request, so that edited slides show after a reload."""
     from starlette.responses import HTMLResponse, PlainTextResponse
 
     def answer(request: Request) -> Response:
@@ -58,10 +58,10 @@ def _page(deck: Deck) -> Callable[[Request], Response]:
 
 
 def serve(app: Starlette, port: int, ready: Callable[[str], None]) -> None:
-    """Serve until Ctrl-C; `ready` is told the address once it listens.
+    """Serve until Ctrl-C; `ready` is called with the address once the server listens.
 
     Raises:
-        UsageError: the port is taken.
+        UsageError: the port is not available.
     """
     import socket
 
@@ -73,12 +73,12 @@ def serve(app: Starlette, port: int, ready: Callable[[str], None]) -> None:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((HOST, port))
-            listening.listen()  # who calls at once waits, and is not refused
+            listening.listen()  # early connections wait instead of being refused
         except OSError as error:
             raise UsageError(
-                f"port {port} cannot be had ({error.strerror}); name another"
+                f"port {port} is not available ({error.strerror}); choose another"
             ) from error
         ready(f"http://{HOST}:{listening.getsockname()[1]}/")
         config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)
-        with suppress(KeyboardInterrupt):  # the way to end it
+        with suppress(KeyboardInterrupt):  # Ctrl-C stops the server
             uvicorn.Server(config).run(sockets=[listening])

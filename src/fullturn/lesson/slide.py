@@ -1,15 +1,15 @@
-"""The slides as files: one each, in order of their names, which a teacher may edit or leave out.
+"""Slide files: one per slide, ordered by name; a presenter may edit or omit them.
 
     title: Which run made this model?
     section: 1
     minutes: 1.5
     ---
-    The slide, in HTML, with Jinja's braces for figures and drawings.
+    The slide in HTML, with Jinja expressions for figures and drawings.
     ---
-    The notes: what to say and what to click, in paragraphs.
+    The speaker notes: paragraphs on what to say and what to click.
 
-A folder `slides/` in the lesson's project goes first: a file there replaces the one of the same
-name, adds a slide under a new name, or takes one away if it is empty.
+The folder `slides/` in the lesson's project takes precedence: a file there replaces the slide of
+the same name, adds a slide if the name is new, or removes the slide if the file is empty.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ SECTIONS = {
     2: ("Tracking", "#ffc857"),
     3: ("Versions", "#c8adff"),
     4: ("CI/CD for models", "#7ee8a2"),
-    5: ("Tools, and what next", "#ff8fa3"),
+    5: ("Tools and next steps", "#ff8fa3"),
 }
-"""Name and colour of each."""
+"""Name and colour of each section."""
 OWN = "slides"
 _FENCE = "---"
 
 
 @dataclass(frozen=True, slots=True)
 class Slide:
-    """One slide as it is written, not rendered yet."""
+    """A slide as written, before rendering."""
 
     name: str
     title: str
@@ -47,28 +47,28 @@ class Slide:
 
     @property
     def seconds(self) -> int:
-        """How long it is meant to take."""
+        """Planned duration."""
         return round(60 * self.minutes)
 
 
 def slides(own: Path | None = None) -> list[Slide]:
-    """All slides in order; those in the folder `own` go before the lesson's.
+    """All slides in order; files in the folder `own` override the lesson's.
 
     Raises:
-        UsageError: a file is not written as a slide.
+        UsageError: a file is not a valid slide.
     """
     places = [Path(str(files("fullturn.lesson"))) / "slides", *([own] if own else [])]
     found = {path.name: path for place in places for path in place.glob("*.html")}
     read = [_read(found[name]) for name in sorted(found) if found[name].stat().st_size]
     if not read:
-        raise UsageError(f"no slide is left: every file in {own} is empty")
+        raise UsageError(f"there are no slides: every file in {own} is empty")
     return read
 
 
 def _read(path: Path) -> Slide:
     parts = _parts(path.read_text(encoding="utf-8"))
     if len(parts) != 3:
-        raise _wrong(path, f"it has {len(parts)} parts, not a head, a body and notes")
+        raise _wrong(path, f"it has {len(parts)} parts instead of a head, a body and notes")
     pairs = (line.partition(":") for line in parts[0].strip().splitlines())
     head = {name.strip(): value.strip() for name, _, value in pairs}
     try:
@@ -77,10 +77,10 @@ def _read(path: Path) -> Slide:
         if section not in SECTIONS or not 0 < minutes <= 60:
             raise ValueError(f"section {section} or minutes {minutes:g} is out of range")
     except (KeyError, ValueError) as error:
-        raise _wrong(path, f"its head needs title, section and minutes ({error})") from error
+        raise _wrong(path, f"its head must set title, section and minutes ({error})") from error
     notes = tuple(" ".join(part.split()) for part in parts[2].split("\n\n") if part.strip())
     if not notes:
-        raise _wrong(path, "its notes are empty")
+        raise _wrong(path, "it has no notes")
     return Slide(path.stem, title, section, minutes, parts[1], notes)
 
 
@@ -101,6 +101,6 @@ def _split(lines: list[str]) -> Iterator[str]:
 
 def _wrong(path: Path, why: str) -> UsageError:
     return UsageError(
-        f"{path.name} is no slide: {why}; write 'title:', 'section:' and 'minutes:', a line "
+        f"{path.name} is not a slide: {why}; it needs 'title:', 'section:' and 'minutes:', a line "
         f"'{_FENCE}', the slide, a line '{_FENCE}', and the notes"
     )

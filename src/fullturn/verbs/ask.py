@@ -16,5 +16,5 @@ def ask(project: Workspace, question: str) -> Answered:
     """
     column = project.app.contract.text
     if column is None or project.settings.app == "classifier":
-        raise UsageError("`ask` is for assistants; use `fullturn predict name=value`")
+        raise UsageError("`ask` is only for assistants; use `fullturn predict name=value`")
     return predict(project, [{column: question}])[0]

@@ -35,7 +35,7 @@ def _(result: Comparison) -> Iterator[Block]:
         yield line(
             styled("trained on different data", "open"),
             f": A on dataset version {a or 'unknown'}, B on {b or 'unknown'}; compared on the "
-            "validation rows that both have scored",
+            "validation rows scored by both",
         )
     if result.params:
         rows = [(name, x or "-", y or "-") for name, (x, y) in result.params.items()]
@@ -43,13 +43,13 @@ def _(result: Comparison) -> Iterator[Block]:
     yield _metrics(result)
     gained = [flip for flip in result.flips if flip.gained]
     lost = [flip for flip in result.flips if not flip.gained]
-    right = f"{len(gained)} flipped to right in B, {len(lost)} to wrong"
+    right = f"{len(gained)} flipped to correct in B, {len(lost)} to wrong"
     yield line(f"on {result.rows} rows: {right}")
     for sign, flips in ((styled("+", "good"), gained), (styled("-", "bad"), lost)):
         for flip in flips[:5]:
             yield line(" ", sign, f" {flip.input[:90]}")
     yield line(
-        f"smallest difference this set can detect: {result.detectable:.3f} (80 % power, α 0.05)"
+        f"smallest detectable difference on this set: {result.detectable:.3f} (80 % power, α 0.05)"
     )
     yield then("fullturn gate B")
 

@@ -427,7 +427,7 @@ class EvidenceCollector:
 def _(result: GateReport) -> Iterator[Block]:
     against = f"champion: {result.champion or 'none yet'}"
     yield line("gate: ", mark(result.outcome), f"   data: {result.dataset}; {against}")
-    yield grid(("check", "outcome", "why"), map(_row, result.results))
+    yield grid(("check", "outcome", "reason"), map(_row, result.results))
 
 
 def _row(found: CheckResult) -> tuple[Cell, ...]:
@@ -440,7 +440,7 @@ def _row(found: CheckResult) -> tuple[Cell, ...]:
 @view.register
 def _(result: GateResult) -> Iterator[Block]:
     yield from view(result.report)
-    note = ": nothing that it depends on has changed" if result.reused else ""
+    note = " (reused: its inputs are unchanged)" if result.reused else ""
     yield line(f"report: run {result.run[:8]}, artifact {REPORTS[2]}{note}")
     if result.version:
         number = result.version.version

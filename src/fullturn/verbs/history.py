@@ -31,7 +31,7 @@ def _(result: History) -> Iterator[Block]:
         (
             (
                 str(e.number), e.created[:19].replace("T", " "),
-                e.action if e.effective else f"{e.action} (lost the race)",
+                e.action if e.effective else f"{e.action} (no effect: another was first)",
                 f"{e.previous or '-'} → {e.version}", e.actor, cut(e.reason, 90),
                 (e.gate or "-")[:8],
             )

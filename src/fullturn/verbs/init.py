@@ -48,11 +48,11 @@ def init(
     named = [f"--{name}" for name, value in given.items() if value is not None]
     if example is not None:
         if named:
-            raise UsageError(f"--example brings its own data; leave out {', '.join(named)}")
+            raise UsageError(f"--example has its own data; omit {', '.join(named)}")
         return from_example(example, Path(folder))
     if csv is None or text is None or label is None:
         missing = [f"--{n}" for n in ("csv", "text", "label") if given[n] is None]
-        raise UsageError(f"{', '.join(missing)} missing; or start with --example")
+        raise UsageError(f"{', '.join(missing)} missing; or use --example")
     return from_csv(Path(folder), Path(csv), text, label, Path(test) if test else None)
 
 

@@ -29,10 +29,10 @@ class PredictionLineage(Result):
 
 
 def lineage(project: Workspace, reference: str | int) -> Lineage | PredictionLineage:
-    """Where a version, or an answer, came from: run, commit, data, gate.
+    """Trace a version or an answer to its run, commit, data and gate.
 
-    The id of a prediction came with the answer; it leads to what was asked, what was answered,
-    the passages cited and the feedback too.
+    A prediction id, returned with each answer, also shows the request, the answer, its citations
+    and its feedback.
 
     Raises:
         NotFound: there is no such version, run or prediction.
@@ -112,4 +112,4 @@ def _short(output: Output) -> Output:
 def _feedback(one: Feedback) -> str:
     known = [] if one.expected is None else [json.dumps(one.expected, ensure_ascii=False)]
     known += [] if one.score is None else [f"score {one.score:g}"]
-    return " ".join((*known, f"from {one.source or 'somebody'}"))
+    return " ".join((*known, f"from {one.source or 'unknown'}"))

@@ -215,7 +215,7 @@ def _vectors(texts: Sequence[str]) -> npt.NDArray[np.floating[Any]]:
 SHOWN = 3
 """So many of the newest alarms are shown."""
 LONGEST = 85
-"""Characters of an example."""
+"""Maximum length of an example, in characters."""
 STYLES: dict[str, Style] = {
     "broken pipeline": "bad",
     "harmful shift": "bad",
@@ -227,16 +227,16 @@ STYLES: dict[str, Style] = {
 @view.register
 def _(result: Seen) -> Iterator[Block]:
     yield line(
-        f"version {result.version}: {result.requests:,} requests watched, {result.labelled:,} of "
-        f"them with a label, {len(result.alarms)} alarms"
+        f"version {result.version}: {result.requests:,} requests monitored, {result.labelled:,} of "
+        f"them labelled, {len(result.alarms)} alarms"
     )
     yield grid(
-        ("detector", ">seen", "way to an alarm", ">ARL declared", ">alarms"),
+        ("detector", ">requests", "alarm level", ">declared ARL", ">alarms"),
         (
             (
                 state.name,
                 f"{state.requests:,}",
-                _bar(state.share) + (" resting" if state.resting else ""),
+                _bar(state.share) + (" cooldown" if state.resting else ""),
                 f"{state.arl:,.0f}",
                 str(state.alarms or "-"),
             )
@@ -258,7 +258,7 @@ def _(result: Alarm) -> Iterator[Block]:
     yield line(f"  {found.reason}")
     if found.words:
         words = styled(", ".join(found.words), "bold")
-        yield line("  more than before, the texts say: ", words)
+        yield line("  words that became more frequent: ", words)
     for change in found.changes[:3]:
         yield line("  ", styled(change.sentence, "dim"))
     for example in found.examples[:2]:
@@ -267,7 +267,7 @@ def _(result: Alarm) -> Iterator[Block]:
 
 
 def _short(text: str) -> str:
-    """On one line of a terminal, with the rest of the sentence."""
+    """Text shortened to one line."""
     words = " ".join(text.split())
     return words if len(words) <= LONGEST else f"{words[: LONGEST - 1]}…"
 

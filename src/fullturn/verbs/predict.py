@@ -68,7 +68,7 @@ def _mappings(rows: Any) -> Iterable[Input]:
 def _(result: Answered) -> Iterator[Block]:
     output, took = result.output, 1000 * result.latency
     if "answer" in output:
-        cited = ", ".join(output.get("citations", ())) or "nothing cited"
+        cited = ", ".join(output.get("citations", ())) or "no citations"
         sure = f"confidence {output['confidence']:.2f}"
         by = f"version {result.version} · {took:.0f} ms · trace {result.trace[:11]}"
         yield line(styled(output["answer"], "bold"))

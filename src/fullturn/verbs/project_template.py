@@ -87,9 +87,9 @@ def _place(folder: Path) -> str:
 @view.register
 def _(result: Started) -> Iterator[Block]:
     inside = styled(result.folder, "bold")
-    yield line("project in ", inside, ": fullturn.toml, the data, CI workflows")
+    yield line("created project ", inside, ": fullturn.toml, data, CI workflows")
     if result.kept:
-        yield line(f"left as they were: {', '.join(result.kept)}")
+        yield line(f"existing files left unchanged: {', '.join(result.kept)}")
     for sentence in result.asks:
         yield line(styled(sentence, "open"))
     yield then(f"cd {result.folder} && fullturn turn")

@@ -38,17 +38,15 @@ def reproduce(project: Workspace, reference: str | int) -> Reproduction:
 @view.register
 def _(result: Reproduction) -> Iterator[Block]:
     if result.same:
-        yield line(styled("same", "good"), f": {result.rows} rows scored as recorded")
+        yield line(styled("same", "good"), f": {result.rows} rows have the recorded scores")
     else:
-        differing = f": {result.differing_rows} of {result.rows} rows score otherwise"
+        differing = f": {result.differing_rows} of {result.rows} rows have other scores"
         yield line(styled("diverged", "bad"), differing)
     rows = [(d.ingredient, d.recorded, d.found) for d in result.divergences]
     if rows:
         yield grid(("differs", "recorded", "now"), rows)
     elif not result.same:
-        yield line(
-            "code, environment, data and seed are as recorded: the training is not deterministic"
-        )
+        yield line("code, environment, data and seed are unchanged: training is not deterministic")
     yield grid(
         ("metric", ">recorded", ">now", ">difference"),
         (

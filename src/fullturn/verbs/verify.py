@@ -157,7 +157,7 @@ def _(result: Verified) -> Iterator[Block]:
 
 
 _VERDICTS: dict[Outcome, tuple[str, Style]] = {
-    "PASSED": ("The evidence of version {} holds.", "good"),
-    "FAILED": ("The evidence of version {} does not hold: do not use it.", "bad"),
-    "INCONCLUSIVE": ("Not all of the evidence of version {} could be checked.", "open"),
+    "PASSED": ("The evidence of version {} is valid.", "good"),
+    "FAILED": ("The evidence of version {} is invalid: do not use this version.", "bad"),
+    "INCONCLUSIVE": ("Some evidence of version {} could not be checked.", "open"),
 }

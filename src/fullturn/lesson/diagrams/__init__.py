@@ -1,1 +1,1 @@
-"""Diagrams and plots of the slides: SVG, drawn by Python when the deck is built."""
+"""Diagrams and plots of the slides, drawn as SVG when the deck is built."""

@@ -1,4 +1,4 @@
-"""Scales, axes and marks that the plots share."""
+"""Scales, axes and marks shared by the plots."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """From values to pixels; logarithmic if `log`. What lies outside is drawn at the end."""
+    """Maps values to pixels, logarithmically if `log`; values outside are clamped."""
 
     low: float
     high: float
@@ -23,13 +23,13 @@ class Scale:
     log: bool = False
 
     def at(self, value: float) -> float:
-        """Where a value lies."""
+        """The pixel of a value."""
         low, high, value = map(self._scaled, (self.low, self.high, value))
         share = min(1.0, max(0.0, (value - low) / (high - low)))
         return round(self.start + share * (self.end - self.start), 1)
 
     def ticks(self) -> list[float]:
-        """A few round values."""
+        """Round tick values."""
         if self.log:
             exponents = range(
                 math.ceil(math.log10(self.low)), math.floor(math.log10(self.high)) + 1
@@ -58,7 +58,7 @@ def heights(
     drawing: Drawing, scale: Scale, left: float, right: float,
     form: str | Callable[[float], str] = "{:g}",
 ) -> None:  # fmt: skip
-    """Lines across, with their values at the left."""
+    """Horizontal grid lines with labels on the left."""
     told = form.format if isinstance(form, str) else form
     for value in scale.ticks():
         y = scale.at(value)
@@ -69,7 +69,7 @@ def heights(
 def widths(
     drawing: Drawing, scale: Scale, bottom: float, title: str, form: str = "{:,.0f}"
 ) -> None:
-    """Values along the bottom, and what they are."""
+    """Tick labels of the x axis, and its title."""
     for value in scale.ticks():
         drawing.text((scale.at(value), bottom + 26), form.format(value), size=TICK, fill=DIM)
     middle = (scale.start + scale.end) / 2
@@ -78,7 +78,7 @@ def widths(
 
 def moment(drawing: Drawing, x: float, top: float, bottom: float, words: str,
            anchor: str = "start") -> None:  # fmt: skip
-    """Something that happened, with words at the top."""
+    """A vertical line with a label at the top."""
     drawing.line([(x, top), (x, bottom)], stroke=INK, width=2, dashed=True, opacity=0.8)
     beside = x + (8 if anchor == "start" else -8)
     drawing.text((beside, top + 16), words, size=22, fill=INK, anchor=anchor)
@@ -87,7 +87,7 @@ def moment(drawing: Drawing, x: float, top: float, bottom: float, words: str,
 def interval(
     drawing: Drawing, at: Place, ends: tuple[float, float], colour: str, radius: float = 9
 ) -> None:
-    """An estimate and its interval, lying."""
+    """An estimate with a horizontal interval."""
     (x, y), (low, high) = at, ends
     drawing.line([(low, y), (high, y)], stroke=colour, width=5)
     for end in (low, high):
@@ -98,5 +98,5 @@ def interval(
 def curve(
     drawing: Drawing, points: Sequence[tuple[float, ...]], x: Scale, y: Scale, colour: str
 ) -> None:
-    """Values joined by lines."""
+    """A polyline through the points."""
     drawing.line([(x.at(p[0]), y.at(p[1])) for p in points], stroke=colour, width=4)

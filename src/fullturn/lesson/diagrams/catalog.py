@@ -1,4 +1,4 @@
-"""Every drawing that a slide may name."""
+"""All drawings available to slides."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fullturn.lesson.past import Past
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """What drawings are drawn from."""
+    """The data for drawings."""
 
     past: Past
     figures: Figures
@@ -26,10 +26,10 @@ def draw(name: str, board: Board) -> Drawing:
 
     Raises:
         UsageError: there is none.
-        MissingFigure: it needs a curve or a figure that is not there.
+        MissingFigure: a curve or figure that it needs is missing.
     """
     if name not in DRAWINGS:
-        raise UsageError(f"no drawing is called '{name}'; known: {listed(sorted(DRAWINGS))}")
+        raise UsageError(f"there is no drawing '{name}'; known: {listed(sorted(DRAWINGS))}")
     return DRAWINGS[name](board)
 
 

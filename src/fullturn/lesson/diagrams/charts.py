@@ -1,4 +1,4 @@
-"""Plots of measured results: candidates, gates, releases, and the quality that users got."""
+"""Plots of measured results: candidates, gates, releases, and answer quality."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ROW, LOW_ROW = 100.0, 70.0
 
 
 def candidates(trials: tuple[Trial, ...]) -> Drawing:
-    """A line for each, best first."""
+    """One line per candidate, best first."""
     row = min(ROW, 300 / len(trials))
     height = int(row * len(trials)) + 96
     scores = "; ".join(
@@ -35,7 +35,9 @@ def candidates(trials: tuple[Trial, ...]) -> Drawing:
         f"{t.race.interval.high:.2f}" + (", stopped early" if t.race.stopped else "")
         for t in trials
     )
-    drawing = Drawing(1152, height, "Candidates of a search", f"Share of right answers. {scores}.")
+    drawing = Drawing(
+        1152, height, "Candidates of a search", f"Share of correct answers. {scores}."
+    )
     x = Scale(0, 1, 430, 1110)
     for place, trial in enumerate(trials):
         y = 40 + row * place
@@ -44,18 +46,18 @@ def candidates(trials: tuple[Trial, ...]) -> Drawing:
         drawing.line([(430, y), (1110, y)], stroke=FAINT, width=1)
         drawing.text((0, y + 2), trial.run.name, size=26, anchor="start")
         note = f"stopped after {trial.race.groups} of {trial.race.of_groups} groups"
-        drawing.text((0, y + 32), note if stopped else "raced to the end", size=22, fill=DIM,
+        drawing.text((0, y + 32), note if stopped else "finished its race", size=22, fill=DIM,
                      anchor="start")  # fmt: skip
         ends = x.at(found.low), x.at(found.high)
         interval(drawing, (x.at(found.estimate), y), ends, colour)
         drawing.text((x.at(found.estimate), y - 20), f"{found.estimate:.2f}", size=SMALL,
                      fill=colour, weight=600)  # fmt: skip
-    widths(drawing, x, row * len(trials) + 16, "share of right answers, 95 % interval", "{:.1f}")
+    widths(drawing, x, row * len(trials) + 16, "share of correct answers, 95 % interval", "{:.1f}")
     return drawing
 
 
 def comparison(found: Comparison) -> Drawing:
-    """Differences of the first few metrics, in points, against zero."""
+    """Differences in the first few metrics, in points, relative to zero."""
     shown = found.metrics[:3]
     height = int(LOW_ROW * len(shown)) + 84
     told = "; ".join(
@@ -82,15 +84,15 @@ def comparison(found: Comparison) -> Drawing:
 
 OUTCOME_COLOURS = {"PASSED": GOOD, "FAILED": BAD, "INCONCLUSIVE": OPEN}
 SIGNS = {"PASSED": "✓", "FAILED": "✗", "INCONCLUSIVE": "?"}
-ABOUT_CHECKS = {"EVAL04": "a slice lies below its floor"}
+ABOUT_CHECKS = {"EVAL04": "a slice is below its floor"}
 UNKNOWN = ("kind=near", "kind=far")
-"""Slices of questions that the handbook does not answer."""
+"""Slices of questions that the handbook cannot answer."""
 SLICES = 6
-"""So many slices are drawn: the worst, and the best beside them."""
+"""Number of slices drawn: the worst ones, and the best two."""
 
 
 def gate(report: GateReport, candidate: str) -> Drawing:
-    """Checks as tiles at the left, slices with their intervals at the right."""
+    """Checks as tiles on the left, slices with their intervals on the right."""
     told = ", ".join(f"{r.code} {r.outcome.lower().replace('_', ' ')}" for r in report.results)
     drawing = Drawing(
         1152, 388, f"The gate of '{candidate}': {report.outcome.lower()}", f"Checks: {told}."
@@ -137,24 +139,24 @@ def _slices(drawing: Drawing, result: CheckResult) -> None:
                      anchor="start", weight=600)  # fmt: skip
     for value in x.ticks():
         drawing.text((x.at(value), 370), f"{value:.1f}", size=TICK, fill=DIM)
-    drawing.text((748, 370), "right answers, by slice", size=TICK, fill=DIM, anchor="end")
+    drawing.text((748, 370), "correct answers, by slice", size=TICK, fill=DIM, anchor="end")
 
 
 STEPS = (
-    ("Shadow", "gets copies", "users see nothing", TRAIN),
-    ("Canary", "beside an equal arm", "few users", DEPLOY),
-    ("Champion", "alias moves", "everyone", AGAIN),
+    ("Shadow", "copies of requests", "no users", TRAIN),
+    ("Canary", "next to an equal arm", "few users", DEPLOY),
+    ("Champion", "the alias moves", "everyone", AGAIN),
 )
 EVIDENCE_FLOOR = 1e-3
 
 
 def release() -> Drawing:
-    """Shadow, canary, champion; from each a way back."""
+    """Shadow, canary, champion."""
     drawing = Drawing(
         1152, 118, "A release",
-        "From shadow, in which the version answers copies of requests, to canary, in which it "
-        "answers few users beside an equal arm of the champion, to champion. From shadow and from "
-        "canary it may go back.",
+        "In shadow the version answers copies of requests. In canary it serves a few users next to "
+        "an equal arm of the champion. Then it becomes champion. It can be rolled back from shadow "
+        "and from canary.",
     )  # fmt: skip
     for place, (name, what, who, colour) in enumerate(STEPS):
         x = place * 410.0
@@ -165,24 +167,24 @@ def release() -> Drawing:
 
 
 def evidence(back: Points, through: Points, breach: float, names: tuple[str, str]) -> Drawing:
-    """E-values that a version is worse, of one that went back and one that went through."""
+    """E-values for "worse" of a version that was rolled back and one that was promoted."""
     drawing = Drawing(
         1152, 266, "Evidence of two releases",
-        f"The evidence that a version is worse, over requests, on a logarithmic scale. {names[0]} "
-        f"crosses {breach:g} and goes back; {names[1]} stays below and becomes champion.",
+        f"The evidence that a version is worse, by requests, on a logarithmic scale. {names[0]} "
+        f"crosses {breach:g} and is rolled back; {names[1]} stays below and becomes champion.",
     )  # fmt: skip
     last = max(back[-1][0], through[-1][0])
     top = max(3 * breach, *(point[1] for point in back))
     x = Scale(0, 1.05 * last, 110, 1140)
     y = Scale(0.3 * EVIDENCE_FLOOR, 3 * top, 208, 40, log=True)
     heights(drawing, y, 110, 1140, "{:,.10g}")
-    widths(drawing, x, 208, "requests answered by the version under test")
+    widths(drawing, x, 208, "requests answered by the new version")
     level = y.at(breach)
     drawing.line([(110, level), (1140, level)], stroke=DEPLOY, dashed=True)
     for points, colour in ((through, GOOD), (back, BAD)):
         curve(drawing, [(p[0], max(p[1], EVIDENCE_FLOOR)) for p in points], x, y, colour)
         drawing.dot((x.at(points[-1][0]), y.at(max(points[-1][1], EVIDENCE_FLOOR))), 8, fill=colour)
-    keys = ((names[0], BAD, 110), (names[1], GOOD, 420), (f"{breach:g} goes back", DEPLOY, 710))
+    keys = ((names[0], BAD, 110), (names[1], GOOD, 420), (f"roll back at {breach:g}", DEPLOY, 710))
     for words, colour, left in keys:
         drawing.line([(left, 14), (left + 34, 14)], stroke=colour, width=5)
         drawing.text((left + 46, 22), words, size=24, fill=colour, anchor="start", weight=600)
@@ -194,11 +196,11 @@ STATISTIC_FLOOR = 1.0
 
 
 def statistic(points: Points, threshold: float, name: str) -> Drawing:
-    """The way of one detector to its threshold, up to the alarm."""
+    """The statistic of one detector until its alarm."""
     drawing = Drawing(
         500, 318, f"The statistic of {name}",
-        f"It stays low as long as nothing changes, then crosses {threshold:,.0f} within few "
-        "answers: an alarm.",
+        f"It stays low as long as nothing changes, then crosses {threshold:,.0f} within a few "
+        "answers, which raises an alarm.",
     )  # fmt: skip
     rising = _until_alarm(points, threshold)
     x = Scale(0, 1.04 * rising[-1][0], 92, 488)
@@ -214,17 +216,17 @@ def statistic(points: Points, threshold: float, name: str) -> Drawing:
 
 
 def _until_alarm(points: Points, threshold: float) -> Points:
-    """A detector restarts after an alarm: what follows is another story."""
+    """The points up to the alarm; the detector restarts after it."""
     crossed = [n for n, point in enumerate(points) if point[1] >= threshold]
     end = crossed[0] if crossed else max(range(len(points)), key=lambda n: points[n][1])
     return points[: end + 1]
 
 
 def timeline(points: Points, turns: float, alarm: float, champion: float) -> Drawing:
-    """Share of right answers over all requests, with its interval, and what happened when."""
+    """Share of correct answers by requests, with its interval and the main events."""
     drawing = Drawing(
-        640, 318, "What users got",
-        "Share of right answers over requests. It falls when the audience turns to new subjects; "
+        640, 318, "Answer quality",
+        "Share of correct answers by requests. It drops when the audience asks about new topics; "
         "an alarm follows; it recovers when the retrained version is champion.",
     )  # fmt: skip
     x, y = Scale(0, 1.02 * points[-1][0], 66, 628), Scale(0, 1, 246, 36)

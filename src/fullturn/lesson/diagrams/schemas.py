@@ -1,4 +1,4 @@
-"""Drawings of how things work: the lifecycle, a run, versions, lineage, the pipeline."""
+"""Schematic drawings: the lifecycle, a run, versions, lineage, the pipeline."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ STAGES = (
         (802.0, 2.0),
     ),
     ("Monitoring", "inputs, outputs, quality", "fullturn monitor", WATCH, (15, 69), (802.0, 316.0)),
-    ("Retraining", "a decision with a price", "fullturn turn", AGAIN, (108, 162), (0.0, 316.0)),
+    ("Retraining", "a costed decision", "fullturn turn", AGAIN, (108, 162), (0.0, 316.0)),
 )
-"""Name, what happens, command, colour, from where to where its arc goes, place of its box."""
+"""Name, content, command, colour, start and end of the arc, position of the box."""
 DECISIONS = (("gate", 270), ("live", 0), ("alarm", 90), ("new data", 180))
 
 
 def lifecycle() -> Drawing:
-    """Training → deployment → monitoring → retraining, and round again."""
+    """The loop training → deployment → monitoring → retraining → training."""
     drawing = Drawing(
         1152, 456, "The lifecycle of a model",
-        "A ring of four stages, clockwise: training, deployment, monitoring, retraining. Between "
-        "training and deployment stands the gate; between deployment and monitoring the model is "
-        "live; between monitoring and retraining stands the alarm; between retraining and "
-        "training stand new data. In the middle: a champion always serves.",
+        "A loop of four stages, clockwise: training, deployment, monitoring, retraining. The gate "
+        "is between training and deployment; between deployment and monitoring the model is live; "
+        "the alarm is between monitoring and retraining; new data is between retraining and "
+        "training. In the middle: a champion always serves.",
     )  # fmt: skip
     for name, what, command, colour, (start, end), at in STAGES:
         (x0, y0), (x1, y1) = _on_ring(start), _on_ring(end)
@@ -62,7 +62,7 @@ def lifecycle() -> Drawing:
 
 
 def _on_ring(angle: float) -> Place:
-    """Degrees, clockwise from the right."""
+    """The point at this angle, in degrees clockwise from the right."""
     turn = math.radians(angle)
     return MIDDLE[0] + WIDE * math.cos(turn), MIDDLE[1] + HIGH * math.sin(turn)
 
@@ -72,10 +72,10 @@ OUT = ("scores with intervals", "every row, scored", "the model's digest")
 
 
 def run(number: str) -> Drawing:
-    """Inputs at the left, results at the right; `number` is a real run's id."""
+    """Inputs on the left, results on the right; `number` is the id of a real run."""
     drawing = Drawing(
         1152, 300, "What a run records",
-        f"Into the run go {', '.join(IN)}. Out of it come {', '.join(OUT)}.",
+        f"Inputs: {', '.join(IN)}. Outputs: {', '.join(OUT)}.",
     )  # fmt: skip
     for place, words in enumerate(IN):
         y = 2 + place * 76
@@ -93,17 +93,17 @@ LANES = (
     ("Code", "Git", "commit", TRAIN),
     ("Data", "dataset version", "content digest", DATA),
     ("Prompt", "prompt version", "registry", WATCH),
-    ("Environment", "lock with hashes", "digest", AGAIN),
+    ("Environment", "lock file", "digest", AGAIN),
 )
 
 
 def versions(commit: str, data: str, run: str, version: str) -> Drawing:
-    """Four things with versions of their own meet in a run; it makes a model version."""
+    """Versions of code, data, prompt and environment go into a run; a run becomes a version."""
     drawing = Drawing(
-        1152, 400, "What has a version, and where it is kept",
-        "Code is kept in Git. Data, prompts and the environment have versions of their own, by "
-        "digest. A run names all four. What passes the gate becomes a model version; the alias "
-        "champion points at one of them.",
+        1152, 400, "Versions and where they are stored",
+        "Code is in Git. Data, prompts and the environment have their own versions, identified by "
+        "digest. A run records all four. A run that passes the gate becomes a model version; the "
+        "alias champion points to one of them.",
     )  # fmt: skip
     ids = {"Code": commit, "Data": data}
     for place, (name, kept, by, colour) in enumerate(LANES):
@@ -124,9 +124,9 @@ STEP_COLOURS = (WATCH, AGAIN, DEPLOY, TRAIN, DATA, AGAIN)
 
 
 def lineage(steps: Sequence[tuple[str, str]]) -> Drawing:
-    """Six steps, each with its name and its id."""
+    """Six steps with their names and ids."""
     about = ", then ".join(f"{name} {number}" for name, number in steps)
-    drawing = Drawing(1152, 298, "One id leads everywhere", f"From an answer: {about}.")
+    drawing = Drawing(1152, 298, "One id traces everything", f"From an answer: {about}.")
     for place, ((name, number), colour) in enumerate(zip(steps, STEP_COLOURS, strict=True)):
         row, column = divmod(place, 3)
         x, y = 400.0 * column, 2.0 + 178 * row
@@ -139,9 +139,9 @@ def lineage(steps: Sequence[tuple[str, str]]) -> Drawing:
 
 WIDE, HIGH, GAP = 262.0, 92.0, 34.0
 ABOUT_STEPS = {
-    "code": "which commit",
+    "code": "records the commit",
     "tests": "your own tests",
-    "base": "compared with what",
+    "base": "what to compare with",
     "data": "contract, version",
     "train": "the candidate",
     "gate": "against champion",
@@ -149,11 +149,11 @@ ABOUT_STEPS = {
     "register": "a model version",
     "release": "shadow, canary",
 }
-"""In fewer words than the declaration's own."""
+"""Shorter descriptions than those of the declaration."""
 
 
 def pipeline() -> Drawing:
-    """Its steps in order; those of `cd` after those of `ci`."""
+    """The steps of `ci`, then those of `cd`."""
     names = ", ".join(step.name for step in EVALUATE)
     later = ", ".join(step.name for step in DELIVER)
     drawing = Drawing(
@@ -164,7 +164,7 @@ def pipeline() -> Drawing:
     _row(drawing, EVALUATE[:4], 42, TRAIN, more=True)
     _row(drawing, EVALUATE[4:], 180, TRAIN, more=False)
     drawing.text((0, 24), "fullturn ci", size=SMALL, fill=TRAIN, anchor="start", mono=True)
-    drawing.text((186, 24), "on every pull request; users see nothing of it", size=SMALL,
+    drawing.text((186, 24), "on every pull request; changes nothing for users", size=SMALL,
                  fill=DIM, anchor="start")  # fmt: skip
     drawing.text((0, 326), "fullturn cd", size=SMALL, fill=DEPLOY, anchor="start", mono=True)
     drawing.text((186, 326), "after the merge: the same steps, then", size=SMALL, fill=DIM,
@@ -172,7 +172,7 @@ def pipeline() -> Drawing:
     _row(drawing, DELIVER, 346, DEPLOY, more=False)
     x = 2 * (WIDE + GAP)
     drawing.line([(x - GAP, 392), (x - 4, 392)], stroke=DIM, arrow=True)
-    drawing.box((x, 346), (WIDE, HIGH), [("champion", "name"), ("or back, by itself", "small")],
+    drawing.box((x, 346), (WIDE, HIGH), [("champion", "name"), ("or automatic rollback", "small")],
                 edge=AGAIN)  # fmt: skip
     return drawing
 

@@ -1,4 +1,4 @@
-"""A small drawing board. Coordinates are pixels of a slide of 1280 by 720."""
+"""A small SVG builder. Coordinates are pixels of a 1280 × 720 slide."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ INK, DIM, FAINT, PAPER, CARD = "#f4f6f8", "#b4bfca", "#46525f", "#07090c", "#151
 TRAIN, DEPLOY, WATCH, AGAIN, DATA = "#5cc8ff", "#ffc857", "#ff8fa3", "#7ee8a2", "#c8adff"
 GOOD, BAD, OPEN = "#7ee8a2", "#ff7b7b", "#ffd166"
 BODY, SMALL, TICK = 28, 24, 20
-"""Sizes of letters, in pixels."""
+"""Font sizes, in pixels."""
 Place = tuple[float, float]
 _numbers = count(1)
 
 
 class Drawing:
-    """Shapes in the order in which they were added; `title` and `about` are for screen readers."""
+    """Shapes in drawing order; `title` and `about` are for screen readers."""
 
     def __init__(self, width: int, height: int, title: str, about: str) -> None:
         self.width, self.height = width, height
@@ -24,7 +24,7 @@ class Drawing:
         self._parts: list[str] = []
 
     def add(self, markup: str) -> None:
-        """SVG as it is."""
+        """Add raw SVG."""
         self._parts.append(markup)
 
     def rect(
@@ -42,7 +42,7 @@ class Drawing:
         self, at: Place, words: str, *, size: float = BODY, fill: str = INK,
         anchor: str = "middle", weight: int = 400, mono: bool = False,
     ) -> None:  # fmt: skip
-        """One line; `at` is its base line."""
+        """One line of text; `at` is on its baseline."""
         face = ' class="mono"' if mono else ""
         self.add(
             f'<text x="{at[0]:g}" y="{at[1]:g}" font-size="{size:g}" fill="{fill}" '
@@ -53,7 +53,7 @@ class Drawing:
         self, at: Place, size: Place, lines: Sequence[tuple[str, str]], *, edge: str,
         fill: str = CARD, anchor: str = "middle",
     ) -> None:  # fmt: skip
-        """A rectangle with lines of text in its middle; each line has a style of `STYLES`."""
+        """A rectangle with centred lines of text; each line has a style from `STYLES`."""
         self.add('<g class="box">')
         self.rect(at, size, fill=fill, edge=edge)
         heights = [STYLES[style][0] * 1.28 for _, style in lines]
@@ -73,7 +73,7 @@ class Drawing:
         self, points: Iterable[Place], *, stroke: str = DIM, width: float = 3,
         dashed: bool = False, arrow: bool = False, opacity: float = 1,
     ) -> None:  # fmt: skip
-        """Straight lines from point to point."""
+        """A polyline."""
         path = " ".join(f"{x:g},{y:g}" for x, y in points)
         dash = ' stroke-dasharray="8 7"' if dashed else ""
         head = f' marker-end="{self._head(stroke, width)}"' if arrow else ""
@@ -83,12 +83,12 @@ class Drawing:
         )
 
     def path(self, d: str, *, stroke: str, width: float = 3, arrow: bool = False) -> None:
-        """A curve in SVG's own words."""
+        """An SVG path."""
         head = f' marker-end="{self._head(stroke, width)}"' if arrow else ""
         self.add(f'<path d="{d}" fill="none" stroke="{stroke}" stroke-width="{width:g}"{head}/>')
 
     def area(self, points: Iterable[Place], *, fill: str, opacity: float = 0.22) -> None:
-        """A filled outline."""
+        """A filled polygon."""
         path = " ".join(f"{x:g},{y:g}" for x, y in points)
         self.add(f'<polygon points="{path}" fill="{fill}" fill-opacity="{opacity:g}"/>')
 
@@ -110,7 +110,7 @@ class Drawing:
         return f"url(#{name})"
 
     def __str__(self) -> str:
-        """The whole, for a page."""
+        """The SVG markup."""
         name = f"drawing-{next(_numbers)}"
         return (
             f'<svg class="drawing" viewBox="0 0 {self.width} {self.height}" width="{self.width}" '
@@ -126,4 +126,4 @@ STYLES: dict[str, tuple[int, str, int, bool]] = {
     "small": (23, DIM, 400, False),
     "code": (22, DIM, 400, True),
 }
-"""Size, colour, weight, and whether it is code; a name takes the colour of its box."""
+"""Size, colour, weight and whether it is code; names take the colour of their box."""

@@ -1,4 +1,4 @@
-// Starts the deck, and shows where a figure comes from.
+// Starts the deck and shows the sources of figures.
 "use strict";
 (() => {
   const reading = document.documentElement.classList.contains("reading");
@@ -15,26 +15,26 @@
     });
     Reveal.on("slidechanged", close);
   }
-  // The two forms need other style sheets: cross the border by loading again.
+  // The two layouts use different style sheets, so the page reloads.
   matchMedia("(max-width: 699px)").addEventListener("change", () => { if (!printing && window === top) location.reload(); });
 
   function line(name, value, code) {
-    const term = document.createElement("dt"), told = document.createElement("dd");
+    const term = document.createElement("dt"), definition = document.createElement("dd");
     term.textContent = name;
-    const inner = code ? document.createElement("code") : told;
+    const inner = code ? document.createElement("code") : definition;
     inner.textContent = value;
-    if (code) told.append(inner);
-    return [term, told];
+    if (code) definition.append(inner);
+    return [term, definition];
   }
 
   function open(button) {
     const known = window.FULLTURN_FIGURES[button.dataset.figure];
     const list = document.createElement("dl");
     if (known) {
-      list.append(...line("from", known.what), ...line("made", known.date + ", " + known.machine),
-        ...line("again", known.command, true));
+      list.append(...line("source", known.what), ...line("measured", known.date + ", " + known.machine),
+        ...line("reproduce", known.command, true));
     } else {
-      list.append(...line("from", button.dataset.source), ...line("read", button.dataset.read));
+      list.append(...line("source", button.dataset.source), ...line("read", button.dataset.read));
     }
     box.replaceChildren(list);
     box.hidden = false;
@@ -62,7 +62,7 @@
     if (tab) choose(tab);
   });
 
-  // Before reveal.js: it would read Escape as "overview", and Space on a button as "next slide".
+  // Runs before reveal.js, which treats Escape as "overview" and Space on a button as "next slide".
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !box.hidden) {
       const back = opener;

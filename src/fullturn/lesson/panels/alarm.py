@@ -1,4 +1,4 @@
-"""Turn the audience to subjects that the data does not hold, and wait for the alarm."""
+"""The audience asks about topics the data doesn't cover, until a detector raises an alarm."""
 
 from __future__ import annotations
 
@@ -28,54 +28,54 @@ from fullturn.verbs.workspace import Workspace
 
 PLOT = "statistics"
 CALM, AFTER, PATIENCE = 450, 150, 4000
-"""Requests on known subjects first, after the alarm for its diagnosis, and at most until it."""
+"""Requests on known topics before the shift, after the alarm, and at most until the alarm."""
 LOOK_EVERY = 0.25
 WORTH = 3
-"""So many detectors are listed."""
+"""Number of detectors listed."""
 
 
 def perform(stage: Stage, options: Options, tell: Tell) -> None:
-    """Known subjects, then new ones; the audience turns back at the end, whatever happens."""
+    """Known topics, then new ones; the audience always returns to known topics at the end."""
     project = stage.project
     stage.warm()
     watch = Monitor(project, time.time_ns())
-    tell(say(f"a watch over version {watch.version} begins; its reference is the validation set "
-             "that the version was approved on"))  # fmt: skip
-    tell(axis(PLOT, "each detector's statistic", "requests"))
+    tell(say(f"monitoring version {watch.version}; the reference is the validation set on which "
+             "it was approved"))  # fmt: skip
+    tell(axis(PLOT, "statistic of each detector", "requests"))
     tell(line(PLOT, watch.seen().states[0].threshold, "alarm", log=True))
     with stage.audience() as audience:
-        tell(say("the audience asks about known subjects"))
+        tell(say("the audience asks about known topics"))
         alarms = _until(watch, audience, CALM, tell)
         turned = time.time_ns()
-        tell(mark(PLOT, audience.turn_to("new").asked, "new subjects"))
-        tell(say("the audience turns to two subjects that the data does not hold"))
+        tell(mark(PLOT, audience.turn_to("new").asked, "new topics"))
+        tell(say("the audience asks about two topics that the data doesn't cover"))
         alarms += _until(watch, audience, PATIENCE, tell, stop=True)
         if alarms:
             asked = _asked(project, turned, alarms[0])
-            tell(say(f"{alarms[0].detector} rings after {asked:,} requests on the new subjects"))
+            tell(say(f"alarm of {alarms[0].detector} after {asked:,} requests on the new topics"))
             _until(watch, audience, AFTER, tell)
         audience.turn_to("known")
-        tell(say("the audience turns back to known subjects"))
+        tell(say("the audience returns to known topics"))
     if not alarms:
         raise Inconclusive(f"no alarm within {PATIENCE} requests")
     _diagnosed(watch, f"input.{project.app.contract.text}", tell)
 
 
 def _asked(project: Workspace, since: int, alarm: Alarm) -> int:
-    """Requests from a point of the log to an alarm."""
+    """Number of requests between a point in the log and an alarm."""
     return sum(one.sequence <= alarm.sequence for one in log.predictions(project.state, since))
 
 
 def _until(
     watch: Monitor, audience: Audience, requests: int, tell: Tell, *, stop: bool = False
 ) -> list[Alarm]:
-    """Look at what is answered while so many requests are asked; with `stop`, to the alarm."""
+    """Monitor this many requests; with `stop`, only until the first alarm."""
     alarms: list[Alarm] = []
     end = audience.counts().asked + requests
     while (seen := audience.counts()).asked < end and not (stop and alarms):
         new = watch.step()
         alarms += new
-        for one in new:  # it starts again from 0 then, which is what its state shows
+        for one in new:  # the detector restarts from 0, which its state shows
             tell(point(PLOT, one.detector, seen.asked, one.statistic))
         _show(watch.seen(), seen.asked, {one.detector for one in new}, tell)
         time.sleep(LOOK_EVERY)
@@ -94,7 +94,7 @@ def _show(seen: Seen, at: int, told: Collection[str], tell: Tell) -> None:
 
 def _row(state: DetectorState, rung: float | None) -> tuple[str, ...]:
     value = state.statistic if rung is None else rung
-    share = f"{100 * state.share:.0f} % of the way" if rung is None else "ALARM"
+    share = f"{100 * state.share:.0f} % of the threshold" if rung is None else "ALARM"
     return state.name, _told(value), _told(state.threshold), share
 
 
@@ -103,17 +103,17 @@ def _told(value: float) -> str:
 
 
 def _diagnosed(watch: Monitor, subject: str, tell: Tell) -> None:
-    """The alarm on the subject, if it is among them, with all that is known now."""
+    """Show the diagnosis of the alarm on the text column, or else of the first alarm."""
     known = watch.seen().alarms
     alarm = next((one for one in known if one.detector == subject), known[0])
     diagnosis = alarm.diagnosis
     examples = [
         (shorter(" ".join(map(str, one["input"].values())), 70),) for one in diagnosis.examples[:3]
     ]
-    tell(table("examples", ("questions nearest to the change",), examples))
+    tell(table("examples", ("typical questions of the shift",), examples))
     if diagnosis.words:
-        tell(say(f"what they are about: {', '.join(diagnosis.words[:8])}"))
+        tell(say(f"words that became more frequent: {', '.join(diagnosis.words[:8])}"))
     others = [one.detector for one in known if one.detector != alarm.detector]
     if others:
-        tell(say(f"also: alarms of {', '.join(dict.fromkeys(others))}"))
+        tell(say(f"further alarms: {', '.join(dict.fromkeys(others))}"))
     tell(outcome("ALARM", f"{alarm.detector}: {diagnosis.verdict}. {diagnosis.reason}"))

@@ -1,4 +1,4 @@
-"""A question from the room, its answer, and everything that made it."""
+"""A question from the audience, its answer, and the answer's lineage."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from fullturn.verbs.lineage import PredictionLineage, of_prediction
 from fullturn.verbs.workspace import Workspace
 
 LONGEST = 300
-"""Characters of a question."""
+"""Maximum length of a question, in characters."""
 EXAMPLE = "How do we roll back a model?"
 PATIENCE = 5.0
-"""Seconds until an answer is in the log."""
+"""Timeout for the answer to appear in the log, in seconds."""
 
 
 def perform(stage: Stage, options: Options, tell: Tell) -> None:
-    """Ask the server, as any user would; then follow the id that came with the answer."""
+    """Send a request to the server like any client, then trace the returned id."""
     question = checked(options.get("question", "") or EXAMPLE)
-    tell(say(f"asked at /predict: {question}"))
+    tell(say(f"POST /predict: {question}"))
     body = _predicted(stage, question)
     number, output = str(body["ids"][0]), body["outputs"][0]
     cited = [str(one) for one in output.get("citations", ())]
     tell(table("answer", ("answer",), [(str(output["answer"]),)]))
     tell(say(f"cited: {', '.join(cited) or 'nothing'}"))
     found = _logged(stage.project, number)
-    tell(say(f"prediction {number} is in the log; where did it come from?"))
+    tell(say(f"prediction {number} is in the log; tracing its lineage"))
     rows = _lineage(found)
     for end in range(1, len(rows) + 1):
         tell(table("lineage", ("", "lineage"), rows[:end]))
@@ -37,7 +37,7 @@ def perform(stage: Stage, options: Options, tell: Tell) -> None:
     said = (
         f"{len(cited)} passage{'s' * (len(cited) != 1)} cited" if cited else "not in the handbook"
     )
-    tell(outcome(word, f"{said}; fullturn lineage {number[:12]}… leads the same way"))
+    tell(outcome(word, f"{said}; the same on the command line: fullturn lineage {number[:12]}…"))
 
 
 def checked(question: str) -> str:
@@ -48,7 +48,7 @@ def checked(question: str) -> str:
     """
     text = " ".join("".join(c if c.isprintable() else " " for c in question).split())
     if len(text) > LONGEST:
-        raise UsageError(f"the question has {len(text)} characters; at most {LONGEST} are taken")
+        raise UsageError(f"the question has {len(text)} characters; at most {LONGEST} are allowed")
     return text
 
 
@@ -59,7 +59,7 @@ def _predicted(stage: Stage, question: str) -> dict[str, list[Any]]:
     body = {"inputs": [{column: question}], "key": "the room"}
     answer = httpx.post(f"{stage.server.address()}/predict", json=body, timeout=30)
     if answer.status_code != 200:
-        raise CouldNotEvaluate(f"the server answered {answer.status_code}: {answer.text[:200]}")
+        raise CouldNotEvaluate(f"the server returned {answer.status_code}: {answer.text[:200]}")
     return dict(answer.json())
 
 

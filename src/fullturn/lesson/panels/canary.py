@@ -1,4 +1,4 @@
-"""Release a new version under live traffic, and draw the evidence at each look."""
+"""Release a new version under live traffic and plot the evidence at every look."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ from fullturn.verbs.train import train
 from fullturn.verbs.workspace import Workspace
 
 WORSE, FINE = "worse", "fine"
-COLUMNS = ("guardrail", ">champion", ">new", ">difference", "worse?", "not worse?")
+COLUMNS = ("guardrail", ">champion", ">new", ">difference", "worse", "non-inferior")
 ABOUT = {
-    "shadow": "shadow: the new version answers copies of requests, which no user sees",
-    "canary": "canary: some users get the new version, as many form the control group",
+    "shadow": "shadow: the new version answers copies of requests; users do not see its answers",
+    "canary": "canary: some users get the new version, and an equal number form the control group",
 }
 
 
 class Looks:
-    """Told every look at a release."""
+    """Shows every look at a release."""
 
     def __init__(self, tell: Tell, asked: Callable[[], int]) -> None:
         """`asked` counts the requests so far."""
@@ -47,7 +47,7 @@ class Looks:
         self._stage: ReleaseStage | None = None
 
     def __call__(self, release: Release, decision: Decision) -> None:
-        """Draw it."""
+        """Plot this look."""
         at = self._asked()
         if decision.stage != self._stage:
             self._begin(decision, at)
@@ -58,14 +58,14 @@ class Looks:
         self._tell(table("guardrails", COLUMNS, [_row(one) for one in decision.readings]))
         if decision.action == "advance":
             points = 100 * decision.margin
-            self._tell(say(f"shown on every guardrail: worse by less than {points:.0f} points"))
+            self._tell(say(f"non-inferior on every guardrail (margin {points:.0f} points)"))
 
     def _begin(self, decision: Decision, at: int) -> None:
         if self._stage is None:
             first = decision.readings[0]
-            self._tell(axis(WORSE, "e-value: it is worse", "requests"))
-            self._tell(line(WORSE, first.worse_at, "rolls back", log=True))
-            self._tell(axis(FINE, "e-value: it is not worse", "requests"))
+            self._tell(axis(WORSE, "e-value: worse", "requests"))
+            self._tell(line(WORSE, first.worse_at, "roll back", log=True))
+            self._tell(axis(FINE, "e-value: non-inferior", "requests"))
             self._tell(line(FINE, first.not_worse_at, "shown", log=True))
         self._stage = decision.stage
         self._tell(say(ABOUT[decision.stage]))
@@ -86,32 +86,32 @@ def _row(one: Reading) -> tuple[str, ...]:
 
 HEALTHY, BROKEN = "healthy", "broken"
 CHOICES = (
-    {"value": HEALTHY, "label": "a sound version"},
-    {"value": BROKEN, "label": "a version from broken data"},
+    {"value": HEALTHY, "label": "a good version"},
+    {"value": BROKEN, "label": "a version trained on broken data"},
 )
 RATE = 300.0
-"""Requests a second, at most. All are judged, as the canary decides by labels."""
+"""Maximum requests per second. All are labelled, because the canary needs labels."""
 MARGIN = 0.15
-"""How much worse still counts as not worse: half as many answers decide as with the example's."""
+"""Non-inferiority margin; this one needs half as many answers as the example's."""
 VARIATIONS: tuple[Params, ...] = (
     {"passages": 4},
     {"sentences": 5},
     {"passages": 4, "sentences": 5},
 )
-"""Over the app's defaults, in turn: other answers, about as good, so that the gate passes them."""
+"""Changes to the app's defaults, used in turn: different answers of similar quality."""
 
 
 def perform(stage: Stage, options: Options, tell: Tell) -> None:
-    """Train a version, gate it, and let users' answers decide."""
+    """Train a version, gate it and release it."""
     project = stage.project
     stage.warm()
     make = broken if options.get("version") == BROKEN else healthy
     gated = make(project, tell)
     if gated.version is None:
-        tell(outcome(gated.report.outcome, "the gate did not let it through: nothing is released"))
+        tell(outcome(gated.report.outcome, "the gate did not pass; nothing is released"))
         return
     number = gated.version.version
-    tell(say(f"the gate passed: version {number}. From here on users' answers decide"))
+    tell(say(f"the gate passed: version {number}. Now the release decides, on live traffic"))
     with stage.audience(RATE, labelled=1.0) as audience:
         watch = Looks(tell, lambda: audience.counts().asked)
         tell(outcome(*_released(project, str(number), watch)))
@@ -120,22 +120,22 @@ def perform(stage: Stage, options: Options, tell: Tell) -> None:
 
 
 def healthy(project: Workspace, tell: Tell) -> GateResult:
-    """A small change of parameters, on the same data."""
+    """A small parameter change on the same data."""
     made, now = len(release_state.releases(project)), _champions(project)
     defaults = project.app.defaults
     changes = [VARIATIONS[(made + n) % len(VARIATIONS)] for n in range(len(VARIATIONS))]
     change = next(one for one in changes if _text({**defaults, **one}) != now)
     named = ", ".join(f"{name} {value}" for name, value in change.items()) or "defaults"
-    tell(say(f"training a version with a small change ({named}), then its gate"))
+    tell(say(f"training a version with a small change ({named}), then gating it"))
     trial = train(project, change, name=f"{named}, again" if made else named, seed=made + 1)
     return gate(project, trial.run.id)
 
 
 def broken(project: Workspace, tell: Tell) -> GateResult:
-    """The same parameters on a copy that lost five chapters, and all test questions on them."""
+    """The same parameters on a data copy without five chapters and their test questions."""
     data = commit(project, broken_copy(project), BROKEN_DATA)
-    tell(say(f"data version {data.version}: a copy broke off, {data.removed} rows are lost, also "
-             "test questions; training on it, then its gate"))  # fmt: skip
+    tell(say(f"dataset version {data.version}: the copy was cut short and lost {data.removed} "
+             "rows, including test questions; training on it, then gating"))  # fmt: skip
     try:
         trial = train(project, {}, name="on the broken copy")
         return gate(project, trial.run.id)
@@ -144,7 +144,7 @@ def broken(project: Workspace, tell: Tell) -> GateResult:
 
 
 def _champions(project: Workspace) -> dict[str, str]:
-    """The parameters of the champion's run, as far as the app has them."""
+    """The champion's parameters that the app has."""
     number = promotion.champion(project.store)
     run = project.store.run(versions.version(project.store, str(number)).run_id)
     return {name: run.params.get(name, "") for name in project.app.defaults}
@@ -155,7 +155,7 @@ def _text(params: Params) -> dict[str, str]:
 
 
 def _deciding_soon(project: Workspace) -> Workspace:
-    """The project with a wider margin; the release's run records it, as every setting."""
+    """The project with a wider margin, which the release's run records."""
     settings = project.settings
     release = settings.release.model_copy(update={"margin": max(MARGIN, settings.release.margin)})
     return Workspace(project.root, settings.model_copy(update={"release": release}))
@@ -168,5 +168,5 @@ def _released(project: Workspace, reference: str, watch: Looks) -> tuple[str, st
         ended = release_state.releases(project)[0]
         return "ROLLED BACK", f"version {ended.version} in {ended.stage}: {ended.reason}"
     points = 100 * ended.settings.margin
-    why = f"on every guardrail shown to be worse by less than {points:.0f} points"
+    why = f"non-inferior on every guardrail (margin {points:.0f} points)"
     return "PROMOTED", f"version {ended.version} is champion: {why}"

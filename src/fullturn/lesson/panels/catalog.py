@@ -1,4 +1,4 @@
-"""The panels by name, in the order in which the lesson shows them."""
+"""The panels by name, in the order of the lesson."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ PANELS: Mapping[str, Panel] = {
 
 
 def lesson_stage(project: Workspace) -> Stage:
-    """The stage on which the lesson's panels are performed."""
+    """A stage with all panels of the lesson."""
     return Stage(project, PANELS)

@@ -1,7 +1,7 @@
-"""`fullturn serve` as a process that ends with the one which started it, however that ends.
+"""`fullturn serve` as a child process that stops when its parent ends, even if killed.
 
-Its standard input is the leash: at its end, which the operating system brings about also for a
-process that was killed, the server stops as if it were told to.
+The operating system closes the child's standard input when the parent ends; the server then stops
+as it does on SIGTERM.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from fullturn.verbs.workspace import Workspace
 
 
 def main(root: Path) -> None:
-    """Serve the project on a free port; the first line of output says where, or what is wrong."""
+    """Serve the project on a free port; the first output line is the address or an error."""
     threading.Thread(target=_hold, daemon=True).start()
     try:
         serve(Workspace.open(root), "127.0.0.1", 0, _say)

@@ -1,4 +1,4 @@
-"""Two runs side by side: parameters, paired differences, questions that flipped."""
+"""Compare two runs: parameters, paired differences, questions that flipped."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from fullturn.verbs.compare import compare
 from fullturn.verbs.workspace import Workspace, latest
 
 FLIPS, LONG = 4, 46
-"""Questions shown, and the characters of each."""
+"""Number of questions shown, and their maximum length."""
 OFFERED = 12
 PLOT = "differences"
 
 
 def perform(stage: Stage, options: Options, tell: Tell) -> None:
-    """Compare runs `a` and `b` of the options; the two best that differ, if none are named."""
+    """Compare runs `a` and `b` of the options; by default the two best that differ."""
     project = stage.project
     a, b = options.get("a", ""), options.get("b", "")
     if not (a and b):
@@ -52,12 +52,14 @@ def offered(project: Workspace) -> list[RunRecord]:
     known = usable_runs(project, latest(project) or 0)
     ordered = sorted(known, key=lambda run: (-primary_of(run), run.started))
     if not any(run.params != ordered[0].params for run in ordered[1:]):
-        raise NotFound("there are not two runs that differ yet; run the search panel")
+        raise NotFound(
+            "there are no two runs with different parameters yet; run the search panel first"
+        )
     return ordered
 
 
 def choices(project: Workspace) -> list[dict[str, str]]:
-    """What a person can choose from: run ids with a name and a score."""
+    """Options to choose from: run ids with name and score."""
     return [
         {"value": run.id, "label": f"{run.name} ({primary_of(run):.3f}, {run.id[:6]})"}
         for run in offered(project)[:OFFERED]
@@ -81,16 +83,16 @@ def _flips(tell: Tell, compared: Comparison) -> None:
     lost = [flip for flip in compared.flips if not flip.gained]
     shown = [*gained[: FLIPS // 2], *lost[: FLIPS // 2]]
     rows = [("+" if flip.gained else "−", shorter(flip.input, LONG)) for flip in shown]
-    title = f"of {compared.rows}: {len(gained)} better in B, {len(lost)} worse"
+    title = f"{compared.rows} rows: {len(gained)} better in B, {len(lost)} worse"
     tell(table("flips", ("", ""), rows, title))
 
 
 def _verdict(compared: Comparison) -> tuple[str, str]:
     primary = compared.metrics[0]
     low, high = primary.difference.low, primary.difference.high
-    smallest = f"this set finds differences from {compared.detectable:.3f} on"
+    smallest = f"the smallest detectable difference is {compared.detectable:.3f}"
     if low > 0:
-        return "B IS BETTER", f"the interval of {primary.metric} lies above 0; {smallest}"
+        return "B IS BETTER", f"the interval of {primary.metric} is above 0; {smallest}"
     if high < 0:
-        return "A IS BETTER", f"the interval of {primary.metric} lies below 0; {smallest}"
-    return "NOT DECIDED", f"the interval of {primary.metric} holds 0; {smallest}"
+        return "A IS BETTER", f"the interval of {primary.metric} is below 0; {smallest}"
+    return "INCONCLUSIVE", f"the interval of {primary.metric} includes 0; {smallest}"

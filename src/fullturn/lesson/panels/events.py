@@ -1,4 +1,4 @@
-"""What a panel tells: small JSON objects, the same live, in a recording and in the browser."""
+"""The events of a panel: small JSON objects, the same live, recorded and in the browser."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 Event = Mapping[str, Any]
-"""Has a `type`; a performance adds `at`, the seconds since it began."""
+"""Has a `type`; a performance adds `at`, the seconds since its start."""
 Tell = Callable[[Event], None]
-"""Takes the next event. It raises if the panel is to stop."""
+"""Accepts the next event; raises if the panel has to stop."""
 Options = Mapping[str, str]
-"""What a person chose before the start, by name."""
+"""The options chosen before the start, by name."""
 
 
 class Interval(Protocol):
-    """An estimate and how far it may be off."""
+    """An estimate with its interval."""
 
     @property
     def estimate(self) -> float:
-        """The middle."""
+        """Point estimate."""
 
     @property
     def low(self) -> float:
-        """The lower end."""
+        """Lower bound."""
 
     @property
     def high(self) -> float:
-        """The upper end."""
+        """Upper bound."""
 
 
 def say(text: str) -> Event:
@@ -37,18 +37,18 @@ def say(text: str) -> Event:
 def table(
     name: str, columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = ""
 ) -> Event:
-    """A table, which replaces the one of the same name. A column '>x' is aligned to the right."""
+    """A table; replaces the one of the same name. A column '>x' is right-aligned."""
     return {"type": "table", "id": name, "title": title, "columns": list(columns),
             "rows": [list(row) for row in rows]}  # fmt: skip
 
 
 def point(plot: str, series: str, x: float, y: float) -> Event:
-    """One more point of a curve."""
+    """The next point of a curve."""
     return {"type": "point", "plot": plot, "series": series, "x": _short(x), "y": _short(y)}
 
 
 def interval(plot: str, label: str, place: int, found: Interval, series: str = "") -> Event:
-    """A point with an interval, on a line of its own: `place` counts the lines from the top."""
+    """A point with an interval on its own line; `place` is the line number from the top."""
     estimate = {**point(plot, series or label, place, found.estimate), "label": label}
     return {**estimate, "low": _short(found.low), "high": _short(found.high)}
 
@@ -59,36 +59,36 @@ def line(plot: str, y: float, label: str, *, log: bool = False) -> Event:
 
 
 def mark(plot: str, x: float, label: str) -> Event:
-    """Something that happened at this place of a plot."""
+    """A marked moment in a plot."""
     return {"type": "mark", "plot": plot, "x": _short(x), "label": label}
 
 
 def axis(plot: str, title: str, x: str) -> Event:
-    """What a plot shows, and what runs along its lower edge."""
+    """The title of a plot and of its x axis."""
     return {"type": "axis", "plot": plot, "title": title, "x": x}
 
 
 def outcome(word: str, text: str) -> Event:
-    """How it ended, in a word for the badge and a sentence."""
+    """The outcome: a word for the badge and a sentence."""
     return {"type": "outcome", "word": word, "text": text}
 
 
 def error(text: str) -> Event:
-    """It did not work, and why."""
+    """An error message."""
     return {"type": "error", "text": text}
 
 
 def done() -> Event:
-    """Nothing follows."""
+    """The last event."""
     return {"type": "done"}
 
 
 def shorter(text: str, most: int) -> str:
-    """Text on one line of at most so many characters, cut between words."""
+    """Text on one line, truncated between words to `most` characters."""
     line = " ".join(text.split())
     return line if len(line) <= most else line[: most - 1].rsplit(" ", 1)[0] + "…"
 
 
 def _short(value: float) -> float:
-    """Six digits are more than a plot shows."""
+    """Six digits are enough for a plot."""
     return float(f"{min(max(value, -1e300), 1e300):.6g}")

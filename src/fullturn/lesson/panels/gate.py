@@ -1,4 +1,4 @@
-"""Train a careless candidate and let the gate look at it."""
+"""Train a careless candidate and gate it."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from fullturn.verbs.train import train_one
 from fullturn.verbs.workspace import Workspace, stored_evaluation
 
 SHOWN, LONG = 3, 60
-"""Questions shown, and the characters of a text."""
+"""Number of questions shown, and the maximum length of a text."""
 SIGNS = {"PASSED": "✓", "FAILED": "✗", "INCONCLUSIVE": "?", "NOT_APPLICABLE": "–"}
 EVIDENCE = {
-    "candidate": "the candidate answers the test questions",
-    "data": "the data that it was trained on",
-    "leakage": "test questions that it was trained on",
-    "champion": "the champion answers the same questions",
-    "baseline": "so does a trivial baseline",
-    "typos": "questions with typing errors",
-    "repeated": "the same questions once more",
-    "latencies": "how fast it answers",
-    "refusal": "attempts to make it tell a secret",
+    "candidate": "test answers of the candidate",
+    "data": "the training data",
+    "leakage": "test questions in the training data",
+    "champion": "the champion's answers to the same questions",
+    "baseline": "a trivial baseline's answers",
+    "typos": "questions with typos",
+    "repeated": "the same questions a second time",
+    "latencies": "latency",
+    "refusal": "attempts to extract a secret",
 }
 
 
 def perform(stage: Stage, options: Options, tell: Tell) -> None:
-    """The candidate answers everything; the gate compares it with the champion."""
+    """Train a candidate that never declines, and gate it against the champion."""
     project = stage.project
     before = len(project.store.versions(project.store.name))
     tell(say(f"training a candidate that {CARELESS}: its threshold is 0"))
     trial = train_one(project, CARELESS_PARAMS, name=CARELESS)
-    tell(say(f"run {trial.run.id[:8]} is trained: {trial.race.evaluation.metrics[0]} "
+    tell(say(f"run {trial.run.id[:8]} trained: {trial.race.evaluation.metrics[0]} "
              f"{trial.score:.3f} on validation; now the gate"))  # fmt: skip
     gated = gate(project, trial.run.id, progress=Watch(tell))
     show_checks(gated, tell)
@@ -42,27 +42,27 @@ def perform(stage: Stage, options: Options, tell: Tell) -> None:
     after = len(project.store.versions(project.store.name))
     champion = promotion.champion(project.store)
     kept = "not registered" if after == before else f"registered as version {after}"
-    tell(say(f"{kept}; the registry holds {after} version{'s' * (after != 1)}"))
+    tell(say(f"{kept}; the registry has {after} version{'s' * (after != 1)}"))
     failed = [one.code for one in gated.report.results if one.outcome == "FAILED"]
-    why = f"{', '.join(failed)} failed; {kept}, users keep version {champion}"
+    why = f"{', '.join(failed)} failed; {kept}, version {champion} stays champion"
     tell(outcome(gated.report.outcome, why))
 
 
 class Watch:
-    """A progress that says each piece of evidence once."""
+    """Progress that reports each kind of evidence once."""
 
     def __init__(self, tell: Tell) -> None:
         self._tell, self._said = tell, set[str]()
 
     def __call__(self, what: str, done: int, total: int) -> None:
-        """Say it, if it has words."""
+        """Report it, if it has a description."""
         if what in EVIDENCE and what not in self._said:
             self._said.add(what)
             self._tell(say(f"evidence: {EVIDENCE[what]}"))
 
 
 def show_checks(gated: GateResult, tell: Tell) -> None:
-    """One check after the other: in full what did not pass, the rest counted."""
+    """Show the checks one by one: those that did not pass in full, the others as a count."""
     order = ("FAILED", "INCONCLUSIVE", "PASSED", "NOT_APPLICABLE")
     rows: list[tuple[str, ...]] = []
     for kind in order:
@@ -90,14 +90,16 @@ def _sign(result: CheckResult) -> str:
 
 
 def _questions(project: Workspace, gated: GateResult, tell: Tell) -> None:
-    """Questions that the champion handles right and the candidate does not."""
+    """Show questions that the champion answers correctly and the candidate does not."""
     ours, theirs = (
         stored_evaluation(project, gated.run, ROWS[side]) for side in ("candidate", "champion")
     )
     primary = ours.metrics[0]
     before = {row.id: row.scores[primary] for row in theirs.rows}
     worse = [row for row in ours.rows if row.scores[primary] < before.get(row.id, 0.0)]
-    title = f"{len(worse)} test questions that the champion handles right, and this one does not"
+    title = (
+        f"{len(worse)} test questions answered correctly by the champion, but not by the candidate"
+    )
     rows = [(_text(row), _answer(row)) for row in worse[:SHOWN]]
     tell(table("questions", ("question", "the candidate's answer"), rows, title))
 

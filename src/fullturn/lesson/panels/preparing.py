@@ -1,4 +1,4 @@
-"""The project that the lesson is given on, and what an interrupted panel left half done."""
+"""Prepare the lesson's project, and clean up after an interrupted panel."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from fullturn.verbs.workspace import Progress, Workspace, newest, silent
 def prepare(
     folder: Path, progress: Progress = silent, candidates: Mapping[str, Params] = CANDIDATES
 ) -> Workspace:
-    """The lesson's project, made anew.
+    """Create the lesson's project.
 
-    It holds dataset version 1, the candidates as they raced, a careless one that the gate
-    blocked, and a champion.
+    It contains dataset version 1, the candidates of a search, a careless candidate that the gate
+    rejected, and a champion.
 
     Raises:
-        UsageError: the folder is a file, or holds something else.
-        Refused: the gate did not let the best candidate through.
+        UsageError: the folder is a file or contains something else.
+        Refused: the best candidate did not pass the gate.
     """
     from fullturn.demo import example
     from fullturn.verbs.data import commit
@@ -40,7 +40,7 @@ def prepare(
     for number, name in enumerate(candidates, 1):
         progress(f"candidate '{name}'", number, steps)
         trials.append(next(arriving))
-    progress(f"candidate '{example.CARELESS}', and its gate", steps - 3, steps)
+    progress(f"candidate '{example.CARELESS}' and its gate", steps - 3, steps)
     gate(project, train(project, example.CARELESS_PARAMS, name=example.CARELESS).run.id)
     best = example.leading(trials)
     assert best is not None
@@ -55,7 +55,7 @@ def prepare(
 
 
 def prepared(folder: Path) -> Workspace | None:
-    """The project that `prepare` made in `folder`; None if it is not there, or not whole."""
+    """The project that `prepare` created in `folder`; None if missing or incomplete."""
     from fullturn.registry import promotion
 
     if not (folder / ".fullturn" / "mlflow.db").is_file() or not (folder / "later").is_dir():
@@ -67,21 +67,21 @@ def prepared(folder: Path) -> Workspace | None:
         return None
 
 
-BROKEN_DATA = "a copy that broke off"
-"""Message of a dataset version that must not stay the newest."""
+BROKEN_DATA = "a copy that was cut short"
+"""Message of the dataset version that must not remain the newest."""
 
 
 def recover(project: Workspace, tell: Tell) -> None:
-    """End a release that nobody drives any more, and restore the data."""
+    """Abort a release left by an interrupted panel, and restore the data."""
     if release_state.under_way(project) is not None:
-        ended = release.abort(project, "left open by an interrupted panel")
-        tell(say(f"the release of version {ended.version} had been left open: aborted"))
+        ended = release.abort(project, "left by an interrupted panel")
+        tell(say(f"aborted the unfinished release of version {ended.version}"))
     restore(project, tell)
 
 
 def restore(project: Workspace, tell: Tell) -> None:
-    """Commit the project's own files again, if the newest dataset version is the broken copy."""
+    """Commit the project's files again if the newest dataset version is the broken copy."""
     data = newest(project)
     if data is not None and data.message == BROKEN_DATA:
         restored = commit(project, [], "restored")
-        tell(say(f"data restored as version {restored.version}: {restored.added} rows are back"))
+        tell(say(f"data restored as version {restored.version}: {restored.added} rows added"))

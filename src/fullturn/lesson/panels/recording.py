@@ -1,4 +1,4 @@
-"""A rehearsal of all panels without a browser, and recordings of it that a browser can replay."""
+"""Rehearse all panels without a browser, and record them for replay in the browser."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from fullturn.lesson.panels.events import Event
 from fullturn.lesson.panels.stage import Performance, Stage
 
 RECORDED = Path(__file__).with_name("recorded")
-"""The recordings that come with the lesson."""
+"""Folder of the recordings shipped with the lesson."""
 LARGEST = 100_000
-"""Bytes of a recording."""
+"""Maximum size of a recording, in bytes."""
 ORDER = ("search", "compare", "gate", "canary", "alarm", "rollback", "ask")
 
 
 @dataclass(frozen=True, slots=True)
 class Rehearsed:
-    """How a panel went."""
+    """The result of one panel."""
 
     panel: str
     outcome: str
-    """The word of its badge; "ERROR" if it ended with one."""
+    """The word on its badge, or "ERROR"."""
     text: str
     seconds: float
 
 
 def rehearse(stage: Stage, record: Path | None = None) -> Iterator[Rehearsed]:
-    """Perform every panel once, each as it ends; with `record`, its events go into that folder.
+    """Run every panel once and yield its result; with `record`, save its events in that folder.
 
-    An error is an outcome, and is not recorded.
+    Panels that end in an error are not recorded.
 
     Raises:
-        UsageError: the folder is not there, or a recording would be too large.
+        UsageError: the folder does not exist, or a recording is too large.
     """
     if record is not None and not record.is_dir():
-        raise UsageError(f"{record} is no folder to put recordings into")
+        raise UsageError(f"{record} is not a folder; recordings need an existing folder")
     for name in ORDER:
         performance = stage.start(name, {})
         while not performance.over:
@@ -57,7 +57,7 @@ def recorded(told: Sequence[Event], date: str) -> str:
     """A recording: its date, then the events, thinned until it is small enough.
 
     Raises:
-        UsageError: it is too large even so.
+        UsageError: it is still too large.
     """
     keep = 1
     while True:
@@ -66,12 +66,14 @@ def recorded(told: Sequence[Event], date: str) -> str:
         if len(text.encode()) <= LARGEST:
             return text
         if keep > 2**12:
-            raise UsageError(f"a recording of {len(text.encode())} bytes; at most {LARGEST} go")
+            raise UsageError(
+                f"the recording has {len(text.encode())} bytes; the maximum is {LARGEST}"
+            )
         keep *= 2
 
 
 def replays() -> dict[str, list[Event]]:
-    """The recordings that come with the lesson, by panel."""
+    """The recordings shipped with the lesson, by panel."""
     folder = files("fullturn.lesson.panels").joinpath("recorded")
     found = sorted((one for one in folder.iterdir() if one.name.endswith(".jsonl")),
                    key=lambda one: one.name)  # fmt: skip
@@ -84,7 +86,7 @@ def replays() -> dict[str, list[Event]]:
 
 
 def _thinned(told: Sequence[Event], keep: int) -> Iterator[Event]:
-    """One point in `keep` of each curve, and of each table; the last of each stays."""
+    """Every `keep`-th point of each curve and state of each table, and always the last."""
     last = {_curve(event): number for number, event in enumerate(told)}
     seen: dict[object, int] = {}
     for number, event in enumerate(told):
@@ -98,7 +100,7 @@ def _thinned(told: Sequence[Event], keep: int) -> Iterator[Event]:
 
 
 def _curve(event: Event) -> tuple[str, str] | None:
-    """What an event continues or replaces; None if it stands alone."""
+    """The curve or table that an event belongs to; None for other events."""
     if event["type"] == "point" and "low" not in event:
         return str(event["plot"]), str(event["series"])
     return ("table", str(event["id"])) if event["type"] == "table" else None
@@ -107,7 +109,7 @@ def _curve(event: Event) -> tuple[str, str] | None:
 def _ended(performance: Performance) -> Rehearsed:
     told = performance.told
     ending = next((e for e in reversed(told) if e["type"] in ("outcome", "error")), None)
-    word, text = "ERROR", "it said nothing about its outcome"
+    word, text = "ERROR", "the panel ended without an outcome"
     if ending is not None:
         text = str(ending["text"])
         word = str(ending["word"]) if ending["type"] == "outcome" else "ERROR"

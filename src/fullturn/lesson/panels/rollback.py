@@ -1,4 +1,4 @@
-"""Back to the champion before, while requests flow."""
+"""Roll back to the previous champion while requests are running."""
 
 from __future__ import annotations
 
@@ -28,34 +28,38 @@ from fullturn.verbs.rollback import rollback
 
 RATE, VERSION = "rate", "version"
 BEFORE, AFTER, PATIENCE = 3.0, 3.0, 20.0
-"""Seconds of traffic before and after, and those that the server may take to follow."""
+"""Seconds of traffic before and after, and the timeout for the server to switch."""
 LOOK_EVERY = 0.25
-REASON = "shown in the lesson"
+REASON = "lesson demo"
 
 
 def perform(stage: Stage, options: Options, tell: Tell) -> None:
-    """Show traffic, roll back in the middle of it, and count what failed."""
+    """Show traffic, roll back during it, and count failed requests."""
     project = stage.project
     if not _can_go_back(stage, tell):
         return
     target = promotion.rollback_target(project.store)
     with stage.audience() as audience:
         meter = _Meter(stage.server.address(), audience, tell)
-        tell(axis(RATE, "requests a second", "seconds"))
-        tell(axis(VERSION, "version that answers", "seconds"))
+        tell(axis(RATE, "requests per second", "seconds"))
+        tell(axis(VERSION, "serving version", "seconds"))
         meter.watch(BEFORE)
-        tell(say(f"version {meter.version} answers; now: fullturn rollback --reason '{REASON}'"))
+        tell(
+            say(
+                f"version {meter.version} is serving; running fullturn rollback --reason '{REASON}'"
+            )
+        )
         tell(mark(RATE, meter.now, "rollback"))
         tell(mark(VERSION, meter.now, "rollback"))
         moved, seconds = meter.during(lambda: rollback(project, reason=REASON))
-        tell(say(f"history entry #{moved.number}: version {moved.version} is champion again, "
-                 f"after {seconds:.1f} s, in which its files were loaded and probed"))  # fmt: skip
+        tell(say(f"history entry #{moved.number}: version {moved.version} is champion again after "
+                 f"{seconds:.1f} s, in which its files were loaded and tested"))  # fmt: skip
         followed = meter.until(target)
         meter.watch(AFTER)
         seen = audience.counts()
     _history(stage, tell)
     word = "PASSED" if seen.failed == 0 else "FAILED"
-    where = f"version {target} answers {followed:.1f} s after the command ended"
+    where = f"version {target} was serving {followed:.1f} s after the command finished"
     tell(outcome(word, f"{seen.failed} of {seen.asked:,} requests failed; {where}"))
 
 
@@ -82,7 +86,7 @@ def _row(entry: HistoryEntry) -> tuple[str, ...]:
 
 @dataclass
 class _Meter:
-    """What the audience and a question of our own see, several times a second."""
+    """Samples the traffic and the serving version several times a second."""
 
     address: str
     audience: Audience
@@ -98,21 +102,21 @@ class _Meter:
         return time.monotonic() - self.began
 
     def watch(self, seconds: float) -> None:
-        """Look on for so long."""
+        """Sample for this many seconds."""
         end = self.now + seconds
         while self.now < end:
             self._look()
 
     def until(self, version: int) -> float:
-        """Look on until this version answers; the seconds that it took."""
+        """Sample until this version is serving; returns the seconds it took."""
         start = self.now
         while self._look() != version:
             if self.now - start > PATIENCE:
-                raise NotFound(f"version {version} does not answer after {PATIENCE:.0f} s")
+                raise NotFound(f"version {version} is not serving after {PATIENCE:.0f} s")
         return self.now - start
 
     def during(self, act: Callable[[], HistoryEntry]) -> tuple[HistoryEntry, float]:
-        """Look on while something is done in another thread."""
+        """Sample while `act` runs in another thread."""
         start, done = self.now, list[HistoryEntry | BaseException]()
         thread = threading.Thread(target=lambda: done.append(_caught(act)), daemon=True)
         thread.start()
@@ -134,7 +138,7 @@ class _Meter:
             self.tell(point(RATE, "failed", now, seen.failed))
         self.tell(point(VERSION, "version", now, self.version))
         rows = [(f"{rate:.0f}", f"{seen.asked:,}", str(seen.failed), str(self.version))]
-        self.tell(table("traffic", (">a second", ">requests", ">failed", ">version"), rows))
+        self.tell(table("traffic", (">per second", ">requests", ">failed", ">version"), rows))
         self._asked, self._at = seen.asked, now
         return self.version
 

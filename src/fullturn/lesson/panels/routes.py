@@ -1,6 +1,6 @@
-"""The panels over HTTP: start one, follow its events, fetch recordings and choices.
+"""HTTP routes of the panels: start one, follow its events, get recordings and choices.
 
-Everything is for this machine only, and a page from elsewhere may not start anything.
+Local clients only; pages of other sites cannot start a panel.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from fullturn.verbs.workspace import Workspace
 
 LARGEST_BODY = 4096
 LOOK_EVERY, BEAT = 0.05, 10.0
-"""Seconds between two looks for new events, and of silence until a sign of life."""
+"""Polling interval and keep-alive interval of the event stream, in seconds."""
 STATIC = {"panels.js": "text/javascript", "panels.css": "text/css"}
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 Choices = Mapping[str, Any]
 
 
 def routes(stage: Stage) -> list[Route]:
-    """Everything under /panels."""
+    """All routes under /panels."""
     desk = _Desk(stage)
     return [
         Route("/panels/static/{file}", _static),
@@ -49,7 +49,7 @@ class _Desk:
         self._stage = stage
 
     async def status(self, request: Request) -> Response:
-        """Which panel is running, if any, and the number of its performance."""
+        """The running panel, if any, and the number of its performance."""
         running = self._stage.running
         name, number = (running.name, running.number) if running else (None, None)
         return JSONResponse({"running": name, "performance": number})
@@ -59,7 +59,7 @@ class _Desk:
         return JSONResponse(replays())
 
     async def choices(self, request: Request) -> Response:
-        """What a person may choose before the start."""
+        """The options of a panel."""
         offered = _CHOICES.get(request.path_params["name"], lambda project: {})
         try:
             return JSONResponse(await run_in_threadpool(offered, self._stage.project))
@@ -67,9 +67,9 @@ class _Desk:
             return _refused(404, str(error))
 
     async def start(self, request: Request) -> Response:
-        """202 with the number of the performance; 409 if another is in action."""
+        """202 with the number of the performance; 409 if a panel is already running."""
         if not _from_here(request):
-            return _refused(403, "only a page of this server may start a panel")
+            return _refused(403, "only pages of this server may start a panel")
         try:
             options = _options(await request.body())
             performance = self._stage.start(request.path_params["name"], options)
@@ -82,11 +82,11 @@ class _Desk:
         return JSONResponse({"performance": performance.number}, 202)
 
     async def events(self, request: Request) -> Response:
-        """The events of a performance from its beginning, then as they come."""
+        """The events of a performance from the start, then new ones as they arrive."""
         try:
             performance = self._stage.performance(int(request.query_params.get("performance", "")))
         except ValueError:
-            return _refused(422, "performance = the number that the start answered")
+            return _refused(422, "'performance' must be the number returned by the start request")
         except NotFound as error:
             return _refused(404, str(error))
         last = request.headers.get("last-event-id", "")
@@ -100,13 +100,13 @@ class _Desk:
 async def _static(request: Request) -> Response:
     name = request.path_params["file"]
     if name not in STATIC:
-        return _refused(404, f"there is no file '{name}'")
+        return _refused(404, f"file '{name}' not found")
     text = files("fullturn.lesson.panels").joinpath("static", name).read_text(encoding="utf-8")
     return Response(text, media_type=STATIC[name], headers={"cache-control": "no-cache"})
 
 
 async def _streamed(performance: Performance, after: int) -> AsyncIterator[str]:
-    """Server-sent events, numbered, so that a browser which lost one asks for the rest."""
+    """Numbered server-sent events, so that a reconnecting browser can resume."""
     silent = 0.0
     while True:
         fresh = performance.told[after:]
@@ -118,30 +118,29 @@ async def _streamed(performance: Performance, after: int) -> AsyncIterator[str]:
         silent = 0.0 if fresh else silent + LOOK_EVERY
         if silent >= BEAT:
             silent = 0.0
-            yield ": still here\n\n"
+            yield ": keep-alive\n\n"
         await asyncio.sleep(LOOK_EVERY)
 
 
 def _options(body: bytes) -> dict[str, str]:
-    """The options of a start, from a JSON object of texts.
+    """The options of a start request: a JSON object of strings.
 
     Raises:
-        ValueError: it is none, or too large.
+        ValueError: the body is something else, or too large.
     """
     if len(body) > LARGEST_BODY:
-        raise ValueError(f"{len(body)} bytes of options; at most {LARGEST_BODY} are taken")
+        raise ValueError(f"the options have {len(body)} bytes; the maximum is {LARGEST_BODY}")
     try:
         given = json.loads(body or b"{}")
     except ValueError:
-        raise ValueError("the options are no JSON") from None
+        raise ValueError("the options are not valid JSON") from None
     if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
-        raise ValueError("the options are no JSON object of texts")
+        raise ValueError("the options must be a JSON object of strings")
     return given
 
 
 def _from_here(request: Request) -> bool:
-    """Whether a page of this server asks: a browser names the page's origin, and the host that it
-    believes to talk to."""
+    """Whether the request comes from a page of this server, judged by Origin and Host headers."""
     host, origin = request.headers.get("host", ""), request.headers.get("origin")
     named = urlsplit(f"//{host}").hostname
     return named in _LOCAL and (origin is None or urlsplit(origin).netloc == host)

@@ -1,4 +1,4 @@
-"""Race candidates that were not tried before, and show the runs as they arrive."""
+"""Race untried candidates and show the runs as they arrive."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from fullturn.verbs.workspace import Workspace, latest
 
 RANKED = "retrieval"
 SPACE = 200
-"""More than the assistant's space holds."""
+"""Larger than the assistant's search space."""
 SCORES = "scores"
 COLUMNS = ("", "candidate", ">score", ">95 % interval", ">answered", "race")
 
 
 def perform(stage: Stage, options: Options, tell: Tell) -> None:
-    """Train some sets of parameters; each races the best run on record."""
+    """Train several parameter sets; each races the best run so far."""
     project = stage.project
     reap(project.store, project.state)
     known = usable_runs(project, latest(project) or 0)
@@ -32,11 +32,13 @@ def perform(stage: Stage, options: Options, tell: Tell) -> None:
     metric = leader.race.evaluation.metrics[0]
     tell(axis(SCORES, f"{metric}: mean and 95 % interval", "candidate"))
     tell(line(SCORES, leader.score, f"best so far {leader.score:.3f}"))
-    tell(say(f"the best run on record is '{leader.run.name}'; {len(chosen)} candidates race it"))
-    rows, trials = [("best", *_row(leader, "on record"))], list[Trial]()
+    tell(
+        say(f"the best run so far is '{leader.run.name}'; {len(chosen)} candidates race against it")
+    )
+    rows, trials = [("best", *_row(leader, "earlier run"))], list[Trial]()
     _show(tell, rows, 0, leader, "best so far")
     for number, (name, params) in enumerate(chosen.items(), 1):
-        tell(table("runs", COLUMNS, [*rows, (str(number), name, "…", "", "", "in training")]))
+        tell(table("runs", COLUMNS, [*rows, (str(number), name, "…", "", "", "training")]))
         trial = train_one(project, params, name=name, best=leader)
         trials.append(trial)
         rows.append((str(number), *_row(trial, _ended(trial))))
@@ -50,17 +52,17 @@ def perform(stage: Stage, options: Options, tell: Tell) -> None:
     tell(
         outcome(
             f"{len(trials)} RUNS",
-            f"{stopped} stopped early, which saved {saved} answers; best: '{leader.run.name}' "
+            f"{stopped} stopped early, saving {saved} answers; best: '{leader.run.name}' "
             f"with {leader.score:.3f}",
         )
     )
 
 
 def untried(project: Workspace) -> dict[str, Params]:
-    """Sets of parameters without a run, by name: one that ranks as the app does, another that
-    does not, and one with a threshold set by hand.
+    """Parameter sets without a run, by name: one with the app's default retrieval, one with
+    another retrieval, and one with a fixed threshold.
 
-    Once the space is used up, its sets come again.
+    Once all sets have been tried, they repeat.
     """
     app, draw = project.app, random.Random(time.time_ns())
     runs = [run.params for run in project.store.runs("train")]
@@ -107,8 +109,8 @@ def _ended(trial: Trial) -> str:
 def _raced(trial: Trial) -> str:
     race = trial.race
     if race.stopped:
-        return f"stopped after {race.groups} questions: worse, e = {race.e_value:.0f}"
-    return "raced to the end"
+        return f"stopped after {race.groups} questions: shown to be worse, e = {race.e_value:.0f}"
+    return "finished its race"
 
 
 def _show(tell: Tell, rows: list[tuple[str, ...]], place: int, trial: Trial, series: str) -> None:

@@ -1,4 +1,4 @@
-"""The server that the panels ask: started when first needed, and never left behind."""
+"""The project server used by the panels: started on first use, stopped with the lesson."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from fullturn.verbs.workspace import Workspace
 
 LOG = "lesson-server.log"
 PATIENCE = 20.0
-"""Seconds that it may take to stop."""
+"""Timeout for stopping, in seconds."""
 
 
 @dataclass
 class Server:
-    """One process that serves a project, started again if it has died."""
+    """One process that serves a project; restarted if it died."""
 
     project: Workspace
     _process: subprocess.Popen[str] | None = None
@@ -27,12 +27,12 @@ class Server:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def start(self) -> None:
-        """Start it, and do not wait until it is there."""
+        """Start it without waiting until it is ready."""
         with self._lock:
             self._start()
 
     def address(self) -> str:
-        """Where it listens, once it does.
+        """The address, once it listens.
 
         Raises:
             CouldNotEvaluate: it did not start, or was stopped.
@@ -44,7 +44,7 @@ class Server:
             return self._address
 
     def stop(self) -> None:
-        """End it, if it runs; it does not start again."""
+        """Stop it for good."""
         with self._lock:
             self._stopped = True
             process, self._process, self._address = self._process, None, ""
@@ -59,7 +59,7 @@ class Server:
 
     @property
     def pid(self) -> int | None:
-        """Its number, while it runs."""
+        """Its process id while it is running."""
         running = self._process is not None and self._process.poll() is None
         return self._process.pid if running and self._process else None
 
@@ -80,7 +80,7 @@ class Server:
         process = self._process
         assert process is not None and process.stdout is not None
         line = process.stdout.readline()
-        said = json.loads(line) if line else {"error": f"{self.project.state / LOG} says why"}
+        said = json.loads(line) if line else {"error": f"see {self.project.state / LOG}"}
         if "error" in said:
             raise CouldNotEvaluate(f"the project's server did not start: {said['error']}")
         return str(said["address"])

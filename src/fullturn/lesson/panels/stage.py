@@ -1,4 +1,4 @@
-"""The stage of the panels: a project with its server and audience, and one action at a time."""
+"""Runs the panels: a project with its server and audience, one panel at a time."""
 
 from __future__ import annotations
 
@@ -22,54 +22,54 @@ if TYPE_CHECKING:
     from fullturn.demo.audience import Audience, Question
 
 LONGEST = 120.0
-"""Seconds after which a panel is stopped."""
+"""Time limit of a panel, in seconds."""
 BUSY = 150.0
-"""Requests a second, at most, while an audience is there."""
+"""Maximum requests per second of an audience."""
 Panel = Callable[["Stage", Options, Tell], None]
 
 
 class Stopped(SystemExit):
-    """The stage closes: whoever performs stops at the next event."""
+    """The stage is closing: a running panel stops at its next event."""
 
 
 @dataclass
 class Performance:
-    """One panel in action, or after it."""
+    """One run of a panel, in progress or finished."""
 
     number: int
     name: str
     began: float = field(default_factory=time.monotonic)
     told: list[Event] = field(default_factory=list)
-    """All events so far, in order; the last is `done` once it is over."""
+    """All events so far, in order; the last one is `done`."""
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def tell(self, event: Event) -> None:
-        """Take an event.
+        """Record an event.
 
         Raises:
-            CouldNotEvaluate: it has taken too long.
-            Stopped: the stage closes.
+            CouldNotEvaluate: the panel exceeded its time limit.
+            Stopped: the stage is closing.
         """
         if self.stopping.is_set():
             raise Stopped
         if self.elapsed > LONGEST and event["type"] not in ("error", "done", "outcome"):
-            raise CouldNotEvaluate(f"stopped after {LONGEST:.0f} s: it takes longer than it should")
+            raise CouldNotEvaluate(f"stopped: the panel exceeded its time limit of {LONGEST:.0f} s")
         self._append(event)
 
     def end(self, error: BaseException | None) -> None:
-        """Say how it ended."""
+        """Record the end."""
         if error is not None:
             self._append(events.error(_words(error)))
         self._append(events.done())
 
     @property
     def over(self) -> bool:
-        """Whether nothing follows."""
+        """Whether the panel has finished."""
         return bool(self.told) and self.told[-1]["type"] == "done"
 
     @property
     def elapsed(self) -> float:
-        """Seconds since it began."""
+        """Seconds since the start."""
         return time.monotonic() - self.began
 
     def _append(self, event: Event) -> None:
@@ -77,21 +77,20 @@ class Performance:
 
 
 class Busy(FullturnError):
-    """Another panel is in action; nothing was started."""
+    """Another panel is running; nothing was started."""
 
 
 class Stage:
-    """A prepared project on which panels are performed, one at a time.
+    """Runs panels on a prepared project, one at a time.
 
-    The server and the audience are processes of their own: the server is started when it is
-    first needed and stays, the audience comes for one panel. Both end with this process, however
-    it ends.
+    Server and audience are separate processes: the server starts on first use and keeps running,
+    an audience runs for one panel. Both end with this process, even if it is killed.
     """
 
     def __init__(self, project: Workspace, panels: Mapping[str, Panel]) -> None:
         self.project, self.server = project, Server(project)
         self.panels, self._lock = panels, threading.Lock()
-        """What can be performed, by name."""
+        """The panels by name."""
         self._performances: list[Performance] = []
         self._thread: threading.Thread | None = None
         self._warming: threading.Thread | None = None
@@ -99,7 +98,7 @@ class Stage:
         atexit.register(self.close)
 
     def warm(self) -> None:
-        """Do now, in the background, what the first panel would have to wait for."""
+        """Start the server and load slow modules in the background."""
         self.server.start()
         with self._lock:
             if self._warming is None:
@@ -107,11 +106,11 @@ class Stage:
                 self._warming.start()
 
     def start(self, name: str, options: Options) -> Performance:
-        """Begin a panel; its events come while it works.
+        """Start a panel; its events arrive while it runs.
 
         Raises:
             NotFound: there is no such panel.
-            Busy: one is in action.
+            Busy: a panel is already running.
         """
         if name not in self.panels:
             raise NotFound(f"there is no panel '{name}'; known: {', '.join(self.panels)}")
@@ -119,8 +118,8 @@ class Stage:
             running = self.running
             if running is not None:
                 raise Busy(
-                    f"busy: {running.name} is running, for {running.elapsed:.0f} s; wait until it "
-                    "is done"
+                    f"busy: {running.name} has been running for {running.elapsed:.0f} s; wait "
+                    "until it has finished"
                 )
             if self._closed:
                 raise Busy("the lesson's server is stopping")
@@ -134,25 +133,26 @@ class Stage:
 
     @property
     def running(self) -> Performance | None:
-        """The panel in action, if there is one."""
+        """The running panel, if any."""
         newest = self._performances[-1:]
         return newest[0] if newest and not newest[0].over else None
 
     def performance(self, number: int) -> Performance:
-        """One that was started, by number.
+        """A performance by its number.
 
         Raises:
             NotFound: there is none.
         """
         if not 0 < number <= len(self._performances):
-            raise NotFound(f"no performance {number}; {len(self._performances)} were started")
+            raise NotFound(f"no performance {number}; {len(self._performances)} have been started")
         return self._performances[number - 1]
 
     @contextmanager
     def audience(self, rate: float = BUSY, labelled: float = 0.7) -> Iterator[Audience]:
-        """A simulated audience at the server, for the length of a `with` block.
+        """A simulated audience for the length of a `with` block.
 
-        It asks so often a second, at most, and reviewers judge this share of the answers.
+        `rate` is its maximum number of requests per second, `labelled` the share of answers that
+        reviewers label.
         """
         from fullturn.demo.audience import Audience, TrafficProfile
 
@@ -165,7 +165,7 @@ class Stage:
             yield audience
 
     def close(self) -> None:
-        """Stop what is in action, and the server. Doing it twice does it once."""
+        """Stop the running panel and the server. May be called more than once."""
         atexit.unregister(self.close)
         self._closed = True
         if self.running is not None:
@@ -200,12 +200,12 @@ class Stage:
             performance.end(None)
         except Stopped as error:
             performance.end(error)
-        except Exception as error:  # noqa: BLE001  whatever it was, the room is told
+        except Exception as error:  # noqa: BLE001  shown in the panel
             performance.end(error)
 
 
 def _load() -> None:
-    """Modules that are imported late, and the word vectors: seconds, which users would feel."""
+    """Import slow modules and load the word vectors, so that no user waits for them."""
     import scipy.signal  # noqa: F401
     import scipy.stats  # noqa: F401
 
@@ -215,7 +215,7 @@ def _load() -> None:
 
 
 def _words(error: BaseException) -> str:
-    """The program's own message; for what it did not foresee, also the kind of error."""
+    """The message of an error; for unexpected ones, also its type."""
     if isinstance(error, Stopped):
         return "the lesson's server was stopped"
     return str(error) if isinstance(error, FullturnError) else f"{type(error).__name__}: {error}"

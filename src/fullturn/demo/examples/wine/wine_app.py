@@ -1,4 +1,4 @@
-"""An app of your own, `app = "wine_app:WineApp"`: which of three cultivars is a wine made of?"""
+"""An app of your own, `app = "wine_app:WineApp"`: predicts the cultivar of a wine, one of three."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,7 +29,7 @@ HIGHEST = {
 
 
 class WineApp:
-    """Standardise, then logistic regression."""
+    """Standardization and logistic regression."""
 
     contract = Contract(
         columns=(
@@ -45,7 +45,7 @@ class WineApp:
     space = {"C": (0.01, 0.1, 1.0, 10.0)}
 
     def train(self, data: Dataset, params: Params, run: Run) -> Path:
-        """Fit on the train split; one file is the whole bundle."""
+        """Fit on the training split; the bundle is a single file."""
         rows = data.split("train")
         model = make_pipeline(StandardScaler(), LogisticRegression(C=params["C"]))
         model.fit(table([row.input for row in rows]), [row.expected["cultivar"] for row in rows])
@@ -54,11 +54,11 @@ class WineApp:
         return run.directory
 
     def load(self, bundle: Path) -> "WinePredictor":
-        """Load; skops refuses every type that is not a known one of scikit-learn or NumPy."""
+        """Load the bundle; skops rejects all types except known ones of scikit-learn and NumPy."""
         return WinePredictor(load(bundle / "model.skops", trusted=[]))
 
     def score(self, row: Example, output: Output) -> Scores:
-        """Right or not; one minus the Brier score of the answer."""
+        """Accuracy, and one minus the Brier score."""
         correct = float(output["label"] == row.expected["cultivar"])
         return {"accuracy": correct, "calibration": 1 - (output["confidence"] - correct) ** 2}
 
@@ -74,7 +74,7 @@ class WinePredictor:
         self.model = model
 
     def predict(self, rows: Sequence[Input]) -> list[Output]:
-        """The likeliest cultivar of each row, and its probability."""
+        """The most likely cultivar of each row, and its probability."""
         shares = self.model.predict_proba(table(rows)) if rows else []
         return [
             {"label": str(self.model.classes_[one.argmax()]), "confidence": float(one.max())}
@@ -83,5 +83,5 @@ class WinePredictor:
 
 
 def table(rows: Sequence[Input]) -> list[list[float]]:
-    """Rows as numbers, in the order of the contract."""
+    """Rows as lists of numbers, in the contract's order."""
     return [[float(row[name]) for name in HIGHEST] for row in rows]

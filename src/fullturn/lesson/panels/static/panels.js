@@ -1,4 +1,4 @@
-/* Live panels: start one, show its events, replay a recording where there is no server. */
+/* Live panels: start one, show its events, or replay a recording if there is no server. */
 (function () {
   "use strict";
 
@@ -10,18 +10,18 @@
   const LOG_BELOW = ["ask", "gate"]; // below the main tables, as the side is full
   const PLOTS_ASIDE = ["search", "compare"];
   const ABOUT = {
-    search: "Race three candidates against the best run on record",
-    compare: "Put two runs side by side",
-    gate: "Train a careless candidate and send it to the gate",
+    search: "Race three candidates against the best run so far",
+    compare: "Compare two runs",
+    gate: "Train a careless candidate and gate it",
     canary: "Release a new version to live traffic",
-    alarm: "Turn the audience to subjects that the data does not hold",
-    rollback: "Roll back while requests flow",
-    ask: "Ask the assistant, then follow the answer to its origin",
+    alarm: "Ask about topics that the data doesn't cover",
+    rollback: "Roll back while requests are running",
+    ask: "Ask the assistant, then trace the answer",
   };
   const HALO = { stroke: "#000", "stroke-width": 4, "stroke-opacity": 0.8, "paint-order": "stroke" };
-  const LOUD = 4; // curves of a plot that get a colour and a name
-  const LOST_AFTER = 3; // failed attempts to reach the server again
-  let replays, served; // promises: recordings by panel, and whether there is a server behind the page
+  const LOUD = 4; // number of curves in a plot that get a colour and a name
+  const LOST_AFTER = 3; // failed attempts to reconnect
+  let replays, served; // promises: recordings by panel, and whether a server is available
 
   function make(tag, attributes, ...inside) {
     const node = document.createElement(tag);
@@ -250,7 +250,7 @@
     constructor(node) {
       this.node = node;
       this.name = node.dataset.panel;
-      this.still = false; // a copy of the deck without a server
+      this.still = false; // a static copy of the deck without a server
       this.build();
       Promise.all([replays, served]).then(([all, live]) => {
         this.recording = all[this.name];
@@ -264,7 +264,7 @@
     build() {
       this.startButton = make("button", { type: "button", class: "panel-start" }, "Start");
       this.replayButton = make("button", { type: "button", class: "second panel-replay", hidden: true }, "Replay");
-      this.endButton = make("button", { type: "button", class: "second panel-end", hidden: true }, "To its end");
+      this.endButton = make("button", { type: "button", class: "second panel-end", hidden: true }, "Skip to end");
       this.choices = make("span", { style: "display:contents" });
       this.source = make("span", { class: "panel-source" });
       this.badge = make("span", { class: "panel-badge" });
@@ -273,7 +273,7 @@
       this.verdict = make("p", { class: "panel-verdict", role: "status" });
       this.main = make("div", { class: "panel-main" });
       this.side = make("div", { class: "panel-side" });
-      this.log = make("ul", { class: "panel-log", role: "log", "aria-label": `what ${this.name} does`, tabindex: "-1" });
+      this.log = make("ul", { class: "panel-log", role: "log", "aria-label": `log of ${this.name}`, tabindex: "-1" });
       const bar = make("div", { class: "panel-bar" }, this.startButton, this.choices, this.replayButton, this.endButton, this.about, this.source, this.clock, this.badge);
       const body = make("div", { class: "panel-body" }, this.main, this.side);
       this.node.replaceChildren(bar, this.verdict, body);
@@ -282,7 +282,7 @@
       this.startButton.addEventListener("click", () => (this.still ? this.replay() : this.start()));
       this.replayButton.addEventListener("click", () => this.replay());
       this.endButton.addEventListener("click", () => this.toEnd());
-      // The deck reads keys too: those that are meant for a control must not turn the slide.
+      // The deck listens for keys too: keys for a control must not change the slide.
       for (const kind of ["keydown", "keypress", "keyup"]) bar.addEventListener(kind, (event) => this.key(event));
     }
 
@@ -299,7 +299,7 @@
         const answer = await fetch(`/panels/${this.name}/choices`);
         if (!answer.ok) return;
         this.show(await answer.json());
-      } catch (error) { /* the server is gone: a start will say so */ }
+      } catch (error) { /* the server is down; starting the panel reports it */ }
     }
 
     show(offered) {
@@ -348,7 +348,7 @@
       this.node.dataset.state = this.acting || (this.badge.textContent ? "ended" : "idle");
     }
 
-    /* The page was loaded while this panel was at work. */
+    /* The page was loaded while this panel was running. */
     join(performance) {
       this.begin("live");
       this.follow(performance);
@@ -412,7 +412,7 @@
     }
 
     gone() {
-      this.stop("the lesson's server does not answer" + (this.recording ? "; play the replay" : ""));
+      this.stop("the lesson's server is unreachable" + (this.recording ? "; play the replay" : ""));
     }
 
     stop(text) {
@@ -439,7 +439,7 @@
       this.clock.textContent = `${seconds.toFixed(1)} s`;
     }
 
-    /* A recording plays at the speed of the run that it is of. */
+    /* A recording plays at its original speed. */
     replay() {
       if (this.acting || !this.recording) return;
       this.begin("replay");
@@ -472,7 +472,7 @@
       else if (event.type === "table") this.table(event);
       else if (event.plot) this.plot(event);
       else if (event.type === "outcome") this.outcome(event);
-      this.log.scrollTop = this.log.scrollHeight; // whatever came may have made it shorter
+      this.log.scrollTop = this.log.scrollHeight; // the new event may have changed the height
     }
 
     line(text, kind) {
@@ -530,11 +530,11 @@
 
   function whenReady() {
     const deck = window.Reveal;
-    const reading = document.documentElement.classList.contains("reading"); // a page to scroll, without reveal.js
+    const reading = document.documentElement.classList.contains("reading"); // a scrolling page without reveal.js
     if (reading || !deck || !deck.on) return mount();
     if (deck.isReady && deck.isReady()) mount();
     else deck.on("ready", mount);
-    // A control of a slide that is gone must not hear the keys that turn the next one.
+    // A control on a hidden slide must not receive keys.
     deck.on("slidechanged", () => {
       const active = document.activeElement;
       if (active && active.closest && active.closest(".panel")) active.blur();
