@@ -10,8 +10,7 @@ import pytest
 from fullturn.core.entities import DatasetVersion
 from fullturn.core.errors import NotFound, StoreUnavailable
 from fullturn.core.records import Point, Span, Traced
-from fullturn.store import Store, save_pyfunc
-from fullturn.store import runs as runs_module
+from fullturn.store import Store, rest, save_pyfunc
 from tests.conftest import free_port
 from tests.store.many import many
 from tests.store.plain import logged_steps
@@ -56,7 +55,7 @@ def test_runs_are_looked_up_by_name_and_by_the_start_of_their_id(any_store: Stor
 def test_all_runs_come_back_page_by_page_newest_first(
     any_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runs_module, "PAGE", 3)
+    monkeypatch.setattr(rest, "PAGE", 3)
     ids = [started(any_store, f"run {n}") for n in range(8)]
     assert {run.id for run in any_store.runs("train")} == set(ids)
     found = any_store.runs()

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 import sqlite3
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from urllib.parse import quote
 
 from fullturn.core.errors import FullturnError, NotFound, StoreUnavailable, UsageError
+from fullturn.store.reading import Reader, Unsure, light_reader
 
 if TYPE_CHECKING:
     from fullturn.store.client import MlflowException
@@ -84,21 +85,6 @@ def _first_line(error: BaseException) -> str:
     return (text[0] if text else type(error).__name__)[:300]
 
 
-def iso(milliseconds: int | None) -> str:
-    return datetime.fromtimestamp((milliseconds or 0) / 1000, UTC).isoformat(timespec="seconds")
-
-
-def equal_to(value: str) -> str:
-    """The second half of a condition in MLflow's search language, which has no escapes.
-
-    A value with both kinds of quotes is matched by a pattern: the caller must compare again.
-    """
-    for quote_mark in ("'", '"'):
-        if quote_mark not in value:
-            return f"= {quote_mark}{value}{quote_mark}"
-    return "LIKE '" + value.replace("'", "_").replace("\\", "_") + "'"
-
-
 class Connection:
     """A tracking server and the experiment of one project on it.
 
@@ -119,17 +105,39 @@ class Connection:
         return RetryingClient(connect(self.uri))
 
     @cached_property
+    def _light(self) -> Reader | None:
+        """The light reader, as long as it was never unsure."""
+        return light_reader(self.uri, self.name)
+
+    @cached_property
+    def _heavy(self) -> Reader:
+        from fullturn.store.client_reader import ClientReader
+
+        return ClientReader(self.uri, self.name, lambda: self._client)
+
+    def _ask(self, question: Callable[[Reader], R]) -> R:
+        """The light reader's answer; MLflow's client's, from then on, when that one is unsure."""
+        light = self._light
+        if light is not None:
+            with contextlib.suppress(Unsure):
+                return question(light)
+            self._light = None
+        return question(self._heavy)
+
+    @property
+    def is_light(self) -> bool:
+        """Whether reads go without MLflow's client."""
+        return self._light is not None
+
+    @cached_property
     def experiment_id(self) -> str:
         """The experiment's id; it is made if need be."""
-        return self._experiment()
+        return self._ask(lambda reader: reader.experiment()) or self._new_experiment()
 
     @guarded
-    def _experiment(self) -> str:
+    def _new_experiment(self) -> str:
         from fullturn.store.client import MlflowException
 
-        found = self._client.get_experiment_by_name(self.name)
-        if found:
-            return str(found.experiment_id)
         local = None if self.uri.startswith("http") else self._artifacts.resolve().as_uri()
         try:
             return str(self._client.create_experiment(self.name, artifact_location=local))

@@ -6,11 +6,10 @@ import re
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from fullturn.core.entities import ModelVersion, Params
 from fullturn.core.records import Registered
-from fullturn.store.connection import Connection, equal_to, guarded, iso
+from fullturn.store.connection import Connection, guarded
 
 
 class Models(Connection):
@@ -49,13 +48,9 @@ class Models(Connection):
         self._client.log_batch(run_id, metrics=of_model)
         return f"models:/{model.model_id}"
 
-    @guarded
     def fetch_model(self, source: str) -> Path:
         """The local folder of a bundle; for a remote server, a download of it."""
-        from fullturn.store.client import pointed_at
-
-        artifacts = pointed_at(self.uri).artifacts
-        return Path(artifacts.download_artifacts(source, tracking_uri=self.uri))
+        return self._ask(lambda reader: reader.model(source))
 
     @guarded
     def register(
@@ -65,6 +60,8 @@ class Models(Connection):
 
         The server numbers versions without gaps or repeats, also under concurrent calls.
         """
+        from fullturn.store.client_reader import version_of
+
         self._ensure_model(name)
         made = self._client.create_model_version(
             name,
@@ -74,7 +71,7 @@ class Models(Connection):
             description=description or None,
             model_id=source.removeprefix("models:/"),
         )
-        return _version(made)
+        return version_of(made)
 
     def _ensure_model(self, name: str) -> None:
         from fullturn.store.client import MlflowException
@@ -85,37 +82,13 @@ class Models(Connection):
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
 
-    @guarded
     def versions(self, name: str) -> list[ModelVersion]:
         """All versions of a registered model, oldest first; none if there is no such model."""
-        found: list[Any] = []
-        token = None
-        while True:
-            page = self._client.search_model_versions(
-                f"name {equal_to(name)}", max_results=1000, page_token=token
-            )
-            found += page
-            token = page.token
-            if not token:
-                break
-        # A search leaves the aliases out.
-        of = self._client.get_registered_model(name).aliases if found else {}
-        named = [_version(v, {a for a, n in of.items() if n == v.version}) for v in found]
-        return sorted(named, key=lambda v: v.version)
+        return self._ask(lambda reader: reader.versions(name))
 
-    @guarded
     def registered(self, name: str) -> Registered:
         """Aliases and tags of a registered model, in one call; none of a model not there yet."""
-        from fullturn.store.client import MlflowException
-
-        try:
-            found = self._client.get_registered_model(name)
-        except MlflowException as error:
-            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                return Registered({}, {})
-            raise
-        aliases = {alias: int(version) for alias, version in found.aliases.items()}
-        return Registered(aliases, dict(found.tags))
+        return self._ask(lambda reader: reader.registered(name))
 
     @guarded
     def tag_model(self, name: str, tags: Mapping[str, str]) -> None:
@@ -161,15 +134,3 @@ def save_pyfunc(
     model = mlflow.models.Model(signature=signature, metadata=dict(metadata))
     mlflow.pyfunc.add_to_model(model, loader_module=loader, data=bundle)
     model.save(str(folder / "MLmodel"))
-
-
-def _version(version: Any, aliases: Iterable[str] = ()) -> ModelVersion:
-    return ModelVersion(
-        name=version.name,
-        version=int(version.version),
-        run_id=version.run_id or "",
-        source=version.source,
-        aliases=tuple(sorted(aliases)),
-        tags=dict(version.tags or {}),
-        created=iso(version.creation_timestamp),
-    )
