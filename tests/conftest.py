@@ -1,4 +1,4 @@
-"""Real tracking servers for the tests: SQLite files, and `mlflow server` over HTTP."""
+"""Real tracking stores for the tests: SQLite files, PostgreSQL, and `mlflow server` over HTTP."""
 
 from __future__ import annotations
 
@@ -16,8 +16,12 @@ from uuid import uuid4
 
 import pytest
 
+from tests.postgresql import postgresql
+
 if TYPE_CHECKING:
     from fullturn.store import Store
+
+pytest_plugins = ["tests.speed"]
 
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -74,13 +78,33 @@ def server_uri(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -
         server.wait()
 
 
-@pytest.fixture(params=["sqlite", "server"])
+@pytest.fixture(scope="session")
+def postgresql_uri() -> Iterator[str]:
+    """A real PostgreSQL on loopback, without the server of MLflow before it."""
+    with postgresql(free_port()) as uri:
+        yield uri
+
+
+DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]
+
+
+@pytest.fixture(params=DATABASES)
+def database_store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """A store on SQLite, then one on PostgreSQL: MLflow writes to it in this process."""
+    return _new_project(request, tmp_path)
+
+
+@pytest.fixture(params=[*DATABASES, pytest.param("server", marks=pytest.mark.slow)])
 def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    """A store on SQLite, then one on a server over HTTP."""
+    """A store on SQLite, then one on PostgreSQL, then one on a server over HTTP."""
+    return _new_project(request, tmp_path)
+
+
+def _new_project(request: pytest.FixtureRequest, folder: Path) -> Store:
     from fullturn.store import Store
 
     uri = request.getfixturevalue(f"{request.param}_uri")
-    return Store(uri, f"project-{uuid4().hex[:8]}", tmp_path / ".fullturn" / "artifacts")
+    return Store(uri, f"project-{uuid4().hex[:8]}", folder / ".fullturn" / "artifacts")
 
 
 def free_port() -> int:

@@ -25,19 +25,12 @@ from mlflow.store.tracking.dbmodels.models import SqlTag
 from fullturn.core.errors import StoreUnavailable
 from fullturn.store import Store
 from fullturn.store.retries import ATTEMPTS, lost_race, retried
+from tests.store.models import registered
 
 
 def another(store: Store) -> Store:
     """The same project, as another process connects to it."""
     return Store(store.uri, store.name, Path("unused"))
-
-
-def registered(store: Store, folder: Path) -> int:
-    folder = folder / "model"
-    folder.mkdir(exist_ok=True)
-    run = store.start_run("train", "run", {}, {})
-    source = store.log_model(run, "model", folder, {}, {})
-    return store.register(store.name, source, run, {}).version
 
 
 @contextmanager
@@ -74,9 +67,9 @@ def at_once(*calls: Callable[[], object]) -> list[BaseException]:
     return [error for error in errors if error is not None]
 
 
-def test_of_two_that_set_the_first_alias_both_succeed(store: Store, tmp_path: Path) -> None:
-    versions = [registered(store, tmp_path), registered(store, tmp_path)]
-    stores = [store, another(store)]
+def test_of_two_that_set_the_first_alias_both_succeed(database_store: Store) -> None:
+    versions = [registered(database_store).version, registered(database_store).version]
+    stores = [database_store, another(database_store)]
     with both_insert(SqlRegisteredModelAlias):
         errors = at_once(
             *(
@@ -85,38 +78,36 @@ def test_of_two_that_set_the_first_alias_both_succeed(store: Store, tmp_path: Pa
             )
         )
     assert errors == []
-    assert store.alias(store.name, "champion") in versions
+    assert database_store.alias(database_store.name, "champion") in versions
 
 
 def test_of_two_that_set_the_first_tag_of_a_model_or_a_run_both_succeed(
-    store: Store, tmp_path: Path
+    database_store: Store,
 ) -> None:
-    registered(store, tmp_path)
-    run = store.start_run("train", "run", {}, {})
-    stores = [store, another(store)]
+    registered(database_store)
+    run = database_store.start_run("train", "run", {}, {})
+    stores = [database_store, another(database_store)]
     with both_insert(SqlRegisteredModelTag):
         errors = at_once(*(lambda s=s: s.tag_model(s.name, {"plan": "{}"}) for s in stores))
     assert errors == []
     with both_insert(SqlTag):
         errors += at_once(*(lambda s=s: s.tag_run(run, {"ending": "promote"}) for s in stores))
     assert errors == []
-    assert store.registered(store.name).tags == {"plan": "{}"}
+    assert database_store.registered(database_store.name).tags == {"plan": "{}"}
 
 
-def test_of_two_that_register_at_once_each_gets_a_number_of_its_own(
-    store: Store, tmp_path: Path
-) -> None:
-    registered(store, tmp_path)
+def test_of_two_that_register_at_once_each_gets_a_number_of_its_own(database_store: Store) -> None:
+    registered(database_store)
     numbers: list[int] = []
-    stores = (store, another(store))
-    errors = at_once(*(lambda s=s: numbers.append(registered(s, tmp_path)) for s in stores))
+    stores = (database_store, another(database_store))
+    errors = at_once(*(lambda s=s: numbers.append(registered(s).version) for s in stores))
     assert errors == []
     assert sorted(numbers) == [2, 3]
 
 
 @pytest.mark.slow
-def test_many_writers_of_one_model_all_succeed(any_store: Store, tmp_path: Path) -> None:
-    versions = [registered(any_store, tmp_path) for _ in range(8)]
+def test_many_writers_of_one_model_all_succeed(any_store: Store) -> None:
+    versions = [registered(any_store).version for _ in range(8)]
     stores = [another(any_store) for _ in versions]
 
     def write(store: Store, version: int) -> None:
@@ -151,11 +142,9 @@ for line in sys.stdin:
 
 
 @pytest.mark.slow
-def test_processes_that_set_the_first_alias_at_once_all_succeed(
-    any_store: Store, tmp_path: Path
-) -> None:
+def test_processes_that_set_the_first_alias_at_once_all_succeed(any_store: Store) -> None:
     words = [sys.executable, "-W", "ignore", "-c", WRITER, any_store.uri, any_store.name]
-    versions = [registered(any_store, tmp_path) for _ in range(3)]
+    versions = [registered(any_store).version for _ in range(3)]
     pipe = subprocess.PIPE
     writers = [subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True) for _ in versions]
     outputs = [each.stdout for each in writers if each.stdout]
@@ -175,7 +164,7 @@ def test_processes_that_set_the_first_alias_at_once_all_succeed(
     [
         "(sqlite3.IntegrityError) UNIQUE constraint failed: registered_model_aliases.name",
         "(sqlite3.OperationalError) database is locked",
-        "(psycopg2.errors.UniqueViolation) duplicate key value violates unique constraint",
+        "(psycopg.errors.UniqueViolation) duplicate key value violates unique constraint",
         "(psycopg2.errors.DeadlockDetected) deadlock detected",
         "(psycopg2.errors.SerializationFailure) could not serialize access",
         "(pymysql.err.IntegrityError) (1062, \"Duplicate entry 'a' for key 'PRIMARY'\")",

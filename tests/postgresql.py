@@ -1,0 +1,60 @@
+"""A PostgreSQL server of our own, from Debian's package, for the length of a `with` block.
+
+It listens on 127.0.0.1 only, trusts whoever connects, and writes into a folder that goes with it.
+PostgreSQL refuses to run as root: then the package's own user `postgres` runs it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+USER = "postgres"
+OPTIONS = "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
+
+
+def programs() -> Path:
+    """Where `initdb` and `pg_ctl` are; without them the test is skipped, but fails in CI."""
+    found = shutil.which("pg_ctl")
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
+    if found or installed:
+        return Path(found or installed[-1]).parent
+    reason = "PostgreSQL is not installed: apt-get install postgresql"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@contextmanager
+def postgresql(port: int) -> Iterator[str]:
+    """The address of an empty database, as SQLAlchemy and MLflow take it."""
+    place = programs()
+    with tempfile.TemporaryDirectory(prefix="postgresql-") as name:
+        folder = Path(name)
+        if os.geteuid() == 0:
+            shutil.chown(folder, USER)
+        data, log = folder / "data", folder / "log"
+        options = OPTIONS.format(port=port)
+        _run(folder, place / "initdb", "-D", data, "-U", USER, "--auth=trust", "--no-sync")
+        _run(folder, place / "pg_ctl", "-D", data, "-l", log, "-w", "-o", options, "start")
+        try:
+            yield f"postgresql://{USER}@127.0.0.1:{port}/postgres"
+        finally:
+            _run(folder, place / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+
+
+def _run(folder: Path, *words: str | Path) -> None:
+    as_user = ["runuser", "-u", USER, "--"] if os.geteuid() == 0 else []
+    command = [*as_user, *map(str, words)]
+    # Into a file: the server would hold a pipe open for as long as it runs.
+    with (folder / "commands.log").open("ab") as log:
+        done = subprocess.run(command, stdout=log, stderr=log, cwd=folder, check=False)
+    said = (folder / "commands.log").read_text(errors="replace")
+    assert done.returncode == 0, f"{' '.join(command)}:\n{said}"
