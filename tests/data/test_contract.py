@@ -193,7 +193,7 @@ def test_a_row_without_any_key_is_refused() -> None:
 def test_an_id_belongs_to_one_row() -> None:
     rows = two()
     rows[0]["name"] = rows[1]["name"] = "n1"
-    with pytest.raises(DataError, match="ids that stand for several rows: 1, first 'n1'"):
+    with pytest.raises(DataError, match="ids of several rows: 1, first 'n1'"):
         check(rows, EVERYTHING)
 
 

@@ -177,7 +177,7 @@ def test_scores_stand_with_interval_confidence_and_reading() -> None:
 def test_only_slices_that_moved_are_listed_and_the_others_counted() -> None:
     text = to_markdown(FULL)
     assert "| `style=terse` |" in text and "| `style=plain` |" not in text
-    assert "In 1 of 2 slices the interval holds zero." in text
+    assert "In 1 of 2 slices the interval contains zero." in text
     still = to_markdown(replace(FULL, slices=FULL.slices[1:]))
     assert "**No slice moved.**" in still
 

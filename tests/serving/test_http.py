@@ -76,7 +76,7 @@ def test_mlflows_forms_are_understood(one: Live, body: dict[str, object]) -> Non
 MALFORMED = {
     "no object": ("/predict", [ROW], "send an object"),
     "no inputs": ("/predict", {}, "'inputs' is None"),
-    "empty batch": ("/predict", {"inputs": []}, "holds no row"),
+    "empty batch": ("/predict", {"inputs": []}, "contains no row"),
     "unknown field": ("/predict", {"inputs": [ROW], "kei": "a"}, "did you mean 'key'?"),
     "a row at the top": (
         "/predict",
@@ -95,8 +95,8 @@ MALFORMED = {
     "long key": ("/predict", {"inputs": [ROW], "key": "x" * 201}, "201 characters"),
     "two forms": ("/invocations", {"inputs": [ROW], "instances": [ROW]}, "exactly one of"),
     "no form": ("/invocations", {"rows": [ROW]}, "exactly one of"),
-    "no rows": ("/invocations", {"dataframe_records": []}, "holds no row"),
-    "no columns": ("/invocations", {"inputs": {}}, "holds no row"),
+    "no rows": ("/invocations", {"dataframe_records": []}, "contains no row"),
+    "no columns": ("/invocations", {"inputs": {}}, "contains no row"),
     "short row": (
         "/invocations",
         {"dataframe_split": {"columns": ["text", "n"], "data": [[1]]}},

@@ -29,7 +29,7 @@ class CheckedRows:
     """Rows as they are stored, and how many copies were dropped.
 
     `duplicates` were equal in every column; `repeated` were equal in every column but the
-    split, and the copy that is held out longest (test, validation, train) was kept.
+    split, and the copy that is held out longest (test, validation, train) remained.
     """
 
     rows: tuple[Row, ...]
@@ -103,7 +103,7 @@ def _unique(rows: Sequence[Row], places: Sequence[str], contract: Contract) -> C
     same: dict[str, list[int]] = defaultdict(list)
     for number, row in enumerate(rows):
         same[key_of(row, contract)].append(number)
-    split, kept, problems = split_column(contract), [], []
+    split, unique, problems = split_column(contract), [], []
     duplicates = repeated = 0
     for numbers in same.values():
         copies = [rows[number] for number in numbers]
@@ -113,14 +113,14 @@ def _unique(rows: Sequence[Row], places: Sequence[str], contract: Contract) -> C
         splits = {copy[split] for copy in copies}
         duplicates += len(copies) - len(splits)
         repeated += len(splits) - 1
-        kept.append(max(copies, key=lambda copy: _worth(copy[split])))
+        unique.append(max(copies, key=lambda copy: _worth(copy[split])))
     if problems:
         raise DataError(
-            f"keys ({', '.join(contract.key)}) that stand for different rows: {len(problems)}\n"
+            f"keys ({', '.join(contract.key)}) that identify different rows: {len(problems)}\n"
             f"{lines(problems)}\nKeep one row of each, or correct them."
         )
-    _check_ids(kept, contract)
-    return CheckedRows(tuple(kept), duplicates, repeated)
+    _check_ids(unique, contract)
+    return CheckedRows(tuple(unique), duplicates, repeated)
 
 
 def _contradiction(copies: Sequence[Row], split: str) -> str | None:
@@ -141,8 +141,7 @@ def _check_ids(rows: Sequence[Row], contract: Contract) -> None:
     twice = [name for name, n in Counter(id_of(row, contract) for row in rows).items() if n > 1]
     if twice:
         raise DataError(
-            f"ids that stand for several rows: {len(twice)}, first '{twice[0]}'; "
-            "give each row its own"
+            f"ids of several rows: {len(twice)}, first '{twice[0]}'; give each row its own"
         )
 
 

@@ -72,7 +72,7 @@ def _csv(path: Path, content: bytes) -> Iterator[Row]:
                 if len(cells) != len(header):
                     raise DataError(
                         f"{path}:{line}: {len(cells)} cells under a header of {len(header)}; "
-                        'put a cell that holds a comma between double quotes (")'
+                        'put a cell that contains a comma between double quotes (")'
                     )
                 yield {**dict(zip(header, cells, strict=True)), SOURCE: f"{path.name}:{line}"}
             line = lines.line_num + 1
@@ -139,7 +139,7 @@ def passages(path: Path, text: str) -> Iterator[Row]:
     """The passages of one chapter, as rows of the split `reference`.
 
     The id of a passage is `<chapter>/<anchor>`; the chapter is the file's name without
-    its number. Paragraphs stay apart by an empty line; other white space is one space.
+    its number. Paragraphs are separated by an empty line; other white space is one space.
 
     Raises:
         DataError: no title, or a section without anchor, body or sources.

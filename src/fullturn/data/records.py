@@ -11,7 +11,7 @@ from fullturn.core.errors import IntegrityError
 from fullturn.core.showing import Result
 
 METADATA = "fullturn"
-"""The key of the commit's custom metadata under which the record stands."""
+"""The key of the commit's custom metadata of the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Difference(Result):
     examples: Mapping[str, tuple[tuple[str, str], ...]]
     """The first few rows `added`, `removed` and `changed`: id, and its text or what changed."""
     labels: Mapping[str, Mapping[str, tuple[float, float]]]
-    """Share of each label before and after, by label column; `reference` rows apart."""
+    """Share of each label before and after, by label column; without `reference` rows."""
     splits: Mapping[str, tuple[int, int]]
     """Rows of each split before and after."""
 

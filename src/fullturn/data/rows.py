@@ -13,7 +13,7 @@ from fullturn.core.values import canonical
 
 Row = dict[str, Any]
 SOURCE = "_source"
-"""The key under which a reader notes where a row stands ("train.csv:12"); never stored."""
+"""The key under which a reader notes where a row is ("train.csv:12"); never stored."""
 HELD_OUT = ("train", "validation", "test")
 """The splits of examples, by how long their rows are held out."""
 SPLITS = (*HELD_OUT, "reference")
@@ -27,7 +27,7 @@ def place(row: Mapping[str, Any], number: int) -> str:
 def stored(contract: Contract) -> Contract:
     """The contract of the table: the given one, with columns for split and group.
 
-    A split column of its own holds categories, and only the four splits.
+    A split column of its own has categories, and only the four splits.
 
     Raises:
         DataError: a column named `split` or `group` has another role.
@@ -54,12 +54,12 @@ def stored(contract: Contract) -> Contract:
 
 
 def split_column(contract: Contract) -> str:
-    """The column that holds the split."""
+    """The column of the split."""
     return (*contract.names("split"), "split")[0]
 
 
 def group_column(contract: Contract) -> str:
-    """The column that holds the group."""
+    """The column of the group."""
     return (*contract.names("group"), "group")[0]
 
 

@@ -28,7 +28,7 @@ _ROUNDING = 1e-9
 def similar_pairs(texts: Sequence[str], threshold: float) -> list[Pair]:
     """Pairs (i, j), i < j, of texts whose similarity is at least `threshold`, in (0, 1].
 
-    Of texts that are equal once they are levelled, the first stands for all: the others are
+    Of texts that are equal after normalisation, only the first is compared: the others are
     paired with it and with nothing else.
     """
     first: dict[frozenset[str], int] = {}
@@ -74,13 +74,13 @@ def _matrices(sets: Sequence[frozenset[str]], threshold: float) -> tuple[Any, An
     position = np.arange(starts[-1]) - np.repeat(starts[:-1], sizes)
     prefix = sizes - np.ceil(threshold * sizes - _ROUNDING) + 1
     keep = position < np.repeat(prefix, sizes)
-    kept_starts = np.concatenate([[0], np.cumsum(keep)])[starts]
+    new_starts = np.concatenate([[0], np.cumsum(keep)])[starts]
 
     def matrix(chosen: Any, at: Any) -> Any:
         ones = np.ones(len(chosen), dtype=np.int32)
         return sparse.csr_matrix((ones, chosen, at), shape=(len(sets), len(rank)))
 
-    return matrix(columns, starts), matrix(columns[keep], kept_starts)
+    return matrix(columns, starts), matrix(columns[keep], new_starts)
 
 
 def _candidates(rarest: Any, sizes: Any, threshold: float) -> Iterator[tuple[Any, Any]]:

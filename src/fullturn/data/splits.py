@@ -37,7 +37,7 @@ class Grouped:
     own: tuple[str | None, ...]
     """The split that a row has by itself or by its history."""
     fixed: Mapping[str, str]
-    """The split of the groups that hold such a row."""
+    """The split of the groups with such a row."""
     pairs: tuple[tuple[int, int], ...]
     """Row numbers of near-equal texts."""
 
@@ -76,7 +76,7 @@ def position(group: str) -> float:
 
 @dataclass(slots=True)
 class _Union:
-    """Disjoint sets of group names; `fixed` holds the split of those that have one."""
+    """Disjoint sets of group names; `fixed` gives the split of those that have one."""
 
     fixed: dict[str, str] = field(default_factory=dict)
     above: dict[str, str] = field(default_factory=dict)

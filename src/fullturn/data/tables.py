@@ -2,7 +2,7 @@
 
 A commit replaces the whole content. It is atomic and compare-and-set: Delta creates the
 log file of version N + 1 only if there is none, and no retry is allowed, so whoever read
-version N and comes second is refused. Old versions are kept for good: no checkpoint hook
+version N and comes second is refused. Old versions are never deleted: no checkpoint hook
 prunes the log, and the table's own settings keep Spark and `vacuum` from doing it.
 """
 
@@ -58,7 +58,7 @@ def address(table: Path | str) -> str:
     path = Path(table).resolve()
     if unusable := _UNUSABLE.search("".join(path.parts[1:])):
         raise UsageError(
-            f"{path} holds {unusable[0]!r}, which a Delta table's path cannot; "
+            f"{path} contains {unusable[0]!r}, which a Delta table's path cannot contain; "
             "move the project to a folder without it"
         )
     return str(path)

@@ -101,7 +101,7 @@ def load(
 ) -> Dataset:
     """A version with its rows, after its digest has been computed again.
 
-    Examples stand in the order of their digests: the same on every machine, and unrelated
+    Examples are in the order of their digests: the same on every machine, and unrelated
     to content, so that the first rows are a fair sample.
 
     Raises:

@@ -10,7 +10,7 @@ from fullturn.core.markup import cut
 from fullturn.pipeline.records import Delivery, Ended
 
 _UNALLOWED = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Characters that XML 1.0 cannot hold, not even escaped (section 2.2)."""
+"""Characters that XML 1.0 cannot represent, even escaped (section 2.2)."""
 _LONGEST = 4000
 
 

@@ -64,7 +64,7 @@ class Difference:
     low: float
     high: float
     confidence: float
-    """Of the interval; of slices, that all of them hold together."""
+    """Of the interval; for slices, that all intervals cover their values together."""
 
     @property
     def moved(self) -> bool:
@@ -146,7 +146,7 @@ class Delivery:
     scores: tuple[Difference, ...] = ()
     """The primary one first."""
     shared: Difference | None = None
-    """The primary score on the test rows that both datasets hold, if others are there too."""
+    """The primary score on the test rows that both datasets contain, if either has others."""
     slices: tuple[Difference, ...] = ()
     """Of the primary score: those whose interval excludes zero, worst first, then the others."""
     lost: int = 0

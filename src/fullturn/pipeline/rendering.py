@@ -88,7 +88,7 @@ class Axis:
     high: float
 
     def column(self, value: float) -> int:
-        """Where a value stands, 0 … columns - 1."""
+        """Column of a value, 0 … columns - 1."""
         share = (value - self.low) / (self.high - self.low)
         return min(_AXIS - 1, max(0, round(share * (_AXIS - 1))))
 
@@ -121,16 +121,16 @@ def _line(of: Difference, axis: Axis, margin: float) -> str:
 
 def _padded(name: str) -> str:
     """A name on exactly the columns that it has; fences cannot end in it."""
-    kept, width = "", 0
+    shown, width = "", 0
     for letter in plain(name).replace("`", "'"):
         width += _width(letter)
         if width > _NAME:
-            while kept and sum(map(_width, kept)) >= _NAME:
-                kept = kept[:-1]
-            kept += "…"
+            while shown and sum(map(_width, shown)) >= _NAME:
+                shown = shown[:-1]
+            shown += "…"
             break
-        kept += letter
-    return kept + " " * (_NAME - sum(map(_width, kept)))
+        shown += letter
+    return shown + " " * (_NAME - sum(map(_width, shown)))
 
 
 def _width(letter: str) -> int:

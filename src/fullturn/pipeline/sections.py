@@ -80,7 +80,9 @@ def _slices(delivery: Delivery, room: ReportLimits) -> Iterator[str]:
         return
     confidence = percent(delivery.slices[0].confidence)
     still = len(delivery.slices) - len(moved)
-    rest = f"In {still} of {len(delivery.slices)} slices the interval holds zero." if still else ""
+    rest = (
+        f"In {still} of {len(delivery.slices)} slices the interval contains zero." if still else ""
+    )
     if not moved:
         yield from (f"**No slice moved.** {rest}", "")
         return
@@ -115,8 +117,8 @@ def _table(summary: str, flips: Sequence[Flip], room: ReportLimits) -> Iterator[
     yield from ("| Row | Input | Expected | Champion | Candidate |", "|---|---|---|---|---|")
     for one in flips:
         cells = (one.question, one.expected, one.champion, one.candidate)
-        told = " | ".join(prose(text, room.text // 2 + 30) for text in cells)
-        yield f"| {code(one.id, 60)} | {told} |"
+        line = " | ".join(prose(text, room.text // 2 + 30) for text in cells)
+        yield f"| {code(one.id, 60)} | {line} |"
     yield from ("", "</details>", "")
 
 
@@ -143,8 +145,8 @@ def _changed(what: str, changed: Changed | None, room: ReportLimits) -> Iterator
     else:
         yield from (f"| {what} | Champion | Candidate |", "|---|---|---|")
         for name, values in list(changed.items())[: room.lists]:
-            told = (code(value, room.text) if value is not None else "–" for value in values)
-            yield f"| {code(name)} | {' | '.join(told)} |"
+            shown = (code(value, room.text) if value is not None else "–" for value in values)
+            yield f"| {code(name)} | {' | '.join(shown)} |"
         yield ""
         if left := left_out(changed, room.lists):
             yield from (left, "")
@@ -202,8 +204,8 @@ def _cost(cost: Cost) -> Iterator[str]:
     if known:
         yield from ("| Cost | Champion | Candidate | Change |", "|---|--:|--:|--:|")
         for name, unit, (ours, theirs) in known:
-            told = f"{amount(theirs, unit)} | {amount(ours, unit)}"
-            yield f"| {name} | {told} | {_change((ours, theirs))} |"
+            line = f"{amount(theirs, unit)} | {amount(ours, unit)}"
+            yield f"| {name} | {line} | {_change((ours, theirs))} |"
         yield ""
 
 

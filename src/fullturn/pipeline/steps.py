@@ -19,7 +19,7 @@ class Step:
 
     name: str
     command: str
-    """What stands after `fullturn`."""
+    """What follows `fullturn` on the command line."""
     about: str
     always: bool = False
     """Whether it runs although a step before it failed."""

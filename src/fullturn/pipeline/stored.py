@@ -28,7 +28,8 @@ def to_json(delivery: Delivery) -> str:
         return json.dumps(asdict(delivery), indent=1, allow_nan=False) + "\n"
     except (TypeError, ValueError) as error:
         raise CouldNotEvaluate(
-            f"the report of '{delivery.project}' holds a figure that JSON cannot: {error}; "
+            f"the report of '{delivery.project}' contains a figure that JSON cannot "
+            f"represent: {error}; "
             "let checks and apps return finite numbers, texts and lists"
         ) from error
 

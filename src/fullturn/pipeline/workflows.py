@@ -1,7 +1,8 @@
 """The workflow files of a project, rendered from the pipeline's one declaration.
 
-The templates, in `templates/`, hold what is the platform's: triggers, rights, secrets, machines.
-What a step does stands in `pipeline.py` alone.
+The templates, in `templates/`, contain what is specific to the platform: triggers, permissions,
+secrets, machines.
+What a step does is defined in `steps.py` only.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ if TYPE_CHECKING:
 REQUIREMENTS = "requirements.txt"
 """What a runner installs; written once, and then the user's."""
 MARK = "# Written by fullturn"
-"""Stands in each workflow file: one without it is somebody else's, and is never replaced."""
+"""In each workflow file that we wrote; a file without it is never replaced."""
 ARTIFACT = "model-report"
 """Under this name `model-ci` hands the report folder to `model-comment`."""
 REPORT_JSON = f"{REPORT}/report.json"
 DEFAULT_BRANCHES = ("main", "master")
 """What is delivered without `base` in [ci]: whichever there is. GitLab knows it by itself."""
 SIGNING_KEY = "FULLTURN_SIGNING_KEY"
-"""The secret that holds the private key, unless `private_key_env` in [signing] names another."""
+"""The secret with the private key, unless `private_key_env` in [signing] names another."""
 DELIVER_JOB = (step("code"), step("data"), step("train"), *DELIVER)
 """On a fresh runner: what DELIVER needs comes first, found again rather than made."""
 COMMENT = Step(

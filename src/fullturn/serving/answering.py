@@ -127,7 +127,7 @@ def split(result: Output | FullturnError) -> tuple[Output | None, str | None]:
 
 
 def storable(work: Work) -> None:
-    """Turn outputs of this work that are not JSON, which no log or answer can hold, into errors."""
+    """Turn outputs of this work that are not JSON, which nothing can represent, into errors."""
     work.predictions = [_storable(one) for one in work.predictions]
     failed = next((one.error for one in work.predictions if one.error), None)
     if failed and not work.failure:

@@ -31,7 +31,7 @@ LONGEST = 0.25
 
 
 class Log(Protocol):
-    """Where predictions are kept."""
+    """Where predictions are stored."""
 
     def append(self, entries: Sequence[Prediction]) -> None:
         """Keep these, or raise."""
@@ -50,8 +50,8 @@ class Limits:
     """Whether to answer also while predictions cannot be logged."""
 
 
-Kept = Callable[[LoadedVersion, Sequence[Prediction]], None]
-"""Told what a version answered, once it is logged and before the answers leave."""
+OnLogged = Callable[[LoadedVersion, Sequence[Prediction]], None]
+"""Called with what a version answered, once it is logged and before the answers leave."""
 
 
 class Batcher:
@@ -63,10 +63,10 @@ class Batcher:
         log: Log,
         limits: Limits,
         metrics: Metrics,
-        kept: Kept = lambda slot, made: None,
+        on_logged: OnLogged = lambda slot, made: None,
     ) -> None:
         self._current, self._log, self._limits = current, log, limits
-        self._metrics, self._kept = metrics, kept
+        self._metrics, self._on_logged = metrics, on_logged
         self.failure: str | None = None
         """Why predictions cannot be logged; None if they can."""
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -206,7 +206,7 @@ class Batcher:
                 work.logged = False
             return None if self._limits.serve_without_log else failure
         for slot, group in groups:
-            self._kept(slot, [one for work in group for one in work.predictions])
+            self._on_logged(slot, [one for work in group for one in work.predictions])
         if deployment.releasing("shadow"):
             self._metrics.shadows_dropped += self._shadows.copy(works, begun)
         return None

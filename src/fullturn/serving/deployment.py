@@ -212,8 +212,8 @@ class Follower:
         except Exception as error:  # noqa: BLE001  whatever a user's app raises
             self._tried[version] = time.monotonic()
             self.failures[version] = f"version {version} does not load: {error}"
-            going_on = self.current.champion.version
-            _log.error("%s; version %d goes on", self.failures[version], going_on)
+            current = self.current.champion.version
+            _log.error("%s; version %d continues to serve", self.failures[version], current)
             return None
 
     def _fetched(self, version: int) -> LoadedVersion:
@@ -225,8 +225,8 @@ class Follower:
 
     def _forget(self) -> None:
         """Unload what is neither served nor the champion before, which a rollback may need."""
-        kept = {*self.current.versions, self._previous.version}
-        self._warm = {version: slot for version, slot in self._warm.items() if version in kept}
+        needed = {*self.current.versions, self._previous.version}
+        self._warm = {version: slot for version, slot in self._warm.items() if version in needed}
         asked = {self.wanted.champion, self.wanted.plan.version if self.wanted.plan else None}
         self.failures = {v: why for v, why in self.failures.items() if v in asked}
         self._tried = {v: when for v, when in self._tried.items() if v in asked}

@@ -23,7 +23,7 @@ RECENT = 100_000
 MOST = 1000
 """So many in one request."""
 SOURCE_LENGTH = 200
-TOLD = ("label", "slice", "group")
+LABEL_ROLES = ("label", "slice", "group")
 """Roles of the columns that a training row needs besides the input."""
 
 
@@ -82,7 +82,7 @@ def _score(score: Any) -> float | None:
 def _expected(expected: Any, contract: Contract) -> dict[str, Any] | None:
     if expected is None:
         return None
-    columns = {column.name: column for column in contract.columns if column.role in TOLD}
+    columns = {column.name: column for column in contract.columns if column.role in LABEL_ROLES}
     if not isinstance(expected, dict) or not expected:
         raise Malformed(
             f"expected = {shown(expected)}; send an object: a value for {', '.join(columns)}"
@@ -102,7 +102,7 @@ def _expected(expected: Any, contract: Contract) -> dict[str, Any] | None:
 
 def _taken(contract: Contract) -> str:
     """Every column that feedback may tell, and what it is for."""
-    return ", ".join(f"{name} ({role})" for role in TOLD for name in contract.names(role))
+    return ", ".join(f"{name} ({role})" for role in LABEL_ROLES for name in contract.names(role))
 
 
 class FeedbackStore:
@@ -124,7 +124,7 @@ class FeedbackStore:
                 del self._recent[next(iter(self._recent))]
 
     def keep(self, said: Sequence[Said]) -> list[bool]:
-        """Log these; for each, whether it replaces one before. All of them are kept, or none.
+        """Log these; for each, whether it replaces one before. All of them are stored, or none.
 
         Raises:
             NotFound: an id is not in the log.

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from fullturn.serving.answering import Full
-from fullturn.serving.replies import JSON, Refusal, Reply, refusal, told
+from fullturn.serving.replies import JSON, Refusal, Reply, error_body, refusal
 from fullturn.serving.routes import Handler, Routes, Served
 
 HELD_BYTES = 256 * 2**20
@@ -99,7 +99,7 @@ class Application:
         known = ", ".join(sorted(self._paths))
         reason = f"{request.method} {request.url.path[:200]}: {error.detail}; routes: {known}"
         headers = dict(error.headers or {})
-        return Response(told(reason), error.status_code, headers, JSON.decode())
+        return Response(error_body(reason), error.status_code, headers, JSON.decode())
 
     async def _reply(
         self, handler: Handler, scope: Scope, receive: Receive, asks_token: bool = True

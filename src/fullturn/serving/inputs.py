@@ -1,7 +1,7 @@
 """From the body of a request to rows that the contract allows.
 
-What is wrong with the form of a body is a `Malformed`, and its sender has to mend it. What is
-wrong with a row breaks the contract: it is told the sender, counted and logged.
+What is wrong with the form of a body is a `Malformed`, which its sender has to correct. What is
+wrong with a row breaks the contract: the sender is told why; it is counted and logged.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Asked:
 
 
 def fields(body: bytes, instead: str = "send an object") -> dict[str, Any]:
-    """The JSON object that a body holds; `instead` says what to send in place of what is no JSON.
+    """The JSON object in a body; `instead` says what to send in place of what is no JSON.
 
     Raises:
         Malformed: it is no JSON, or no object.
@@ -120,7 +120,7 @@ def of_invocations(body: bytes) -> Asked:
     else:
         rows = _rows(found, named[0])
     if not rows:
-        raise Malformed(f"'{named[0]}' holds no row; send one at least")
+        raise Malformed(f"'{named[0]}' contains no row; send at least one")
     return Asked(rows, key_of(found.get("key")))
 
 
@@ -145,12 +145,12 @@ def _rows(found: Mapping[str, Any], name: str) -> Sequence[Any]:
     if not isinstance(rows, list):
         raise Malformed(f"'{name}' is {shown(rows)}; send a list of rows, each an object")
     if not rows:
-        raise Malformed(f"'{name}' holds no row; send one at least")
+        raise Malformed(f"'{name}' contains no row; send at least one")
     return rows
 
 
 def _split(content: Any) -> Iterator[dict[str, Any]]:
-    """Rows of pandas' split form: column names apart from lists of cells."""
+    """Rows of pandas' split form: column names beside lists of cells."""
     columns, data = _parts(content)
     for cells in data:
         if not isinstance(cells, list) or len(cells) != len(columns):
@@ -184,7 +184,7 @@ def _columns(content: Mapping[str, Any], name: str) -> Iterator[dict[str, Any]]:
 
 
 LOGGED_BYTES = 100_000
-"""So much of a row that breaks the contract is kept."""
+"""How much of a row that breaks the contract is logged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +215,7 @@ class Rows:
                 made.append({name: cell(row[name]) for name, cell in cells.items()})
             except DataError as error:
                 place = f"row {number} of {len(rows)}: " if len(rows) > 1 else ""
-                return Checked([_kept(one) for one in rows], f"{place}{error}")
+                return Checked([_shortened(one) for one in rows], f"{place}{error}")
         return Checked(made)
 
 
@@ -265,7 +265,7 @@ def _other(column: Column) -> Callable[[Any], Any]:
     return cell
 
 
-def _kept(row: Any) -> Input:
+def _shortened(row: Any) -> Input:
     """A row that breaks the contract as it is logged: it may be anything, of any size."""
     try:
         if isinstance(row, dict) and len(orjson.dumps(row)) <= LOGGED_BYTES:

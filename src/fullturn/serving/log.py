@@ -4,8 +4,8 @@ An answer leaves only after its record is in a journal (`predictions.journal`). 
 the journal to two Delta tables, `log/predictions` and `log/feedback`, which Spark, DuckDB and
 Polars read too. Readers see both, so nothing that was acknowledged is ever out of sight.
 
-Exactly once: `sequence` only grows, also when the clock goes back; each commit to a table names
-the last one that it holds, and what is not above it was delivered before.
+Exactly once: `sequence` only grows, also when the clock is set back; each commit to a table names
+the last one that it contains, and what is not above it was delivered before.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class PredictionLog:
         """Keep these, in one write up to 16 MB; each is given the next `sequence`.
 
         Raises:
-            DiskFull: they do not fit; none of that write is kept.
+            DiskFull: they do not fit; none of that write is stored.
             CouldNotEvaluate: the journal cannot be written for another reason.
         """
         with self._mutex:
@@ -157,7 +157,7 @@ def _drain(state: Path) -> Drain:
 
 
 def _only_writer(state: Path) -> int:
-    """A lock that the process holds as long as it lives."""
+    """A lock for the lifetime of the process."""
     state.mkdir(parents=True, exist_ok=True)
     fd = os.open(state / "predictions.writer", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:

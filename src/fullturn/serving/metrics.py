@@ -67,7 +67,7 @@ class Metrics:
         by = ("version", "arm")
         yield _counter("rows", "Logged rows by version and arm.", by, self.rows)
         yield _counter("row_errors", "Logged rows without an output.", by, self.errors)
-        yield _counter("feedback", "Feedback kept.", (), {(): self.feedback})
+        yield _counter("feedback", "Feedback stored.", (), {(): self.feedback})
         yield _counter("shadow_dropped", "Copies that the shadow had no time for.", (),
                        {(): self.shadows_dropped})  # fmt: skip
         for name, (about, value) in self._gauges().items():

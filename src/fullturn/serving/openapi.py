@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 from fullturn.core.entities import Column, Contract
-from fullturn.serving.feedback import MOST, SOURCE_LENGTH, TOLD
+from fullturn.serving.feedback import LABEL_ROLES, MOST, SOURCE_LENGTH
 from fullturn.serving.inputs import KEY_LENGTH
 
 _Schema = dict[str, Any]
@@ -48,7 +48,7 @@ def description(name: str, contract: Contract, *, chats: bool, token: bool) -> _
         "/invocations": _post("Answer rows, in MLflow's scoring protocol.",
                               _invocations(contract), _answer("predictions")),
         "/feedback": _post("Say what became known of answers.", _feedback(contract),
-                           {"anyOf": [_KEPT, _list(_KEPT)]}, 404),
+                           {"anyOf": [_STORED, _list(_STORED)]}, 404),
         "/healthz": _get("Whether the server runs.", {"alive": {"const": True}}),
         "/readyz": _get("Whether it answers.",
                         {"ready": {"const": True}, "version": {"type": "integer"}}, 503),
@@ -171,11 +171,11 @@ def _invocations(contract: Contract) -> _Schema:
     }
 
 
-_KEPT: _Schema = _object({"id": _TEXT, "replaced": {"type": "boolean"}}, "id", "replaced")
+_STORED: _Schema = _object({"id": _TEXT, "replaced": {"type": "boolean"}}, "id", "replaced")
 
 
 def _feedback(contract: Contract) -> _Schema:
-    told = [column for column in contract.columns if column.role in TOLD]
+    labels = [column for column in contract.columns if column.role in LABEL_ROLES]
     one = {
         "type": "object",
         "properties": {
@@ -183,7 +183,7 @@ def _feedback(contract: Contract) -> _Schema:
             "expected": {
                 "type": "object",
                 "properties": {
-                    column.name: {**_cell(column), "description": column.role} for column in told
+                    column.name: {**_cell(column), "description": column.role} for column in labels
                 },
                 "description": "The right answer; slices and group, if a training row has them.",
                 "additionalProperties": False,

@@ -1,4 +1,4 @@
-"""What goes back, and the one place where errors become statuses. Never a 500 for a bad body."""
+"""Replies, and the one place where errors become statuses. Never a 500 for a bad body."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _log = logging.getLogger("fullturn.serving")
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What goes back."""
+    """A reply."""
 
     status: int
     body: bytes | Iterator[bytes]
@@ -51,7 +51,7 @@ def as_json(content: Any) -> Reply:
     return Reply(200, orjson.dumps(content, option=_OPTIONS))
 
 
-def told(reason: str, ids: Sequence[str] | None = None) -> bytes:
+def error_body(reason: str, ids: Sequence[str] | None = None) -> bytes:
     """The body of an answer that says why not."""
     return orjson.dumps({"error": reason} if ids is None else {"error": reason, "ids": ids})
 
@@ -68,7 +68,7 @@ def refusal(error: Exception) -> Reply:
     elif status == 500:
         _log.error("a request failed: %r", error, exc_info=error)
     reason = "the queue is full; try again later" if isinstance(error, Full) else str(error)
-    return Reply(status, told(reason, failed.ids if failed else None), headers=headers)
+    return Reply(status, error_body(reason, failed.ids if failed else None), headers=headers)
 
 
 def _status(error: Exception) -> int:

@@ -99,11 +99,11 @@ class Routes:
         finally:
             self._feedback_waiting -= 1
         self._served.metrics.feedback += len(said)
-        kept = [
+        stored = [
             {"id": one.prediction, "replaced": before}
             for one, before in zip(said, replaced, strict=True)
         ]
-        return as_json(kept if body.lstrip().startswith(b"[") else kept[0])
+        return as_json(stored if body.lstrip().startswith(b"[") else stored[0])
 
     async def _healthz(self, _: bytes) -> Reply:
         return as_json({"alive": True})

@@ -1,7 +1,7 @@
 """The socket and the loop under the HTTP surface: uvicorn, with bounds on the head of a request.
 
-Without them a client that sends a byte of a header now and then holds its connection for ever, and
-one that never ends its headers fills the memory. (The body is bounded in `http`.)
+Without them a client that sends a byte of a header now and then occupies its connection for ever,
+and one that never ends its headers fills the memory. (The body is bounded in `http`.)
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ CONNECTIONS = 4096
 GRACE = 10
 """Seconds that requests in flight get when the server stops."""
 KEEP_ALIVE = 60
-"""Seconds that an idle connection is kept; clients that reuse one later find it closed."""
+"""Seconds that an idle connection stays open; clients that reuse one later find it closed."""
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fullturn.core.entities import Contract, Output, Prediction
 from fullturn.core.settings import ServingSettings
-from fullturn.serving.batcher import Batcher, Kept, Limits
+from fullturn.serving.batcher import Batcher, Limits, OnLogged
 from fullturn.serving.deployment import Follower, Load, LoadedVersion, Look
 from fullturn.serving.feedback import FeedbackStore
 from fullturn.serving.log import PredictionLog
@@ -28,8 +28,8 @@ class Plan:
     load: Load
     token: str | None = None
     text_of: Callable[[Output], str] | None = None
-    kept: Kept | None = None
-    """Told what was logged, before the answers leave."""
+    on_logged: OnLogged | None = None
+    """Called with what was logged, before the answers leave."""
 
 
 @contextmanager
@@ -47,7 +47,11 @@ def service(state: Path, plan: Plan) -> Iterator[Served]:
         follower = Follower(plan.look, plan.load, settings.poll)
         desk, metrics = FeedbackStore(state, writer), Metrics()
         batcher = Batcher(
-            lambda: follower.current, writer, _limits(settings), metrics, _both(desk, plan.kept)
+            lambda: follower.current,
+            writer,
+            _limits(settings),
+            metrics,
+            _both(desk, plan.on_logged),
         )
         metrics.watch(lambda: _gauges(follower, batcher, writer))
         follower.start()
@@ -59,13 +63,13 @@ def service(state: Path, plan: Plan) -> Iterator[Served]:
         )  # fmt: skip
 
 
-def _both(desk: FeedbackStore, other: Kept | None) -> Kept:
-    def kept(slot: LoadedVersion, made: Sequence[Prediction]) -> None:
+def _both(desk: FeedbackStore, other: OnLogged | None) -> OnLogged:
+    def on_logged(slot: LoadedVersion, made: Sequence[Prediction]) -> None:
         desk.remember(made)
         if other is not None:
             other(slot, made)
 
-    return kept
+    return on_logged
 
 
 def _limits(settings: ServingSettings) -> Limits:

@@ -1,7 +1,7 @@
 """The Delta tables under the prediction log: the only module of this stage that imports deltalake.
 
-`TableSink` appends; each commit names the last `sequence` that the table then holds, so that what
-is delivered twice is kept once. `matching` does not open files that cannot hold a wanted row.
+`TableSink` appends; each commit names the last `sequence` that it then contains, so that what
+is delivered twice is stored once. `matching` does not open files that cannot contain a wanted row.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _APP = "fullturn"
 _COMPACT_EVERY = 64
 """Commits, after which small files are joined."""
 _FILE_BYTES = 32 * 2**20
-_KEPT_HOURS = 1
-"""So long a reader may go on reading files that were joined meanwhile."""
+_RETENTION_HOURS = 1
+"""How long a reader may read files that were compacted meanwhile."""
 _TEXT, _WHOLE, _REAL = pa.string(), pa.int64(), pa.float64()
 _TIME = pa.timestamp("ms", tz="UTC")
 SCHEMAS = {
@@ -101,7 +101,7 @@ class TableSink:
         table = table or DeltaTable(str(path))
         if table.version() % _COMPACT_EVERY == _COMPACT_EVERY - 1:
             table.optimize.compact(target_size=_FILE_BYTES)
-            table.vacuum(_KEPT_HOURS, dry_run=False, enforce_retention_duration=False)
+            table.vacuum(_RETENTION_HOURS, dry_run=False, enforce_retention_duration=False)
         return table
 
 
@@ -132,7 +132,7 @@ def opened(path: Path) -> DeltaTable | None:
 
 
 def delivered(table: DeltaTable | None) -> int:
-    """The last sequence that a table holds."""
+    """The last sequence in a table."""
     return int(table.transaction_version(_APP) or 0) if table else 0
 
 

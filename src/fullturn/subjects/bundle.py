@@ -187,7 +187,7 @@ def _unsafe(path: Path) -> str | None:
     with path.open("rb") as file:
         head = file.read(2)
     if len(head) == 2 and head[0] == 0x80 and 2 <= head[1] <= 5:
-        return "holds a pickle"
+        return "contains a pickle"
     if path.suffix == ".skops":
         return _unsafe_archive(path)
     return None
@@ -199,7 +199,7 @@ def _unsafe_archive(path: Path) -> str | None:
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
     odd = [name for name in names if not name.endswith((".npy", ".npz", ".json", ".bin"))]
-    return f"holds '{odd[0]}'" if odd else None
+    return f"contains '{odd[0]}'" if odd else None
 
 
 def _formats() -> str:

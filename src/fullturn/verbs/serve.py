@@ -145,7 +145,7 @@ def _served(project: Workspace) -> Iterator[Served]:
         if subject.can("generated text"):
             spool = TraceSpool(store, project.state / TRACES, patient=True)
             traces = _Traces(stack.enter_context(spool))
-            plan = replace(plan, text_of=subject.text_of, kept=traces)
+            plan = replace(plan, text_of=subject.text_of, on_logged=traces)
         yield stack.enter_context(service(project.state, plan))
 
 

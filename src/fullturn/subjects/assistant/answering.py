@@ -77,20 +77,20 @@ def extract(index: Index, ranking: Ranking, passages: int, sentences: int) -> Dr
     If no sentence is that short, the beginning of the best one.
     """
     allowed = ranking.passages[:passages]
-    kept: list[int] = []
+    chosen: list[int] = []
     room = WORD_LIMIT
     for number in ranking.sentences:
         sentence = index.sentences[number]
         if sentence.passage in allowed and sentence.length <= room:
-            kept.append(number)
+            chosen.append(number)
             room -= sentence.length
-        if len(kept) == sentences:
+        if len(chosen) == sentences:
             break
-    if not kept:
+    if not chosen:
         best = next(n for n in ranking.sentences if index.sentences[n].passage in allowed)
         beginning = first_words(index.sentences[best].text, WORD_LIMIT)
         return Draft(beginning, (index.passages[index.sentences[best].passage],))
-    quoted = {n: [k for k in sorted(kept) if index.sentences[k].passage == n] for n in allowed}
+    quoted = {n: [k for k in sorted(chosen) if index.sentences[k].passage == n] for n in allowed}
     lines = [" ".join(index.sentences[k].text for k in ks) for ks in quoted.values() if ks]
     return Draft("\n".join(lines), tuple(index.passages[n] for n, ks in quoted.items() if ks))
 

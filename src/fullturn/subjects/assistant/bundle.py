@@ -23,7 +23,7 @@ _PROMPT = "prompts/answer.txt"
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """What a bundle holds."""
+    """The content of a bundle."""
 
     passages: Sequence[Passage]
     thesaurus: str

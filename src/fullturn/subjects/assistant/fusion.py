@@ -32,7 +32,7 @@ def fit_choice(
     """Weights under which the right candidates of each question are most probable together.
 
     A conditional logit (McFadden 1974): P(candidate) is the softmax of features @ weights
-    over the candidates of one question. `questions` holds candidates x features arrays,
+    over the candidates of one question. `questions` has candidates x features arrays,
     `right` marks at least one candidate of each.
     """
     scale = np.concatenate(list(questions)).std(axis=0) + 1e-9

@@ -51,7 +51,7 @@ _ASKS_NUMBER = re.compile(
 _ASKS_DEFINITION = re.compile(
     r"^((so|and|please) )?(what (is|are|does|s)|whats|define|explain|describe)\b|\bmeaning of\b"
 )
-_HOLDS_NUMBER = re.compile(
+_NUMBER = re.compile(
     r"\d|\b(two|three|four|five|six|seven|eight|nine|ten|half|third|quarter)\b", re.IGNORECASE
 )
 
@@ -89,7 +89,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A question, taken apart."""
+    """A question, analysed."""
 
     stems: list[str]
     weights: Floats
@@ -154,7 +154,7 @@ class Index:
 
     def match(self, question: str) -> Match:
         """The features of every sentence for one question."""
-        asked = self._take_apart(question)
+        asked = self._analyse(question)
         whole, part = self._wholes.scores(asked), self._parts.scores(asked)
         topics = self._topics.cosines(asked.stems)
         titled = self._titles.scores(asked)[:, 1:3]
@@ -167,7 +167,7 @@ class Index:
             part,
             padded[self._before],
             padded[self._after],
-            self._holds_number * asked.asks_number,
+            self._has_number * asked.asks_number,
             self._first * asked.asks_definition,
             self._fixed,
         ]
@@ -178,7 +178,7 @@ class Index:
         scores = self._wholes.bm25.scores(stems(words(question)))
         return [int(number) for number in np.argsort(-scores, kind="stable")]
 
-    def _take_apart(self, question: str) -> _Asked:
+    def _analyse(self, question: str) -> _Asked:
         tokens = self._speller.correct(words(question))
         corrected = " ".join(tokens)
         single = {stem(word): word for word in content(tokens)}
@@ -223,4 +223,4 @@ class Index:
         lengths = [sentence.length for sentence in self.sentences]
         self._first = first.astype(np.float64)
         self._fixed = np.column_stack([first, last, place, lengths])
-        self._holds_number = np.array([bool(_HOLDS_NUMBER.search(s.text)) for s in self.sentences])
+        self._has_number = np.array([bool(_NUMBER.search(s.text)) for s in self.sentences])

@@ -26,7 +26,7 @@ class BM25:
     ) -> None:
         import bm25s
 
-        # An empty collection has no index; a term that nobody asks for stands in.
+        # An empty collection has no index; it gets a term that nobody asks for.
         terms = sorted({term for document in documents for term in document} | {""})
         self._ids = {term: number for number, term in enumerate(terms)}
         self._size = len(documents)
@@ -125,7 +125,7 @@ class Bags:
         return np.asarray(best @ weights / max(weights.sum(), 1e-9), dtype=np.float64)
 
     def overlap(self, related: Sequence[Sequence[int]], weights: Floats) -> Floats:
-        """Per document: the share of asked terms, by weight, that it holds in some wording."""
+        """Per document: the share of asked terms, by weight, that it contains in some wording."""
         found = np.zeros(len(self._starts))
         for numbers, weight in zip(related, weights, strict=True):
             places = {place for number in numbers for place in self._holders.get(number, ())}
@@ -145,8 +145,8 @@ class Topics:
         self._vocabulary = vocabulary
         self._documents = np.stack([self._weigh(document) for document in documents])
         values, sides = np.linalg.eigh(self._documents @ self._documents.T)
-        kept = values > 1e-6 * values[-1]
-        values, sides = values[kept][-count:], sides[:, kept][:, -count:]
+        large = values > 1e-6 * values[-1]
+        values, sides = values[large][-count:], sides[:, large][:, -count:]
         self._places = unit(sides * np.sqrt(values))
         self._into = sides / np.sqrt(values)
 

@@ -115,15 +115,15 @@ def _fit(index: Index, questions: Sequence[Labelled], retrieval: str) -> FusionW
 def _choices(
     index: Index, questions: Sequence[Labelled], matches: Sequence[Match]
 ) -> tuple[list[Floats], list[Bools]]:
-    """Sentences to choose from, and which hold a key fact, for each question with an answer."""
+    """Sentences to choose from, and which contain a key fact, for each answered question."""
     cases: list[Floats] = []
     right: list[Bools] = []
     for question, match in zip(questions, matches, strict=True):
         offered = _confusing(index, match, question.passage)
-        kept = [n for n, sentence in enumerate(index.sentences) if sentence.passage in offered]
-        facts = np.array([_holds_fact(index, number, question) for number in kept])
+        chosen = [n for n, sentence in enumerate(index.sentences) if sentence.passage in offered]
+        facts = np.array([_has_fact(index, number, question) for number in chosen])
         if facts.any():
-            cases.append(match.features[kept])
+            cases.append(match.features[chosen])
             right.append(facts)
     if not cases:
         raise DataError(
@@ -142,7 +142,7 @@ def _confusing(index: Index, match: Match, passage: int | None) -> set[int]:
     return found
 
 
-def _holds_fact(index: Index, number: int, question: Labelled) -> bool:
+def _has_fact(index: Index, number: int, question: Labelled) -> bool:
     sentence = index.sentences[number]
     return sentence.passage == question.passage and any(
         contains(sentence.text, fact) for fact in question.facts

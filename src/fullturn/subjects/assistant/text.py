@@ -67,8 +67,8 @@ def normalised(text: str) -> str:
     Decimal points and percent signs stay, since they belong to a number.
     """
     found = _TOKEN.findall(text.casefold().translate(_APOSTROPHES))
-    kept = (word.strip(".") for word in found)
-    return f" {' '.join(word for word in kept if word)} "
+    stripped = (word.strip(".") for word in found)
+    return f" {' '.join(word for word in stripped if word)} "
 
 
 def contains(text: str, alternatives: Sequence[str]) -> bool:
@@ -144,10 +144,10 @@ _LONGEST = 3
 
 
 class Synonyms:
-    """Which stems a word or a phrase of a question also stands for."""
+    """Which stems a word or a phrase of a question also means."""
 
     def __init__(self, text: str) -> None:
-        """`text` has one group a line, its members apart by commas; `#` begins a comment."""
+        """`text` has one group a line, its members separated by commas; `#` begins a comment."""
         self.text = text
         self._related: dict[tuple[str, ...], set[str]] = defaultdict(set)
         for line in text.splitlines():
@@ -155,7 +155,7 @@ class Synonyms:
                 self._add([tuple(map(stem, words(member))) for member in line.split(",")])
 
     def of(self, term: str) -> set[str]:
-        """The stems related to a stem, or to a phrase of stems apart by spaces."""
+        """The stems related to a stem, or to a phrase of stems separated by spaces."""
         return self._related.get(tuple(term.split()), set())
 
     def phrases(self, stems: Sequence[str]) -> list[str]:

@@ -23,8 +23,8 @@ def tune_threshold(
     for question in questions:
         ranking = retriever.rank(question.text)
         quoted = extract(retriever.index, ranking, passages, sentences)
-        holds = share_of_facts(quoted.text, question.facts) == 1
-        gain = -1 if question.passage is None else int(holds)
+        is_right = share_of_facts(quoted.text, question.facts) == 1
+        gain = -1 if question.passage is None else int(is_right)
         cases.append((ranking.confidence, gain))
     return best_threshold(cases)
 

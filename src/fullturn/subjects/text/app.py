@@ -47,7 +47,7 @@ class Classifier:
     def __init__(self, data: DataSettings | None = None) -> None:
         data = data or DataSettings()
         self._text, self._label = data.text or "text", data.label or "label"
-        self.contract = _contract(self._text, self._label, apart=bool(data.test))
+        self.contract = _contract(self._text, self._label, separate_test=bool(data.test))
 
     def train(self, data: Dataset, params: Params, run: Run) -> Path:
         """Fit on the train split alone, log a learning curve, write a bundle.
@@ -126,8 +126,8 @@ class ClassifierPredictor:
         return text
 
 
-def _contract(text: str, label: str, *, apart: bool) -> Contract:
-    """Near-equal texts share a split, unless the test rows were chosen apart: they stay."""
+def _contract(text: str, label: str, *, separate_test: bool) -> Contract:
+    """Near-equal texts share a split, unless the test rows are a separate file: they stay."""
     return Contract(
         columns=(
             Column(text),
@@ -136,7 +136,7 @@ def _contract(text: str, label: str, *, apart: bool) -> Contract:
             Column("split", kind="category", role="split", required=False),
         ),
         key=(text,),
-        near_duplicates="report" if apart else "group",
+        near_duplicates="report" if separate_test else "group",
         text=text,
     )
 

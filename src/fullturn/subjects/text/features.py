@@ -15,7 +15,7 @@ from scipy.sparse import csr_matrix
 _WORD = re.compile(r"[^\W\d_]+")
 _SHORTEST = 4
 _SEEN_IN = 2
-"""A word is known if so many training texts hold it."""
+"""A word is known if it occurs in this many training texts."""
 
 
 class Speller:
@@ -38,7 +38,7 @@ class Speller:
 
     @classmethod
     def learn(cls, texts: Iterable[str], english: Collection[str]) -> Self:
-        """Know the words that two or more of these texts hold."""
+        """Know the words that two or more of these texts contain."""
         counts = Counter(word for text in texts for word in set(_WORD.findall(text.lower())))
         known = [word for word, count in counts.items() if count >= _SEEN_IN]
         return cls(sorted(known, key=lambda word: (-counts[word], word)), english)
@@ -66,7 +66,7 @@ Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 LONGEST = 7
 """Bytes of an n-gram at most: with a leading 1 they fill an int64."""
-"""An n-gram counts if so many training texts hold it."""
+"""An n-gram counts if it occurs in this many training texts."""
 _NONE = 0
 """The code of no n-gram."""
 
@@ -85,7 +85,7 @@ def as_sentence(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Ngrams:
-    """The n-grams of bytes that training texts hold, and how rare each is.
+    """The n-grams of bytes in training texts, and how rare each is.
 
     `codes` ascend, int64 [f]; `rarity` is each one's inverse document frequency, [f].
     """
@@ -97,19 +97,19 @@ class Ngrams:
 
     @classmethod
     def learn(cls, texts: Sequence[str], shortest: int, longest: int) -> Self:
-        """The n-grams of these texts that at least two of them hold."""
+        """The n-grams of these texts that at least two of them contain."""
         found, rows = _ngrams(texts, shortest, longest)
         codes, places = np.unique(found, return_inverse=True)
         holders = np.unique(places * len(texts) + rows) // max(len(texts), 1)
         frequency = np.bincount(holders, minlength=len(codes))
-        kept = frequency >= _SEEN_IN
-        rarity = np.log((1 + len(texts)) / (1 + frequency[kept])) + 1
-        return cls(codes[kept], rarity.astype(np.float32), shortest, longest)
+        frequent = frequency >= _SEEN_IN
+        rarity = np.log((1 + len(texts)) / (1 + frequency[frequent])) + 1
+        return cls(codes[frequent], rarity.astype(np.float32), shortest, longest)
 
     def weigh(self, texts: Sequence[str]) -> csr_matrix:
         """TF-IDF, [n, f], rows of length one; a text without known n-grams is a zero row.
 
-        (1 + ln count) · (1 + ln((1 + texts) / (1 + texts that hold it))), the variant of
+        (1 + ln count) · (1 + ln((1 + texts) / (1 + texts with it))), the variant of
         scikit-learn's TfidfVectorizer with sublinear_tf.
         """
         found, rows = _ngrams(texts, self.shortest, self.longest)

@@ -89,7 +89,7 @@ _MODEL = "model.json"
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What a bundle holds: a model, and the input column that it reads."""
+    """The content of a bundle: a model, and the input column that it reads."""
 
     model: Model
     text: str
