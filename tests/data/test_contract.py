@@ -72,7 +72,7 @@ def test_whole_numbers_and_booleans_can_be_categories() -> None:
         ({"label": "NaN"}, "'label' is NaN"),
         ({"text": 5}, "'text' is 5, not text"),
         ({"text": ["x"]}, r"'text' is \['x'\], not text"),
-        ({"text": "half \ud83d"}, "'text' holds half a surrogate pair"),
+        ({"text": "half \ud83d"}, "'text' contains half a surrogate pair"),
         ({"text": "x" * 1_000_000}, "'text' has 1,000,000 characters, at most 20,000 are allowed"),
         ({"age": "old"}, "'age' is 'old', not a number"),
         ({"age": "1_000"}, "'age' is '1_000', not a number"),

@@ -15,7 +15,7 @@ from fullturn.core.entities import Column, Contract, Input, Output
 from fullturn.core.errors import FullturnError
 from fullturn.core.settings import ServingSettings
 from fullturn.serving import running
-from fullturn.serving.batcher import Kept
+from fullturn.serving.batcher import OnLogged
 from fullturn.serving.deployment import DesiredState, LoadedVersion
 from fullturn.serving.routes import Served
 from fullturn.serving.service import Plan, service
@@ -92,13 +92,13 @@ def live(
     contract: Contract = CONTRACT,
     text_of: Callable[[Output], str] | None = None,
     token: str | None = None,
-    kept: Kept | None = None,
+    on_logged: OnLogged | None = None,
     **settings: Any,
 ) -> Iterator[Live]:
     """Serve a predictor, or the versions of a registry, with these settings."""
     chosen = ServingSettings(**({"poll": 0.02} | settings))
     registry = registry or Versions(v1=predictor or Lengths())
-    plan = Plan("lengths", contract, chosen, registry.look, registry.load, token, text_of, kept)
+    plan = Plan("lengths", contract, chosen, registry.look, registry.load, token, text_of, on_logged)
     with (
         running.listening("127.0.0.1", 0) as listener,
         service(state, plan) as served,

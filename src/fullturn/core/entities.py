@@ -243,7 +243,7 @@ class HistoryEntry(Result):
     """Run id of the gate report, None for a rollback."""
     created: str
     effective: bool = True
-    """False for an entry that lost a race: it is kept, and changed nothing."""
+    """False for an entry that lost a race: it is recorded, and changed nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +252,7 @@ class Prediction:
 
     id: str
     sequence: int
-    """Position in the log: grows with every record, also when the clock goes back."""
+    """Position in the log: grows with every record, also when the clock is set back."""
     time: int
     """When it was answered, in milliseconds since 1970."""
     arm: Arm

@@ -21,7 +21,7 @@ branches to exit codes, in one place.
         ├── BundleError           a bundle cannot be loaded
         ├── AppError              the app raised, or broke its protocol
         ├── LLMUnavailable        no answer from the LLM's address
-        └── MissingFigure         a slide cites a figure that no run and no result holds
+        └── MissingFigure         a slide cites a figure that no run and no result contains
 """
 
 
@@ -86,7 +86,7 @@ class JournalCorrupt(CouldNotEvaluate):
 
 
 class BundleError(CouldNotEvaluate):
-    """A bundle lacks a file, holds one that is not allowed, or does not load."""
+    """A bundle lacks a file, contains one that is not allowed, or does not load."""
 
 
 class AppError(CouldNotEvaluate):
@@ -98,4 +98,4 @@ class LLMUnavailable(CouldNotEvaluate):
 
 
 class MissingFigure(CouldNotEvaluate):
-    """A slide of the lesson cites a figure that no run and no kept result holds."""
+    """A slide of the lesson cites a figure that no run and no benchmark result contains."""

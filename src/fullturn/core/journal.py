@@ -1,6 +1,6 @@
 """An append-only log that survives SIGKILL, and the drain that carries it elsewhere.
 
-Whoever produces metrics, traces or predictions appends bytes to a local file and goes on;
+Whoever produces metrics, traces or predictions appends bytes to a local file and continues;
 a drain hands them to a sink, such as MLflow, in batches, and at least once.
 
 The file is `MAGIC` followed by records: length u32, CRC-32 u32 of length and payload, payload;
@@ -56,7 +56,7 @@ class Journal:
 
     Raises:
         JournalCorrupt: the file is no journal, or a record before its tail is damaged.
-        DiskFull: a write did not fit; the journal then holds exactly what it held before.
+        DiskFull: a write did not fit; the journal then contains exactly what it contained before.
         UsageError: the payloads of one call are larger than `LARGEST_WRITE`.
         CouldNotEvaluate: the file cannot be opened or written for another reason.
     """
@@ -68,7 +68,7 @@ class Journal:
         self._open()
 
     def append(self, payload: bytes) -> None:
-        """Add one record; it is kept once this returns."""
+        """Add one record; it is durable once this returns."""
         self._write(_record(payload))
 
     def append_many(self, payloads: Iterable[bytes]) -> None:
@@ -158,7 +158,7 @@ def read(path: Path, offset: int = 0) -> Iterator[tuple[bytes, int]]:
     """Payloads from `offset` on, each with the offset (in bytes) of the record after it.
 
     `offset` is 0 or one that was given before. Ends at the last whole record; a journal that
-    does not exist has none. Takes no lock while it reads, so writers go on.
+    does not exist has none. Takes no lock while it reads, so writers are never blocked.
 
     Raises:
         JournalCorrupt: the file is no journal, or a record before its tail is damaged.
@@ -183,7 +183,7 @@ def read(path: Path, offset: int = 0) -> Iterator[tuple[bytes, int]]:
 class Drain:
     """Carries the records of one journal to a sink, in order, at least once.
 
-    How far it came is kept in `<journal>.offset`, stored after the sink took a batch. A lock,
+    How far it came is stored in `<journal>.offset`, stored after the sink took a batch. A lock,
     `<journal>.lock`, lets one drain work at a time, of any process; the others find nothing
     to do. Either call `drain_once` and `replay`, or `start` a thread and `close` it.
 
@@ -313,7 +313,7 @@ class Drain:
         return records
 
     def _offset(self) -> int:
-        """Where to go on. From the start if that is unknown or lost: nothing may be skipped."""
+        """Where to continue. From the start if that is unknown or lost: nothing may be skipped."""
         try:
             offset = int(_beside(self.path, "offset").read_bytes())
             return offset if offset <= self.path.stat().st_size else 0

@@ -22,7 +22,7 @@ _ENCODER = json.JSONEncoder(
 
 
 def checked(row: Input, contract: Contract) -> Input:
-    """The row as a dataset version would hold it: no cell is empty, too long or out of range.
+    """The row as a dataset version would store it: no cell is empty, too long or out of range.
 
     Raises:
         DataError: it lacks an input column, has another, or a cell breaks its column.
@@ -39,7 +39,7 @@ def stored_value(value: Any, column: Column) -> Value:
     """A cell as it is stored: NFC text, a trimmed category, a finite float, or JSON text.
 
     Raises:
-        DataError: the cell breaks its column; the message leaves out where it stands.
+        DataError: the cell breaks its column; the message leaves out its place.
     """
     if _is_empty(value):
         if column.required:
@@ -84,7 +84,7 @@ def _text(value: Any, column: Column) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise DataError(f"'{column.name}' holds half a surrogate pair, not text") from None
+        raise DataError(f"'{column.name}' contains half a surrogate pair, not text") from None
     if len(value) > column.max_length:
         raise DataError(
             f"'{column.name}' has {len(value):,} characters, at most {column.max_length:,} are "

@@ -31,13 +31,13 @@ class Race:
     groups: int
     of_groups: int
     e_value: float
-    stands_for: tuple[int, ...]
-    """How many rows each answered one stands for: the rows of its group, if it was stopped."""
+    weights: tuple[int, ...]
+    """How many rows each answered one represents: the rows of its group, if it was stopped."""
 
     def mean(self, metric: str) -> float:
         """The mean of a score over all rows, as far as the answered ones tell."""
         scores = self.evaluation.column(metric)
-        return float(np.average(scores, weights=self.stands_for)) if scores else 0.0
+        return float(np.average(scores, weights=self.weights)) if scores else 0.0
 
     @property
     def interval(self) -> Interval:
@@ -45,8 +45,8 @@ class Race:
         evaluation, primary = self.evaluation, self.evaluation.metrics[0]
         if len(set(evaluation.groups)) < 2:
             return Interval(self.mean(primary), 0.0, 1.0, 0.95)
-        scores = np.repeat(evaluation.column(primary), self.stands_for)
-        return cluster_mean(scores, np.repeat(evaluation.groups, self.stands_for))
+        scores = np.repeat(evaluation.column(primary), self.weights)
+        return cluster_mean(scores, np.repeat(evaluation.groups, self.weights))
 
 
 def race(
@@ -60,7 +60,7 @@ def race(
 ) -> Race:
     """Score a candidate on the validation split against the best so far.
 
-    `best` holds that one's primary score of each row, if there is one. One row of each group is
+    `best` has that one's primary score of each row, if there is one. One row of each group is
     answered first, in an order drawn from the seed; rows of a group repeat one another, so this
     finds out most per answer. Who survives answers the rest. The test is an e-process on the
     difference of a row drawn from a group: stopping a candidate that is not worse has
@@ -93,8 +93,8 @@ def race(
     evaluation = Evaluation(
         subject, version.name, "validation", tuple(rows), len(examples), seconds
     )
-    stands_for = _weights(rows, examples, stopped)
-    return Race(evaluation, stopped, looked, len(first), process.e_value, stands_for)
+    weights = _weights(rows, examples, stopped)
+    return Race(evaluation, stopped, looked, len(first), process.e_value, weights)
 
 
 def recalled(

@@ -71,7 +71,7 @@ def _results(report: GateReport) -> Iterator[str]:
         yield "| Score | This version | Compared with | Its score | Difference | Interval |"
         yield from ("|---|--:|---|--:|--:|:-:|", *rows)
     else:
-        yield "The gate report holds no figures on scores."
+        yield "The gate report has no figures on scores."
     champion, margin = report.champion, _figures(report, CHAMPION).get("margin")
     yield ""
     if champion is None:

@@ -54,7 +54,7 @@ def write(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def identity(facts: EvidenceInputs) -> dict[str, Any]:
-    """What `run.json` holds."""
+    """The content of `run.json`."""
     return {
         "model": facts.model,
         "version": facts.version,

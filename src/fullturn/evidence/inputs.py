@@ -43,7 +43,7 @@ class EvidenceInputs:
     """That report as it is stored, by the names of the artifacts."""
     environment: str
     data: DatasetVersion | None
-    """What it was trained on; None if the table here does not hold it."""
+    """What it was trained on; None if the table here does not contain it."""
     difference: Mapping[str, Any]
     """From the champion's data; `sentence` says it for a person."""
     code: Repository

@@ -126,7 +126,7 @@ def _check_pair(signer: Signer, path: Path, named: str) -> None:
     try:
         public = _public_of(path.read_bytes())
     except (OSError, ValueError, TypeError) as error:
-        # What the library says of a key may quote it; only its kind is told.
+        # What the library says of a key may quote it; only its kind is shown.
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise SettingsError(
             f"{named} is no private key that evidence can be signed with ({reason}): [signing] "

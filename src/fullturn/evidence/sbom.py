@@ -111,7 +111,7 @@ def _model(bill: Bill) -> Component:
         version=str(bill.version),
         type=ComponentType.MACHINE_LEARNING_MODEL,
         bom_ref=f"model:{bill.model}@{bill.version}",
-        description="sha256 of the bundle's manifest, which holds that of every file",
+        description="sha256 of the bundle's manifest, which lists that of every file",
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=bill.digest)],
     )
 

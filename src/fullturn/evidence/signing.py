@@ -73,7 +73,7 @@ def sign(folder: Path, signer: Signer) -> None:
 
 
 def check(folder: Path, signer: Signer) -> str:
-    """Whose signature holds for the folder.
+    """Whose signature is valid for the folder.
 
     Raises:
         IntegrityError: there is none, a file was changed, or somebody else signed.
@@ -143,7 +143,7 @@ def _verify(config: Any, folder: Path) -> None:
     try:
         config.verify(folder, folder / SIGNATURE)
     except Exception as error:  # noqa: BLE001  what a damaged signature can raise is not documented
-        reason = _changed(folder) or f"the signature does not hold ({type(error).__name__})"
+        reason = _changed(folder) or f"the signature is not valid ({type(error).__name__})"
         raise IntegrityError(reason) from None
 
 

@@ -1,4 +1,4 @@
-"""Answers of an LLM, kept by the digest of what was asked, so that nothing is paid for twice."""
+"""Answers of an LLM, stored by the digest of what was asked, so that nothing is paid for twice."""
 
 from __future__ import annotations
 
@@ -60,5 +60,5 @@ class CompletionCache:
         except sqlite3.Error as error:
             raise CouldNotEvaluate(
                 f"the LLM cache {self.path} cannot be used ({error}); delete the file: "
-                "it holds nothing but answers that can be asked for again"
+                "it contains nothing but answers that can be asked for again"
             ) from error

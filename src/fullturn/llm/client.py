@@ -78,7 +78,7 @@ class LLM:
         self.close()
 
     def close(self) -> None:
-        """Close the connections. The embedded LLM goes on: it is shared by the process."""
+        """Close the connections. The embedded LLM keeps running: it is shared by the process."""
         self._client.close()
 
     @property

@@ -1,7 +1,7 @@
 """Detectors on live traffic with declared false alarms, and what an alarm means.
 
 `Watch` folds the observations of a version: `observe` returns alarms, each with its diagnosis,
-and `states` says where every detector stands. Pure: no log, no store, no HTTP.
+and `states` is the state of every detector. Pure: no log, no store, no HTTP.
 """
 
 from fullturn.monitoring.diagnosis import Case, diagnose

@@ -59,7 +59,7 @@ def percent(share: float) -> str:
 
 
 def proportions(before: tuple[int, int], after: tuple[int, int]) -> float:
-    """How far two shares (hits, rows) lie apart, in standard errors; half a hit is added."""
+    """The distance of two shares (hits, rows), in standard errors; half a hit is added."""
     (x, m), (y, n) = before, after
     pooled = (x + y + 1) / (m + n + 2)
     error = math.sqrt(pooled * (1 - pooled) * (1 / m + 1 / n))
@@ -113,10 +113,10 @@ def _unit_ratio(x: Floats, y: Floats) -> float | None:
     middle = float(np.exp(np.median(logs) - np.median(before)))
     if max(middle, 1 / middle) < _FACTOR:
         return None
-    apart = logs.min() > before.max() or logs.max() < before.min()
+    is_disjoint = logs.min() > before.max() or logs.max() < before.min()
     ratios = np.exp(np.quantile(logs, _QUARTILES) - np.quantile(before, _QUARTILES))
     alike = y.size >= 20 and np.ptp(ratios) <= _SAME_SHAPE * middle
-    return middle if alike or (apart and np.ptp(logs) <= np.ptp(before)) else None
+    return middle if alike or (is_disjoint and np.ptp(logs) <= np.ptp(before)) else None
 
 
 def _constant(column: Watched, before: Sequence[Any], after: Sequence[Any]) -> Iterator[Change]:

@@ -1,4 +1,4 @@
-"""A statistic over observations, kept small enough to draw."""
+"""A statistic over observations, thinned until it is small enough to draw."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Detector:
-    """A plan at work: what it saw, and where its statistic stands."""
+    """A plan at work: what it saw, and its statistic."""
 
     plan: Plan
     edetector: EDetector
@@ -111,12 +111,12 @@ def _columns(
 def _thinned(reference: Sequence[ScoredRow]) -> list[ScoredRow]:
     """At most four rows of a group: ranks take rows for independent, paraphrases are not."""
     taken = Counter[str]()
-    kept = []
+    usable = []
     for row in reference:
         taken[row.group] += 1
         if taken[row.group] <= _FROM_GROUP:
-            kept.append(row)
-    return kept
+            usable.append(row)
+    return usable
 
 
 _FROM_GROUP = 4

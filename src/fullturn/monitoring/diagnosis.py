@@ -98,7 +98,7 @@ class Case:
         return newcomers(*self.embedded)
 
     @property
-    def told(self) -> tuple[Change, ...]:
+    def shown_changes(self) -> tuple[Change, ...]:
         """The changes that examples should show: of columns that look broken, or that alarmed.
 
         An answer that changed is better shown by a question on the new subject, if there is one.
@@ -145,8 +145,8 @@ def diagnose(case: Case) -> Diagnosis:
 
 def _nearness(case: Case) -> list[float]:
     """How near each request is to the change."""
-    if case.told or not (any(case.texts[0]) and any(case.texts[1])):
-        return standing_out(case.contract, case.answered, case.reference, case.told)
+    if case.shown_changes or not (any(case.texts[0]) and any(case.texts[1])):
+        return standing_out(case.contract, case.answered, case.reference, case.shown_changes)
     return along_difference(*case.embedded)
 
 

@@ -79,12 +79,12 @@ def standing_out(
     contract: Contract,
     answered: Sequence[Observation],
     reference: Sequence[ScoredRow],
-    told: Sequence[Change],
+    changes: Sequence[Change],
 ) -> list[float]:
     """For each request, how much it stands out in the columns of these changes."""
     columns = {column.name: column for column in watched(contract, reference)}
     scores = np.zeros(len(answered))
-    for change in told:
+    for change in changes:
         column = columns[change.column]
         cells = _cells(column)
         before = column.values(cells(row.input, row.output) for row in reference)

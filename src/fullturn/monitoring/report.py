@@ -78,7 +78,7 @@ MEANING = "An alarm says that something changed; its verdict says whether that m
 
 
 def to_json(states: Sequence[DetectorState], alarms: Sequence[Alarm]) -> str:
-    """Every detector and these alarms; a cell that is no JSON value is kept as text."""
+    """Every detector and these alarms; a cell that is no JSON value becomes text."""
     body = {"detectors": [asdict(s) for s in states], "alarms": [asdict(a) for a in alarms]}
     return json.dumps(body, indent=1, ensure_ascii=False, default=str) + "\n"
 
@@ -191,7 +191,7 @@ def telling(alarm: Alarm) -> list[dict[str, Any]]:
     changed = {alarm.detector, *(change.column for change in alarm.diagnosis.changes)}
     names = dict.fromkeys(name for example in shown for name in example["output"])
     missing = object()
-    kept = {
+    varying = {
         name
         for name in names
         if f"output.{name}" in changed
@@ -199,7 +199,7 @@ def telling(alarm: Alarm) -> list[dict[str, Any]]:
         or len({repr(example["output"].get(name, missing)) for example in shown}) > 1
     }
     return [
-        {**one, "output": {name: cell for name, cell in one["output"].items() if name in kept}}
+        {**one, "output": {name: cell for name, cell in one["output"].items() if name in varying}}
         for one in shown
     ]
 

@@ -14,12 +14,12 @@ from fullturn.monitoring.diagnosis import Case, diagnose
 from fullturn.statistics.edetector import BLOCK, Crossing
 
 WINDOW = 1000
-"""So many of the newest observations are kept for a diagnosis."""
+"""How many of the newest observations a diagnosis sees."""
 
 
 @dataclass(frozen=True, slots=True)
 class DetectorState:
-    """Where a detector stands."""
+    """The state of a detector."""
 
     name: str
     what: str
@@ -86,10 +86,10 @@ class Watch:
         """The alarm, diagnosed again with all that has become known since.
 
         A broken pipeline shows in requests, not in labels: when those of the alarm are no longer
-        kept, later ones, which may be sound, do not acquit it.
+        stored, later ones, which may be sound, do not acquit it.
         """
-        kept = self._answered and self._answered[0].prediction.sequence <= alarm.sequence
-        if alarm.diagnosis.verdict == "broken pipeline" and not kept:
+        is_complete = self._answered and self._answered[0].prediction.sequence <= alarm.sequence
+        if alarm.diagnosis.verdict == "broken pipeline" and not is_complete:
             return alarm
         case = self._case(alarm.detector, alarm.began, self._answered, self._labelled)
         return replace(alarm, diagnosis=diagnose(case))

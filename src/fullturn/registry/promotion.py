@@ -54,7 +54,7 @@ def promote(
 
 
 def rollback_target(store: Store, version: int | None = None) -> int:
-    """The version to go back to: the one before the champion, or an earlier champion by number.
+    """The version to roll back to: the one before the champion, or an earlier champion by number.
 
     Raises:
         NotFound: there is no such earlier champion.
@@ -66,10 +66,10 @@ def rollback_target(store: Store, version: int | None = None) -> int:
     if version in earlier:
         return int(version)
     if version is None:
-        raise NotFound("nothing to roll back to: no earlier champion stands behind this one")
+        raise NotFound("nothing to roll back to: there is no previous champion")
     known = ", ".join(map(str, earlier)) or "none"
     raise NotFound(
-        f"version {version} is no earlier champion to go back to (those are: {known}); one that "
+        f"version {version} is no earlier champion (those are: {known}); one that "
         "was rolled back itself comes again with `fullturn promote` or `fullturn release`"
     )
 

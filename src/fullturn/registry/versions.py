@@ -88,7 +88,7 @@ def files(store: Store, found: ModelVersion) -> tuple[Path, Mapping[str, Any]]:
     except NotFound as error:
         raise BundleError(
             f"the files of version {found.version} of '{found.name}' are gone ({found.source}): "
-            "restore them from a copy, or go back to another version with `fullturn rollback`"
+            "restore them from a copy, or roll back to another version with `fullturn rollback`"
         ) from error
     bundle.verify(folder, digest)
     return folder, bundle.read_record(folder)

@@ -2,7 +2,7 @@
 
 Drift alone is a poor trigger. Training pays when the loss that it is expected to avoid until the
 next decision exceeds what training, review and rollout cost (Žliobaitė, Budka and Stahl,
-"Towards cost-sensitive adaptation", Neurocomputing 150, 2015). A broken pipeline is mended, not
+"Towards cost-sensitive adaptation", Neurocomputing 150, 2015). A broken pipeline is repaired, not
 learned. Maximum age, cooldown and budget bound what the sum says.
 """
 
@@ -114,7 +114,7 @@ def _verdict(
     if asks == NOTHING:
         return "FAILED", "nothing alarmed, and the champion is not too old"
     if situation.verdict == "broken pipeline":
-        return "FAILED", "the pipeline is broken: mend it; training would learn the fault"
+        return "FAILED", "the pipeline is broken: fix it before retraining"
     bound = _bound(situation, settings)
     if bound:
         return "FAILED", bound
@@ -141,17 +141,17 @@ def _sum(
 ) -> tuple[Outcome, str]:
     if avoided is None:
         return "INCONCLUSIVE", "no labels since the change: what it costs users is not known"
-    told = (
+    sums = (
         f"expected to save {avoided.estimate:,.0f} [{avoided.low:,.0f}, {avoided.high:,.0f}] in "
         f"{settings.horizon_requests:,} requests, at {settings.wrong_answer:g} a wrong answer, "
         f"against a cost of {settings.cost:,g}"
     )
     labels = f"{len(situation.losses)} labels"
     if avoided.low > settings.cost:
-        return "PASSED", f"{told} ({labels})"
+        return "PASSED", f"{sums} ({labels})"
     if avoided.high < settings.cost:
-        return "FAILED", f"not worth it: {told} ({labels})"
-    return "INCONCLUSIVE", f"{told}: {labels} do not decide it"
+        return "FAILED", f"not worth it: {sums} ({labels})"
+    return "INCONCLUSIVE", f"{sums}: {labels} do not decide it"
 
 
 def _recent(situation: Situation, seconds: float) -> int:
@@ -164,17 +164,17 @@ def capped(
     """Rows in order, but no more from one source than a share of all rows trained on.
 
     `existing` rows are trained on anyway. Rows of the empty source are nobody's and not capped.
-    Returns the rows kept, and how many were left out.
+    Returns the remaining rows, and how many were left out.
     """
     counts = Counter(source for source in sources if source)
     limit = _largest(counts, sum(1 for s in sources if not s) + existing, share)
     taken: Counter[str] = Counter()
-    kept = []
+    remaining = []
     for row, source in zip(rows, sources, strict=True):
         taken[source] += 1
         if not source or taken[source] <= limit:
-            kept.append(row)
-    return kept, len(rows) - len(kept)
+            remaining.append(row)
+    return remaining, len(rows) - len(remaining)
 
 
 def _largest(counts: Mapping[str, int], others: int, share: float) -> int:

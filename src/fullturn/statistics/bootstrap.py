@@ -38,7 +38,7 @@ def chance_below(totals: GroupTotals, threshold: float, worst: float) -> float:
 def lower_bound(totals: GroupTotals, alpha: float, worst: float) -> float:
     """The largest threshold, not above the mean, that `chance_below` refutes at level `alpha`.
 
-    Newton's method on the normal score, kept inside a shrinking bracket; exact to 1e-9.
+    Newton's method on the normal score, bounded by a shrinking bracket; exact to 1e-9.
     """
     from scipy.special import ndtri
 
@@ -96,7 +96,7 @@ def _normal_score(totals: GroupTotals, threshold: float) -> tuple[float, float]:
 
 
 def _saddlepoint(values: Floats, counts: Floats) -> float:
-    """Root of K'(s) = Σ values / (1 - s·values): Newton's method, kept between the two poles."""
+    """Root of K'(s) = Σ values / (1 - s·values): Newton's method, bounded by the two poles."""
     low, high, s = 1 / float(values.min()), 1 / float(values.max()), 0.0
     for _ in range(200):
         tilted = values / (1 - s * values)

@@ -140,10 +140,10 @@ class EDetector:
         # Not `@`: its rounding of a row depends on how many there are.
         sums: Floats = np.einsum("nk,k->n", fortunes, self.bets.weights)
         crossed = sums >= self.arl
-        kept = int(crossed.argmax()) + 1 if crossed.any() else len(sums)
-        self._follow(factors[:kept], fortunes[kept - 1])
-        self.statistic = float(sums[kept - 1])
-        return sums[:kept]
+        used = int(crossed.argmax()) + 1 if crossed.any() else len(sums)
+        self._follow(factors[:used], fortunes[used - 1])
+        self.statistic = float(sums[used - 1])
+        return sums[:used]
 
     def _multiplied(self, factors: Floats) -> Floats:
         """Fortunes after each row. Not in logarithms: below the threshold they stay small."""

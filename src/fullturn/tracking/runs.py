@@ -106,7 +106,7 @@ class TrackedRun:
 
 
 def reap(store: Store, state: Path) -> list[RunRecord]:
-    """Send what journals of former processes still hold, and end the runs whose process is gone."""
+    """Send what is left in journals of former processes, and end the runs whose process is gone."""
     for path in sorted((state / JOURNALS).glob("*.journal")):
         run = store.run(path.name.removesuffix(".journal").removesuffix(TRACES))
         if run.status != "RUNNING" or _gone(run):

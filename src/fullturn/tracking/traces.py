@@ -91,7 +91,7 @@ class TraceSpool:
 
 @dataclass(frozen=True, slots=True)
 class TraceSink:
-    """The receiving end of a spool; a trace sent twice is kept once."""
+    """The receiving end of a spool; a trace sent twice is stored once."""
 
     store: Store
 
