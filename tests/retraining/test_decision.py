@@ -61,7 +61,7 @@ def test_many_answers_to_one_user_are_one_opinion() -> None:
 def test_a_broken_pipeline_never_retrains() -> None:
     found = decide(situation([1.0] * 500, verdict="broken pipeline"), COSTLY)
     assert not found.retrain and found.outcome == "FAILED"
-    assert "mend it" in found.reason
+    assert "fix it" in found.reason
 
 
 @pytest.mark.parametrize(
