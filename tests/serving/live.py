@@ -98,7 +98,9 @@ def live(
     """Serve a predictor, or the versions of a registry, with these settings."""
     chosen = ServingSettings(**({"poll": 0.02} | settings))
     registry = registry or Versions(v1=predictor or Lengths())
-    plan = Plan("lengths", contract, chosen, registry.look, registry.load, token, text_of, on_logged)
+    plan = Plan(
+        "lengths", contract, chosen, registry.look, registry.load, token, text_of, on_logged
+    )
     with (
         running.listening("127.0.0.1", 0) as listener,
         service(state, plan) as served,
