@@ -23,12 +23,12 @@ from typing import Any
 from fullturn.core.entities import Alarm
 from fullturn.monitoring import report
 from fullturn.monitoring.watch import DetectorState
+from fullturn.release.controller import FOLDER, looks, looks_of
 from fullturn.release.records import Decision
+from fullturn.release.state import Release, releases
 from fullturn.statistics.intervals import wilson
 from fullturn.verbs import monitor
 from fullturn.verbs.observations import Observer
-from fullturn.verbs.release import LOOKS, looks
-from fullturn.verbs.release_state import Release, releases
 from fullturn.verbs.workspace import Workspace
 from kept import Points, keep, typed
 
@@ -58,7 +58,7 @@ def ran(folder: Path) -> list[dict[str, Any]]:
 def turn(project: Workspace, scenes: list[dict[str, Any]]) -> Turn:
     """What the demo of this project, told in these scenes, left."""
     last = scenes[-1]
-    back, through = sorted(releases(project), key=lambda release: release.began)[:2]
+    back, through = sorted(releases(project.store), key=lambda release: release.began)[:2]
     figures: EvidenceInputs = {
         "seconds": round(last["at_seconds"]),
         "cores": len(os.sched_getaffinity(0)),
@@ -133,7 +133,7 @@ def _worse(look: Decision, guardrail: str) -> float:
 
 
 def _looks(project: Workspace, release: Release) -> list[Decision]:
-    return looks(project.state / LOOKS / f"{release.run}.journal")
+    return looks(looks_of(project.state / FOLDER, release.run))
 
 
 def quality(project: Workspace) -> Points:

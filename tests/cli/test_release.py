@@ -11,7 +11,7 @@ import pytest
 
 from fullturn.cli.release import Looks, show_decision
 from fullturn.release.records import Decision
-from fullturn.verbs.release_state import Release
+from fullturn.release.state import Release
 from tests.cli.test_bad_inputs import csv_of, init, rows, run, use
 from tests.release.traffic import in_canary, in_shadow, judged, shared
 

@@ -20,7 +20,7 @@ from fullturn.lesson.panels.catalog import lesson_stage
 from fullturn.lesson.panels.preparing import prepared
 from fullturn.lesson.panels.stage import Stage
 from fullturn.registry import promotion
-from fullturn.verbs import release_state
+from fullturn.release import state
 from fullturn.verbs.history import history
 from fullturn.verbs.promote import promote
 from fullturn.verbs.workspace import newest
@@ -177,7 +177,7 @@ def test_the_gate_blocks_the_careless_candidate(stage: Stage, address: str) -> N
 
 def test_canary_ends_as_the_evidence_says(stage: Stage, address: str) -> None:
     told = followed(address, "canary")
-    ended = release_state.releases(stage.project)[0]
+    ended = state.releases(stage.project.store)[0]
     words = {"promote": "PROMOTED", "roll back": "ROLLED BACK"}
     assert ended.ending and outcome(told)["word"] == words[ended.ending]
     limits = {event["label"]: event["y"] for event in told if event["type"] == "line"}

@@ -92,7 +92,7 @@ def test_an_alias_left_behind_by_a_killed_process_is_repaired(store: Store) -> N
     promote(store, first)
     promote(store, second)
     store.set_alias(store.name, "champion", 1)
-    assert promotion.settle(store) == 2
+    assert promotion.sync_alias(store) == 2
     assert store.alias(store.name, "champion") == 2
 
 

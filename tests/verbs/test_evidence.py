@@ -28,7 +28,7 @@ from fullturn.evidence import keys, signing
 from fullturn.evidence.keys import Signer
 from fullturn.registry import promotion, versions
 from fullturn.subjects import bundle
-from fullturn.verbs import loading, promote, release_state, rollback
+from fullturn.verbs import loading, promote, release, rollback
 from fullturn.verbs import register as evidence
 from fullturn.verbs.data import commit
 from fullturn.verbs.gate import gate
@@ -270,7 +270,7 @@ def test_promote_release_and_rollback_refuse_it_and_take_what_holds(gated: Works
     assert promoted.version == 1
     (folder(gated, 2) / signing.SIGNATURE).unlink()
     with pytest.raises(IntegrityError, match="fullturn verify 2"):
-        release_state.begin(gated, found(gated, 2))
+        release.begin(gated, found(gated, 2))
     assert exit_code(gated, "promote", "2", "--reason", "test") == 1
 
 

@@ -8,24 +8,29 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from fullturn.core.errors import Conflict, NotFound, Refused
 from fullturn.core.settings import ReleaseSettings
-from fullturn.core.tags import PREFIX
-from fullturn.registry import promotion
+from fullturn.core.tags import ModelTags, ReleaseTags
+from fullturn.registry import promotion, versions
+from fullturn.release import state
+from fullturn.release.controller import FOLDER, REPORTS, looks, looks_of
+from fullturn.release.ledger import Decided
+from fullturn.release.state import Release
 from fullturn.serving import log
-from fullturn.serving.deployment import RELEASE
-from fullturn.verbs import promote, release, release_state, rollback
+from fullturn.verbs import promote, release, rollback
 from fullturn.verbs.gate import gate
-from fullturn.verbs.release_state import Release
 from fullturn.verbs.serve import server
 from fullturn.verbs.train import train
 from fullturn.verbs.turn import ignore, turn
 from fullturn.verbs.workspace import Workspace
 from tests.conftest import free_port, wait_for
+from tests.release.hooks import Hooked, once
 from tests.verbs.conftest import TOML, moved, new_project
 from tests.verbs.test_faults import fullturn
 from tests.verbs.toy import messages
@@ -47,6 +52,7 @@ canary_requests = 60
 deadline_minutes = 2.0
 """
 USERS = messages(600, seed=9)
+GOOD = Decided("promote", "PASSED", "it is good", "tester")
 
 
 @pytest.fixture(scope="module")
@@ -98,9 +104,9 @@ def test_an_equally_good_version_is_promoted_by_evidence(
     assert entry.reason.startswith(f"release {ended.run[:8]}: ")
     run = project.store.run(ended.run)
     assert run.status == "FINISHED" and run.metrics["canary.loss.pairs"] > 0
-    for name in release.REPORTS:
+    for name in REPORTS:
         assert project.store.get(ended.run, name).stat().st_size > 100
-    assert project.store.registered("toy").tags[RELEASE] == ""
+    assert ModelTags.read(project.store.registered("toy").tags).release == ""
     rollback.rollback(project, reason="to see it while requests flow")
     time.sleep(0.5)
     newest = log.find(project.state, traffic.counts.last)
@@ -116,7 +122,7 @@ def test_a_worse_version_is_rolled_back_in_shadow_and_that_is_final(
     with pytest.raises(Refused, match="went back to version 1: worse on loss"):
         release.release(project, str(number), ignore)
     assert promotion.champion(project.store) == 1
-    [ended] = release_state.releases(project)
+    [ended] = state.releases(project.store)
     assert (ended.stage, ended.ending, ended.outcome) == ("shadow", "roll back", "FAILED")
     with pytest.raises(Refused, match="was rolled back"):
         release.release(project, str(number), ignore)
@@ -148,46 +154,96 @@ def test_an_abort_from_elsewhere_ends_it(served: tuple[Workspace, Traffic]) -> N
 
 
 def test_a_champion_that_changes_meanwhile_stops_the_promotion(two: Workspace) -> None:
-    version = promote.versions.version(two.store, "2")
-    opened = release_state.begin(two, version)
+    version = versions.version(two.store, "2")
+    opened = release.begin(two, version)
     number = worse(two)
     promote.promote(two, str(number), "somebody was faster")
-    decided = release_state.decide(two, opened, "promote", "PASSED", "it is good")
-    ended = release_state.finalize(two, decided)
+    decided = state.decide(two.store, opened, GOOD)
+    ended = release.finalize(two, decided)
     assert ended.ending == "roll back" and "the champion changed meanwhile" in ended.reason
     assert promotion.champion(two.store) == number
 
 
 def test_what_was_decided_is_carried_out_once_by_whoever_comes_next(two: Workspace) -> None:
-    opened = release_state.begin(two, promote.versions.version(two.store, "2"))
-    decided = release_state.decide(two, opened, "promote", "PASSED", "it is good")
-    promotion.promote(two.store, promote.versions.version(two.store, "2"),
+    opened = release.begin(two, versions.version(two.store, "2"))
+    decided = state.decide(two.store, opened, GOOD)
+    promotion.promote(two.store, versions.version(two.store, "2"),
                       actor="tester", reason="as decided, then killed")  # fmt: skip
-    assert release_state.under_way(two) is not None
+    assert state.under_way(two.store) is not None
     steps = list(turn(two))
     assert [s.what for s in steps if s.stage == "release"] == ["version 2 is champion"]
     assert [e.version for e in promotion.history(two.store)] == [1, 2]
     assert two.store.run(decided.run).status == "FINISHED"
 
 
+def begun(project: Workspace) -> Release:
+    return release.begin(project, versions.version(project.store, "2"))
+
+
+def test_an_abort_after_the_promotion_was_decided_says_so(two: Workspace) -> None:
+    state.decide(two.store, begun(two), GOOD)
+    with pytest.raises(Conflict, match="too late: version 2 was promoted.*fullturn rollback"):
+        release.abort(two, "changed our minds")
+    assert promotion.champion(two.store) == 2 and state.under_way(two.store) is None
+
+
+def test_whoever_carries_a_release_out_reads_again_what_was_decided(two: Workspace) -> None:
+    opened = begun(two)
+    with pytest.raises(Conflict, match="not decided yet"):
+        release.finalize(two, opened)
+    remembered = replace(opened, ending="promote", outcome="PASSED", reason="before the abort")
+    release.abort(two, "changed our minds")
+    assert release.finalize(two, remembered).ending == "roll back"
+    assert [e.version for e in promotion.history(two.store)] == [1]
+
+
+@pytest.mark.parametrize("call", ["versions", "register", "tag_run", "end_run"])
+def test_two_that_carry_one_promotion_out_promote_once(two: Workspace, call: str) -> None:
+    decided = state.decide(two.store, begun(two), GOOD)
+    other = Workspace.open(two.root)
+    hooked = Hooked(two.store)
+    hooked.before[call] = once(lambda: release.finalize(other, decided))
+    vars(two)["store"] = hooked
+    assert release.finalize(two, decided).ending == "promote"
+    entries = [e for e in promotion.history(two.store) if e.effective]
+    assert [(e.version, e.release) for e in entries] == [(1, None), (2, decided.run)]
+    assert state.read(two.store, decided.run).ending == "promote"
+
+
+def test_a_promotion_that_somebody_moved_on_from_stays_a_promotion(two: Workspace) -> None:
+    decided = state.decide(two.store, begun(two), GOOD)
+    release.finalize(two, decided)
+    rollback.rollback(two, reason="by a person, before a slow process carries it out again")
+    assert release.finalize(two, decided).ending == "promote"
+    assert promotion.champion(two.store) == 1
+
+
+def test_a_promotion_that_cannot_be_carried_out_is_rolled_back(two: Workspace) -> None:
+    decided = state.decide(two.store, begun(two), GOOD)
+    MlflowClient(two.store.uri, two.store.uri).delete_model_version(two.store.name, "2")
+    ended = release.finalize(two, decided)
+    assert (
+        ended.ending == "roll back" and "cannot be promoted: no model version '2'" in ended.reason
+    )
+
+
 def test_a_controller_that_is_killed_goes_on_from_its_evidence(
     served: tuple[Workspace, Traffic],
 ) -> None:
     project, traffic = served
-    looks = 0
     for pause in (0.3, 1.0):
         process = fullturn(project.root, "release", "2")
         opened = wait_for_release(project)
         time.sleep(pause)
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
-    if release_state.under_way(project):
+    if state.under_way(project.store):
         ended = release.release(project, "2", ignore)
         assert ended.run == opened.run
-        looks = len(release.looks(project.state / release.LOOKS / f"{ended.run}.journal"))
-        assert looks > 0
+        count = len(looks(looks_of(project.state / FOLDER, ended.run)))
+        assert count > 0
     assert [e.version for e in promotion.history(project.store)] == [1, 2]
-    assert len(release_state.releases(project)) == 1
+    assert len(state.releases(project.store)) == 1
     assert traffic.counts.failed == 0
 
 
@@ -219,7 +275,7 @@ def test_a_server_that_is_killed_in_a_release_comes_back_to_it(two: Workspace) -
         second.terminate()
         second.communicate()
     assert [one.ending for one in ended] == ["promote"]
-    assert asked > 0 and len(release_state.releases(two)) == 1
+    assert asked > 0 and len(state.releases(two.store)) == 1
     assert [e.version for e in promotion.history(two.store)] == [1, 2]
 
 
@@ -227,9 +283,9 @@ def test_a_plan_that_nobody_renews_runs_out(
     two: Workspace,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(release_state, "LEASE", 1.0)
+    monkeypatch.setattr(state, "LEASE", 1.0)
     with server(two) as address, Traffic(address, USERS) as traffic:
-        release_state.begin(two, promote.versions.version(two.store, "2"))
+        release.begin(two, versions.version(two.store, "2"))
         time.sleep(2.5)
         before = traffic.counts.asked
         time.sleep(0.5)
@@ -248,10 +304,10 @@ def test_a_release_needs_a_champion_and_a_gate(project: Workspace) -> None:
 
 
 def test_settings_are_those_of_the_start(two: Workspace) -> None:
-    opened = release_state.begin(two, promote.versions.version(two.store, "2"))
+    opened = release.begin(two, versions.version(two.store, "2"))
     changed = (two.root / "fullturn.toml").read_text().replace("margin = 0.15", "margin = 0.9")
     (two.root / "fullturn.toml").write_text(changed)
-    again = release_state.under_way(Workspace.open(two.root))
+    again = state.under_way(Workspace.open(two.root).store)
     assert again is not None and again.settings == opened.settings
     assert isinstance(again.settings, ReleaseSettings) and again.settings.margin == 0.15
 
@@ -259,9 +315,9 @@ def test_settings_are_those_of_the_start(two: Workspace) -> None:
 def wait_for_release(project: Workspace) -> Release:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        opened = release_state.releases(project)
+        opened = state.releases(project.store)
         if opened:
-            assert project.store.run(opened[0].run).tags[PREFIX + "version"] == "2"
+            assert ReleaseTags.read(project.store.run(opened[0].run).tags).version == 2
             return opened[0]
         time.sleep(0.1)
     raise AssertionError("no release began")

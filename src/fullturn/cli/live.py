@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from fullturn.cli.story import Walk
     from fullturn.core.entities import Alarm
     from fullturn.demo.audience import Audience
+    from fullturn.release.state import Release
     from fullturn.verbs.lineage import PredictionLineage
-    from fullturn.verbs.release_state import Release
     from fullturn.verbs.workspace import Workspace
 
 SEED = 4
@@ -209,9 +209,9 @@ def kept(live: Live) -> None:
 
 
 def _newest_release(project: Workspace) -> Release:
-    from fullturn.verbs.release_state import releases
+    from fullturn.release.state import releases
 
-    return releases(project)[0]
+    return releases(project.store)[0]
 
 
 def _quality(live: Live) -> list[tuple[str, ...]]:

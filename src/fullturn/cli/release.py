@@ -13,7 +13,7 @@ from fullturn.cli.verb import json_option, opened
 
 if TYPE_CHECKING:
     from fullturn.release.records import Decision, Reading
-    from fullturn.verbs.release_state import Release
+    from fullturn.release.state import Release
 
 QUIET, MINUTE = 30.0, 60.0
 """Seconds without a request before the first and further reminders."""
@@ -63,11 +63,12 @@ def start(version: str, as_json: bool) -> None:
 @json_option
 def status(as_json: bool) -> None:
     """Show the stage and the evidence of the active release."""
-    from fullturn.verbs import release, release_state
+    from fullturn.release.state import has_controller
+    from fullturn.verbs import release
 
     project = opened()
     found, decision = release.status(project)
-    driven = release_state.driven(project, found)
+    driven = has_controller(project.store, found)
     if as_json:
         say_json({"release": found, "decision": decision, "driven": driven})
         return

@@ -244,6 +244,8 @@ class HistoryEntry(Result):
     created: str
     effective: bool = True
     """False for an entry that lost a race: it is recorded, and changed nothing."""
+    release: str | None = None
+    """Run of the release that decided on it; None if a person did."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,6 +184,55 @@ class HistoryTags(Tags):
     actor: str | None = None
     reason: str | None = None
     gate: str | None = None
+    release: str | None = None
+    """Run of the release that decided on it."""
+    attempt: str | None = None
+    """The same for an entry that a server was sent twice, as the first answer was lost."""
+
+
+@dataclass(frozen=True)
+class ModelTags(Tags):
+    """Of the registered model itself, above its versions."""
+
+    release: str | None = None
+    """The plan of the release under way, as JSON; empty once it has ended."""
+    release_ended: str | None = None
+    """Run of the release that ended last."""
+
+
+@dataclass(frozen=True)
+class ReleaseTags(Tags):
+    """Of a release's run."""
+
+    version: int | None = None
+    champion: int | None = None
+    """The version that it is compared with."""
+    stage: str | None = None
+    stage_began: float | None = None
+    began: float | None = None
+    """In seconds since 1970, as `stage_began`."""
+    settings: str | None = None
+    """As they were at the start, as JSON."""
+    ending: str | None = None
+    """"promote" or "roll back"; what counts is the entry in the ledger (`ReleaseEntryTags`)."""
+    outcome: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class ReleaseEntryTags(Tags):
+    """Of an entry in the ledger of releases: one begins, or is decided."""
+
+    release: str | None = None
+    """The release's run."""
+    event: str | None = None
+    """"begin" or "end"."""
+    seen: int | None = None
+    """The decision that this one replaces, 0 for none."""
+    ending: str | None = None
+    outcome: str | None = None
+    reason: str | None = None
+    actor: str | None = None
 
 
 @dataclass(frozen=True)
@@ -277,5 +326,5 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
-        return f"{value:g}"
+        return repr(value)
     return json.dumps(value) if isinstance(value, tuple) else str(value)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from uuid import uuid4
 
 from fullturn.core.entities import HistoryEntry, ModelVersion
 from fullturn.core.errors import Conflict, NotFound, NotGated, UsageError
@@ -22,22 +23,28 @@ from fullturn.store import Store
 
 def history(store: Store) -> list[HistoryEntry]:
     """Every entry, oldest first; those that lost a race are marked as without effect."""
-    return _replay(store)[0]
+    return _replay(store.versions(_log(store)))[0]
 
 
 def champion(store: Store) -> int | None:
     """The version that the history makes champion, or None before the first promotion."""
-    stack = _replay(store)[1]
+    stack = _replay(store.versions(_log(store)))[1]
     return stack[-1] if stack else None
 
 
 def promote(
-    store: Store, version: ModelVersion, *, actor: str, reason: str, expected: int | None = None
+    store: Store,
+    version: ModelVersion,
+    *,
+    actor: str,
+    reason: str,
+    expected: int | None = None,
+    release: str | None = None,
 ) -> HistoryEntry:
     """Make a gated version the champion.
 
     `expected` is the number of the last entry that the caller decided on (0 for none);
-    by default, the last one now.
+    by default, the last one now. `release` is the run of the release that decided on it.
 
     Raises:
         NotGated: no gate report that passed is on record for the version.
@@ -46,11 +53,12 @@ def promote(
     """
     if VersionTags.read(version.tags).outcome != "PASSED":
         raise NotGated(f"version {version.version} has no gate report that passed; gate it first")
-    entries, stack = _replay(store)
+    entries, stack = _replay(store.versions(_log(store)))
     if stack and stack[-1] == version.version:
         raise Conflict(f"version {version.version} is the champion already; nothing to do")
-    seen = _head(entries) if expected is None else expected
-    return _append(store, version, "promotion", seen, actor, reason)
+    seen = head(entries) if expected is None else expected
+    tags = HistoryTags(action="promotion", seen=seen, actor=actor, reason=reason, release=release)
+    return _append(store, version, tags)
 
 
 def rollback_target(store: Store, version: int | None = None) -> int:
@@ -59,7 +67,7 @@ def rollback_target(store: Store, version: int | None = None) -> int:
     Raises:
         NotFound: there is no such earlier champion.
     """
-    _, stack = _replay(store)
+    _, stack = _replay(store.versions(_log(store)))
     earlier = stack[:-1]
     if version is None and earlier:
         return earlier[-1]
@@ -82,10 +90,12 @@ def roll_back(store: Store, target: ModelVersion, *, actor: str, reason: str) ->
         Conflict: another process was first.
     """
     rollback_target(store, target.version)
-    return _append(store, target, "rollback", _head(history(store)), actor, reason)
+    seen = head(history(store))
+    tags = HistoryTags(action="rollback", seen=seen, actor=actor, reason=reason)
+    return _append(store, target, tags)
 
 
-def settle(store: Store) -> int | None:
+def sync_alias(store: Store) -> int | None:
     """Point the alias at the champion of the history, until both agree; returns the champion."""
     while True:
         current = champion(store)
@@ -94,42 +104,46 @@ def settle(store: Store) -> int | None:
         store.set_alias(store.name, CHAMPION_ALIAS, current)
 
 
-def _append(
-    store: Store, version: ModelVersion, action: str, seen: int, actor: str, reason: str
-) -> HistoryEntry:
+def head(entries: Sequence[HistoryEntry]) -> int:
+    """The number of the last entry that took effect; 0 if none did."""
+    return max((entry.number for entry in entries if entry.effective), default=0)
+
+
+def _append(store: Store, version: ModelVersion, entry: HistoryTags) -> HistoryEntry:
+    reason = entry.reason or ""
     if not reason.strip():
-        raise UsageError(f"a {action} needs a reason: --reason 'why'")
-    tags = HistoryTags(
-        action=action,
+        raise UsageError(f"a {entry.action} needs a reason: --reason 'why'")
+    tags = replace(
+        entry,
         to=version.version,
-        seen=seen,
-        actor=actor,
-        reason=reason,
         gate=VersionTags.read(version.tags).gate,
-    ).write()
-    text = f"{action} of version {version.version} by {actor}: {reason}"
-    made = store.register(_log(store), version.source, version.run_id, tags, text)
-    entries = history(store)
-    mine = next(entry for entry in entries if entry.number == made.version)
-    settle(store)
-    if not mine.effective:
-        raise Conflict(
-            f"another promotion or rollback came first: the champion is {champion(store)} now; "
-            "look at `fullturn history` and decide again"
-        )
-    return mine
+        attempt=uuid4().hex,
+    )
+    text = f"{entry.action} of version {version.version} by {entry.actor}: {reason}"
+    store.register(_log(store), version.source, version.run_id, tags.write(), text)
+    stored = store.versions(_log(store))
+    mine = {one.version for one in stored if HistoryTags.read(one.tags).attempt == tags.attempt}
+    entries, stack = _replay(stored)
+    sync_alias(store)
+    for one in entries:
+        if one.number in mine and one.effective:
+            return one
+    raise Conflict(
+        f"another promotion or rollback came first: the champion is {stack[-1]} now; "
+        "look at `fullturn history` and decide again"
+    )
 
 
-def _replay(store: Store) -> tuple[list[HistoryEntry], list[int]]:
+def _replay(stored: Sequence[ModelVersion]) -> tuple[list[HistoryEntry], list[int]]:
     entries: list[HistoryEntry] = []
     stack: list[int] = []
-    head = 0
-    for raw in store.versions(_log(store)):
+    last = 0
+    for raw in stored:
         entry = _entry(raw, stack[-1] if stack else None)
-        if HistoryTags.read(raw.tags).seen != head:
+        if HistoryTags.read(raw.tags).seen != last:
             entry = replace(entry, effective=False)
         else:
-            head = entry.number
+            last = entry.number
             _apply(entry, stack)
         entries.append(entry)
     return entries, stack
@@ -143,10 +157,6 @@ def _apply(entry: HistoryEntry, stack: list[int]) -> None:
         stack.append(entry.version)
 
 
-def _head(entries: Sequence[HistoryEntry]) -> int:
-    return max((entry.number for entry in entries if entry.effective), default=0)
-
-
 def _entry(raw: ModelVersion, previous: int | None) -> HistoryEntry:
     tags = HistoryTags.read(raw.tags)
     return HistoryEntry(
@@ -158,6 +168,7 @@ def _entry(raw: ModelVersion, previous: int | None) -> HistoryEntry:
         reason=tags.reason or "",
         gate=tags.gate or None,
         created=raw.created,
+        release=tags.release,
     )
 
 

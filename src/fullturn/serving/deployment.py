@@ -8,21 +8,19 @@ something else.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from fullturn.core import release_plan
 from fullturn.core.entities import Arm, ReleasePlan
 from fullturn.core.errors import FullturnError, NotFound
 from fullturn.core.records import Registered
-from fullturn.core.tags import PREFIX
+from fullturn.core.tags import CHAMPION_ALIAS
 from fullturn.subjects.protocols import Predictor
 
-RELEASE = PREFIX + "release"
-"""Tag of the registered model: the plan of a running release, as JSON."""
 BUCKETS = 10_000
 
 
@@ -95,29 +93,11 @@ def bucket(salt: str, key: str) -> int:
 
 def wanted(model: Registered) -> DesiredState:
     """What aliases and tags of the registered model ask for; a bad plan is not followed."""
-    champion, text = model.aliases.get("champion"), model.tags.get(RELEASE)
-    if not text:
-        return DesiredState(champion, None)
+    champion = model.aliases.get(CHAMPION_ALIAS)
     try:
-        return DesiredState(champion, _plan(json.loads(text)))
-    except (ValueError, TypeError, KeyError) as error:
-        return DesiredState(champion, None, f"tag {RELEASE} is no plan ({error}): {text[:200]}")
-
-
-def _plan(record: Mapping[str, object]) -> ReleasePlan:
-    plan = ReleasePlan(
-        run=str(record["run"]),
-        stage="shadow" if record["stage"] == "shadow" else "canary",
-        version=int(str(record["version"])),
-        share=float(str(record["share"])),
-        salt=str(record["salt"]),
-        until=float(str(record["until"])),
-    )
-    if record["stage"] not in ("shadow", "canary"):
-        raise ValueError(f"stage {record['stage']!r}")
-    if not 0 <= plan.share <= 0.5:
-        raise ValueError(f"share {plan.share}")
-    return plan
+        return DesiredState(champion, release_plan.read(model.tags))
+    except ValueError as error:
+        return DesiredState(champion, None, str(error))
 
 
 Look = Callable[[], DesiredState]

@@ -11,6 +11,9 @@ from fullturn.core.entities import ModelVersion, Params
 from fullturn.core.records import Registered
 from fullturn.store.connection import Connection, guarded
 
+_LOGGED = "models:/"
+"""Begins the address of a logged model."""
+
 
 class Models(Connection):
     """Bundles and the registry of one project."""
@@ -46,7 +49,7 @@ class Models(Connection):
             entities.Metric(k, v, now, 0, model_id=model.model_id) for k, v in metrics.items()
         ]
         self._client.log_batch(run_id, metrics=of_model)
-        return f"models:/{model.model_id}"
+        return f"{_LOGGED}{model.model_id}"
 
     def fetch_model(self, source: str) -> Path:
         """The local folder of a bundle; for a remote server, a download of it."""
@@ -69,7 +72,7 @@ class Models(Connection):
             run_id,
             tags=dict(tags),
             description=description or None,
-            model_id=source.removeprefix("models:/"),
+            model_id=source.removeprefix(_LOGGED) if source.startswith(_LOGGED) else None,
         )
         return version_of(made)
 

@@ -11,12 +11,12 @@ from fullturn.core.errors import CouldNotEvaluate, Refused
 from fullturn.core.settings import STATE
 from fullturn.core.tags import VersionTags
 from fullturn.registry import promotion
+from fullturn.release import state
 from fullturn.serving import log
-from fullturn.verbs import references, release_state
+from fullturn.verbs import references
 from fullturn.verbs.ci.checkout import in_ci
 from fullturn.verbs.promote import promote
-from fullturn.verbs.release import OnLook, release
-from fullturn.verbs.release_state import Release
+from fullturn.verbs.release import OnLook, begin, release, rolled_back
 from fullturn.verbs.workspace import Workspace
 
 Way = Literal["is champion", "was refused", "at once", "by release", "elsewhere"]
@@ -31,12 +31,12 @@ class Delivered:
     reason: str
 
 
-def way(project: Workspace, version: ModelVersion) -> tuple[Way, str]:
+def deployment_route(project: Workspace, version: ModelVersion) -> tuple[Way, str]:
     """Which way to users is due for a version, and why."""
-    champion = promotion.settle(project.store)
+    champion = promotion.sync_alias(project.store)
     if champion == version.version:
         return "is champion", "it is the champion already"
-    if final := _rolled_back(project, version):
+    if final := rolled_back(project, version):
         return "was refused", f"version {version.version} was rolled back: {final.reason}"
     passed = f"gate {(VersionTags.read(version.tags).gate or '')[:8]} passed"
     if champion is None:
@@ -48,7 +48,7 @@ def way(project: Workspace, version: ModelVersion) -> tuple[Way, str]:
     return "at once", f"{passed}; no server is running, so no user is asked"
 
 
-def deliver(project: Workspace, reference: str, told: OnLook) -> Delivered:
+def deliver(project: Workspace, reference: str, on_look: OnLook) -> Delivered:
     """Bring a model version to users in the way that is due; returns when it is decided.
 
     Where the tracking server is shared and no server runs here, the release is only opened:
@@ -60,7 +60,7 @@ def deliver(project: Workspace, reference: str, told: OnLook) -> Delivered:
         CouldNotEvaluate: on a platform, with a registry that nobody else sees.
     """
     found = references.version(project, reference)
-    chosen, why = way(project, found)
+    chosen, why = deployment_route(project, found)
     if chosen == "was refused":
         raise Refused(f"{why}; that is final for a version: change the candidate")
     if in_ci() and not project.shared and not os.environ.get(STATE):
@@ -71,16 +71,9 @@ def deliver(project: Workspace, reference: str, told: OnLook) -> Delivered:
     if chosen == "at once":
         promote(project, str(found.version), why)
     elif chosen == "by release":
-        why = release(project, str(found.version), told).reason
+        why = release(project, str(found.version), on_look).reason
     elif chosen == "elsewhere":
-        opened = release_state.under_way(project)
+        opened = state.under_way(project.store)
         if opened is None or opened.version != found.version:
-            release_state.begin(project, found)
+            begin(project, found)
     return Delivered(found.version, chosen, why)
-
-
-def _rolled_back(project: Workspace, version: ModelVersion) -> Release | None:
-    for one in release_state.releases(project):
-        if one.version == version.version and one.ending == "roll back":
-            return one
-    return None

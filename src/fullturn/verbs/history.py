@@ -20,7 +20,7 @@ def history(project: Workspace) -> History:
 
     Repairs the alias, if a process died between the history and the alias.
     """
-    promotion.settle(project.store)
+    promotion.sync_alias(project.store)
     return History(promotion.history(project.store))
 
 

@@ -38,7 +38,7 @@ def champion(project: Workspace) -> tuple[ModelVersion, Predictor]:
         NotFound: nothing was promoted yet.
         IntegrityError: a file was changed; or signatures are asked for, and its own does not hold.
     """
-    number = promotion.settle(project.store)
+    number = promotion.sync_alias(project.store)
     if number is None:
         raise NotFound("there is no champion yet; `fullturn turn` makes one")
     version = versions.version(project.store, str(number))

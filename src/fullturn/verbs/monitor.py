@@ -77,7 +77,7 @@ class Monitor:
         Raises:
             NotFound: there is no champion yet.
         """
-        number = promotion.settle(project.store)
+        number = promotion.sync_alias(project.store)
         if number is None:
             raise NotFound("there is no champion to watch yet; `fullturn turn` makes one")
         self.project, self.version = project, number

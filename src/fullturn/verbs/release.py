@@ -1,128 +1,33 @@
-"""Shadow → canary → champion, or back: looks at the evidence until it decides."""
+"""Shadow → canary → champion, or back: by the evidence of live traffic."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import asdict
-from pathlib import Path
-
-import orjson
-
-from fullturn.core.entities import Observation
-from fullturn.core.errors import Inconclusive, NotFound, Refused
-from fullturn.core.journal import Journal
-from fullturn.core.journal import read as entries
+from fullturn.core.entities import ModelVersion, Observation
+from fullturn.core.errors import Conflict, Inconclusive, NotFound, NotGated, Refused
 from fullturn.core.locks import project_lock
-from fullturn.core.records import Point
-from fullturn.release import report
-from fullturn.release.decision import decide
-from fullturn.release.evidence import Evidence
+from fullturn.core.tags import VersionTags
+from fullturn.registry import promotion, versions
+from fullturn.release import state
+from fullturn.release.controller import FOLDER, REPORTS, Controller, OnLook
 from fullturn.release.forecast import forecast, sentences
+from fullturn.release.ledger import Decided
 from fullturn.release.records import Decision
+from fullturn.release.state import KIND, Release
 from fullturn.serving.answering import VIOLATION
-from fullturn.verbs import references, release_state
+from fullturn.tracking.runs import RunPlan, recorded
+from fullturn.verbs import references
+from fullturn.verbs.loading import load_version
 from fullturn.verbs.observations import Observer
-from fullturn.verbs.release_state import Release
 from fullturn.verbs.workspace import Workspace
 
-LOOK_EVERY = 0.5
-"""Seconds between two looks; the tests are valid at every look."""
-LOOKS = "releases"
-REPORTS = ("release/report.json", "release/report.md", "release/report.html")
-OnLook = Callable[[Release, Decision], None]
+__all__ = ["FOLDER", "REPORTS", "OnLook", "abort", "begin", "follow", "foreseen", "release"]
 
 
-class Controller:
-    """Takes one release to its end, from wherever it stands."""
+def release(project: Workspace, reference: str, on_look: OnLook) -> Release:
+    """Release a version, or resume its release; returns when it is decided.
 
-    def __init__(self, project: Workspace, release: Release) -> None:
-        self.project, self.release = project, release
-        self._observer = Observer(project, round(release.began * 1e9))
-        self._evidence = Evidence(release.settings)
-        self._seen = 0
-        folder = project.state / LOOKS
-        folder.mkdir(exist_ok=True)
-        self._looks = folder / f"{release.run}.journal"
-
-    def look(self) -> Decision:
-        """Read what came, decide, and do what follows."""
-        decision = self.peek()
-        self._keep(decision)
-        if decision.action == "advance":
-            self.release = release_state.advance(self.project, self.release)
-        elif decision.action == "go on":
-            release_state.renew(self.project, self.release)
-        else:
-            self._end(decision)
-        return decision
-
-    def refreshed(self) -> Release:
-        """The release as it is on record: another process may have aborted it."""
-        self.release = release_state.current(self.project, self.release)
-        return self.release
-
-    def peek(self) -> Decision:
-        """What the evidence says now; nothing follows from it."""
-        new = [one for one in self._observer.read() if self._counts(one)]
-        self._seen += len(new)
-        self._evidence.fold(new)
-        elapsed = time.time() - self.release.stage_began
-        return decide(self._evidence, self.release.stage, elapsed)
-
-    def _counts(self, one: Observation) -> bool:
-        """Not what another release, or a champion since then, has answered, nor what broke the
-        contract: no version was asked that."""
-        if (one.prediction.error or "").startswith(VIOLATION):
-            return False
-        tested = one.prediction.arm in ("shadow", "canary")
-        wanted = self.release.version if tested else self.release.champion
-        return one.prediction.version == wanted
-
-    def _keep(self, decision: Decision) -> None:
-        """The look, in MLflow and in a local file: its statistics, and what it decided."""
-        with Journal(self._looks) as journal:
-            journal.append(orjson.dumps(asdict(decision)))
-        now = time.time_ns() // 1_000_000
-        values = {
-            f"{decision.stage}.{one.guardrail}.{name}": value
-            for one in decision.readings
-            for name, value in (
-                ("worse", one.worse),
-                ("not_worse", one.not_worse),
-                ("difference", one.difference),
-                ("pairs", float(one.pairs)),
-            )
-        }
-        points = [Point(key, value, now, self._seen) for key, value in values.items()]
-        self.project.store.log_points(self.release.run, points)
-
-    def _end(self, decision: Decision) -> None:
-        if decision.action == "roll back":
-            release_state.withdraw(self.project)  # users first, then the record
-        ending: release_state.Ending = "promote" if decision.action == "promote" else "roll back"
-        self.release = release_state.decide(
-            self.project, self.release, ending, decision.outcome, decision.reason
-        )
-        self._report()
-
-    def _report(self) -> None:
-        found = looks(self._looks)
-        title = f"version {self.release.version} against version {self.release.champion}"
-        texts = (
-            report.to_json(found),
-            report.to_markdown(title, found),
-            report.to_html(title, found),
-        )
-        for name, text in zip(REPORTS, texts, strict=True):
-            self.project.store.put_text(self.release.run, text, name)
-
-
-def release(project: Workspace, reference: str, told: OnLook) -> Release:
-    """Release a version, or go on with its release; returns when it is decided.
-
-    `told` gets every look. Interrupted or killed, it leaves the release open: the server soon
-    gives everyone the champion, until somebody goes on.
+    `on_look` gets every look. Interrupted or killed, it leaves the release open: the server soon
+    gives everyone the champion, until somebody resumes it.
 
     Raises:
         NotFound, NotGated, Conflict, Refused: it may not begin.
@@ -131,24 +36,58 @@ def release(project: Workspace, reference: str, told: OnLook) -> Release:
     """
     version = references.version(project, reference)
     with project_lock(project.state, f"fullturn release {reference}"):
-        opened = release_state.under_way(project)
+        opened = state.under_way(project.store)
         if opened is None or opened.version != version.version:
-            opened = release_state.begin(project, version)
-        ended = follow(project, opened, told)
+            opened = begin(project, version)
+        ended = follow(project, opened, on_look)
     if ended.ending == "promote":
         return ended
     error = Refused if ended.outcome == "FAILED" else Inconclusive
     raise error(f"version {ended.version} went back to version {ended.champion}: {ended.reason}")
 
 
-def follow(project: Workspace, opened: Release, told: OnLook) -> Release:
-    """Look until the release has ended."""
-    controller = Controller(project, opened)
-    while controller.refreshed().ending is None:
-        told(controller.release, controller.look())
-        if controller.release.ending is None:
-            time.sleep(LOOK_EVERY)
-    return release_state.finalize(project, controller.release)
+def begin(project: Workspace, version: ModelVersion) -> Release:
+    """Put a release on record, and let the server begin with it.
+
+    Raises:
+        NotFound: there is no champion to compare it with.
+        NotGated: no gate report of the version passed.
+        Conflict: another release is under way, or the version is the champion.
+        Refused: the version was rolled back before; that is final.
+        BundleError, IntegrityError: its files do not load.
+    """
+    champion = _may_begin(project, version)
+    load_version(project, version)
+    owner = project.settings.experiment.owner
+    origin = recorded(project.root, RunPlan(KIND, "", owner=owner))
+    return state.begin(project.store, version, champion, project.settings.release, origin)
+
+
+def follow(project: Workspace, opened: Release, on_look: OnLook) -> Release:
+    """Look until the release is decided, and carry that out.
+
+    Raises:
+        Conflict: another release was first, or its plan was withdrawn without a decision.
+    """
+    return finalize(project, _controller(project, opened).run(on_look))
+
+
+def finalize(project: Workspace, release: Release) -> Release:
+    """Carry out what is decided, whatever the caller remembers; doing it twice does it once.
+
+    A champion that changed meanwhile was not what the version was compared with: then it is
+    rolled back too.
+
+    Raises:
+        Conflict: nothing is decided yet.
+    """
+    decided = state.read(project.store, release.run)
+    if decided.ending is None:
+        raise Conflict(f"the release of version {release.version} is not decided yet")
+    if decided.ending == "promote":
+        decided = _promote(project, decided)
+    state.close(project.store, decided)
+    return decided
 
 
 def foreseen(project: Workspace) -> list[str]:
@@ -163,7 +102,7 @@ def status(project: Workspace) -> tuple[Release, Decision]:
         NotFound: there is none.
     """
     opened = _opened(project)
-    return opened, Controller(project, opened).peek()
+    return opened, _controller(project, opened).peek()
 
 
 def abort(project: Workspace, reason: str) -> Release:
@@ -171,24 +110,99 @@ def abort(project: Workspace, reason: str) -> Release:
 
     Raises:
         NotFound: there is none.
+        Conflict: its promotion was decided before; it is carried out.
     """
     opened = _opened(project)
-    release_state.withdraw(project)
-    if opened.ending is None:
-        why = f"aborted by {project.owner}: {reason}"
-        opened = release_state.decide(project, opened, "roll back", "INCONCLUSIVE", why)
-    return release_state.finalize(project, opened)
+    why = f"aborted by {project.owner}: {reason}"
+    decided = Decided("roll back", "INCONCLUSIVE", why, project.owner)
+    ended = finalize(project, state.decide(project.store, opened, decided))
+    if ended.ending == "promote":
+        raise Conflict(
+            f"the abort came too late: version {ended.version} was promoted before "
+            f"({ended.reason}); `fullturn rollback --reason '…'` makes version {ended.champion} "
+            "the champion again"
+        )
+    return ended
 
 
-def looks(path: Path) -> list[Decision]:
-    """The looks kept of a release, oldest first."""
-    return [report.read_look(orjson.loads(payload)) for payload, _ in entries(path)]
+def _may_begin(project: Workspace, version: ModelVersion) -> int:
+    store = project.store
+    champion = promotion.sync_alias(store)
+    if champion is None:
+        raise NotFound("there is no champion to compare it with; `fullturn promote` the first one")
+    if champion == version.version:
+        raise Conflict(f"version {version.version} is the champion already; nothing to release")
+    if VersionTags.read(version.tags).outcome != "PASSED":
+        raise NotGated(f"version {version.version} has no gate report that passed; gate it first")
+    other = state.under_way(store)
+    if other is not None:
+        raise Conflict(
+            f"the release of version {other.version} is under way; see `fullturn release "
+            "status`, or end it with `fullturn release abort`"
+        )
+    if final := rolled_back(project, version):
+        raise Refused(
+            f"version {version.version} was rolled back ({final.reason}); that is final for a "
+            "version: train another one"
+        )
+    return champion
+
+
+def rolled_back(project: Workspace, version: ModelVersion) -> Release | None:
+    """The release in which a version was rolled back, if it was: that is final."""
+    before = state.releases(project.store, version.version)
+    return next((one for one in before if one.ending == "roll back"), None)
+
+
+def _promote(project: Workspace, release: Release) -> Release:
+    """Make the version champion, if the champion is still the one that it was compared with."""
+    store = project.store
+    while True:
+        entries = [entry for entry in promotion.history(store) if entry.effective]
+        champion = entries[-1].version if entries else None
+        if champion == release.version or release.run in {entry.release for entry in entries}:
+            promotion.sync_alias(store)
+            return release
+        if champion != release.champion:
+            reason = f"the champion changed meanwhile, from {release.champion} to {champion}"
+            return _overrule(project, release, reason)
+        try:
+            promotion.promote(
+                store,
+                versions.version(store, str(release.version)),
+                actor=release.actor,
+                reason=f"release {release.run[:8]}: {release.reason}",
+                expected=promotion.head(entries),
+                release=release.run,
+            )
+        except Conflict:
+            continue  # somebody moved the champion since it was read
+        except (NotFound, NotGated) as error:
+            return _overrule(project, release, f"it cannot be promoted: {error}")
+        return release
+
+
+def _overrule(project: Workspace, release: Release, reason: str) -> Release:
+    decided = Decided("roll back", "INCONCLUSIVE", reason, project.owner)
+    return state.overrule(project.store, release, decided)
+
+
+def _controller(project: Workspace, release: Release) -> Controller:
+    observer = Observer(project, round(release.began * 1e9))
+
+    def observe() -> list[Observation]:
+        """What broke the contract is left out: no version was asked that."""
+        return [
+            one for one in observer.read() if not (one.prediction.error or "").startswith(VIOLATION)
+        ]
+
+    return Controller(project.store, release, project.state / FOLDER, observe)
 
 
 def _opened(project: Workspace) -> Release:
-    opened = release_state.under_way(project)
+    opened = state.under_way(project.store)
     if opened is None:
-        last = next(iter(release_state.releases(project)), None)
+        last = next(iter(state.releases(project.store)), None)
         before = f"; the last, of version {last.version}, ended: {last.ending}" if last else ""
         raise NotFound(f"no release is under way{before}; `fullturn release VERSION` begins one")
     return opened

@@ -131,7 +131,7 @@ def _listening(
 @contextmanager
 def _served(project: Workspace) -> Iterator[Served]:
     subject, store, settings = project.subject, project.store, project.settings.serving
-    promotion.settle(store)
+    promotion.sync_alias(store)
 
     def look() -> DesiredState:
         return wanted(store.registered(store.name))

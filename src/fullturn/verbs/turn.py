@@ -19,18 +19,19 @@ from fullturn.core.locks import project_lock
 from fullturn.core.showing import Block, Result, Table, line, styled, then, view
 from fullturn.monitoring.report import seen_as
 from fullturn.registry import promotion
+from fullturn.release import state
+from fullturn.release.state import Release
 from fullturn.serving import log
 from fullturn.tracking.runs import reap
-from fullturn.verbs import release_state, retrain
+from fullturn.verbs import retrain
 from fullturn.verbs.candidate import best_of, parameters, usable_runs
 from fullturn.verbs.data import commit
-from fullturn.verbs.deliver import way
+from fullturn.verbs.deliver import deployment_route
 from fullturn.verbs.gate import gate, reusable_gate
 from fullturn.verbs.monitor import Monitor
 from fullturn.verbs.promote import promote
 from fullturn.verbs.register import complete
-from fullturn.verbs.release import OnLook, follow
-from fullturn.verbs.release_state import Release
+from fullturn.verbs.release import OnLook, begin, follow
 from fullturn.verbs.train import Trial, place_of, search_parameters, trained_on
 from fullturn.verbs.workspace import Progress, Workspace, latest, silent
 
@@ -64,7 +65,7 @@ class LoopRunner:
 
     project: Workspace
     progress: Progress = silent
-    told: OnLook = ignore
+    on_look: OnLook = ignore
     _monitor: Monitor | None = field(default=None, init=False)
 
     def turn(self) -> Iterator[Step]:
@@ -89,7 +90,7 @@ class LoopRunner:
                 yield from self._users(candidate)
 
     def watch(self, every: float, rest: Callable[[float], None] = time.sleep) -> Iterator[Step]:
-        """Turn again and again, `every` seconds apart; what is refused is told, and it goes on."""
+        """Turn again and again, `every` seconds apart; what is refused is reported."""
         while True:
             try:
                 yield from self.turn()
@@ -100,9 +101,9 @@ class LoopRunner:
             rest(every)
 
     def _open_release(self) -> Iterator[Step]:
-        opened = release_state.under_way(self.project)
+        opened = state.under_way(self.project.store)
         if opened and (log.writing(self.project.state) or not self.project.shared):
-            yield _ended(follow(self.project, opened, self.told))
+            yield _ended(follow(self.project, opened, self.on_look))
         elif opened:
             why = "no server writes its log here; turn beside the server to drive it"
             yield Step("release", False, f"version {opened.version} is being released", why)
@@ -153,7 +154,7 @@ class LoopRunner:
 
     def _gate(self, best: RunRecord) -> Generator[Step, None, ModelVersion | None]:
         project = self.project
-        champion = promotion.settle(project.store)
+        champion = promotion.sync_alias(project.store)
         registered = [v for v in project.store.versions(project.store.name) if v.run_id == best.id]
         registered = [complete(project, v) for v in registered]  # owed by a turn that was cut off
         if registered and registered[-1].version == champion:
@@ -181,14 +182,14 @@ class LoopRunner:
     def _users(self, version: ModelVersion) -> Iterator[Step]:
         """To users: by evidence where there are any, at once where nobody is served."""
         project, number = self.project, version.version
-        chosen, why = way(project, version)
+        chosen, why = deployment_route(project, version)
         if chosen == "was refused":
             yield Step("release", False, f"version {number} was rolled back", why)
         elif chosen in ("by release", "elsewhere"):
-            opened = release_state.begin(project, version)
+            opened = begin(project, version)
             yield Step("release", True, f"version {number} begins", f"in {opened.stage}; {why}")
             if chosen == "by release":
-                yield _ended(follow(project, opened, self.told))
+                yield _ended(follow(project, opened, self.on_look))
         else:
             promote(project, str(number), why)
             yield Step("registry", True, f"version {number} is champion", why)

@@ -21,12 +21,13 @@ from fullturn.lesson.panels.events import (
 from fullturn.lesson.panels.preparing import BROKEN_DATA, restore
 from fullturn.lesson.panels.stage import Stage
 from fullturn.registry import promotion, versions
+from fullturn.release import state
 from fullturn.release.records import Decision, Reading
 from fullturn.release.records import Stage as ReleaseStage
-from fullturn.verbs import release, release_state
+from fullturn.release.state import Release
+from fullturn.verbs import release
 from fullturn.verbs.data import commit
 from fullturn.verbs.gate import GateResult, gate
-from fullturn.verbs.release_state import Release
 from fullturn.verbs.train import train
 from fullturn.verbs.workspace import Workspace
 
@@ -121,7 +122,7 @@ def perform(stage: Stage, options: Options, tell: Tell) -> None:
 
 def healthy(project: Workspace, tell: Tell) -> GateResult:
     """A small parameter change on the same data."""
-    made, now = len(release_state.releases(project)), _champions(project)
+    made, now = len(state.releases(project.store)), _champions(project)
     defaults = project.app.defaults
     changes = [VARIATIONS[(made + n) % len(VARIATIONS)] for n in range(len(VARIATIONS))]
     change = next(one for one in changes if _text({**defaults, **one}) != now)
@@ -165,7 +166,7 @@ def _released(project: Workspace, reference: str, watch: Looks) -> tuple[str, st
     try:
         ended = release.release(_deciding_soon(project), reference, watch)
     except (Refused, Inconclusive):
-        ended = release_state.releases(project)[0]
+        ended = state.releases(project.store)[0]
         return "ROLLED BACK", f"version {ended.version} in {ended.stage}: {ended.reason}"
     points = 100 * ended.settings.margin
     why = f"non-inferior on every guardrail (margin {points:.0f} points)"

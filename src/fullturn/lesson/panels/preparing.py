@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fullturn.core.entities import Params
-from fullturn.core.errors import FullturnError, Refused
+from fullturn.core.errors import Conflict, FullturnError, Refused
 from fullturn.demo.example import CANDIDATES
 from fullturn.lesson.panels.events import Tell, say
-from fullturn.verbs import release, release_state
+from fullturn.release import state
+from fullturn.verbs import release
 from fullturn.verbs.data import commit
 from fullturn.verbs.workspace import Progress, Workspace, newest, silent
 
@@ -73,9 +74,12 @@ BROKEN_DATA = "a copy that was cut short"
 
 def recover(project: Workspace, tell: Tell) -> None:
     """Abort a release left by an interrupted panel, and restore the data."""
-    if release_state.under_way(project) is not None:
-        ended = release.abort(project, "left by an interrupted panel")
-        tell(say(f"aborted the unfinished release of version {ended.version}"))
+    if state.under_way(project.store) is not None:
+        try:
+            ended = release.abort(project, "left by an interrupted panel")
+            tell(say(f"aborted the unfinished release of version {ended.version}"))
+        except Conflict as error:
+            tell(say(str(error)))
     restore(project, tell)
 
 

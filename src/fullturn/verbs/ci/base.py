@@ -37,7 +37,7 @@ def base(project: Workspace) -> Base:
     Raises:
         CouldNotEvaluate: the base branch's model cannot be had.
     """
-    champion = promotion.settle(project.store)
+    champion = promotion.sync_alias(project.store)
     if champion is not None:
         return Base(champion, f"version {champion} is champion")
     if project.shared:
@@ -50,7 +50,7 @@ def base(project: Workspace) -> Base:
         if not (folder / FILE).exists():
             return Base(None, f"no champion yet, and {where} holds no project")
         outcome = _apart(folder, project.state, where)
-    champion = promotion.settle(project.store)
+    champion = promotion.sync_alias(project.store)
     how = f"version {champion}, the model of {where}, made here" if champion else "nothing"
     return Base(champion, f"{how}: its gate {outcome}")
 

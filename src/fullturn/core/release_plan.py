@@ -1,0 +1,54 @@
+"""How a running release tells the server what to do: a plan in a tag of the registered model.
+
+The release writes it and renews it; the server follows it until it runs out. Another tag names
+the release that ended last: its plan is not followed, even if a controller that was slow to learn
+of the end renews it once more.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from fullturn.core.entities import ReleasePlan
+from fullturn.core.tags import ModelTags
+
+KEY = ModelTags.key("release")
+
+
+def written(plan: ReleasePlan) -> dict[str, str]:
+    """The tag that asks for a plan."""
+    return ModelTags(release=json.dumps(asdict(plan))).write()
+
+
+def read(tags: Mapping[str, str]) -> ReleasePlan | None:
+    """The plan that the tags of a registered model ask for; None if there is none to follow.
+
+    Raises:
+        ValueError: the tag holds no plan; says what is wrong with it.
+    """
+    model = ModelTags.read(tags)
+    if not model.release:
+        return None
+    try:
+        plan = _plan(json.loads(model.release))
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"tag {KEY} is no plan ({error}): {model.release[:200]}") from None
+    return None if plan.run == model.release_ended else plan
+
+
+def _plan(record: Mapping[str, object]) -> ReleasePlan:
+    plan = ReleasePlan(
+        run=str(record["run"]),
+        stage="shadow" if record["stage"] == "shadow" else "canary",
+        version=int(str(record["version"])),
+        share=float(str(record["share"])),
+        salt=str(record["salt"]),
+        until=float(str(record["until"])),
+    )
+    if record["stage"] not in ("shadow", "canary"):
+        raise ValueError(f"stage {record['stage']!r}")
+    if not 0 <= plan.share <= 0.5:
+        raise ValueError(f"share {plan.share}")
+    return plan

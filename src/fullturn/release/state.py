@@ -1,0 +1,328 @@
+"""A release on record: a run in MLflow that says where it is, so that any process can go on.
+
+How it ends is decided in the ledger, once; the tags of its run repeat it for everybody who reads
+MLflow. What the server does follows from one tag of the registered model, the plan, which runs
+out if nobody renews it: without a controller, everyone gets the champion.
+
+A plan is withdrawn only after the end was decided. So whoever writes a plan asks the ledger
+afterwards, and withdraws it again if the release has ended meanwhile: of an abort and a renewal,
+in whatever order their steps come, the abort prevails.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+from fullturn.core import release_plan
+from fullturn.core.entities import ModelVersion, Outcome, ReleasePlan, RunRecord
+from fullturn.core.errors import Conflict, NotFound
+from fullturn.core.settings import ReleaseSettings
+from fullturn.core.tags import NOTE, PARENT, ModelTags, OriginTags, ReleaseTags
+from fullturn.release import ledger
+from fullturn.release.ledger import Decided, Ending, Ledger
+from fullturn.release.records import Stage
+from fullturn.store import Store
+
+KIND = "release"
+LEASE = 30.0
+"""Seconds that the server follows a plan which nobody renews."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One version on its way to users, or back."""
+
+    run: str
+    version: int
+    champion: int
+    stage: Stage
+    began: float
+    """Of the release, in seconds since 1970."""
+    stage_began: float
+    settings: ReleaseSettings
+    """As they were at the start: a change of fullturn.toml does not move the goal posts."""
+    actor: str
+    ending: Ending | None = None
+    """Decided, and perhaps not carried out yet."""
+    outcome: Outcome | None = None
+    reason: str = ""
+    decision: int = 0
+    """Number of the decision in the ledger; 0 for none, or one of version 0.1."""
+
+
+def begin(
+    store: Store,
+    version: ModelVersion,
+    champion: int,
+    settings: ReleaseSettings,
+    origin: Mapping[str, str],
+) -> Release:
+    """Put a release on record, and let the server begin with it.
+
+    `origin` are the tags that say who began it, from which code.
+
+    Raises:
+        Conflict: another release was first.
+    """
+    now = time.time()
+    tags = ReleaseTags(
+        version=version.version,
+        champion=champion,
+        stage="shadow" if settings.shadow_requests else "canary",
+        stage_began=now,
+        began=now,
+        settings=settings.model_dump_json(),
+    )
+    name = f"release of version {version.version}"
+    run = store.start_run(
+        KIND, name, _flat(settings), {**origin, **tags.write(), PARENT: version.run_id}
+    )
+    return resume(store, read(store, run))
+
+
+def resume(store: Store, release: Release) -> Release:
+    """Let the server follow a release that begins, or that a controller had left.
+
+    Raises:
+        Conflict: another release was first.
+    """
+    found = _entered(store, release)
+    return found if found.ending else _publish(store, found)
+
+
+def releases(store: Store, version: int | None = None) -> list[Release]:
+    """All releases, newest first; only those of a version, if given."""
+    tags = ReleaseTags(version=version).write()
+    return _read_all(store, store.runs(KIND, tags=tags))
+
+
+def under_way(store: Store) -> Release | None:
+    """The release that has not been carried out to its end, if there is one."""
+    running = store.runs(KIND, status="RUNNING")
+    return next(iter(_read_all(store, running)), None) if running else None
+
+
+def read(store: Store, run: str) -> Release:
+    """A release as it is on record now."""
+    return _release(store.run(run), ledger.read(store))
+
+
+def current(store: Store, release: Release) -> Release:
+    """The release as it is on record, without reading its run, and all its metrics, at every look:
+    as long as its plan is in force, it has not ended.
+
+    Raises:
+        Conflict: its plan was withdrawn, and it has not ended.
+    """
+    if release.ending is not None or _in_force(store, release):
+        return release
+    found = read(store, release.run)
+    if found.ending is None:
+        raise Conflict(
+            f"the plan of the release of version {release.version} was withdrawn by somebody who "
+            f"did not end it; `fullturn release {release.version}` resumes it, `fullturn release "
+            "abort` ends it"
+        )
+    return found
+
+
+def has_controller(store: Store, release: Release) -> bool:
+    """Whether somebody looks at it: its plan is renewed, and the server follows it."""
+    plan = _in_force(store, release)
+    return plan is not None and plan.until > time.time()
+
+
+def renew(store: Store, release: Release) -> Release:
+    """Let the server follow the plan for another while; written only when half of it is over.
+
+    Only a plan in force is extended. Returns the release, ended if somebody ended it.
+
+    Raises:
+        Conflict: its plan was withdrawn, and it has not ended.
+    """
+    plan = _in_force(store, release)
+    if plan is None:
+        return current(store, release)
+    if plan.until > time.time() + LEASE / 2:
+        return release
+    return _publish(store, release)
+
+
+def advance(store: Store, release: Release) -> Release:
+    """On to the canary, unless somebody has ended it.
+
+    Raises:
+        Conflict: its plan was withdrawn, and it has not ended.
+    """
+    found = current(store, release)
+    if found.ending is not None:
+        return found
+    now = time.time()
+    store.tag_run(release.run, ReleaseTags(stage="canary", stage_began=now).write())
+    return _publish(store, replace(release, stage="canary", stage_began=now))
+
+
+def decide(store: Store, release: Release, decided: Decided) -> Release:
+    """Decide how a release ends, unless that is decided; returns it as it was decided first."""
+    found = read(store, release.run)
+    return found if found.ending is not None else _decide(store, found, decided, 0)
+
+
+def overrule(store: Store, release: Release, decided: Decided) -> Release:
+    """Replace a decision that cannot be carried out; returns the release as it is decided then."""
+    return _decide(store, release, decided, release.decision)
+
+
+def withdraw(store: Store, release: Release) -> None:
+    """Everyone gets the champion, also if the plan is renewed once more by mistake."""
+    tags = ModelTags.read(store.registered(store.name).tags)
+    if tags.release_ended == release.run and not tags.release:
+        return
+    plan = _plan(store)
+    if plan is None or plan.run == release.run:
+        ended = ModelTags(release_ended=release.run, release="")
+        store.tag_model(store.name, ended.write())
+
+
+def close(store: Store, release: Release) -> None:
+    """End the run of a release that was carried out."""
+    withdraw(store, release)
+    what = "promoted" if release.ending == "promote" else "rolled back"
+    note = f"**Version {release.version} {what}**: {release.reason}"
+    store.tag_run(release.run, {**_decision_tags(release), NOTE: note})
+    store.end_run(release.run, "FINISHED")
+
+
+def _decide(store: Store, release: Release, decided: Decided, replaces: int) -> Release:
+    counts = ledger.end(store, release.run, decided, replaces).decisions[release.run]
+    ended = _with(release, counts)
+    if ended.ending == "roll back":
+        withdraw(store, ended)  # users first, then what repeats the decision for readers
+    store.tag_run(release.run, _decision_tags(ended))
+    return ended
+
+
+def _publish(store: Store, release: Release) -> Release:
+    """Write the plan; withdrawn again if the release was decided meanwhile."""
+    plan = ReleasePlan(
+        run=release.run,
+        stage=release.stage,
+        version=release.version,
+        share=release.settings.canary_share,
+        salt=release.run,
+        until=time.time() + LEASE,
+    )
+    store.tag_model(store.name, release_plan.written(plan))
+    decided = ledger.read(store).decisions.get(release.run)
+    if decided is None:
+        return release
+    ended = _with(release, decided)
+    withdraw(store, ended)
+    return ended
+
+
+def _entered(store: Store, release: Release) -> Release:
+    """The release once it is in the ledger, where it may have been decided.
+
+    Raises:
+        Conflict: another one is under way there; the run of this one is closed.
+    """
+    book = ledger.read(store)
+    if release.ending is None and release.run not in book.begun | book.turned_away:
+        if book.under_way is not None:
+            _free(store, book.under_way, release.actor)
+        book = ledger.begin(store, release.run)
+    if release.run in book.turned_away:
+        store.tag_run(release.run, {NOTE: "Another release began first."})
+        store.end_run(release.run, "KILLED")
+        raise Conflict(
+            f"another release began before that of version {release.version}; see `fullturn "
+            "release status`"
+        )
+    decided = book.decisions.get(release.run)
+    return _with(release, decided) if decided else release
+
+
+def _free(store: Store, run: str, actor: str) -> None:
+    """Decide a release whose run was ended or deleted in MLflow: it would block every other."""
+    if run not in {one.id for one in store.runs(KIND, status="RUNNING")}:
+        reason = "its run was ended or deleted in MLflow"
+        ledger.end(store, run, Decided("roll back", "INCONCLUSIVE", reason, actor))
+
+
+def _in_force(store: Store, release: Release) -> ReleasePlan | None:
+    """The plan of this release; None if it was withdrawn, or replaced by another's."""
+    plan = _plan(store)
+    return plan if plan is not None and plan.run == release.run else None
+
+
+def _plan(store: Store) -> ReleasePlan | None:
+    try:
+        return release_plan.read(store.registered(store.name).tags)
+    except ValueError:
+        return None
+
+
+def _read_all(store: Store, runs: Sequence[RunRecord]) -> list[Release]:
+    if not runs:
+        return []
+    book = ledger.read(store)
+    counted = (run for run in runs if run.id not in book.turned_away and _is_release(run))
+    return [_release(run, book) for run in counted]
+
+
+def _is_release(run: RunRecord) -> bool:
+    tags = ReleaseTags.read(run.tags)
+    return None not in (tags.version, tags.champion, tags.settings, tags.began, tags.stage_began)
+
+
+def _release(run: RunRecord, book: Ledger) -> Release:
+    """A release by the tags of its run, and by the ledger.
+
+    Version 0.1 had no ledger: the tags of its releases count.
+    """
+    if not _is_release(run):
+        raise NotFound(f"run {run.id} is no release of this project")
+    tags = ReleaseTags.read(run.tags)
+    release = Release(
+        run=run.id,
+        version=tags.version or 0,
+        champion=tags.champion or 0,
+        stage="canary" if tags.stage == "canary" else "shadow",
+        began=tags.began or 0.0,
+        stage_began=tags.stage_began or 0.0,
+        settings=ReleaseSettings.model_validate_json(tags.settings or ""),
+        actor=OriginTags.read(run.tags).owner or "unknown",
+        ending=cast(Ending | None, tags.ending),
+        outcome=cast(Outcome | None, tags.outcome),
+        reason=tags.reason or "",
+    )
+    decided = book.decisions.get(run.id)
+    return _with(release, decided) if decided else release
+
+
+def _with(release: Release, decided: Decided) -> Release:
+    return replace(
+        release,
+        ending=decided.ending,
+        outcome=decided.outcome,
+        reason=decided.reason,
+        decision=decided.number,
+    )
+
+
+def _decision_tags(release: Release) -> dict[str, str]:
+    return ReleaseTags(
+        ending=release.ending, outcome=release.outcome, reason=release.reason
+    ).write()
+
+
+def _flat(settings: ReleaseSettings) -> dict[str, str | int | float | bool]:
+    dumped = settings.model_dump()
+    return {
+        name: value if isinstance(value, str | int | float | bool) else ", ".join(map(str, value))
+        for name, value in dumped.items()
+    }
