@@ -103,8 +103,10 @@ def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
 def _new_project(request: pytest.FixtureRequest, folder: Path) -> Store:
     from fullturn.store import Store
 
-    uri = request.getfixturevalue(f"{request.param}_uri")
-    return Store(uri, f"project-{uuid4().hex[:8]}", folder / ".fullturn" / "artifacts")
+    uri, files = request.getfixturevalue(f"{request.param}_uri"), folder / "files"
+    files.mkdir()
+    root = str(files) if request.param == "postgresql" else None
+    return Store(uri, f"project-{uuid4().hex[:8]}", folder / ".fullturn" / "artifacts", root)
 
 
 def free_port() -> int:

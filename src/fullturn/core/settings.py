@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from fullturn.core import addresses
+from fullturn.core.addresses import kind_of, normal
 from fullturn.core.errors import NotFound, SettingsError
 
 FILE = "fullturn.toml"
@@ -251,6 +253,9 @@ class Settings(_Table):
     """`classifier`, `assistant` or `mymodule:MyApp`."""
     tracking_uri: str | None = None
     """MLflow server; MLFLOW_TRACKING_URI overrides it; the default is SQLite in `state`."""
+    artifact_root: str | None = None
+    """With a database as `tracking_uri`: shared folder or bucket (`s3://…`) for artifacts; or
+    MLFLOW_DEFAULT_ARTIFACT_ROOT."""
     state: str = ".fullturn"
     """Folder for all local files."""
     data: DataSettings = DataSettings()
@@ -319,7 +324,19 @@ def renamed(root: Path) -> tuple[str, ...]:
 def tracking_uri(settings: Settings, root: Path) -> str:
     """The MLflow server: MLFLOW_TRACKING_URI, else the setting, else local SQLite."""
     named = os.environ.get("MLFLOW_TRACKING_URI") or settings.tracking_uri
-    return named or f"sqlite:///{state_folder(settings, root) / 'mlflow.db'}"
+    return normal(named) if named else f"sqlite:///{state_folder(settings, root) / 'mlflow.db'}"
+
+
+def artifact_root(settings: Settings, root: Path) -> str | None:
+    """Where artifacts go, below which each experiment has a place; None where that is not said.
+
+    MLflow's own variable comes before the setting. It is meant for whoever writes to a database:
+    a client of a server passes it over.
+    """
+    of_server = kind_of(tracking_uri(settings, root)) == "server"
+    variable = None if of_server else os.environ.get("MLFLOW_DEFAULT_ARTIFACT_ROOT")
+    chosen = variable or settings.artifact_root
+    return addresses.absolute(chosen, root) if chosen else None
 
 
 def state_folder(settings: Settings, root: Path) -> Path:

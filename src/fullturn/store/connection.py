@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from urllib.parse import quote
 
-from fullturn.core.errors import FullturnError, NotFound, StoreUnavailable, UsageError
+from fullturn.core.addresses import artifact_location, is_elsewhere, kind_of, normal
+from fullturn.core.errors import (
+    FullturnError,
+    NotFound,
+    SettingsError,
+    StoreUnavailable,
+    UsageError,
+)
 from fullturn.store.reading import Reader, Unsure, light_reader
 
 if TYPE_CHECKING:
@@ -91,11 +98,21 @@ class Connection:
     The first call connects, and raises StoreUnavailable if the server does not answer.
     """
 
-    def __init__(self, uri: str, experiment: str, artifacts: Path) -> None:
-        """`artifacts` is where a local (SQLite) store keeps files; a server has its own place."""
-        self.uri = uri
+    def __init__(
+        self, uri: str, experiment: str, artifacts: Path, artifact_root: str | None = None
+    ) -> None:
+        """`artifacts` is the folder for files of a local (SQLite) store; a server has its own.
+
+        `artifact_root`, an absolute path or an address, comes before both. A database without a
+        server needs it.
+
+        Raises:
+            SettingsError: `uri` is a folder, or nothing that MLflow knows.
+        """
+        self.uri = normal(uri)
+        self._kind = kind_of(self.uri)
         self.name = experiment
-        self._artifacts = artifacts
+        self._artifacts, self._artifact_root = artifacts, artifact_root
 
     @cached_property
     def _client(self) -> Any:
@@ -138,9 +155,9 @@ class Connection:
     def _new_experiment(self) -> str:
         from fullturn.store.client import MlflowException
 
-        local = None if self.uri.startswith("http") else self._artifacts.resolve().as_uri()
+        location = self._location()
         try:
-            return str(self._client.create_experiment(self.name, artifact_location=local))
+            return str(self._client.create_experiment(self.name, artifact_location=location))
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
@@ -148,6 +165,39 @@ class Connection:
             if made is None:
                 raise
             return str(made.experiment_id)
+
+    def _location(self) -> str | None:
+        """Where files of a new experiment go; None if the server decides."""
+        if self._artifact_root is not None:
+            return artifact_location(self._artifact_root, self.name)
+        if self._kind == "database":
+            raise SettingsError(
+                _without_password(
+                    f"{self.uri} is a database without a server: files of runs would stay on this "
+                    "machine, where nobody else finds them. Set artifact_root in fullturn.toml, or "
+                    "MLFLOW_DEFAULT_ARTIFACT_ROOT, to a shared folder or a bucket (s3://…); or run "
+                    "`mlflow server` on the database and name its address as tracking_uri"
+                )
+            )
+        return self._artifacts.resolve().as_uri() if self._kind == "sqlite" else None
+
+    @cached_property
+    def _files(self) -> Any:
+        """MLflow's client, for files that are written.
+
+        Raises:
+            SettingsError: they would go to a folder that only another machine has.
+        """
+        location = ""
+        if self._kind != "sqlite":
+            location = self._client.get_experiment(self.experiment_id).artifact_location
+        if location and is_elsewhere(location):
+            raise SettingsError(
+                f"files of experiment '{self.name}' go to {location}, a folder that this machine "
+                "does not have: mount it, or begin another experiment (`name` in fullturn.toml) "
+                "with artifact_root set to a place that every machine reaches"
+            )
+        return self._client
 
     def link(self, run_id: str) -> str:
         """Where MLflow's own pages show this run, or how to open them."""

@@ -33,7 +33,7 @@ class Models(Connection):
         """
         from fullturn.store.client import entities
 
-        run = self._client.get_run(run_id)
+        files, run = self._files, self._client.get_run(run_id)
         model = self._client.create_logged_model(
             self.experiment_id,
             name=re.sub(r"[/:.%\"']", "-", name),
@@ -41,7 +41,7 @@ class Models(Connection):
             tags=dict(tags),
             params=dict(run.data.params),
         )
-        self._client.log_model_artifacts(model.model_id, str(folder))
+        files.log_model_artifacts(model.model_id, str(folder))
         self._client.finalize_logged_model(model.model_id, entities.LoggedModelStatus.READY)
         self._client.log_outputs(run_id, [entities.LoggedModelOutput(model.model_id, step=0)])
         now = time.time_ns() // 1_000_000

@@ -113,14 +113,14 @@ class Runs(Connection):
     def put(self, run_id: str, path: Path, folder: str | None = None) -> None:
         """Store a file, or what a folder holds, as artifacts of a run."""
         if path.is_dir():
-            self._client.log_artifacts(run_id, str(path), folder)
+            self._files.log_artifacts(run_id, str(path), folder)
         else:
-            self._client.log_artifact(run_id, str(path), folder)
+            self._files.log_artifact(run_id, str(path), folder)
 
     @guarded
     def put_text(self, run_id: str, text: str, name: str) -> None:
         """Store a text as an artifact of a run."""
-        self._client.log_text(run_id, text, name)
+        self._files.log_text(run_id, text, name)
 
     def get(self, run_id: str, name: str, into: Path | None = None) -> Path:
         """Fetch an artifact of a run, a file or a folder; returns a local path.

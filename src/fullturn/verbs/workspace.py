@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from fullturn.core import settings as reader
+from fullturn.core.addresses import kind_of
 from fullturn.core.entities import Dataset, DatasetVersion, Evaluation
 from fullturn.core.errors import NotFound
 from fullturn.core.settings import Settings
@@ -67,12 +68,13 @@ class Workspace:
         from fullturn.store import Store
 
         uri = reader.tracking_uri(self.settings, self.root)
-        return Store(uri, self.settings.name, self.state / "artifacts")
+        root = reader.artifact_root(self.settings, self.root)
+        return Store(uri, self.settings.name, self.state / "artifacts", root)
 
     @property
     def shared(self) -> bool:
         """Whether others may use the same tracking server: then a champion may serve elsewhere."""
-        return not reader.tracking_uri(self.settings, self.root).startswith("sqlite:")
+        return kind_of(reader.tracking_uri(self.settings, self.root)) != "sqlite"
 
     @property
     def table(self) -> Path:

@@ -1,0 +1,88 @@
+"""Addresses of MLflow: which are shared, which are refused, and where files go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fullturn.core import settings
+from fullturn.core.addresses import absolute, artifact_location, is_elsewhere, kind_of, normal
+from fullturn.core.errors import SettingsError
+from fullturn.core.settings import Settings
+from fullturn.verbs.workspace import Workspace
+
+
+@pytest.mark.parametrize(
+    ("uri", "kind"),
+    [
+        ("sqlite:////srv/mlflow.db", "sqlite"),
+        ("sqlite+pysqlite:///mlflow.db", "sqlite"),
+        ("postgresql://me:secret@db/mlflow", "database"),
+        ("postgresql+psycopg2://db/mlflow", "database"),
+        ("PostgreSQL://db/mlflow", "database"),
+        ("mysql+pymysql://db/mlflow", "database"),
+        ("mssql+pyodbc://db/mlflow", "database"),
+        ("http://127.0.0.1:5000", "server"),
+        ("HTTPS://mlflow.example.org", "server"),
+        ("databricks", "server"),
+        ("databricks://profile", "server"),
+        ("arn:aws:sagemaker:eu-central-1:1:mlflow-tracking-server/team", "server"),
+    ],
+)
+def test_an_address_is_a_file_a_database_or_a_server(uri: str, kind: str) -> None:
+    assert kind_of(uri) == kind_of(normal(uri)) == kind
+    project = Workspace(Path("/nowhere"), Settings(name="toy", tracking_uri=uri))
+    assert project.shared == (kind != "sqlite")
+
+
+@pytest.mark.parametrize(
+    "uri", ["mlruns", "./mlruns", "/srv/mlruns", "file:///srv/mlruns", "C:\\x"]
+)
+def test_a_folder_is_refused_with_the_next_step(uri: str) -> None:
+    with pytest.raises(SettingsError, match=r"no longer writes to; .*postgresql://.*sqlite:"):
+        kind_of(uri)
+
+
+def test_a_misspelt_database_is_refused_with_the_right_word() -> None:
+    with pytest.raises(SettingsError, match="write 'postgresql:'"):
+        kind_of("postgres://db/mlflow")
+
+
+def test_only_the_scheme_is_written_in_lower_case() -> None:
+    assert normal("HTTPS://Host/Path") == "https://Host/Path"
+    assert normal("databricks") == "databricks"
+
+
+def test_files_go_below_the_root(tmp_path: Path) -> None:
+    assert artifact_location("s3://bucket/mlflow", "toy") == "s3://bucket/mlflow/toy"
+    root = absolute("files", tmp_path)
+    with pytest.raises(SettingsError, match=f"no folder {root}"):
+        artifact_location(root, "toy")
+    (tmp_path / "files").mkdir()
+    assert artifact_location(root, "toy") == (tmp_path / "files" / "toy").as_uri()
+    assert (tmp_path / "files" / "toy").is_dir()
+    assert absolute("s3://bucket/", tmp_path) == "s3://bucket"
+    assert absolute(f"file://{tmp_path}/files", Path("/")) == root
+
+
+def test_the_variable_comes_first_but_not_for_a_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def root(**changes: Any) -> str | None:
+        return settings.artifact_root(Settings(name="toy", **changes), tmp_path)
+
+    database, server = "postgresql://db/mlflow", "https://mlflow"
+    assert root() is root(tracking_uri=database) is root(tracking_uri=server) is None
+    assert root(tracking_uri=database, artifact_root="files") == str(tmp_path / "files")
+    monkeypatch.setenv("MLFLOW_DEFAULT_ARTIFACT_ROOT", "s3://of-all")
+    assert root(tracking_uri=database, artifact_root="files") == "s3://of-all"
+    assert root(tracking_uri=server) is None
+    assert root(tracking_uri=server, artifact_root="s3://mine") == "s3://mine"
+
+
+def test_a_folder_of_another_machine_is_known(tmp_path: Path) -> None:
+    assert not is_elsewhere(tmp_path.as_uri()) and not is_elsewhere(str(tmp_path / "not yet"))
+    assert is_elsewhere("file:///home/somebody/else/.fullturn/artifacts")
+    assert not is_elsewhere("s3://bucket/toy") and not is_elsewhere("mlflow-artifacts:/1")
