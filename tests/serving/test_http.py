@@ -15,7 +15,7 @@ import pytest
 from fullturn.core.entities import Input, Output
 from fullturn.core.errors import LLMUnavailable
 from fullturn.serving import log
-from fullturn.serving.answering import VIOLATION
+from fullturn.serving.log import VIOLATION
 from fullturn.serving.running import BoundedProtocol
 from tests.serving.live import ROW, Lengths, Live, live, together
 from tests.waiting import until

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
@@ -121,9 +120,8 @@ def rows(at: Head, of: Record) -> list[Row]:
     version = of.version
     label = f"version {version.version} of '{version.name}' at {at.uri}"
     try:
-        delta = DeltaTable(at.uri, version=version.version - 1)
-        found = delta.to_pyarrow_table(columns=list(of.columns)).to_pylist()
-    except (DeltaError, OSError, ValueError, KeyError) as error:
+        found = _scan(DeltaTable(at.uri, version=version.version - 1), of.columns)
+    except Exception as error:  # noqa: BLE001  of a damaged file deltalake raises just that
         raise IntegrityError(
             f"{label} cannot be read ({_first_line(error)}); restore its files from a copy"
         ) from None
@@ -137,6 +135,13 @@ def rows(at: Head, of: Record) -> list[Row]:
     return [row for _, row in by_digest]
 
 
+def _scan(delta: DeltaTable, columns: Sequence[str]) -> list[Row]:
+    """By deltalake's own engine: importing pyarrow's, and pandas with it, takes half a second."""
+    found = delta.scan(list(columns)).read_all()
+    cells = (found.column(name).to_pylist() for name in columns)
+    return [dict(zip(columns, row, strict=True)) for row in zip(*cells, strict=True)]
+
+
 def write(at: Head, content: Sequence[Row], columns: Sequence[Column], new: Record) -> None:
     """Commit the whole content as the version after `at`, or nothing.
 
@@ -145,6 +150,8 @@ def write(at: Head, content: Sequence[Row], columns: Sequence[Column], new: Reco
         DiskFull: it does not fit.
         CouldNotEvaluate: the write failed for another reason.
     """
+    import pyarrow as pa
+
     schema = pa.schema(
         [(c.name, pa.float64() if c.kind == "number" else pa.string()) for c in columns]
     )

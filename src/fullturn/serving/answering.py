@@ -11,10 +11,7 @@ from dataclasses import dataclass, field, replace
 from fullturn.core.entities import Arm, Input, Output, Prediction
 from fullturn.core.errors import AppError, FullturnError, UsageError
 from fullturn.serving.deployment import Deployment, LoadedVersion
-from fullturn.serving.log import encode
-
-VIOLATION = "DataError: "
-"""Begins the error of a row that breaks the contract: the sender's fault, not the version's."""
+from fullturn.serving.log import VIOLATION, encode
 
 
 class Full(Exception):

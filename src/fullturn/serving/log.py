@@ -30,6 +30,8 @@ TABLES = "log"
 DRAIN_EVERY = 0.5
 """Seconds between two deliveries: each is a commit and a file."""
 BATCH = 20_000
+VIOLATION = "DataError: "
+"""Begins the error of a row that breaks the contract: the sender's fault, not the version's."""
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
 
@@ -199,7 +201,7 @@ def _rows(state: Path, name: str, where: int | tuple[str, str]) -> list[dict[str
 
 
 def _waiting(state: Path, name: str) -> dict[int, dict[str, Any]]:
-    kind, names = name[0], SCHEMAS[name].names
+    kind, names = name[0], SCHEMAS[name]
     records = map(orjson.loads, _drain(state).waiting())
     rows = (dict(zip(names, r[1:], strict=True)) for r in records if r[0] == kind)
     return {row["sequence"]: row for row in rows}

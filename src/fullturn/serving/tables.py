@@ -7,17 +7,18 @@ is delivered twice is stored once. `matching` does not open files that cannot co
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
-import pyarrow as pa
-import pyarrow.dataset as ds
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from fullturn.core.errors import CouldNotEvaluate, DiskFull, IntegrityError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _APP = "fullturn"
 _COMPACT_EVERY = 64
@@ -25,36 +26,32 @@ _COMPACT_EVERY = 64
 _FILE_BYTES = 32 * 2**20
 _RETENTION_HOURS = 1
 """How long a reader may read files that were compacted meanwhile."""
-_TEXT, _WHOLE, _REAL = pa.string(), pa.int64(), pa.float64()
-_TIME = pa.timestamp("ms", tz="UTC")
-SCHEMAS = {
-    "predictions": pa.schema(
-        [
-            ("id", _TEXT),
-            ("sequence", _WHOLE),
-            ("time", _TIME),
-            ("arm", _TEXT),
-            ("version", _WHOLE),
-            ("key", _TEXT),
-            ("input", _TEXT),
-            ("output", _TEXT),
-            ("latency", _REAL),
-            ("error", _TEXT),
-            ("copy_of", _TEXT),
-        ]
-    ),
-    "feedback": pa.schema(
-        [
-            ("prediction", _TEXT),
-            ("sequence", _WHOLE),
-            ("time", _TIME),
-            ("expected", _TEXT),
-            ("score", _REAL),
-            ("source", _TEXT),
-        ]
-    ),
+_TEXT, _WHOLE, _REAL, _TIME = "string", "int64", "double", "timestamp"
+SCHEMAS: Mapping[str, Mapping[str, str]] = {
+    "predictions": {
+        "id": _TEXT,
+        "sequence": _WHOLE,
+        "time": _TIME,
+        "arm": _TEXT,
+        "version": _WHOLE,
+        "key": _TEXT,
+        "input": _TEXT,
+        "output": _TEXT,
+        "latency": _REAL,
+        "error": _TEXT,
+        "copy_of": _TEXT,
+    },
+    "feedback": {
+        "prediction": _TEXT,
+        "sequence": _WHOLE,
+        "time": _TIME,
+        "expected": _TEXT,
+        "score": _REAL,
+        "source": _TEXT,
+    },
 }
-"""By name; a record of the journal is the first letter of the name and these fields, in order."""
+"""Types of Arrow, by table and column; a record of the journal is the first letter of the table's
+name and these fields, in order."""
 _JSON = {"input", "output", "expected"}
 
 
@@ -83,7 +80,7 @@ class TableSink:
             last = delivered(table)
             rows = [row for row in rows if row[1] > last]
             if rows:
-                self._tables[name] = self._commit(name, table, _columns(rows, SCHEMAS[name]))
+                self._tables[name] = self._commit(name, table, _columns(rows, name))
         except (DeltaError, OSError) as error:
             self._tables.pop(name, None)
             raise _unwritten(self._folder / name, error) from error
@@ -106,13 +103,28 @@ class TableSink:
 
 
 def matching(table: DeltaTable, where: int | tuple[str, str]) -> Iterator[dict[str, Any]]:
-    """Rows with a higher `sequence` than `where`, or with this value in this column."""
-    if isinstance(where, int):
-        wanted = ds.field("sequence") > where
-    else:
-        wanted = ds.field(where[0]) == where[1]
-    found = table.to_pyarrow_dataset().to_table(filter=wanted)
-    return map(_parsed, found.to_pylist())
+    """Rows with a higher `sequence` than `where`, or with this value in this column.
+
+    Read by deltalake's own engine: importing pyarrow's takes half a second.
+
+    Raises:
+        IntegrityError: a file of the table is missing or damaged.
+    """
+    wanted = f"sequence > {where}" if isinstance(where, int) else _equal(*where)
+    try:
+        for batch in table.scan(predicate=wanted):
+            names = batch.schema.names
+            columns = (batch.column(name).to_pylist() for name in names)
+            yield from (
+                _parsed(dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)
+            )
+    except Exception as error:  # noqa: BLE001  of a damaged file deltalake raises just that
+        raise _unreadable(table.table_uri, error) from None
+
+
+def _equal(column: str, value: str) -> str:
+    doubled = value.replace("'", "''")
+    return f"{column} = '{doubled}'"
 
 
 def opened(path: Path) -> DeltaTable | None:
@@ -126,9 +138,7 @@ def opened(path: Path) -> DeltaTable | None:
     except TableNotFoundError:
         return None
     except (DeltaError, OSError, ValueError) as error:
-        raise IntegrityError(
-            f"the prediction log {path} cannot be read ({_first_line(error)}); restore it"
-        ) from None
+        raise _unreadable(path, error) from None
 
 
 def delivered(table: DeltaTable | None) -> int:
@@ -136,7 +146,16 @@ def delivered(table: DeltaTable | None) -> int:
     return int(table.transaction_version(_APP) or 0) if table else 0
 
 
-def _columns(rows: list[list[Any]], schema: pa.Schema) -> pa.Table:
+def _columns(rows: list[list[Any]], name: str) -> pa.Table:
+    import pyarrow as pa
+
+    kinds = {
+        _TEXT: pa.string(),
+        _WHOLE: pa.int64(),
+        _REAL: pa.float64(),
+        _TIME: pa.timestamp("ms", tz="UTC"),
+    }
+    schema = pa.schema([(field, kinds[kind]) for field, kind in SCHEMAS[name].items()])
     columns = []
     for field, values in zip(schema, zip(*rows, strict=True), strict=True):
         cells = map(_as_json, values) if field.name in _JSON else values
@@ -153,6 +172,12 @@ def _require_room(path: Path, size: int) -> None:
     folder = next(one for one in (path, *path.parents) if one.exists())
     if shutil.disk_usage(folder).free < size + 2**16:
         raise DiskFull(f"no space left for {path}; predictions stay in the journal: free some")
+
+
+def _unreadable(path: Path | str, error: Exception) -> IntegrityError:
+    return IntegrityError(
+        f"the prediction log {path} cannot be read ({_first_line(error)}); restore it"
+    )
 
 
 def _unwritten(path: Path, error: Exception) -> CouldNotEvaluate:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fullturn.core.artifacts import VALIDATION
 from fullturn.core.showing import Block, grid, line, styled, then, view
 from fullturn.tracking import comparison
 from fullturn.tracking.comparison import Comparison
 from fullturn.verbs import references
-from fullturn.verbs.train import VALIDATION
 from fullturn.verbs.workspace import Workspace, stored_evaluation
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from fullturn.core.artifacts import TRAINED, VALIDATION
 from fullturn.core.entities import (
     CheckResult,
     Dataset,
@@ -48,7 +49,7 @@ from fullturn.tracking.runs import RunPlan, TrackedRun, journal_path
 from fullturn.tracking.traces import TRACES, TraceSpool
 from fullturn.verbs import references
 from fullturn.verbs.register import register as register_version
-from fullturn.verbs.train import TRAINED, VALIDATION, examples_of, load_of, training_view
+from fullturn.verbs.train import examples_of, load_of, training_view
 from fullturn.verbs.workspace import Progress, Workspace, load, newest, silent, stored_evaluation
 
 if TYPE_CHECKING:

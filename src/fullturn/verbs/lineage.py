@@ -11,7 +11,6 @@ from fullturn.core.entities import Feedback, Output, Prediction
 from fullturn.core.showing import Block, Result, by_field, facts, then, view
 from fullturn.registry import lineage as registry
 from fullturn.registry.lineage import Lineage
-from fullturn.serving import log
 from fullturn.verbs import references
 from fullturn.verbs.workspace import Workspace
 
@@ -58,6 +57,8 @@ def of_prediction(project: Workspace, number: str) -> PredictionLineage:
     Raises:
         NotFound: the log has no such prediction, or the registry no such version.
     """
+    from fullturn.serving import log
+
     found = log.find(project.state, number)
     return PredictionLineage(
         prediction=found,

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fullturn.core.artifacts import VALIDATION
 from fullturn.core.entities import Alarm, Observation, RunRecord
 from fullturn.core.errors import NotFound
 from fullturn.core.showing import Block, Result, Style, grid, line, styled, then, view
@@ -18,7 +19,6 @@ from fullturn.monitoring.watch import DetectorState, Watch
 from fullturn.registry import promotion, versions
 from fullturn.tracking.runs import RunPlan, recorded
 from fullturn.verbs.observations import Observer
-from fullturn.verbs.train import VALIDATION
 from fullturn.verbs.workspace import Workspace, stored_evaluation
 
 if TYPE_CHECKING:

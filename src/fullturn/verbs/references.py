@@ -9,7 +9,6 @@ from fullturn.core.errors import NotFound
 from fullturn.pipeline.steps import CANDIDATE
 from fullturn.registry import references
 from fullturn.registry.references import Kind, Reference, Words
-from fullturn.verbs import candidate
 from fullturn.verbs.workspace import Workspace, newest
 
 
@@ -41,10 +40,18 @@ def resolve(project: Workspace, text: str | int, wanted: tuple[Kind, ...]) -> Re
 
 
 def _words(project: Workspace) -> Words:
-    return {"best": partial(_best, project), CANDIDATE: lambda: candidate.get(project).id}
+    return {"best": partial(_best, project), CANDIDATE: partial(_candidate, project)}
+
+
+def _candidate(project: Workspace) -> str:
+    from fullturn.verbs import candidate
+
+    return candidate.get(project).id
 
 
 def _best(project: Workspace) -> str:
+    from fullturn.verbs import candidate
+
     data = newest(project)
     known = candidate.usable_runs(project, data.version) if data else []
     if not known:

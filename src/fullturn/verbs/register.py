@@ -14,6 +14,7 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from fullturn.core.artifacts import ENVIRONMENT
 from fullturn.core.entities import GateReport, ModelVersion, RunRecord
 from fullturn.core.errors import IntegrityError, LLMUnavailable, NotFound, Refused
 from fullturn.core.settings import LLMSettings
@@ -29,7 +30,6 @@ from fullturn.subjects import bundle
 from fullturn.tracking.provenance import git
 from fullturn.verbs.ci.checkout import BRANCHES
 from fullturn.verbs.data_origin import data_difference, data_of
-from fullturn.verbs.train import ENVIRONMENT
 from fullturn.verbs.workspace import Workspace
 
 FOLDER = "evidence"

@@ -13,7 +13,7 @@ from fullturn.release.forecast import forecast, sentences
 from fullturn.release.ledger import Decided
 from fullturn.release.records import Decision
 from fullturn.release.state import KIND, Release
-from fullturn.serving.answering import VIOLATION
+from fullturn.serving.log import VIOLATION
 from fullturn.tracking.runs import RunPlan, recorded
 from fullturn.verbs import references
 from fullturn.verbs.loading import load_version

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fullturn.core.artifacts import VALIDATION
 from fullturn.core.showing import Block, grid, line, styled, view
 from fullturn.core.tags import KIND
 from fullturn.registry import reproduction, versions
 from fullturn.registry.reproduction import Reproduction
 from fullturn.verbs import references
-from fullturn.verbs.train import VALIDATION, train_one
+from fullturn.verbs.train import train_one
 from fullturn.verbs.workspace import Workspace, stored_evaluation
 
 

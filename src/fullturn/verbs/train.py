@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from fullturn.core.artifacts import ENVIRONMENT, SOURCES, TRAINED, VALIDATION
 from fullturn.core.entities import Dataset, Example, Params, RunRecord
 from fullturn.core.errors import AppError, UsageError
 from fullturn.core.showing import Block, Part, Result, Table, grid, line, plain, styled, then, view
@@ -32,11 +33,6 @@ from fullturn.verbs.workspace import (
     with_digest,
 )
 
-VALIDATION = "evaluation/validation.jsonl"
-TRAINED = "evaluation/trained.json"
-ENVIRONMENT, SOURCES = "environment.txt", "code.txt"
-"""Artifacts of a training run; these list Python and every installed distribution, and the files
-of code, a line each: `name==version`, `name==sha256`."""
 PROBES = 5
 Place = tuple[int, int]
 

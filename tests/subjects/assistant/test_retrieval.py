@@ -6,6 +6,7 @@ import pytest
 from fullturn.core.errors import DataError
 from fullturn.subjects.assistant.contract import labelled, passages_of
 from fullturn.subjects.assistant.index import FEATURES, Index, Passage
+from fullturn.subjects.assistant.parameters import SPACE
 from fullturn.subjects.assistant.retrieval import (
     RETRIEVALS,
     FusionWeights,
@@ -88,6 +89,10 @@ def test_a_question_without_known_words_is_ranked_without_fuss(question: str) ->
     ranking = Retriever(INDEX, weights).rank(question)
     assert sorted(ranking.passages) == list(range(len(PASSAGES)))
     assert 0 <= ranking.confidence <= 1
+
+
+def test_a_search_tries_every_way_of_ranking() -> None:
+    assert set(SPACE["retrieval"]) == set(RETRIEVALS)
 
 
 @pytest.mark.parametrize("retrieval", sorted(RETRIEVALS))

@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from fullturn.subjects.text.features import LONGEST, Ngrams, as_sentence
+from fullturn.subjects.text.features import Ngrams, as_sentence
+from fullturn.subjects.text.parameters import LONGEST
 
 TEXTS = st.lists(st.from_regex(r"[ab][ab c]{0,11}", fullmatch=True), min_size=1, max_size=8)
 

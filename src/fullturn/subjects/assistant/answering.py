@@ -10,12 +10,19 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from fullturn.llm import Completion, Message
 from fullturn.subjects.assistant.index import Index, Passage
+from fullturn.subjects.assistant.parameters import MAX_TOKENS
 from fullturn.subjects.assistant.prompts import render
 from fullturn.subjects.assistant.retrieval import Ranking
 from fullturn.subjects.assistant.text import first_words, sentences, stems, words
+
+if TYPE_CHECKING:
+    from fullturn.llm import Completion, Message
+
+    Ask = Callable[[Sequence[Message], int], Completion]
+    """Messages and the most tokens of the answer → the LLM's completion."""
 
 SHARE = 0.75
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
@@ -55,10 +62,6 @@ def _stems(text: str) -> frozenset[str]:
 
 ABSTENTION = "The handbook does not cover this."
 WORD_LIMIT = 80
-MAX_TOKENS = 120
-
-Ask = Callable[[Sequence[Message], int], Completion]
-"""Messages and the most tokens of the answer → the LLM's completion."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,48 +6,21 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING
 
 from fullturn.core.entities import Dataset, Example, Output, Params, Scalar, Scores
 from fullturn.core.errors import UsageError
 from fullturn.core.settings import LLMSettings
-from fullturn.llm import LLM, Completion, Message
-from fullturn.subjects.assistant import bundle
-from fullturn.subjects.assistant.answering import MAX_TOKENS
-from fullturn.subjects.assistant.bundle import Files
+from fullturn.subjects.assistant import parameters
 from fullturn.subjects.assistant.contract import CONTRACT, as_passage, labelled, passages_of
-from fullturn.subjects.assistant.index import index_of
-from fullturn.subjects.assistant.predictor import (
-    AnswerKind,
-    AssistantPredictor,
-    FirstSentence,
-    Rules,
-)
+from fullturn.subjects.assistant.parameters import TUNED, AnswerKind
 from fullturn.subjects.assistant.prompts import PROMPTS, checked
-from fullturn.subjects.assistant.retrieval import RETRIEVALS, Retriever, fit
-from fullturn.subjects.assistant.scoring import score
-from fullturn.subjects.assistant.text import of_the_field
-from fullturn.subjects.assistant.tuning import tune_threshold
 from fullturn.subjects.protocols import Predictor, Run
 from fullturn.subjects.renamed import RENAMED_METRICS
 
-TUNED = "tuned"
-_MOST = 10
-_MOST_TOKENS = 500
-_DEFAULTS: Params = {
-    "retrieval": "fused",
-    "passages": 3,
-    "sentences": 4,
-    "answer": "extractive",
-    "prompt": "copy",
-    "tokens": MAX_TOKENS,
-    "threshold": TUNED,
-}
-_SPACE: Mapping[str, Sequence[Scalar]] = {
-    "retrieval": tuple(RETRIEVALS),
-    "passages": (1, 2, 3),
-    "sentences": (2, 3, 4),
-}
+if TYPE_CHECKING:
+    from fullturn.llm import LLM, Completion, Message
+    from fullturn.subjects.assistant.predictor import AssistantPredictor, Rules
 
 
 class Assistant:
@@ -60,8 +33,8 @@ class Assistant:
     """
 
     contract = CONTRACT
-    defaults: Params = _DEFAULTS
-    space: Mapping[str, Sequence[Scalar]] = _SPACE
+    defaults: Params = parameters.DEFAULTS
+    space: Mapping[str, Sequence[Scalar]] = parameters.SPACE
     renamed_metrics = RENAMED_METRICS
 
     def __init__(
@@ -80,7 +53,13 @@ class Assistant:
             UsageError: a parameter is unknown or has a value that is not allowed.
             DataError: there are no passages, or no questions to learn from.
         """
-        chosen = _checked(params, self.defaults)
+        from fullturn.subjects.assistant import bundle
+        from fullturn.subjects.assistant.index import index_of
+        from fullturn.subjects.assistant.retrieval import Retriever, fit
+        from fullturn.subjects.assistant.text import of_the_field
+        from fullturn.subjects.assistant.tuning import tune_threshold
+
+        chosen = parameters.parse(params)
         index = index_of(tuple(passages_of(data)), of_the_field())
         weights = fit(index, labelled(data, "train", index), str(chosen["retrieval"]))
         threshold = chosen["threshold"]
@@ -95,7 +74,8 @@ class Assistant:
         if rules.template:
             name = Path(str(chosen["prompt"])).stem
             run.prompt(f"{rules.answer}-{name}", rules.template)
-        bundle.write(run.directory, Files(index.passages, index.synonyms.text, weights, rules))
+        files = bundle.Files(index.passages, index.synonyms.text, weights, rules)
+        bundle.write(run.directory, files)
         return run.directory
 
     def load(self, folder: Path) -> Predictor:
@@ -111,10 +91,16 @@ class Assistant:
 
     def score(self, row: Example, output: Output) -> Scores:
         """Score one output; see `scoring.score`."""
+        from fullturn.subjects.assistant.scoring import score
+
         return score(row, output)
 
     def baseline(self, data: Dataset) -> Predictor:
         """Quote the first sentence of BM25's best passage, and never abstain."""
+        from fullturn.subjects.assistant.index import index_of
+        from fullturn.subjects.assistant.predictor import FirstSentence
+        from fullturn.subjects.assistant.text import of_the_field
+
         return FirstSentence(index_of(tuple(passages_of(data)), of_the_field()))
 
     def text_of(self, output: Output) -> str:
@@ -124,12 +110,19 @@ class Assistant:
     def _load(
         self, folder: Path, context: str, added: Sequence[Mapping[str, str]]
     ) -> AssistantPredictor:
+        from fullturn.subjects.assistant import bundle
+        from fullturn.subjects.assistant.index import index_of
+        from fullturn.subjects.assistant.predictor import AssistantPredictor
+        from fullturn.subjects.assistant.retrieval import Retriever
+
         files = bundle.read(folder)
         index = index_of((*files.passages, *map(as_passage, added)), files.thesaurus)
         retriever = Retriever(index, files.weights)
         return AssistantPredictor(retriever, files.rules, self._ask, context)
 
     def _rules(self, chosen: Params, threshold: float) -> Rules:
+        from fullturn.subjects.assistant.predictor import Rules
+
         kind: AnswerKind = chosen["answer"]  # type: ignore[assignment]
         return Rules(
             kind,
@@ -160,6 +153,8 @@ class Assistant:
 
     @cached_property
     def _llm(self) -> LLM:
+        from fullturn.llm import LLM
+
         return LLM(self._settings, self._cache)
 
 
@@ -167,29 +162,3 @@ def _settings_of_environment() -> LLMSettings:
     address = os.environ.get("FULLTURN_LLM_BASE_URL")
     model = os.environ.get("FULLTURN_LLM_MODEL", LLMSettings().model)
     return LLMSettings(base_url=address, model=model) if address else LLMSettings()
-
-
-def _checked(params: Params, defaults: Params) -> dict[str, Scalar]:
-    unknown = sorted(params.keys() - defaults.keys())
-    if unknown:
-        raise UsageError(
-            f"the assistant has no parameter '{unknown[0]}'; known: {', '.join(defaults)}"
-        )
-    chosen = {**defaults, **params}
-    _one_of(chosen, "retrieval", tuple(RETRIEVALS))
-    _one_of(chosen, "answer", get_args(AnswerKind))
-    for name in ("passages", "sentences"):
-        _one_of(chosen, name, range(1, _MOST + 1))
-    _one_of(chosen, "tokens", range(1, _MOST_TOKENS + 1))
-    threshold = chosen["threshold"]
-    number = isinstance(threshold, int | float) and 0 <= threshold <= 1
-    if threshold != TUNED and not number:
-        raise UsageError(f"threshold = {threshold!r}: allowed are '{TUNED}' and 0 to 1")
-    return chosen
-
-
-def _one_of(chosen: Params, name: str, allowed: Sequence[Scalar]) -> None:
-    if chosen[name] not in allowed or isinstance(chosen[name], bool):
-        whole = isinstance(allowed, range)
-        listed = f"{allowed[0]} to {allowed[-1]}" if whole else ", ".join(map(str, allowed))
-        raise UsageError(f"{name} = {chosen[name]!r}: allowed are {listed}")

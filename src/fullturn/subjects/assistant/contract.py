@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fullturn.core.entities import Column, Contract, Dataset, Split
 from fullturn.core.errors import DataError
-from fullturn.subjects.assistant.index import Index, Passage
-from fullturn.subjects.assistant.retrieval import Labelled
+
+if TYPE_CHECKING:
+    from fullturn.subjects.assistant.index import Index, Passage
+    from fullturn.subjects.assistant.retrieval import Labelled
 
 _PASSAGE = ("id", "title", "text", "chapter", "sources")
 _KINDS = ("passage", "answered", "near", "far")
@@ -56,6 +58,8 @@ def labelled(data: Dataset, split: Split, index: Index) -> list[Labelled]:
     Raises:
         DataError: a question names a passage that does not exist, or has no text.
     """
+    from fullturn.subjects.assistant.retrieval import Labelled
+
     numbers = {passage.id: number for number, passage in enumerate(index.passages)}
     questions = []
     for row in data.split(split):
@@ -73,6 +77,8 @@ def as_passage(row: Mapping[str, Any]) -> Passage:
     Raises:
         DataError: it has no text.
     """
+    from fullturn.subjects.assistant.index import Passage
+
     if not str(row.get("text") or "").strip():
         raise DataError(f"passage {row.get('id')!r} has no text; fill it, or drop the row")
     return Passage(*(str(row.get(name) or "") for name in _PASSAGE))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from fullturn.core.entities import Input, Output
 from fullturn.core.errors import DataError
 from fullturn.subjects.assistant.answering import (
     ABSTENTION,
-    MAX_TOKENS,
-    Ask,
     Draft,
     answer_sentences,
     extract,
@@ -20,10 +18,13 @@ from fullturn.subjects.assistant.answering import (
     ungrounded,
 )
 from fullturn.subjects.assistant.index import Index, Passage
+from fullturn.subjects.assistant.parameters import MAX_TOKENS, AnswerKind
 from fullturn.subjects.assistant.retrieval import Ranking, Retriever
 from fullturn.subjects.assistant.text import sentences
 
-AnswerKind = Literal["extractive", "zero-shot", "few-shot", "guarded"]
+if TYPE_CHECKING:
+    from fullturn.subjects.assistant.answering import Ask
+
 _LISTED = 5
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from fullturn.core.errors import BundleError, UsageError
-from fullturn.llm import Message
+
+if TYPE_CHECKING:
+    from fullturn.llm import Message
 
 _ROLE = re.compile(r"^\[(system|user|assistant)\]$", re.MULTILINE)
 _PLACE = re.compile(r"\{\{(text|question)\}\}")

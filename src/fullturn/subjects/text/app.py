@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from fullturn.core.entities import (
     Column,
     Contract,
@@ -24,11 +22,11 @@ from fullturn.core.settings import DataSettings
 from fullturn.subjects.baseline import Majority
 from fullturn.subjects.protocols import Run
 from fullturn.subjects.renamed import RENAMED_METRICS
-from fullturn.subjects.text import model, parameters
-from fullturn.subjects.text.model import Trained
+from fullturn.subjects.text import parameters
 
 if TYPE_CHECKING:
     from fullturn.subjects.text.fitting import Fitted
+    from fullturn.subjects.text.model import Trained
 
 _STEPS = 10
 
@@ -56,6 +54,9 @@ class Classifier:
             UsageError: a parameter is unknown or has a value that is not allowed.
             DataError: the train split has fewer than two labels.
         """
+        import numpy as np
+
+        from fullturn.subjects.text import model
         from fullturn.subjects.text.fitting import fit
 
         recipe, most = parameters.parse(params)
@@ -70,7 +71,7 @@ class Classifier:
         texts = [str(rows[place].input[self._text]) for place in order]
         fitted = fit(texts, [labels[place] for place in order], recipe)
         _log_curve(fitted, run)
-        model.write(run.directory, Trained(fitted.model, self._text))
+        model.write(run.directory, model.Trained(fitted.model, self._text))
         return run.directory
 
     def load(self, bundle: Path) -> ClassifierPredictor:
@@ -80,6 +81,8 @@ class Classifier:
             BundleError: it is not a classifier's bundle.
             IntegrityError: the installed word vectors are not those of training.
         """
+        from fullturn.subjects.text import model
+
         return ClassifierPredictor(model.read(bundle))
 
     def score(self, row: Example, output: Output) -> Scores:
@@ -143,6 +146,8 @@ def _contract(text: str, label: str, *, separate_test: bool) -> Contract:
 
 def _log_curve(fitted: Fitted, run: Run) -> None:
     """Of each tenth of the rows: how often a model of the rows before was right, and how sure."""
+    import numpy as np
+
     right = fitted.right.astype(float)
     calibration = 1 - (fitted.confidence - right) ** 2
     for part in np.array_split(np.arange(len(right)), min(_STEPS, len(right))):

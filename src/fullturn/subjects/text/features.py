@@ -64,8 +64,6 @@ def _deletions(word: str) -> set[str]:
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
-LONGEST = 7
-"""Bytes of an n-gram at most: with a leading 1 they fill an int64."""
 """An n-gram counts if it occurs in this many training texts."""
 _NONE = 0
 """The code of no n-gram."""

@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 from fullturn.core.entities import Params, Scalar
 from fullturn.core.errors import UsageError
-from fullturn.subjects.text.features import LONGEST
+
+LONGEST = 7
+"""Bytes of an n-gram at most: with a leading 1 they fill an int64."""
 
 
 @dataclass(frozen=True, slots=True)
