@@ -17,10 +17,8 @@ from fullturn.core.entities import Evaluation, Outcome
 from fullturn.core.errors import SettingsError
 from fullturn.core.settings import parse
 from fullturn.gates import ALL, compute
-from fullturn.gates.quality import paired_scores
-from fullturn.statistics.groups import standard_error
-from fullturn.statistics.paired import difference_totals
-from fullturn.statistics.power import pass_probability
+from fullturn.metrics import difference
+from fullturn.metrics.mean_score import MeanScore
 from tests.gates.candidates import evidence
 
 PAIRS = 200
@@ -74,8 +72,8 @@ def whole_gate(rng: np.random.Generator) -> tuple[Outcome, float]:
         baseline=weaker(rng, candidate),
         behaviours=dict.fromkeys(("typos", "case", "paraphrase"), (clean, perturbed)),
     )
-    error = standard_error(difference_totals(*paired_scores(perturbed, clean)[1:]))
-    chance = pass_probability(LIMITS.behaviour_margin, error, groups=100)
+    found = difference(MeanScore(clean.metrics[0]), perturbed.rows, clean.rows)
+    chance = found.pass_probability(LIMITS.behaviour_margin, LIMITS.alpha)
     return compute(ALL, same, LIMITS, actor="ada").outcome, chance
 
 

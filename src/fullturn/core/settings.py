@@ -76,8 +76,13 @@ class GateSettings(_Table):
     """Minimum score of a slice; a slice shown to be below it fails."""
     slice_rows: int = Field(default=20, ge=2)
     """Slices with fewer rows are not checked."""
-    floors: Mapping[str, Share] = {}
-    """Minimum mean of a metric, by metric name; the candidate must be shown to reach it."""
+    metrics: tuple[str, ...] = ()
+    """Metrics to check besides the app's scores: `f1`, `roc_auc(spam)`, `mymodule:MyMetric`."""
+    margins: Mapping[str, Annotated[float, Field(gt=0)]] = {}
+    """Non-inferiority margin of a metric, by metric name, in its unit; `margin` where not set."""
+    floors: Mapping[str, float] = {}
+    """Minimum of a metric, by metric name, in its unit; its maximum where lower is better. The
+    candidate must be shown to reach it."""
     behaviour_margin: Share = 0.1
     """Largest drop of the primary metric that typos, capitals or polite phrasing may cause."""
     behaviour_rows: int = Field(default=200, ge=10)

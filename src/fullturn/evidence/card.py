@@ -12,6 +12,7 @@ from typing import Any
 from fullturn.core.entities import CheckResult, GateReport
 from fullturn.core.markup import code, prose
 from fullturn.evidence.inputs import EvidenceInputs
+from fullturn.metrics.text import SHARE, number, signed
 
 BASELINE, CHAMPION, SLICES, FLOORS = "EVAL02", "EVAL03", "EVAL04", "EVAL05"
 """Codes of the checks whose figures a card shows."""
@@ -78,9 +79,14 @@ def _results(report: GateReport) -> Iterator[str]:
         yield "There was no champion to compare with."
     elif margin is not None:
         yield f"Worse than {prose(champion)} by less than {margin:g} counts as not worse."
+        for name, figures in _figures(report, CHAMPION)["metrics"].items():
+            if "margin" in figures:
+                unit = figures.get("unit", "score points")
+                yield f"For {prose(name)}, less than {figures['margin']:g} in {prose(unit)}."
     for name, level in _figures(report, FLOORS).get("scores", {}).items():
         yield ""
-        yield f"{prose(name)}: {_level(level)}; its floor is {level['floor']:g}."
+        word = "ceiling" if level.get("direction") == "lower" else "floor"
+        yield f"{prose(name)}: {_level(level)}; its {word} is {level['floor']:g}."
 
 
 def _against_champion(report: GateReport) -> Iterator[str]:
@@ -95,11 +101,11 @@ def _against_baseline(report: GateReport) -> Iterator[str]:
 
 
 def _compared(metric: str, other: str, figures: Mapping[str, Any]) -> str:
-    interval = f"[{figures['low']:+.3f}, {figures['high']:+.3f}] at {figures['confidence']:.0%}"
-    return (
-        f"| {prose(metric)} | {figures['candidate']:.3f} | {prose(other)} | "
-        f"{figures['reference']:.3f} | {figures['estimate']:+.3f} | {interval} |"
-    )
+    unit = figures.get("unit", SHARE)
+    low, high, lead = (signed(figures[name], unit) for name in ("low", "high", "estimate"))
+    ours, theirs = (number(figures[name], unit) for name in ("candidate", "reference"))
+    interval = f"[{low}, {high}] at {figures['confidence']:.0%}"
+    return f"| {prose(metric)} | {ours} | {prose(other)} | {theirs} | {lead} | {interval} |"
 
 
 def _slices(report: GateReport) -> Iterator[str]:
@@ -186,7 +192,9 @@ def _stated(text: str | None, setting: str) -> str:
 
 
 def _level(level: Mapping[str, Any]) -> str:
-    return f"{level['estimate']:.3f} [{level['low']:.3f}, {level['high']:.3f}]"
+    unit = level.get("unit", SHARE)
+    estimate, low, high = (number(level[name], unit) for name in ("estimate", "low", "high"))
+    return f"{estimate} [{low}, {high}]"
 
 
 def _result(report: GateReport, wanted: str) -> CheckResult | None:

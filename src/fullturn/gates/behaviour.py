@@ -7,8 +7,8 @@ import json
 from fullturn.core.settings import GateSettings
 from fullturn.gates.check import Check, Verdict, failed, inconclusive, no_evidence, passed
 from fullturn.gates.evidence import Evidence
-from fullturn.gates.quality import difference_at, interval_figures, paired_scores
-from fullturn.statistics.paired import inferiority_p, non_inferiority_p
+from fullturn.gates.judged import difference_at, interval_figures, points, primary_metric, shown
+from fullturn.metrics.text import SHARE
 
 
 class _Behaviour(Check):
@@ -26,23 +26,23 @@ class _Behaviour(Check):
                 return failed(
                     f"{len(evaluation.rows)} rows out of {evaluation.expected_rows} {how}"
                 )
-        metric, ours, theirs, groups = paired_scores(perturbed, clean)
-        drop = difference_at(limits.alpha, ours, theirs, groups)
-        margin = limits.behaviour_margin
+        metric = primary_metric(perturbed, evidence)
+        drop = difference_at(limits.alpha, metric, perturbed, clean)
+        margin = limits.behaviour_margin * points(metric, clean.rows)
         reason = (
-            f"{metric} {drop.estimate:+.3f} [{drop.low:+.3f}, {drop.high:+.3f}] "
-            f"with {self.change} in {len(ours)} rows; margin {margin}"
+            f"{metric.name} {shown(drop)} with {self.change} in {drop.rows} rows; "
+            f"margin {margin if metric.unit == SHARE else format(margin, '.4g')}"
         )
         figures = {
-            "metric": metric,
+            "metric": metric.name,
             "change": self.change,
             "margin": margin,
-            "rows": len(ours),
+            "rows": drop.rows,
             **interval_figures(drop),
         }
-        if non_inferiority_p(ours, theirs, groups, margin) < limits.alpha:
+        if drop.p_not_worse(margin) < limits.alpha:
             return passed(reason, **figures)
-        worse = inferiority_p(ours, theirs, groups, margin) < limits.alpha
+        worse = drop.p_worse(margin) < limits.alpha
         return (failed if worse else inconclusive)(reason, **figures)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from fullturn.core.settings import GateSettings
 from fullturn.gates.check import Check, Verdict, failed, no_evidence, passed
 from fullturn.gates.evidence import Evidence
-from fullturn.gates.quality import primary_metric
-from fullturn.statistics.intervals import cluster_mean
+from fullturn.gates.judged import points, primary_metric
+from fullturn.metrics import level
+from fullturn.metrics.text import number, signed
 
 
 class DataDigest(Check):
@@ -49,21 +50,26 @@ class Leakage(Check):
     def _gap(self, evidence: Evidence, limits: GateSettings) -> Verdict:
         test, validation = evidence.candidate, evidence.validation
         assert test is not None and validation is not None
-        metric = primary_metric(test)
-        here, there = (
-            cluster_mean(e.column(metric), e.groups, 1 - limits.alpha) for e in (test, validation)
+        metric = primary_metric(test, evidence)
+        unit, better = metric.unit, 1 if metric.direction == "higher" else -1
+        here, there = (level(metric, e.rows, 1 - limits.alpha) for e in (test, validation))
+        gap = better * (here.estimate - there.estimate)
+        ends = (
+            (here.estimate - here.low, there.high - there.estimate)
+            if better > 0
+            else (here.high - here.estimate, there.estimate - there.low)
         )
-        gap = here.estimate - there.estimate
-        width = ((here.estimate - here.low) ** 2 + (there.high - there.estimate) ** 2) ** 0.5
+        width = (ends[0] ** 2 + ends[1] ** 2) ** 0.5
         figures = {"test": here.estimate, "validation": there.estimate, "gap_low": gap - width}
-        if gap - width > limits.leakage_margin:
+        if gap - width > limits.leakage_margin * points(metric, test.rows):
             return failed(
-                f"{metric} is {here.estimate:.3f} on test and {there.estimate:.3f} on validation: "
-                f"at least {gap - width:.3f} too good to be unseen",
+                f"{metric.name} is {number(here.estimate, unit)} on test and "
+                f"{number(there.estimate, unit)} on validation: at least "
+                f"{number(gap - width, unit)} too good to be unseen",
                 **figures,
             )
         return passed(
             f"0 of {evidence.leakage.test_rows if evidence.leakage else 0} test rows trained on; "
-            f"test minus validation {gap:+.3f}",
+            f"test minus validation {signed(here.estimate - there.estimate, unit)}",
             **figures,
         )

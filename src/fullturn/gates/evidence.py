@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fullturn.core.entities import DatasetVersion, Evaluation
+from fullturn.metrics import Metric
 from fullturn.subjects.protocols import Capability
 
 
@@ -69,5 +70,7 @@ class Evidence:
     latencies: tuple[float, ...] | None = None
     """Seconds of single-row calls."""
     refusal: RefusalState | None = None
+    metrics: tuple[Metric, ...] = ()
+    """Metrics that the settings name besides the subject's scores."""
     absent: Mapping[str, str] = field(default_factory=dict)
     """For each field that could not be had, why."""

@@ -2,43 +2,98 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 
+from fullturn.core.entities import Evaluation
+from fullturn.core.errors import StatisticsInputError
 from fullturn.core.settings import GateSettings
+from fullturn.core.wording import listed, nearest
 from fullturn.gates.check import Check, Verdict, failed, inconclusive, passed
 from fullturn.gates.evidence import Evidence
-from fullturn.statistics.intervals import cluster_mean
+from fullturn.gates.judged import judged_metrics, shown_level
+from fullturn.metrics import Metric, level
+from fullturn.metrics.text import SHARE
+from fullturn.statistics.intervals import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class _Floor:
+    """A metric beside its floor, which is a ceiling where lower is better."""
+
+    metric: Metric
+    level: Interval
+    floor: float
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether the whole interval is on the wrong side."""
+        if self.metric.direction == "higher":
+            return self.level.high < self.floor
+        return self.level.low > self.floor
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the whole interval is on the right side."""
+        if self.metric.direction == "higher":
+            return self.level.low >= self.floor
+        return self.level.high <= self.floor
+
+    def __str__(self) -> str:
+        word = "floor" if self.metric.direction == "higher" else "ceiling"
+        shown = shown_level(self.level, self.metric.unit)
+        return f"{self.metric.name} {shown}, {word} {self.floor:g}"
+
+    def figures(self) -> dict[str, object]:
+        """What the report stores; unit and direction where they are not the usual ones."""
+        metric = self.metric
+        unit = {} if metric.unit == SHARE else {"unit": metric.unit}
+        direction = {} if metric.direction == "higher" else {"direction": metric.direction}
+        return {**asdict(self.level), "floor": self.floor, **unit, **direction}
 
 
 class Floors(Check):
-    """Every score that the settings give a floor is above it."""
+    """Every metric with a floor in the settings is above it (below it, where lower is better)."""
 
     code, family, needs = "EVAL05", "quality", ("candidate",)
 
     def judge(self, evidence: Evidence, limits: GateSettings) -> Verdict:
         if not limits.floors:
             return Verdict("NOT_APPLICABLE", "no score has a floor in the settings")
-        evaluation = evidence.candidate
-        assert evaluation is not None
-        unknown = sorted(limits.floors.keys() - set(evaluation.metrics))
-        if unknown:
-            known = ", ".join(evaluation.metrics) or "none"
-            return inconclusive(f"there is no score '{unknown[0]}', only: {known}")
-        found = {
-            name: cluster_mean(evaluation.column(name), evaluation.groups, 1 - 2 * limits.alpha)
-            for name in limits.floors
-        }
-        figures = {
-            name: {**asdict(level), "floor": limits.floors[name]} for name, level in found.items()
-        }
-        below = [name for name in found if found[name].high < limits.floors[name]]
-        across = [name for name in found if found[name].low < limits.floors[name]]
-        shown = below or across or list(found)
-        reason = "; ".join(
-            f"{name} {found[name].estimate:.3f} [{found[name].low:.3f}, {found[name].high:.3f}], "
-            f"floor {limits.floors[name]:g}"
-            for name in shown
-        )
-        if below:
+        assert evidence.candidate is not None
+        metrics = {m.name: m for m in judged_metrics(evidence.candidate, evidence.metrics)}
+        found, unknown = _floors(metrics, evidence.candidate, limits)
+        figures = {name: one.figures() for name, one in found.items()}
+        missed = [one for one in found.values() if one.is_missed]
+        across = [one for one in found.values() if not one.is_met]
+        reason = "; ".join(map(str, missed or across or found.values()))
+        if missed:
             return failed(reason, scores=figures)
+        if unknown:
+            why = "; ".join([*unknown.values(), *([reason] if reason else [])])
+            return Verdict("INCONCLUSIVE", why, {"scores": figures}, tuple(unknown))
         return (inconclusive if across else passed)(reason, scores=figures)
+
+
+def _floors(
+    metrics: Mapping[str, Metric], candidate: Evaluation, limits: GateSettings
+) -> tuple[dict[str, _Floor], dict[str, str]]:
+    """Those that can be compared with their floor, and why others cannot."""
+    found, unknown = dict[str, _Floor](), dict[str, str]()
+    for name, floor in limits.floors.items():
+        if name not in metrics:
+            hint = nearest(name, list(metrics))
+            unknown[name] = f"there is no metric '{name}'{hint}, only: {listed(list(metrics))}"
+            continue
+        metric = metrics[name]
+        low, high = metric.bounds
+        if not low < floor < high:
+            unknown[name] = f"the floor {floor:g} of {name} is not between {low:g} and {high:g}"
+            continue
+        try:
+            one = level(metric, candidate.rows, 1 - 2 * limits.alpha)
+        except StatisticsInputError as error:
+            unknown[name] = f"{name} cannot be computed: {error}"
+            continue
+        found[name] = _Floor(metric, one, floor)
+    return found, unknown

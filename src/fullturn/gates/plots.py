@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from fullturn.core.entities import CheckResult, GateReport
+from fullturn.metrics.text import SHARE, number, signed
 
 Place = Literal["clear", "across", "beyond"]
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """An estimate with its interval, in score points."""
+    """An estimate with its interval."""
 
     label: str
     note: str
@@ -38,6 +39,7 @@ class Panel:
     zero_label: str | None = None
     """Set where values are differences and `line` is not itself at zero."""
     signed: bool = True
+    unit: str = SHARE
 
     @property
     def scale(self) -> tuple[float, float]:
@@ -70,7 +72,7 @@ class Panel:
 
     def shown(self, value: float) -> str:
         """A value as the report prints it."""
-        return f"{value:{'+' if self.signed else ''}.3f}"
+        return signed(value, self.unit) if self.signed else number(value, self.unit)
 
     def tick(self, value: float) -> str:
         """A round number as short as it can be; zero has no sign."""
@@ -82,7 +84,7 @@ def panels(report: GateReport) -> list[Panel]:
     """The plots that the figures of a report allow; checks without intervals draw nothing."""
     found = {result.code: result for result in report.results}
     drawn = (
-        _champion(found.get("EVAL03"), report.champion),
+        *_champion(found.get("EVAL03"), report.champion),
         _baseline(found.get("EVAL02")),
         _slices(found.get("EVAL04")),
         _behaviour(r for r in report.results if r.family == "behaviour"),
@@ -90,22 +92,30 @@ def panels(report: GateReport) -> list[Panel]:
     return [panel for panel in drawn if panel is not None]
 
 
-def _champion(result: CheckResult | None, champion: str | None) -> Panel | None:
+def _champion(result: CheckResult | None, champion: str | None) -> Iterator[Panel]:
+    """A panel for each unit and margin, that of the scores first."""
     metrics = result.figures.get("metrics", {}) if result else {}
-    marks = tuple(_mark(name, _levels(figures), figures) for name, figures in metrics.items())
-    if result is None or not marks:
-        return None
-    margin = result.figures["margin"]
-    return Panel(
-        title=f"Against the champion, {champion}",
-        caption=f"Score of the candidate minus score of the champion on the same rows, with "
-        f"{_confidence(metrics.values())}. The check passes when every interval is right of "
-        f"the margin.",
-        marks=marks,
-        line=-margin,
-        line_label=f"margin -{margin:g}",
-        zero_label="as good as the champion",
-    )
+    scales: dict[tuple[str, float], dict[str, Any]] = {}
+    for name, figures in metrics.items():
+        assert result is not None
+        margin = figures.get("margin", result.figures["margin"])
+        scales.setdefault((figures.get("unit", SHARE), margin), {})[name] = figures
+    for place, ((unit, margin), drawn) in enumerate(scales.items()):
+        yield Panel(
+            title=f"Against the champion, {champion}" + (f": {', '.join(drawn)}" if place else ""),
+            caption=f"Score of the candidate minus score of the champion on the same rows, with "
+            f"{_confidence(drawn.values())}. The check passes when every interval is right of "
+            f"the margin.{_in_unit(unit)}",
+            marks=tuple(_mark(name, _levels(figures), figures) for name, figures in drawn.items()),
+            line=-margin,
+            line_label=f"margin -{margin:g}",
+            zero_label="as good as the champion",
+            unit=unit,
+        )
+
+
+def _in_unit(unit: str) -> str:
+    return "" if unit == SHARE else f" In {unit}; positive means better in every metric."
 
 
 def _baseline(result: CheckResult | None) -> Panel | None:
@@ -119,6 +129,7 @@ def _baseline(result: CheckResult | None) -> Panel | None:
         marks=(_mark(figures["metric"], _levels(figures), figures),),
         line=0.0,
         line_label="as good as the baseline",
+        unit=figures.get("unit", SHARE),
     )
 
 
@@ -135,6 +146,7 @@ def _behaviour(results: Iterable[CheckResult]) -> Panel | None:
         line=-margin,
         line_label=f"margin -{margin:g}",
         zero_label="no change",
+        unit=drawn[0].get("unit", SHARE),
     )
 
 
@@ -167,7 +179,8 @@ def _mark(label: str, note: str, figures: Mapping[str, Any]) -> Mark:
 
 
 def _levels(figures: Mapping[str, Any]) -> str:
-    return f"{figures['reference']:.3f} → {figures['candidate']:.3f}"
+    unit = figures.get("unit", SHARE)
+    return f"{number(figures['reference'], unit)} → {number(figures['candidate'], unit)}"
 
 
 def _confidence(drawn: Iterable[Mapping[str, Any]]) -> str:
@@ -175,10 +188,7 @@ def _confidence(drawn: Iterable[Mapping[str, Any]]) -> str:
     return f"its {share:.3g} % interval"
 
 
-def _steps() -> Iterator[float]:
-    for power in range(-6, 2):
-        yield from (factor * 10.0**power for factor in (1, 2, 5))
-
-
 def _round_step(least: float) -> float:
-    return next((step for step in _steps() if step >= least), 50.0)
+    """The smallest of 1, 2, 5 times a power of ten that is not below; 1e-6 at least."""
+    power = 10.0 ** max(-6, math.floor(math.log10(max(least, 1e-6))))
+    return next(step for step in (power, 2 * power, 5 * power, 10 * power) if step >= least)

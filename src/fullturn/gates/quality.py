@@ -7,20 +7,25 @@ from dataclasses import replace
 from typing import Any
 
 from fullturn.core.entities import Evaluation
-from fullturn.core.errors import StatisticsInputError
 from fullturn.core.settings import GateSettings
-from fullturn.core.wording import listed
-from fullturn.gates.check import Check, Verdict, failed, inconclusive, passed
+from fullturn.core.wording import listed, nearest
+from fullturn.gates.check import Check, Verdict, failed, inconclusive, no_evidence, passed
 from fullturn.gates.evidence import Evidence
-from fullturn.statistics.intervals import Interval, cluster_mean
-from fullturn.statistics.multiplicity import holm
-from fullturn.statistics.paired import (
-    PairedDifference,
-    inferiority_p,
-    non_inferiority_p,
-    paired_difference,
+from fullturn.gates.judged import (
+    Judged,
+    compared,
+    difference_at,
+    interval_figures,
+    is_share,
+    judged_metrics,
+    level_figures,
+    primary_metric,
+    shown,
+    shown_level,
 )
-from fullturn.statistics.power import groups_needed, minimum_detectable_effect, pass_probability
+from fullturn.metrics import Difference, Metric, level
+from fullturn.metrics.text import number
+from fullturn.statistics.multiplicity import holm
 
 
 class RowsOut(Check):
@@ -50,11 +55,17 @@ class BeatsBaseline(Check):
     about = ("baseline",)
 
     def judge(self, evidence: Evidence, limits: GateSettings) -> Verdict:
-        metric, ours, theirs, groups = paired_scores(evidence.candidate, evidence.baseline)
-        gain = difference_at(limits.alpha, ours, theirs, groups)
-        p = inferiority_p(theirs, ours, groups)
-        reason = f"{metric} {_shown(gain)} against the baseline, {_rounded(p)}"
-        figures = {"metric": metric, "p": p, **interval_figures(gain), **_levels(ours, theirs)}
+        assert evidence.candidate is not None and evidence.baseline is not None
+        metric = primary_metric(evidence.candidate, evidence)
+        gain = difference_at(limits.alpha, metric, evidence.candidate, evidence.baseline)
+        p = gain.p_not_worse()
+        reason = f"{metric.name} {shown(gain)} against the baseline, {_rounded(p)}"
+        figures = {
+            "metric": metric.name,
+            "p": p,
+            **interval_figures(gain),
+            **level_figures(gain),
+        }
         if p < limits.alpha:
             return passed(reason, **figures)
         return (failed if gain.estimate <= 0 else inconclusive)(reason, **figures)
@@ -69,46 +80,53 @@ class NonInferior(Check):
         return None if evidence.champion_name else "there is no champion yet"
 
     def judge(self, evidence: Evidence, limits: GateSettings) -> Verdict:
-        assert evidence.candidate is not None
-        pairs = {
-            metric: paired_scores(evidence.candidate, evidence.champion, metric)[1:]
-            for metric in evidence.candidate.metrics
-        }
+        assert evidence.candidate is not None and evidence.champion is not None
+        metrics = judged_metrics(evidence.candidate, evidence.metrics)
+        judged = compared(metrics, evidence.candidate, evidence.champion, limits)
+        found, margins = judged.found, judged.margins
+        unknown = {**judged.unknown, **_unknown_margins(metrics, limits)}
+        if not found:
+            return no_evidence(_reasons(unknown), *unknown)
         # All metrics must pass, so each may be tested at alpha (intersection-union test; Berger,
         # Technometrics 24, 1982); one is enough to fail, so those p-values are adjusted.
-        not_worse = {m: non_inferiority_p(*pair, limits.margin) for m, pair in pairs.items()}
-        worse = holm({m: inferiority_p(*pair, limits.margin) for m, pair in pairs.items()})
-        shown = {m: difference_at(limits.alpha, *pair) for m, pair in pairs.items()}
-        primary = primary_metric(evidence.candidate)
-        detectable = {m: minimum_detectable_effect(*pair) for m, pair in pairs.items()}
-        figures = {
+        not_worse = {name: one.p_not_worse(margins[name]) for name, one in found.items()}
+        worse = holm({name: one.p_worse(margins[name]) for name, one in found.items()})
+        detectable = {name: one.detectable() for name, one in found.items()}
+        figures: dict[str, Any] = {
             "margin": limits.margin,
             "metrics": {
-                m: {
-                    **interval_figures(shown[m]),
-                    **_levels(*pairs[m][:2]),
-                    "p_not_worse": not_worse[m],
-                    "p_worse": worse[m],
-                    "minimum_detectable_effect": detectable[m],
+                name: {
+                    **interval_figures(one),
+                    **level_figures(one),
+                    **({} if margins[name] == limits.margin else {"margin": margins[name]}),
+                    "p_not_worse": not_worse[name],
+                    "p_worse": worse[name],
+                    "minimum_detectable_effect": detectable[name],
                 }
-                for m in pairs
+                for name, one in found.items()
             },
         }
-        chance = _chance_to_pass(shown[primary], limits)
+        primary = next(iter(found))
+        chance = _chance_to_pass(found[primary], margins[primary], limits.alpha)
         if chance is not None:
             figures["pass_probability"] = chance
-        open_metrics = [m for m in pairs if not_worse[m] >= limits.alpha]
-        losers = [m for m in open_metrics if worse[m] < limits.alpha]
-        figures |= _too_few([shown[m] for m in open_metrics], limits)
-        lowest = min(losers or open_metrics or [primary], key=lambda m: shown[m].estimate)
+        open_metrics = [name for name in found if not_worse[name] >= limits.alpha]
+        losers = [name for name in open_metrics if worse[name] < limits.alpha]
+        figures |= _too_few(judged, open_metrics, limits.alpha)
+        named = losers or open_metrics or [primary]
+        lowest = min(named, key=lambda name: found[name].estimate / margins[name])
+        unit = found[lowest].unit
         reason = (
-            f"{lowest} {_shown(shown[lowest])}; margin {limits.margin}, "
-            f"smallest detectable difference {detectable[lowest]:.3f}; "
-            f"{_foretold(chance)}{f' on {primary}' if len(pairs) > 1 else ''}{_wanted(figures)}"
+            f"{lowest} {shown(found[lowest])}; margin {margins[lowest]:g}, "
+            f"smallest detectable difference {number(detectable[lowest], unit)}; "
+            f"{_foretold(chance)}{f' on {primary}' if len(found) > 1 else ''}{_wanted(figures)}"
         )
-        if not open_metrics:
-            return passed(reason, **figures)
-        return (failed if losers else inconclusive)(reason, **figures)
+        if losers:
+            return failed(reason, **figures)
+        if unknown:
+            missing = f"no evidence: {_reasons(unknown)}; {reason}"
+            return Verdict("INCONCLUSIVE", missing, figures, tuple(unknown))
+        return (inconclusive if open_metrics else passed)(reason, **figures)
 
 
 class Slices(Check):
@@ -127,19 +145,19 @@ class Slices(Check):
 
     def judge(self, evidence: Evidence, limits: GateSettings) -> Verdict:
         assert evidence.candidate is not None
-        metric, floor = primary_metric(evidence.candidate), limits.slice_floor
+        metric, floor = primary_metric(evidence.candidate, evidence), limits.slice_floor
+        if not is_share(metric):
+            why = f"slice_floor is a share, and {metric.name} is measured in {metric.unit}"
+            return Verdict("NOT_APPLICABLE", why)
         slices, small = _slices(evidence.candidate, limits.slice_rows)
         if not slices:
             return inconclusive(
                 f"none of {len(small)} slices has {limits.slice_rows} rows in two groups or more"
             )
         confidence = 1 - 2 * limits.alpha / len(slices)
-        intervals = {
-            name: cluster_mean(part.column(metric), part.groups, confidence)
-            for name, part in slices.items()
-        }
+        intervals = {name: level(metric, part.rows, confidence) for name, part in slices.items()}
         figures = {
-            "metric": metric,
+            "metric": metric.name,
             "floor": floor,
             "confidence": confidence,
             "slices": {
@@ -156,55 +174,13 @@ class Slices(Check):
         below = [name for name, interval in intervals.items() if interval.high < floor]
         lowest = min(below or intervals, key=lambda name: intervals[name].estimate)
         across = [name for name in intervals if intervals[name].low < floor <= intervals[name].high]
-        reason = (
-            f"{len(slices)} slices; lowest {lowest}: {_level(intervals[lowest])}, floor {floor}"
-            f"{_unknown(across)}"
-        )
+        found = f"lowest {lowest}: {shown_level(intervals[lowest])}, floor {floor}"
+        reason = f"{len(slices)} slices; {found}{_unknown(across)}"
         if below:
             return failed(reason, **figures)
         if intervals[lowest].estimate < floor:
             return inconclusive(reason, **figures)
         return passed(reason, **figures)
-
-
-def paired_scores(
-    candidate: Evaluation | None, reference: Evaluation | None, metric: str | None = None
-) -> tuple[str, list[float], list[float], list[str]]:
-    """Metric, both columns and the groups, on the rows that both evaluations hold."""
-    assert candidate is not None and reference is not None
-    metric = metric or primary_metric(candidate)
-    theirs = {row.id: row.scores[metric] for row in reference.rows}
-    rows = [row for row in candidate.rows if row.id in theirs]
-    ours = [row.scores[metric] for row in rows]
-    return metric, ours, [theirs[row.id] for row in rows], [row.group for row in rows]
-
-
-def primary_metric(evaluation: Evaluation) -> str:
-    """The first score.
-
-    Raises:
-        StatisticsInputError: there are no rows, hence no scores.
-    """
-    if not evaluation.metrics:
-        raise StatisticsInputError(f"no row of '{evaluation.subject}' was answered")
-    return evaluation.metrics[0]
-
-
-def difference_at(
-    alpha: float, ours: list[float], theirs: list[float], groups: list[str]
-) -> PairedDifference:
-    """The difference, with the interval that agrees with one-sided tests at `alpha`."""
-    return paired_difference(ours, theirs, groups, 1 - 2 * alpha)
-
-
-def interval_figures(difference: PairedDifference) -> dict[str, float]:
-    """What the report draws."""
-    return {
-        "estimate": difference.estimate,
-        "low": difference.low,
-        "high": difference.high,
-        "confidence": difference.confidence,
-    }
 
 
 def _slices(evaluation: Evaluation, least: int) -> tuple[dict[str, Evaluation], list[str]]:
@@ -225,16 +201,12 @@ def _unknown(across: Sequence[str]) -> str:
     return f"; not known whether above or below it: {listed(across)}"
 
 
-def _chance_to_pass(difference: PairedDifference, limits: GateSettings) -> float | None:
+def _chance_to_pass(one: Difference, margin: float, alpha: float) -> float | None:
     """Chance that an equally good candidate is shown not to be worse by the margin.
 
     None if no row was scored differently: what little spread is then assumed was not observed.
     """
-    if not difference.discordant_groups:
-        return None
-    return pass_probability(
-        limits.margin, difference.standard_error, difference.groups, limits.alpha
-    )
+    return one.pass_probability(margin, alpha) if one.discordant_groups else None
 
 
 def _foretold(chance: float | None) -> str:
@@ -244,12 +216,26 @@ def _foretold(chance: float | None) -> str:
     return f"an equally good candidate passes with {min(99, max(1, round(100 * chance)))} %"
 
 
-def _too_few(unclear: Sequence[PairedDifference], limits: GateSettings) -> dict[str, int]:
+def _too_few(judged: Judged, unclear: Sequence[str], alpha: float) -> dict[str, int]:
     """How many groups there are and how many it takes, if only their number stands in the way."""
-    if not unclear or any(difference.discordant_groups for difference in unclear):
+    pairs = [(judged.found[name], judged.margins[name]) for name in unclear]
+    if not pairs or any(one.discordant_groups for one, _ in pairs):
         return {}
-    needed = groups_needed(limits.margin, limits.alpha)
-    return {"groups": unclear[0].groups, "groups_needed": needed}
+    needed = max(one.groups_needed(margin, alpha) for one, margin in pairs)
+    return {"groups": pairs[0][0].groups, "groups_needed": needed}
+
+
+def _unknown_margins(metrics: Sequence[Metric], limits: GateSettings) -> dict[str, str]:
+    names = [metric.name for metric in metrics]
+    return {
+        name: f"[gates] margins names it, but it is not judged{nearest(name, names)}"
+        for name in limits.margins
+        if name not in names
+    }
+
+
+def _reasons(unknown: Mapping[str, str]) -> str:
+    return "; ".join(f"{name}: {why}" for name, why in unknown.items())
 
 
 def _wanted(figures: Mapping[str, Any]) -> str:
@@ -265,17 +251,5 @@ def _ids(evaluation: Evaluation | None) -> set[str]:
     return {row.id for row in evaluation.rows} if evaluation else set()
 
 
-def _shown(difference: PairedDifference) -> str:
-    return f"{difference.estimate:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
-
-
 def _rounded(p: float) -> str:
     return f"p = {p:.2g}" if p >= 0.0001 else "p < 0.0001"
-
-
-def _level(interval: Interval) -> str:
-    return f"{interval.estimate:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
-
-
-def _levels(ours: list[float], theirs: list[float]) -> dict[str, float]:
-    return {"candidate": sum(ours) / len(ours), "reference": sum(theirs) / len(theirs)}

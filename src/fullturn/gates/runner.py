@@ -37,7 +37,7 @@ def compute(
         results=results,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         actor=actor,
-        limits=limits.model_dump(),
+        limits=limits.model_dump(mode="json"),
     )
 
 

@@ -113,6 +113,8 @@ def difference(
     """
     share = as_share(confidence, "confidence")
     ours, theirs = paired_rows(candidate, reference)
+    if not ours:
+        raise StatisticsInputError("candidate and reference have no row in common")
     codes = as_groups([row.group for row in ours], len(ours))
     a, b = (_contributions(metric, rows) for rows in (ours, theirs))
     totals = group_totals(a - b if metric.direction == "higher" else b - a, codes)

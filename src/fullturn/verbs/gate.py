@@ -107,19 +107,24 @@ def gate(
     Raises:
         NotFound: no such run or version.
         UsageError: a waiver names no check, or has no reason.
-        SettingsError: the evidence could not be signed; nothing was registered.
+        SettingsError: `[gates] metrics` names no metric, or the evidence could not be signed;
+            nothing was registered.
     """
-    candidate = references.run(project, reference)
+    limits, candidate = _limits(project), references.run(project, reference)
     if cached and not waive:
         found = reusable_gate(project, candidate, register=register)
         if found is not None:
             return replace(found, reused=True)
-    gated = _gated(project, candidate, waive, progress)
+    gated = _gated(project, candidate, limits, waive, progress)
     return _registered(project, candidate, gated, register)
 
 
 def _gated(
-    project: Workspace, candidate: RunRecord, waive: Mapping[str, str], progress: Progress
+    project: Workspace,
+    candidate: RunRecord,
+    limits: GateSettings,
+    waive: Mapping[str, str],
+    progress: Progress,
 ) -> GateResult:
     champion, tested = promotion.champion(project.store), load(project).version.digest
     plan = RunPlan(
@@ -142,7 +147,6 @@ def _gated(
             collector = EvidenceCollector(project, candidate, progress, spool)
             evidence = collector.evidence()
         reasons = {**collector.waivers, **waive}
-        limits = _limits(project)
         report = compute(ALL, evidence, limits, actor=project.owner, waivers=reasons)
         _store(project, run, report)
         _store_rows(project, run, evidence)
@@ -218,8 +222,12 @@ def renamed_floors(project: Workspace) -> tuple[str, ...]:
 
 def _limits(project: Workspace) -> GateSettings:
     limits, renamed = project.settings.gates, renamed_metrics(project.app)
-    floors = {renamed.get(name, name): floor for name, floor in limits.floors.items()}
-    return limits.model_copy(update={"floors": floors})
+    project.metrics  # noqa: B018  a wrong name is refused before anything is evaluated
+    floors, margins = (
+        {renamed.get(name, name): value for name, value in table.items()}
+        for table in (limits.floors, limits.margins)
+    )
+    return limits.model_copy(update={"floors": floors, "margins": margins})
 
 
 def _store(project: Workspace, run: TrackedRun, report: GateReport) -> None:
@@ -287,6 +295,7 @@ class EvidenceCollector:
             repeated=self._repeated(timed, some, data),
             latencies=tuple(row.latency for row in timed.rows) if timed else None,
             refusal=self._refusal(test, data),
+            metrics=project.metrics,
             absent=self.absent,
         )
 

@@ -17,6 +17,7 @@ from fullturn.core.tags import NOTE, TrainingTags
 from fullturn.evaluation import records
 from fullturn.evaluation.race import Race, race, recalled
 from fullturn.evaluation.records import fingerprint
+from fullturn.metrics.text import key
 from fullturn.store import save_pyfunc
 from fullturn.subjects import bundle
 from fullturn.subjects.protocols import Predictor
@@ -131,9 +132,11 @@ def train_one(
 
     Raises:
         UsageError: a parameter is unknown.
+        SettingsError: `[gates] metrics` names no metric.
         IntegrityError: the dataset version has another digest than recorded.
         AppError: the app raised.
     """
+    project.metrics  # noqa: B018  a wrong name is refused before anything is trained
     chosen = complete(project.app.defaults, {**project.settings.experiment.params, **params})
     data = load(project, version)
     seed = project.settings.experiment.seed if seed is None else seed
@@ -271,6 +274,7 @@ def _train(
     _record(project, run, view, raced)
     tags = TrainingTags(bundle=digest).write()
     means = {f"validation.{name}": raced.mean(name) for name in raced.evaluation.metrics}
+    means |= _estimates(project, raced)
     source = store.log_model(run.id, run.plan.name, folder, tags, means)
     store.tag_run(run.id, TrainingTags(model=source, bundle=digest).write())
     return raced
@@ -332,6 +336,16 @@ def _record(project: Workspace, run: TrackedRun, view: Dataset, raced: Race) -> 
         ).write(),
     }
     store.tag_run(run.id, tags)
+
+
+def _estimates(project: Workspace, raced: Race) -> dict[str, float]:
+    """The metrics that the settings name, on all validation rows; none if the race was stopped."""
+    rows = () if raced.stopped else raced.evaluation.rows
+    return {
+        f"validation.{key(metric.name)}": metric.estimate(rows)
+        for metric in project.metrics
+        if rows and metric.name not in raced.evaluation.metrics and metric.applies(rows) is None
+    }
 
 
 def _note(view: Dataset, raced: Race) -> str:

@@ -19,6 +19,7 @@ from fullturn.subjects.renamed import renamed_metrics
 from fullturn.subjects.subject import Subject
 
 if TYPE_CHECKING:
+    from fullturn.metrics import Metric
     from fullturn.store import Store
 
 Progress = Callable[[str, int, int], None]
@@ -61,6 +62,17 @@ class Workspace:
     def subject(self) -> Subject:
         """What is operated: the app and its capabilities."""
         return Subject(self.app, self.settings.app)
+
+    @cached_property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The metrics that `[gates] metrics` names.
+
+        Raises:
+            SettingsError: there is no such metric.
+        """
+        from fullturn.metrics import find
+
+        return tuple(find(name, self.root) for name in self.settings.gates.metrics)
 
     @cached_property
     def store(self) -> Store:

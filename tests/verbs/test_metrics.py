@@ -1,0 +1,78 @@
+"""Metrics that fullturn.toml names, through training, the gate and comparison, on real MLflow."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from fullturn.core.errors import SettingsError
+from fullturn.verbs.data import commit
+from fullturn.verbs.gate import gate
+from fullturn.verbs.promote import promote
+from fullturn.verbs.train import train
+from fullturn.verbs.workspace import Workspace
+from tests.verbs.conftest import write_rows
+from tests.verbs.prices import houses
+
+TOML = """\
+name = "prices"
+app = "tests.verbs.prices:Prices"
+
+[data]
+files = ["houses.csv"]
+train_share = 0.3
+validation_share = 0.3
+
+[gates]
+margin = 0.05
+metrics = ["rmse", "r2"]
+margins = { rmse = 5.0, r2 = 0.05 }
+floors = { rmse = 30.0 }
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path, empty_database: Path) -> Path:
+    """A project around an app that predicts prices, with one dataset version."""
+    root = tmp_path / "project"
+    (root / ".fullturn").mkdir(parents=True)
+    shutil.copy(empty_database, root / ".fullturn" / "mlflow.db")
+    (root / "fullturn.toml").write_text(TOML)
+    write_rows(root / "houses.csv", houses(1500, seed=1))
+    commit(Workspace.open(root), [], "first")
+    return root
+
+
+def test_a_regression_is_gated_by_rmse_in_its_own_unit(root: Path) -> None:
+    project = Workspace.open(root)
+    first = train(project, {}, name="first").run
+    assert first.metrics["validation.rmse"] == pytest.approx(20, abs=2)
+    assert 0.95 < first.metrics["validation.r2"] < 1
+    passed = gate(project, "first")
+    assert passed.report.outcome == "PASSED", [r.reason for r in passed.report.results]
+    promote(project, "1", "first")
+
+    again = gate(project, "first", register=False).report
+    found = {result.code: result for result in again.results}
+    assert again.outcome == "PASSED", [r.reason for r in again.results]
+    assert found["EVAL03"].figures["metrics"]["rmse"]["unit"] == "label's unit"
+
+    train(project, {"fault": "outliers"}, name="outliers")
+    worse = gate(project, "outliers").report
+    found = {result.code: result for result in worse.results}
+    assert worse.outcome == "FAILED"
+    assert found["EVAL03"].outcome == "FAILED" and found["EVAL03"].reason.startswith("rmse -")
+    assert found["EVAL03"].figures["metrics"]["close"]["estimate"] > -0.05
+    assert found["EVAL05"].outcome == "FAILED" and "ceiling 30" in found["EVAL05"].reason
+
+
+def test_a_wrong_name_is_refused_before_anything_is_evaluated(root: Path) -> None:
+    file = root / "fullturn.toml"
+    file.write_text(file.read_text().replace('"r2"', '"r22"'))
+    project = Workspace.open(root)
+    for verb in (lambda: train(project, {}), lambda: gate(project, "candidate")):
+        with pytest.raises(SettingsError, match="there is no metric 'r22'; did you mean 'r2'"):
+            verb()
+    assert project.store.runs() == []
