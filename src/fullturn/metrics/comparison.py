@@ -9,8 +9,8 @@ One more group of typical size, scoring the worst that is possible, makes the bo
 conservative. In a metric over the set, such a group fails altogether among the rows that the metric
 depends on (for recall, those of the label), or is as bad as the worst group that was observed, if
 that is worse. Without it, percentile, BCa and studentised bootstraps pass a candidate
-that is worse by the margin in up to 26 % of runs instead of 5 % (30 to 300 groups of unequal size,
-see bench/metrics.py); with it in at most 5 %.
+that is worse by the margin in up to 24 % of runs instead of 5 % (30 to 300 groups of unequal size,
+see bench/metrics.py); with it in at most 4 %.
 """
 
 from __future__ import annotations
