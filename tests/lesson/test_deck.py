@@ -21,7 +21,7 @@ import uvicorn
 
 from fullturn.core.errors import MissingFigure, UsageError
 from fullturn.lesson.deck import Deck
-from fullturn.lesson.figures import kept
+from fullturn.lesson.figures import benchmark_results
 from fullturn.lesson.panels.catalog import lesson_stage
 from fullturn.lesson.panels.routes import routes
 from fullturn.lesson.publishing import FLAGS, save
@@ -298,7 +298,7 @@ def test_a_planted_missing_figure_fails_the_build(project: Workspace, tmp_path: 
 
 
 def test_without_a_kept_result_the_build_fails(project: Workspace, tmp_path: Path) -> None:
-    assert kept()["turn"].series
+    assert benchmark_results()["turn"].series
     with pytest.raises(MissingFigure, match=r"turn\.seconds"):
         Deck(project, tmp_path).page()
 

@@ -10,10 +10,10 @@ import pytest
 
 from fullturn.core.errors import CouldNotEvaluate, MissingFigure, UsageError
 from fullturn.lesson import publishing
-from fullturn.lesson.figures import Figures, Source, cases, kept
+from fullturn.lesson.figures import Figures, Source, benchmark_results, cases
 from fullturn.lesson.slide import SECTIONS, slides
 
-KEPT = {
+RESULT = {
     "name": "serving",
     "command": "python bench/serving.py --keep",
     "date": "2026-11-24",
@@ -27,9 +27,9 @@ DATED = re.compile(r"\d{1,2} (?:March) \d{4}")
 
 @pytest.fixture
 def figures(tmp_path: Path) -> Figures:
-    (tmp_path / "serving.json").write_text(json.dumps(KEPT), encoding="utf-8")
+    (tmp_path / "serving.json").write_text(json.dumps(RESULT), encoding="utf-8")
     run = Source("run 0123abcd", "2026-11-24", "this project", "fullturn runs")
-    return Figures(kept(tmp_path), {"lesson.best.accuracy": (0.675, run)})
+    return Figures(benchmark_results(tmp_path), {"lesson.best.accuracy": (0.675, run)})
 
 
 def test_a_figure_tells_its_text_and_its_source(figures: Figures) -> None:
@@ -66,11 +66,11 @@ def test_a_missing_curve_is_named(figures: Figures) -> None:
 def test_a_damaged_result_is_named(tmp_path: Path) -> None:
     (tmp_path / "swap.json").write_text('{"name": "swap"', encoding="utf-8")
     with pytest.raises(CouldNotEvaluate, match="swap.json"):
-        kept(tmp_path)
+        benchmark_results(tmp_path)
 
 
-def test_the_kept_results_say_who_made_them() -> None:
-    for name, result in kept().items():
+def test_the_results_say_who_made_them() -> None:
+    for name, result in benchmark_results().items():
         assert result.name == name
         assert result.command.startswith(("python bench/", "fullturn "))
         assert "--keep" in result.command

@@ -130,7 +130,7 @@ def test_a_stage_that_closes_stops_who_performs(stage: Stage) -> None:
     performance = stage.start("endless", {})
     stage.close()
     assert performance.over
-    assert performance.told[-2] == {**performance.told[-2], "type": "error"}
+    assert performance.events[-2] == {**performance.events[-2], "type": "error"}
 
 
 def test_a_recording_is_thinned_until_it_is_small_enough() -> None:

@@ -72,7 +72,7 @@ def tests(as_json: bool) -> None:
     """Run the project's tests: `[ci] tests`, or pytest if there are any."""
     from fullturn.verbs.ci.checkout import run_tests
 
-    found = run_tests(opened(), (lambda line: None) if as_json else _told)
+    found = run_tests(opened(), (lambda line: None) if as_json else _print_dimmed)
     if as_json:
         say_json(found)
         return
@@ -80,7 +80,7 @@ def tests(as_json: bool) -> None:
     say(passed if found.command else "the project has no tests")
 
 
-def _told(line: str) -> None:
+def _print_dimmed(line: str) -> None:
     say(f"[dim]  {escape(line)}[/dim]")
 
 

@@ -76,7 +76,7 @@ def quiet(live: Live) -> None:
     with live.phase("before: known topics"):
         seen = live.audience.wait_for(WARM)
     live.audience.pace(CALM)
-    live.story.told(address=live.address)
+    live.story.record(address=live.address)
     if not live.story.as_json:
         say(f"{live.address}: {seen.asked} questions answered, {seen.judged} rated by reviewers")
 
@@ -111,7 +111,7 @@ def truncated(live: Live) -> None:
     try:
         release.release(project, str(gated.version.version), Looks(story.as_json))
     except (Refused, Inconclusive) as error:
-        story.told(outcome=str(error))
+        story.record(outcome=str(error))
     ended = _newest_release(project)
     live.note(f"version {ended.version} rolled back in {ended.stage}")
     if not story.as_json:
@@ -147,7 +147,7 @@ def shifted(live: Live) -> Alarm:
     subject = f"input.{live.project.app.contract.text}"
     known = monitor.seen().alarms
     alarm = next((one for one in known if one.detector == subject), known[0])
-    story.told(detector=alarm.detector, verdict=alarm.diagnosis.verdict)
+    story.record(detector=alarm.detector, verdict=alarm.diagnosis.verdict)
     if not story.as_json:
         show(alarm)
     return alarm
@@ -171,7 +171,7 @@ def retrained(live: Live) -> None:
                 live.note(f"{step.stage}: {step.what}")
             if not story.as_json:
                 show_step(step)
-    story.told(steps=[step.what for step in steps])
+    story.record(steps=[step.what for step in steps])
     live.audience.turn_to("after")
     with live.phase("after: new topics, unseen questions"):
         live.audience.wait_for(WARM)
@@ -185,7 +185,7 @@ def looked_back(live: Live) -> None:
     story.scene("Summary", "what happened, and what it meant for users")
     quality = _quality(live)
     found = of_prediction(live.project, counts.last)
-    story.told(quality=quality, asked=counts.asked, failed=counts.failed, events=live.events)
+    story.record(quality=quality, asked=counts.asked, failed=counts.failed, events=live.events)
     if story.as_json:
         return
     rows = [
@@ -198,7 +198,7 @@ def looked_back(live: Live) -> None:
     say(_one_line(found))
 
 
-def kept(live: Live) -> None:
+def keep_serving(live: Live) -> None:
     """Keep the server running without the audience."""
     live.audience.leave()
     say(f"serving at [bold]{live.address}[/bold]; stop with Ctrl-C; try:")

@@ -27,6 +27,6 @@ class Walk:
             number = len(self.scenes)
             say(f"\n[bold cyan]{number} {title}[/bold cyan]  {why} [dim]{seconds:.0f} s[/dim]")
 
-    def told(self, **facts: Any) -> None:
+    def record(self, **facts: Any) -> None:
         """Add facts to the scene, for --json."""
         self.scenes[-1].update(facts)

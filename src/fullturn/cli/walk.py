@@ -47,7 +47,7 @@ def walk(folder: Path, *, as_json: bool, keep_serving: bool = False) -> None:
             live.looked_back(served)
             _ended(story)
             if keep_serving:
-                live.kept(served)
+                live.keep_serving(served)
 
 
 def _ended(story: Walk) -> None:
@@ -80,7 +80,7 @@ def _data(story: Walk, project: Workspace) -> int:
 
     story.scene("Data version", "so that every run records the exact rows it used")
     version = commit(project, [], FIRST_DATA)
-    story.told(version=version.version, digest=version.digest, rows=version.rows)
+    story.record(version=version.version, digest=version.digest, rows=version.rows)
     if not story.as_json:
         splits = ", ".join(f"{count} {name}" for name, count in version.splits.items())
         say(f"version 1: {version.rows} rows ({splits}), digest {version.digest[:12]}")
@@ -99,7 +99,7 @@ def _experiments(story: Walk, project: Workspace) -> list[Trial]:
             watch(f"candidate '{name}'", number, len(example.CANDIDATES))
             trials.append(next(arriving))
     trials.sort(key=lambda trial: (trial.race.stopped, -trial.score))
-    story.told(best=trials[0].run.name, score=trials[0].score)
+    story.record(best=trials[0].run.name, score=trials[0].score)
     if not story.as_json:
         show(Trials(trials), next_too=False)
     return trials
@@ -116,7 +116,7 @@ def _blocked(story: Walk, project: Workspace) -> None:
     with progress() as watch:
         trial = train(project, CARELESS_PARAMS, name=CARELESS)
         gated = gate(project, trial.run.id, progress=watch)
-    story.told(outcome=gated.report.outcome)
+    story.record(outcome=gated.report.outcome)
     if not story.as_json:
         show(gated.report)
         say("[bold]rejected[/bold]: not registered, never served to users")
@@ -131,7 +131,7 @@ def _passed(story: Walk, project: Workspace, best: Trial) -> GateResult:
     )
     with progress() as watch:
         gated = gate(project, best.run.id, progress=watch)
-    story.told(outcome=gated.report.outcome)
+    story.record(outcome=gated.report.outcome)
     if not story.as_json:
         show(gated.report)
     if gated.version is None:
@@ -147,7 +147,7 @@ def _promoted(story: Walk, project: Workspace, gated: GateResult) -> None:
     )
     assert gated.version is not None
     entry = promote(project, str(gated.version.version), f"gate {gated.run[:8]} passed")
-    story.told(champion=entry.version)
+    story.record(champion=entry.version)
     if not story.as_json:
         say(
             f"version {entry.version} is champion: {escape(entry.reason)}, by {escape(entry.actor)}"
@@ -160,7 +160,7 @@ def _answers(story: Walk, project: Workspace) -> None:
     story.scene("Champion", "three questions; the handbook doesn't cover the last one")
     column = str(project.app.contract.text)
     answered = predict(project, [{column: question} for question in QUESTIONS])
-    story.told(answers=[each.output for each in answered])
+    story.record(answers=[each.output for each in answered])
     if not story.as_json:
         for each in answered:
             say(f"› {escape(each.input[column])}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fullturn.core.errors import UsageError
 from fullturn.lesson.diagrams.catalog import Board, draw
-from fullturn.lesson.figures import Figure, Figures, cases, kept
+from fullturn.lesson.figures import Figure, Figures, benchmark_results, cases
 from fullturn.lesson.panels.recording import replays
 from fullturn.lesson.past import figures as recorded
 from fullturn.lesson.past import past
@@ -61,7 +61,7 @@ class Deck:
             MissingFigure: the project lacks required data.
         """
         found = past(self.project)
-        figures = Figures(kept(self.results), recorded(found, self.project.root.name))
+        figures = Figures(benchmark_results(self.results), recorded(found, self.project.root.name))
         return Board(found, figures)
 
     def slides(self) -> list[Shown]:
@@ -85,7 +85,7 @@ class Deck:
                 slides=shown,
                 count=len(shown),
                 seconds=sum(one.slide.seconds for one in shown),
-                sources=_script({name: _told(figure) for name, figure in cited.items()}),
+                sources=_script({name: _source(figure) for name, figure in cited.items()}),
                 replays=_script(replays()),
             )
         )
@@ -121,7 +121,7 @@ class Deck:
         return Shown(slide, Markup(body), notes, number, figures_on)  # noqa: S704
 
 
-def _told(figure: Figure) -> dict[str, str]:
+def _source(figure: Figure) -> dict[str, str]:
     return {"text": figure.text, **asdict(figure.source)}
 
 

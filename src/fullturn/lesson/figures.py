@@ -17,7 +17,7 @@ Points = tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class BenchmarkResult:
     """A benchmark result: figures, curves, and the command that reproduces them."""
 
     name: str
@@ -29,7 +29,7 @@ class Kept:
     series: Mapping[str, Points] = field(default_factory=dict)
 
 
-def kept(folder: Path | None = None) -> dict[str, Kept]:
+def benchmark_results(folder: Path | None = None) -> dict[str, BenchmarkResult]:
     """All results in a folder, by name; by default those shipped with the lesson.
 
     Raises:
@@ -39,14 +39,14 @@ def kept(folder: Path | None = None) -> dict[str, Kept]:
     return {path.stem: _read(path) for path in sorted(place.glob("*.json"))}
 
 
-def _read(path: Path) -> Kept:
+def _read(path: Path) -> BenchmarkResult:
     try:
         body: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         series = {
             name: tuple(tuple(map(float, point)) for point in points)
             for name, points in body.pop("series", {}).items()
         }
-        return Kept(series=series, **body)
+        return BenchmarkResult(series=series, **body)
     except (ValueError, TypeError, AttributeError) as error:
         raise CouldNotEvaluate(
             f"{path.name} is not a benchmark result: {error}; "
@@ -99,7 +99,7 @@ class Figures:
     names of the lesson project's figures begin with `lesson.`."""
 
     def __init__(
-        self, results: Mapping[str, Kept], recorded: Mapping[str, tuple[Value, Source]]
+        self, results: Mapping[str, BenchmarkResult], recorded: Mapping[str, tuple[Value, Source]]
     ) -> None:
         self._results, self._recorded = results, recorded
         self.cited: list[Figure] = []

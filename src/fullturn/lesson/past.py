@@ -173,13 +173,13 @@ def _of_candidates(of: Past, folder: str) -> Iterator[tuple[str, tuple[Value, So
 def _example(trial: Trial) -> tuple[str, str]:
     """A question that is a full sentence, and the start of the shortest correct answer."""
     evaluation = trial.race.evaluation
-    told = [
+    answered = [
         (str(next(iter(row.input.values()))), str((row.output or {}).get("answer", "")))
         for row in evaluation.rows
         if row.scores[evaluation.metrics[0]] == 1.0 and not (row.output or {}).get("abstained")
     ]
     question, answer = min(
-        (pair for pair in told if pair[0].endswith("?")), key=lambda pair: (len(pair[1]), pair)
+        (pair for pair in answered if pair[0].endswith("?")), key=lambda pair: (len(pair[1]), pair)
     )
     return question, _beginning(answer)
 

@@ -59,11 +59,11 @@ def heights(
     form: str | Callable[[float], str] = "{:g}",
 ) -> None:  # fmt: skip
     """Horizontal grid lines with labels on the left."""
-    told = form.format if isinstance(form, str) else form
+    write = form.format if isinstance(form, str) else form
     for value in scale.ticks():
         y = scale.at(value)
         drawing.line([(left, y), (right, y)], stroke=FAINT, width=1, opacity=0.7)
-        drawing.text((left - 10, y + 7), told(value), size=TICK, fill=DIM, anchor="end")
+        drawing.text((left - 10, y + 7), write(value), size=TICK, fill=DIM, anchor="end")
 
 
 def widths(

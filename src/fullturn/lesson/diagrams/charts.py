@@ -60,12 +60,12 @@ def comparison(found: Comparison) -> Drawing:
     """Differences in the first few metrics, in points, relative to zero."""
     shown = found.metrics[:3]
     height = int(LOW_ROW * len(shown)) + 84
-    told = "; ".join(
+    differences = "; ".join(
         f"{m.metric} {100 * m.difference.estimate:+.1f} points, from "
         f"{100 * m.difference.low:+.1f} to {100 * m.difference.high:+.1f}"
         for m in shown
     )
-    about = f"{found.second} minus {found.first}, row by row: {told}."
+    about = f"{found.second} minus {found.first}, row by row: {differences}."
     drawing = Drawing(1152, height, "Two runs compared", about)
     reach = 100 * max(abs(v) for m in shown for v in (m.difference.low, m.difference.high))
     x = Scale(-1.15 * reach - 0.5, 1.15 * reach + 0.5, 300, 1110)
@@ -93,9 +93,9 @@ SLICES = 6
 
 def gate(report: GateReport, candidate: str) -> Drawing:
     """Checks as tiles on the left, slices with their intervals on the right."""
-    told = ", ".join(f"{r.code} {r.outcome.lower().replace('_', ' ')}" for r in report.results)
+    outcomes = ", ".join(f"{r.code} {r.outcome.lower().replace('_', ' ')}" for r in report.results)
     drawing = Drawing(
-        1152, 388, f"The gate of '{candidate}': {report.outcome.lower()}", f"Checks: {told}."
+        1152, 388, f"The gate of '{candidate}': {report.outcome.lower()}", f"Checks: {outcomes}."
     )
     for place, result in enumerate(report.results):
         row, column = divmod(place, 3)

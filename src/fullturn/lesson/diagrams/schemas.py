@@ -106,9 +106,9 @@ def versions(commit: str, data: str, run: str, version: str) -> Drawing:
         "alias champion points to one of them.",
     )  # fmt: skip
     ids = {"Code": commit, "Data": data}
-    for place, (name, kept, by, colour) in enumerate(LANES):
+    for place, (name, where, by, colour) in enumerate(LANES):
         y = 2 + place * 102
-        drawing.box((0, y), (430, 84), [(name, "name"), (f"{kept} · {ids.get(name, by)}", "code")],
+        drawing.box((0, y), (430, 84), [(name, "name"), (f"{where} · {ids.get(name, by)}", "code")],
                     edge=colour)  # fmt: skip
         drawing.line([(430, y + 42), (536, 150 + place * 34)], stroke=DIM, arrow=True)
     drawing.box((540, 120), (190, 164), [("run", "name"), (run, "code")], edge=DEPLOY)

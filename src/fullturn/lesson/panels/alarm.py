@@ -82,9 +82,9 @@ def _until(
     return alarms
 
 
-def _show(seen: Seen, at: int, told: Collection[str], tell: Tell) -> None:
+def _show(seen: Seen, at: int, alarmed: Collection[str], tell: Tell) -> None:
     for state in seen.states:
-        if state.requests and state.name not in told:
+        if state.requests and state.name not in alarmed:
             tell(point(PLOT, state.name, at, max(1.0, state.statistic)))
     rung = {alarm.detector: alarm.statistic for alarm in reversed(seen.alarms)}
     loudest = sorted(seen.states, key=lambda one: (-one.alarms, -one.share))[:WORTH]
@@ -95,10 +95,10 @@ def _show(seen: Seen, at: int, told: Collection[str], tell: Tell) -> None:
 def _row(state: DetectorState, rung: float | None) -> tuple[str, ...]:
     value = state.statistic if rung is None else rung
     share = f"{100 * state.share:.0f} % of the threshold" if rung is None else "ALARM"
-    return state.name, _told(value), _told(state.threshold), share
+    return state.name, _number(value), _number(state.threshold), share
 
 
-def _told(value: float) -> str:
+def _number(value: float) -> str:
     return f"{value:,.0f}" if value < 1e9 else f"{value:.0e}"
 
 

@@ -41,10 +41,10 @@ def perform(stage: Stage, options: Options, tell: Tell) -> None:
     _questions(project, gated, tell)
     after = len(project.store.versions(project.store.name))
     champion = promotion.champion(project.store)
-    kept = "not registered" if after == before else f"registered as version {after}"
-    tell(say(f"{kept}; the registry has {after} version{'s' * (after != 1)}"))
+    registered = "not registered" if after == before else f"registered as version {after}"
+    tell(say(f"{registered}; the registry has {after} version{'s' * (after != 1)}"))
     failed = [one.code for one in gated.report.results if one.outcome == "FAILED"]
-    why = f"{', '.join(failed)} failed; {kept}, version {champion} stays champion"
+    why = f"{', '.join(failed)} failed; {registered}, version {champion} stays champion"
     tell(outcome(gated.report.outcome, why))
 
 

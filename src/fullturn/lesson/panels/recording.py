@@ -48,12 +48,12 @@ def rehearse(stage: Stage, record: Path | None = None) -> Iterator[Rehearsed]:
             time.sleep(0.05)
         ended = _ended(performance)
         if record is not None and ended.outcome != "ERROR":
-            text = recorded(performance.told, datetime.now(UTC).date().isoformat())
+            text = recorded(performance.events, datetime.now(UTC).date().isoformat())
             (record / f"{name}.jsonl").write_text(text, encoding="utf-8")
         yield ended
 
 
-def recorded(told: Sequence[Event], date: str) -> str:
+def recorded(events: Sequence[Event], date: str) -> str:
     """A recording: its date, then the events, thinned until it is small enough.
 
     Raises:
@@ -61,7 +61,7 @@ def recorded(told: Sequence[Event], date: str) -> str:
     """
     keep = 1
     while True:
-        lines = [{"type": "recorded", "date": date, "at": 0.0}, *_thinned(told, keep)]
+        lines = [{"type": "recorded", "date": date, "at": 0.0}, *_thinned(events, keep)]
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         if len(text.encode()) <= LARGEST:
             return text
@@ -85,11 +85,11 @@ def replays() -> dict[str, list[Event]]:
     }
 
 
-def _thinned(told: Sequence[Event], keep: int) -> Iterator[Event]:
+def _thinned(events: Sequence[Event], keep: int) -> Iterator[Event]:
     """Every `keep`-th point of each curve and state of each table, and always the last."""
-    last = {_curve(event): number for number, event in enumerate(told)}
+    last = {_curve(event): number for number, event in enumerate(events)}
     seen: dict[object, int] = {}
-    for number, event in enumerate(told):
+    for number, event in enumerate(events):
         curve = _curve(event)
         if curve is None:
             yield event
@@ -107,10 +107,10 @@ def _curve(event: Event) -> tuple[str, str] | None:
 
 
 def _ended(performance: Performance) -> Rehearsed:
-    told = performance.told
-    ending = next((e for e in reversed(told) if e["type"] in ("outcome", "error")), None)
+    events = performance.events
+    ending = next((e for e in reversed(events) if e["type"] in ("outcome", "error")), None)
     word, text = "ERROR", "the panel ended without an outcome"
     if ending is not None:
         text = str(ending["text"])
         word = str(ending["word"]) if ending["type"] == "outcome" else "ERROR"
-    return Rehearsed(performance.name, word, text, float(told[-1]["at"]))
+    return Rehearsed(performance.name, word, text, float(events[-1]["at"]))

@@ -109,7 +109,7 @@ async def _streamed(performance: Performance, after: int) -> AsyncIterator[str]:
     """Numbered server-sent events, so that a reconnecting browser can resume."""
     silent = 0.0
     while True:
-        fresh = performance.told[after:]
+        fresh = performance.events[after:]
         for number, event in enumerate(fresh, after):
             yield f"id: {number}\ndata: {json.dumps(event, ensure_ascii=False)}\n\n"
         after += len(fresh)

@@ -39,7 +39,7 @@ class Performance:
     number: int
     name: str
     began: float = field(default_factory=time.monotonic)
-    told: list[Event] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     """All events so far, in order; the last one is `done`."""
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -65,7 +65,7 @@ class Performance:
     @property
     def over(self) -> bool:
         """Whether the panel has finished."""
-        return bool(self.told) and self.told[-1]["type"] == "done"
+        return bool(self.events) and self.events[-1]["type"] == "done"
 
     @property
     def elapsed(self) -> float:
@@ -73,7 +73,7 @@ class Performance:
         return time.monotonic() - self.began
 
     def _append(self, event: Event) -> None:
-        self.told.append({**event, "at": round(self.elapsed, 2)})
+        self.events.append({**event, "at": round(self.elapsed, 2)})
 
 
 class Busy(FullturnError):
