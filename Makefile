@@ -19,6 +19,7 @@ coverage: .venv/installed
 	$(BIN)/pytest -n $(CORES) --dist loadfile --cov --cov-report=term
 
 lint: .venv/installed lock-check docs-check workflows-check site
+	$(BIN)/python scripts/words.py
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -319,7 +319,7 @@ def cited(result: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"steps": result["steps"], "metrics": result["metrics_per_step"]}
     for name, row in rows.items():
         found[f"us.{name}"] = round(median(row["us_per_step"]), 2)
-        found[f"kept.{name}"] = min(row["kept"])
+        found[f"survived.{name}"] = min(row["kept"])
     if {"journal", "mlflow"} <= rows.keys():
         found["ratio"] = round(found["us.mlflow"] / found["us.journal"])
     return found

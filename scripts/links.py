@@ -2,9 +2,9 @@
 
 usage: links.py FOLDER
 
-Every link and anchor inside the site leads somewhere, every image and file is there, and no page or
-style sheet loads a script, a style, a font or a picture from another host. Plain links to other
-hosts are counted and not followed.
+Every internal link and anchor must resolve, every image and file must exist, and no page or style
+sheet may load a script, style, font or picture from another host. Links to other hosts are counted
+but not followed.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ LOADED = {
     ("audio", "src"), ("embed", "src"), ("iframe", "src"), ("image", "href"), ("img", "src"),
     ("object", "data"), ("script", "src"), ("source", "src"), ("use", "href"), ("video", "src"),
 }  # fmt: skip
-"""What a browser fetches without being asked."""
+"""Attributes whose targets a browser fetches automatically."""
 FETCHING = {"stylesheet", "icon", "preload", "preconnect", "prefetch", "dns-prefetch", "manifest"}
-"""Kinds of <link> of which the same holds."""
+"""Kinds of <link> that a browser fetches as well."""
 IN_STYLE = re.compile(r"""(?:url\(\s*|@import\s+)["']?([^"')\s]+)""")
 SCHEMES = ("data", "mailto", "javascript", "blob")
 
@@ -44,17 +44,17 @@ class Page(HTMLParser):
         self.feed(self.text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        told = {name: value or "" for name, value in attrs}
-        self.names |= {told[name] for name in ("id", "name") if name in told}
-        if tag == "a" and "href" in told:
-            self.links.append(told["href"])
-        if tag == "link" and FETCHING & set(told.get("rel", "").split()):
-            self.loads.append(told["href"])
-        self.loads += [told[name] for of, name in LOADED if of == tag and name in told]
+        found = {name: value or "" for name, value in attrs}
+        self.names |= {found[name] for name in ("id", "name") if name in found}
+        if tag == "a" and "href" in found:
+            self.links.append(found["href"])
+        if tag == "link" and FETCHING & set(found.get("rel", "").split()):
+            self.loads.append(found["href"])
+        self.loads += [found[name] for of, name in LOADED if of == tag and name in found]
         self.loads += [
-            part.split()[0] for part in told.get("srcset", "").split(",") if part.strip()
+            part.split()[0] for part in found.get("srcset", "").split(",") if part.strip()
         ]
-        self.loads += IN_STYLE.findall(told.get("style", ""))
+        self.loads += IN_STYLE.findall(found.get("style", ""))
 
 
 @dataclass

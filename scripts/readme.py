@@ -14,7 +14,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from typed import OtherStory, Typist, settled, told
+from typed import OtherStory, Typist, scenes_of, settled
 
 ROOT = Path(__file__).parents[1]
 README, DEMO = ROOT / "README.md", ROOT / "demo"
@@ -73,7 +73,7 @@ def newest(report: str, title: str) -> Path:
 
 def main() -> int:
     output, check = shown(Path(sys.argv[-1]).read_text(encoding="utf-8")), "--check" in sys.argv
-    typist = Typist(DEMO, output, told(output))
+    typist = Typist(DEMO, output, scenes_of(output))
     try:
         page = typist.page(TEMPLATE.read_text(encoding="utf-8"))
     except OtherStory as error:

@@ -78,21 +78,21 @@ class Typist:
                 process.communicate(timeout=30)
 
     def _block(self, language: str, words: str, body: str) -> str:
-        told = dict(word.split("=", 1) for word in shlex.split(words) if "=" in word)
+        options = dict(word.split("=", 1) for word in shlex.split(words) if "=" in word)
         if language == "console":
             lines = [line.removeprefix("$ ") for line in body.splitlines()]
             *first, last = [self._filled(line) for line in lines]
             output = [self._typed(command, 0) for command in first]
-            output.append(self._typed(last, int(told.get("exit", 0))))
-            shown = [kept(text, told.get("only", "")) for text in output]
+            output.append(self._typed(last, int(options.get("exit", 0))))
+            shown = [selected(text, options.get("only", "")) for text in output]
             return "```console\n" + "\n".join(shown) + "\n```"
         if language == "scene":
             title = words.partition("only=")[0].strip()
             if title not in self.scenes:
                 raise OtherStory(f"there is no scene '{title}': {', '.join(self.scenes)}")
-            return f"```\n{kept(self.scenes[title], told.get('only', ''))}\n```"
-        if "title" in told:
-            (self.folder / told["title"]).write_text(body, encoding="utf-8")
+            return f"```\n{selected(self.scenes[title], options.get('only', ''))}\n```"
+        if "title" in options:
+            (self.folder / options["title"]).write_text(body, encoding="utf-8")
         return f"```{language}{words}\n{body}```"
 
     def _typed(self, command: str, code: int) -> str:
@@ -143,7 +143,7 @@ class Typist:
         return found[1]
 
 
-def told(story: str) -> dict[str, str]:
+def scenes_of(story: str) -> dict[str, str]:
     """The scenes of a recorded demo, by title, without the lines after the last one."""
     scenes: dict[str, list[str]] = {}
     title = ""
@@ -155,7 +155,7 @@ def told(story: str) -> dict[str, str]:
     return {title: "\n".join(lines).strip() for title, lines in scenes.items()}
 
 
-def kept(text: str, only: str) -> str:
+def selected(text: str, only: str) -> str:
     """The first line and those that match `only`; omitted lines are marked.
 
     Raises:

@@ -1,12 +1,12 @@
-"""A regression walk-through: what the pipeline does with a worse branch, a better one, and words.
+"""Generate docs/regression.md: the pipeline on a better branch, a worse one, and a README change.
 
 usage: walkthrough.py [--check] [FOLDER]
 
-Makes a small project in FOLDER (a temporary one if not named), types the commands of the story
-and writes docs/regression.md around what they printed. A step that ends otherwise than the story
-says fails. With --check, nothing is written: it fails also if docs/regression.md tells another
-story than the commands now do, numbers, ids and times aside. As the pipeline itself does, --check
-does not run again what nothing has changed for: the page ends with a digest of what it needs.
+Creates a small project in FOLDER (by default a temporary one), runs the commands of the page and
+writes the page with their output. It fails if a step has an unexpected result. With --check,
+nothing is written: it also fails if docs/regression.md differs from the current output in more
+than numbers, ids and times. --check skips the run if nothing has changed that the page depends on:
+the page ends with a digest of its inputs.
 """
 
 from __future__ import annotations
@@ -40,23 +40,23 @@ CHAPTERS = ("registry", "gates")
 UNANSWERABLE = 15
 """Questions of each kind that the handbook does not answer."""
 PLATFORM = ("CI", "GITHUB_", "GITLAB_", "MLFLOW_", "FULLTURN_", "GIT_")
-"""The story is that of a laptop: what a runner sets would change it."""
+"""Environment variables of CI platforms and configuration, removed for the commands."""
 WHO = {"user.name": "you", "user.email": "you@localhost", "advice.detachedHead": "false"}
 
 
 class OtherStory(Exception):
-    """A step ended otherwise than the story says."""
+    """A step had an unexpected result."""
 
 
 @dataclass
 class Walk:
-    """The story so far: its project, and what is told by name."""
+    """The walk-through so far: its project, and recorded output by name."""
 
     folder: Path
-    told: dict[str, str] = field(default_factory=dict)
+    recorded: dict[str, str] = field(default_factory=dict)
 
     def run(self, *commands: str, code: int = 0, keep: Keep | None = None) -> str:
-        """Type commands and give what a terminal would show; the last one ends with `code`.
+        """Run commands and return their terminal output; the last one must exit with `code`.
 
         Raises:
             OtherStory: a command ended with another exit code.
@@ -102,11 +102,11 @@ class Walk:
 
 
 Keep = Callable[[list[str]], list[str]]
-"""Lines → those that are shown; what is left out is marked."""
+"""Selects the lines to show and marks omitted ones."""
 
 
 def steps(*whole: str) -> Keep:
-    """The heading of every step of a pipeline, with all that the named ones printed."""
+    """The heading of every pipeline step, with the full output of the named steps."""
 
     def keep(lines: list[str]) -> list[str]:
         shown, inside = [], True
@@ -124,7 +124,7 @@ def steps(*whole: str) -> Keep:
 
 
 def without_checks(lines: list[str]) -> list[str]:
-    """All lines but the table of a gate's checks."""
+    """All lines except the table of a gate's checks."""
     start = next(n for n, line in enumerate(lines) if line.startswith("check "))
     end = next(n for n, line in enumerate(lines) if line.startswith("report: run"))
     return [*lines[:start], "  …", *lines[end:]]
@@ -141,22 +141,22 @@ def started(walk: Walk) -> None:
     walk.write("fullturn.toml", part("fullturn.toml"))
     walk.write(PROMPT, part("first.txt"))
     _committed(walk, "Two chapters, answered by the LLM")
-    walk.told["settings"] = part("fullturn.toml").strip()
-    walk.told["prompt"] = walk.run(f"cat {PROMPT}")
-    walk.told["first"] = walk.run("fullturn cd", keep=steps("report", "release"))
+    walk.recorded["settings"] = part("fullturn.toml").strip()
+    walk.recorded["prompt"] = walk.run(f"cat {PROMPT}")
+    walk.recorded["first"] = walk.run("fullturn cd", keep=steps("report", "release"))
 
 
 def better(walk: Walk) -> None:
     """A branch whose prompt quotes, merged and released while somebody asks."""
     _branch(walk, "quote", {PROMPT: part("better.txt")}, "Ask for a quote")
-    walk.told["better_diff"] = walk.run("git diff main")
-    walk.told["better_ci"] = walk.run("fullturn ci", keep=steps("train", "gate", "report"))
-    walk.told["better_report"] = quoted(walk.page(), "### What differs")
-    walk.told.update(figures("better", walk.report()))
-    walk.told["merge"] = walk.run("git switch --quiet main", "git merge --quiet quote")
+    walk.recorded["better_diff"] = walk.run("git diff main")
+    walk.recorded["better_ci"] = walk.run("fullturn ci", keep=steps("train", "gate", "report"))
+    walk.recorded["better_report"] = quoted(walk.page(), "### What differs")
+    walk.recorded.update(figures("better", walk.report()))
+    walk.recorded["merge"] = walk.run("git switch --quiet main", "git merge --quiet quote")
     with asked(walk):
-        walk.told["better_cd"] = walk.run("fullturn cd", keep=steps("train", "release"))
-    walk.told["history"] = walk.run("fullturn history")
+        walk.recorded["better_cd"] = walk.run("fullturn cd", keep=steps("train", "release"))
+    walk.recorded["history"] = walk.run("fullturn history")
 
 
 def worse(walk: Walk) -> None:
@@ -164,28 +164,28 @@ def worse(walk: Walk) -> None:
     unguarded = part("fullturn.toml").replace('"guarded"', '"zero-shot"')
     files = {PROMPT: part("friendlier.txt"), "fullturn.toml": unguarded}
     _branch(walk, "friendlier", files, "Answer like a friendly colleague")
-    walk.told["worse_diff"] = walk.run("git diff main")
-    walk.told["worse_ci"] = walk.run("fullturn ci", code=1, keep=steps("gate", "report"))
-    walk.told["worse_report"] = quoted(walk.page(), "### What differs")
-    walk.told.update(figures("worse", walk.report()))
-    walk.told["unchanged"] = walk.run("fullturn history")
+    walk.recorded["worse_diff"] = walk.run("git diff main")
+    walk.recorded["worse_ci"] = walk.run("fullturn ci", code=1, keep=steps("gate", "report"))
+    walk.recorded["worse_report"] = quoted(walk.page(), "### What differs")
+    walk.recorded.update(figures("worse", walk.report()))
+    walk.recorded["unchanged"] = walk.run("fullturn history")
 
 
 def words(walk: Walk) -> None:
     """A commit that changes only the README."""
     walk.run("git switch --quiet main")
     _branch(walk, "words", {"README.md": "# The operations assistant\n"}, "A README")
-    walk.told["stat"] = walk.run("git diff --stat main")
-    walk.told["words_ci"] = walk.run("fullturn ci", keep=without_checks)
-    walk.told["words_report"] = quoted(walk.page())
-    walk.told["workflows"] = walk.run("ls .github/workflows")
+    walk.recorded["stat"] = walk.run("git diff --stat main")
+    walk.recorded["words_ci"] = walk.run("fullturn ci", keep=without_checks)
+    walk.recorded["words_report"] = quoted(walk.page())
+    walk.recorded["workflows"] = walk.run("ls .github/workflows")
 
 
 @contextmanager
 def asked(walk: Walk) -> Iterator[None]:
     """A server of the champion, and an audience that asks it the test questions."""
     from fullturn.demo.audience import Audience, Question, TrafficProfile
-    from fullturn.verbs.serve import apart
+    from fullturn.verbs.serve import serve_subprocess
     from fullturn.verbs.workspace import Workspace, load
 
     project = Workspace.open(walk.folder)
@@ -193,43 +193,43 @@ def asked(walk: Walk) -> Iterator[None]:
         Question(example.input, {**example.expected, **example.slices})
         for example in load(project).split("test")
     ]
-    with apart(project) as address:
-        manners = TrafficProfile(seed=4, rate=30.0)
-        with Audience(address(), {"test": pool}, project.state, manners) as audience:
+    with serve_subprocess(project) as address:
+        profile = TrafficProfile(seed=4, rate=30.0)
+        with Audience(address(), {"test": pool}, project.state, profile) as audience:
             yield
             seen = audience.counts()
-    walk.told["asked"], walk.told["failed"] = f"{seen.asked:,}", str(seen.failed)
+    walk.recorded["asked"], walk.recorded["failed"] = f"{seen.asked:,}", str(seen.failed)
 
 
 def figures(name: str, report: Mapping[str, Any]) -> dict[str, str]:
     """What the text says of a report: rows, differences and their intervals."""
-    told = {f"{name}_lost": str(report["lost"]), f"{name}_gained": str(report["gained"])}
+    found = {f"{name}_lost": str(report["lost"]), f"{name}_gained": str(report["gained"])}
     for one in report["scores"]:
-        told[f"{name}_rows"] = str(one["rows"])
-        told[f"{name}_{one['name']}"] = (
+        found[f"{name}_rows"] = str(one["rows"])
+        found[f"{name}_{one['name']}"] = (
             f"{one['estimate']:+.2f} [{one['low']:+.2f}, {one['high']:+.2f}]"
         )
-    return told
+    return found
 
 
 def quoted(page: list[str], *until: str) -> str:
     """The beginning of a report, as a quotation, with its lists opened."""
     end = next((n for n, line in enumerate(page) if until and line.startswith(until)), len(page))
     shown = [line.replace("<details>", "<details open>") for line in page[1:end]]
-    told = [*shown, *["…"] * (end < len(page))]
-    return "\n".join(f"> {line}".rstrip() for line in told).rstrip("> \n")
+    lines = [*shown, *["…"] * (end < len(page))]
+    return "\n".join(f"> {line}".rstrip() for line in lines).rstrip("> \n")
 
 
 def outline(page: str) -> list[str]:
     """What must not drift: commands, steps, exit codes, verdicts, who is champion."""
-    kept = []
+    chosen = []
     for line in page.splitlines():
         plain = re.sub(r"\b[0-9a-f]*\d[0-9a-f.,]*\b", "#", line)
         if line.startswith("[exit code"):
-            kept.append(line.partition(" after")[0])
+            chosen.append(line.partition(" after")[0])
         elif re.match(r"\$ |#/#|#{1,3} |> ## |version # is", plain):
-            kept.append(plain.strip())
-    return kept
+            chosen.append(plain.strip())
+    return chosen
 
 
 def part(name: str) -> str:
@@ -258,10 +258,10 @@ def _cut(folder: Path) -> None:
     file = folder / "questions.jsonl"
     rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     firsts = {row["group"]: row for row in reversed(rows)}
-    kept = [row for row in rows if firsts[row["group"]] is row and row.get("chapter") in CHAPTERS]
+    chosen = [row for row in rows if firsts[row["group"]] is row and row.get("chapter") in CHAPTERS]
     for kind in ("near", "far"):
-        kept += [row for row in firsts.values() if row["kind"] == kind][-UNANSWERABLE:]
-    file.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+        chosen += [row for row in firsts.values() if row["kind"] == kind][-UNANSWERABLE:]
+    file.write_text("".join(json.dumps(row) + "\n" for row in chosen), encoding="utf-8")
 
 
 def walked(folder: Path) -> str:
@@ -273,7 +273,7 @@ def walked(folder: Path) -> str:
     walk = Walk(folder)
     for scene in (started, better, worse, words):
         scene(walk)
-    return Template(part("page.md")).substitute(walk.told)
+    return Template(part("page.md")).substitute(walk.recorded)
 
 
 def stamp() -> str:
@@ -285,9 +285,10 @@ def stamp() -> str:
         *PARTS.rglob("*"),
         *(Path(__file__), ROOT / "requirements" / "runtime.txt"),
     ]
-    kept = sorted(path for path in files if path.is_file() and "__pycache__" not in path.parts)
+    chosen = sorted(path for path in files if path.is_file() and "__pycache__" not in path.parts)
     lines = [
-        f"{path.relative_to(ROOT)} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in kept
+        f"{path.relative_to(ROOT)} {hashlib.sha256(path.read_bytes()).hexdigest()}"
+        for path in chosen
     ]
     return f"<!-- recorded with {hashlib.sha256(chr(10).join(lines).encode()).hexdigest()} -->"
 

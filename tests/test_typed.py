@@ -62,7 +62,7 @@ def test_a_figure_is_what_was_printed_or_no_page_is_made(typed: ModuleType, tmp_
 def test_a_scene_shows_chosen_lines_with_what_belongs_to_them(
     typed: ModuleType, tmp_path: Path
 ) -> None:
-    typist = typed.Typist(tmp_path, STORY, typed.told(STORY))
+    typist = typed.Typist(tmp_path, STORY, typed.scenes_of(STORY))
     page = typist.page('```scene The gate only="EVAL04"\n```\n')
     kept = "EVAL04  ✓ passed  22 slices;\n                  lowest far"
     assert page == f"```\n2 The gate  the same checks 3 s\n…\n{kept}\n…\n```\n"

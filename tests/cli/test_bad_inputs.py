@@ -79,7 +79,7 @@ def test_init_refuses_a_missing_file_one_column_for_both_and_a_file_as_folder(
     assert_said(capsys, "both name 'text'")
     (tmp_path / "project").write_text("years of work")
     assert init(tmp_path, csv_of(rows())) == 2
-    assert_said(capsys, "project is a file; name a folder")
+    assert_said(capsys, "project is a file")
     assert (tmp_path / "project").read_text() == "years of work"
 
 

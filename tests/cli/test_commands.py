@@ -132,4 +132,4 @@ def test_demo_refuses_a_folder_that_is_not_its_own(
     (tmp_path / "thesis.txt").write_text("years of work")
     assert run("demo", str(tmp_path)) == 2
     assert (tmp_path / "thesis.txt").exists()
-    assert "no former demo" in capsys.readouterr().err
+    assert "not an earlier demo" in capsys.readouterr().err

@@ -141,11 +141,11 @@ def test_numbers_are_short() -> None:
 
 def test_evidence_is_told_in_words_and_never_as_if_it_were_there_already() -> None:
     one = replace(PROMOTED[-1].readings[0], worse_at=60.0, not_worse_at=20.0)
-    told = {peak: replace(one, worse_peak=peak).worse_told for peak in (1.0, 8.7, 59.99, 60, 1e23)}
+    told = {peak: replace(one, worse_peak=peak).worse_text for peak in (1.0, 8.7, 59.99, 60, 1e23)}
     assert list(told.values()) == ["no", "8 of 60", "59 of 60", "shown", "shown"]
-    told = {e: replace(one, not_worse=e).not_worse_told for e in (7e-4, 19.9, 20.0, 7e4)}
+    told = {e: replace(one, not_worse=e).not_worse_text for e in (7e-4, 19.9, 20.0, 7e4)}
     assert list(told.values()) == ["0 of 20", "19 of 20", "shown", "shown"]
-    assert replace(one, not_worse=1.0, asked=False).not_worse_told == "left to the canary"
+    assert replace(one, not_worse=1.0, asked=False).not_worse_text == "left to the canary"
 
 
 @every_release
@@ -155,8 +155,8 @@ def test_the_evidence_is_words_on_page_and_in_markdown_and_numbers_in_json(
     cells = [cell.strip() for cell in to_markdown("version 4", release).split("|")]
     for look in stages(thinned(release)):
         for one in look.readings:
-            assert {one.worse_told, one.not_worse_told} <= set(cells)
-            assert f"<td>{one.worse_told}</td>\n<td>{one.not_worse_told}</td>" in to_html(
+            assert {one.worse_text, one.not_worse_text} <= set(cells)
+            assert f"<td>{one.worse_text}</td>\n<td>{one.not_worse_text}</td>" in to_html(
                 "version 4", release
             )
     assert json.loads(to_json(release))[-1]["readings"][0]["worse"] == release[-1].readings[0].worse

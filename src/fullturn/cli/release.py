@@ -116,7 +116,7 @@ class Looks:
             show_decision(decision)
         elif doubled:
             self._said = decision.requests
-            say(f"[dim]  {escape(_standing(decision))}[/dim]")
+            say(f"[dim]  {escape(_progress(decision))}[/dim]")
         else:
             self._listen(decision)
 
@@ -151,8 +151,8 @@ def show_decision(decision: Decision) -> None:
             one.guardrail,
             f"{one.pairs:,}",
             *(_figures(one) if one.pairs else "----"),
-            one.worse_told,
-            one.not_worse_told,
+            one.worse_text,
+            one.not_worse_text,
         )
         for one in decision.readings
     ]
@@ -188,7 +188,7 @@ def _figures(one: Reading) -> tuple[str, ...]:
     )
 
 
-def _standing(decision: Decision) -> str:
+def _progress(decision: Decision) -> str:
     """What is missing; the reason includes the request count while there are too few."""
     if decision.requests < decision.minimum:
         return decision.reason

@@ -28,7 +28,7 @@ def walk(folder: Path, *, as_json: bool, keep_serving: bool = False) -> None:
     Raises:
         UsageError: the folder contains something other than an earlier demo.
     """
-    from fullturn.verbs.serve import apart
+    from fullturn.verbs.serve import serve_subprocess
 
     story = Walk(folder, as_json)
     project = _project(story)
@@ -37,7 +37,7 @@ def walk(folder: Path, *, as_json: bool, keep_serving: bool = False) -> None:
     _blocked(story, project)
     gated = _passed(story, project, trials[0])
     _promoted(story, project, gated)
-    with apart(project) as address:
+    with serve_subprocess(project) as address:
         _answers(story, project)
         with live.audience_at(story, project, address()) as served:
             live.quiet(served)

@@ -1,7 +1,7 @@
-"""A simulated audience: a process of its own that asks a server over HTTP, seeded and bounded.
+"""A simulated audience: a separate process that sends requests to a server, seeded and bounded.
 
-It draws questions from the pool that it is turned to, each from one of many users, and for some
-of them says later what the right answer was. It stops by itself.
+It draws questions from the current pool, each from one of many users, and later sends the correct
+answer to some of them. It stops automatically.
 """
 
 from __future__ import annotations
@@ -69,14 +69,14 @@ class Audience:
         address: str,
         pools: Mapping[str, Sequence[Question]],
         folder: Path,
-        manners: TrafficProfile,
+        profile: TrafficProfile,
     ) -> None:
         """`folder` takes the file with the pools; the first of them is asked from first."""
         self._script = folder / "audience.json"
         record = {
             "address": address,
             "pools": {name: [asdict(q) for q in pool] for name, pool in pools.items()},
-            "manners": asdict(manners),
+            "profile": asdict(profile),
         }
         self._script.write_text(json.dumps(record), encoding="utf-8")
 
@@ -140,7 +140,7 @@ class _Crowd:
 
     connection: http.client.HTTPConnection
     pools: Mapping[str, Sequence[Mapping[str, Any]]]
-    manners: TrafficProfile
+    profile: TrafficProfile
     counts: Counts = field(default_factory=Counts)
     pool: str = ""
     rate: float = 0.0
@@ -149,7 +149,7 @@ class _Crowd:
 
     def run(self) -> None:
         """Ask, until it is time to leave."""
-        draw = random.Random(self.manners.seed)
+        draw = random.Random(self.profile.seed)
         due = began = time.monotonic()
         while not self.leaving.is_set() and self.counts.asked < MOST_REQUESTS:
             now = time.monotonic()
@@ -163,7 +163,7 @@ class _Crowd:
 
     def _ask(self, draw: random.Random) -> None:
         question, user = draw.choice(self.pools[self.pool]), draw.randrange(USERS)
-        judged, reviewer = draw.random() < self.manners.labelled, draw.randrange(REVIEWERS)
+        judged, reviewer = draw.random() < self.profile.labelled, draw.randrange(REVIEWERS)
         started = time.monotonic()
         answer = self._post("/predict", {"inputs": [question["input"]], "key": f"user-{user}"})
         self.counts.slowest = max(self.counts.slowest, time.monotonic() - started)
@@ -173,7 +173,7 @@ class _Crowd:
             return
         self.counts.last = answer["ids"][0]
         if judged:
-            due = self.counts.asked + self.manners.delay
+            due = self.counts.asked + self.profile.delay
             self._waiting.append((due, self.counts.last, question["expected"], reviewer))
 
     def _judge(self) -> None:
@@ -200,8 +200,8 @@ def main(script: Path) -> None:
     record = json.loads(script.read_text(encoding="utf-8"))
     place = urlsplit(record["address"])
     connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=30)
-    crowd = _Crowd(connection, record["pools"], TrafficProfile(**record["manners"]))
-    crowd.pool, crowd.rate = next(iter(crowd.pools)), crowd.manners.rate
+    crowd = _Crowd(connection, record["pools"], TrafficProfile(**record["profile"]))
+    crowd.pool, crowd.rate = next(iter(crowd.pools)), crowd.profile.rate
     asking = threading.Thread(target=crowd.run, daemon=True)
     asking.start()
     for line in sys.stdin:

@@ -1,7 +1,6 @@
-"""The example project's story: how it is made, what is raced, what its audience asks.
+"""The example project: how it is created, its candidates, and its audience's questions.
 
-The demo tells it from beginning to end, the lesson's panels a scene at a time; neither's words
-are here.
+Used by the demo and by the lesson's panels.
 """
 
 from __future__ import annotations
@@ -32,29 +31,31 @@ CANDIDATES: Mapping[str, Params] = {
 }
 CARELESS = "answers everything"
 CARELESS_PARAMS: Params = {"threshold": 0.0}
-"""It never says that it does not know."""
+"""It never says that it doesn't know."""
 LOST = ("11-", "12-", "13-", "14-", "16-")
-"""Chapters after the point at which the copy broke off."""
+"""Chapters that are missing from the truncated copy."""
 
 
 def afresh(folder: Path) -> Workspace:
-    """A new example project in `folder`; one that was made by this is replaced.
+    """Create the example project in `folder`; an earlier one is replaced.
 
     Raises:
-        UsageError: the folder is a file, or holds something else.
+        UsageError: the folder is a file or contains something else.
     """
     if folder.is_file():
-        raise UsageError(f"{folder} is a file; name a folder")
+        raise UsageError(f"{folder} is a file, not a folder; choose another path")
     if folder.exists() and any(folder.iterdir()):
         if not (folder / ".fullturn").is_dir() or not (folder / "later").is_dir():
-            raise UsageError(f"{folder} is not empty and no former demo; choose another folder")
+            raise UsageError(
+                f"{folder} is not empty and not an earlier demo; choose another folder"
+            )
         shutil.rmtree(folder)
     init.assistant(folder)
     return Workspace.open(folder)
 
 
 def raced(project: Workspace, candidates: Mapping[str, Params] = CANDIDATES) -> Iterator[Trial]:
-    """Train the candidates one after the other, each against the best before it."""
+    """Train the candidates in turn, each in a race with the best one so far."""
     trials: list[Trial] = []
     for name, params in candidates.items():
         trials.append(train_one(project, params, name=name, best=leading(trials)))
@@ -62,13 +63,13 @@ def raced(project: Workspace, candidates: Mapping[str, Params] = CANDIDATES) -> 
 
 
 def leading(trials: list[Trial]) -> Trial | None:
-    """The best of those that raced to the end."""
+    """The best candidate that finished its race."""
     finished = (trial for trial in trials if not trial.race.stopped)
     return max(finished, key=lambda trial: trial.score, default=None)
 
 
 def pools(project: Workspace) -> dict[str, list[Question]]:
-    """What the audience asks: test questions; new ones before, and others after retraining."""
+    """Questions for the audience: test questions, and new topics before and after retraining."""
     test = [
         Question(example.input, {**example.expected, **example.slices})
         for example in load(project).split("test")
@@ -83,15 +84,15 @@ def pools(project: Workspace) -> dict[str, list[Question]]:
 
 
 def broken_copy(project: Workspace) -> list[Path]:
-    """The handbook and the questions without what came after the break."""
+    """A truncated copy of the handbook and the questions."""
     folder = project.state / "copy"
     (folder / "handbook").mkdir(parents=True, exist_ok=True)
     chapters = sorted((project.root / "handbook").glob("*.md"))
-    kept = [path for path in chapters if not path.name.startswith(LOST)]
+    copied = [path for path in chapters if not path.name.startswith(LOST)]
     lost = {path.stem.partition("-")[2] for path in chapters} - {
-        path.stem.partition("-")[2] for path in kept
+        path.stem.partition("-")[2] for path in copied
     }
-    for path in kept:
+    for path in copied:
         shutil.copy(path, folder / "handbook" / path.name)
     lines = (project.root / "questions.jsonl").read_text(encoding="utf-8").splitlines()
     there = [line for line in lines if json.loads(line).get("chapter") not in lost]

@@ -134,10 +134,12 @@ class Figures:
         if name in self._recorded:
             return self._recorded[name]
         result, _, key = name.partition(".")
-        held = self._results.get(result)
-        if held is not None and key in held.figures:
-            what = f"benchmark {held.name}"
-            return held.figures[key], Source(what, held.date, held.machine, held.command)
+        known_result = self._results.get(result)
+        if known_result is not None and key in known_result.figures:
+            what = f"benchmark {known_result.name}"
+            return known_result.figures[key], Source(
+                what, known_result.date, known_result.machine, known_result.command
+            )
         known = [
             *self._recorded,
             *(f"{n}.{k}" for n, r in self._results.items() for k in r.figures),

@@ -77,7 +77,7 @@ def _unclear(reading: Reading, settings: ReleaseSettings) -> str:
         none = "no labels have come" if name == "loss" else "nothing to compare yet"
         return f"{name} not shown: {none}"
     bound = f"up to {_points(reading.high, '+')} worse after {_pairs(reading)}"
-    return f"{name} not shown to stay within {margin}: {bound} (evidence {reading.not_worse_told})"
+    return f"{name} not shown to stay within {margin}: {bound} (evidence {reading.not_worse_text})"
 
 
 def _breach(reading: Reading, settings: ReleaseSettings) -> str:

@@ -74,7 +74,7 @@ def evidence_chart(looks: Sequence[Decision]) -> Chart:
         readings = _of(looks, name)
         values = (math.log10(max(_FLOOR, reading.worse)) for reading in readings)
         points = tuple(zip(_places(looks, across), map(heights.at, values), strict=True))
-        lines.append(Line(name, name, f"worse? {readings[-1].worse_told}", points))
+        lines.append(Line(name, name, f"worse? {readings[-1].worse_text}", points))
     powers = range(math.ceil(low), math.floor(high) + 1)
     return Chart(
         title="Evidence that it is worse",

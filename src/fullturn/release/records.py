@@ -58,14 +58,14 @@ class Reading:
         return self.not_worse >= self.not_worse_at
 
     @property
-    def worse_told(self) -> str:
+    def worse_text(self) -> str:
         """Whether it is shown to be worse, for a person: "no", "8 of 60" or "shown"."""
         if self.breached:
             return "shown"
         return "no" if self.worse_peak < 2 else _so_far(self.worse_peak, self.worse_at)
 
     @property
-    def not_worse_told(self) -> str:
+    def not_worse_text(self) -> str:
         """Whether it is shown to be not worse: "8 of 20", "shown" or "left to the canary"."""
         if self.cleared:
             return "shown"

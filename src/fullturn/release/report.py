@@ -153,5 +153,5 @@ def _table(look: Decision) -> Iterator[str]:
         yield (
             f"| {one.guardrail} | {one.pairs:,} "
             f"| {100 * one.champion:.2f} % | {100 * one.candidate:.2f} % | {bounds} "
-            f"| {one.worse_told} | {one.not_worse_told} |"
+            f"| {one.worse_text} | {one.not_worse_text} |"
         )

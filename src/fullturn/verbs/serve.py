@@ -90,7 +90,7 @@ def _beside(project: Workspace, host: str | None, port: int | None) -> Iterator[
 
 
 @contextmanager
-def apart(project: Workspace) -> Iterator[Callable[[], str]]:
+def serve_subprocess(project: Workspace) -> Iterator[Callable[[], str]]:
     """`fullturn serve` on a free port, as a process of its own, for the length of a `with` block.
 
     Gives a function that waits for its address: it starts meanwhile.

@@ -80,8 +80,8 @@ def _row(one: Reading) -> tuple[str, ...]:
         f"{100 * one.champion:.1f} %",
         f"{100 * one.candidate:.1f} %",
         f"{100 * one.difference:+.1f}",
-        one.worse_told,
-        one.not_worse_told,
+        one.worse_text,
+        one.not_worse_text,
     )
 
 

@@ -33,18 +33,18 @@ Choices = Mapping[str, Any]
 
 def routes(stage: Stage) -> list[Route]:
     """All routes under /panels."""
-    desk = _Desk(stage)
+    handlers = _PanelHandlers(stage)
     return [
         Route("/panels/static/{file}", _static),
-        Route("/panels/status", desk.status),
-        Route("/panels/replays", desk.replays),
-        Route("/panels/{name}/choices", desk.choices),
-        Route("/panels/{name}/events", desk.events),
-        Route("/panels/{name}", desk.start, methods=["POST"]),
+        Route("/panels/status", handlers.status),
+        Route("/panels/replays", handlers.replays),
+        Route("/panels/{name}/choices", handlers.choices),
+        Route("/panels/{name}/events", handlers.events),
+        Route("/panels/{name}", handlers.start, methods=["POST"]),
     ]
 
 
-class _Desk:
+class _PanelHandlers:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
 

@@ -156,12 +156,12 @@ class Stage:
         """
         from fullturn.demo.audience import Audience, TrafficProfile
 
-        manners = TrafficProfile(seed=time.time_ns() % 2**31, rate=rate, labelled=labelled)
+        profile = TrafficProfile(seed=time.time_ns() % 2**31, rate=rate, labelled=labelled)
         self.warm()
         address = self.server.address()
         if self._warming is not None:
             self._warming.join()
-        with Audience(address, self._pools, self.project.state, manners) as audience:
+        with Audience(address, self._pools, self.project.state, profile) as audience:
             yield audience
 
     def close(self) -> None:
