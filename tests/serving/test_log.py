@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fullturn.core.entities import Feedback, Prediction
-from fullturn.core.errors import Conflict, NotFound
+from fullturn.core.errors import Conflict, IntegrityError, NotFound
 from fullturn.core.journal import Drain
 from fullturn.serving import log
 from fullturn.serving.log import PredictionLog
@@ -134,6 +134,20 @@ def test_many_deliveries_are_joined_into_few_files(tmp_path: Path) -> None:
     assert table is not None and len(table.file_uris()) < 20
     assert numbers(tmp_path) == list(range(1, 80))
     assert numbers(tmp_path, after=77) == [78, 79]
+
+
+def test_a_damaged_file_of_the_log_is_named(tmp_path: Path) -> None:
+    TableSink(tmp_path / log.TABLES)([log.encode(prediction(1), 1)])
+    [file] = (tmp_path / log.TABLES / "predictions").glob("*.parquet")
+    file.write_bytes(b"nothing")
+    with pytest.raises(IntegrityError, match=r"the prediction log .*predictions/? cannot be read"):
+        log.predictions(tmp_path)
+
+
+def test_an_id_with_quotes_is_looked_up_as_it_is(tmp_path: Path) -> None:
+    TableSink(tmp_path / log.TABLES)([log.encode(prediction(1), 1)])
+    with pytest.raises(NotFound):
+        log.find(tmp_path, "' OR '1' = '1")
 
 
 def test_a_long_journal_is_begun_anew_once_it_is_delivered(tmp_path: Path) -> None:

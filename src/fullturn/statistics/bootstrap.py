@@ -20,6 +20,7 @@ import math
 
 import numpy as np
 
+from fullturn.statistics import normal
 from fullturn.statistics.groups import GroupTotals
 from fullturn.statistics.inputs import Floats
 
@@ -30,9 +31,7 @@ def chance_below(totals: GroupTotals, threshold: float, worst: float) -> float:
     As a p-value: of the hypothesis that the true mean is at most `threshold`, when no row can
     score less than `worst`.
     """
-    from scipy.special import ndtr
-
-    return float(ndtr(_normal_score(_with_worst_group(totals, worst), threshold)[0]))
+    return normal.chance_below(_normal_score(_with_worst_group(totals, worst), threshold)[0])
 
 
 def lower_bound(totals: GroupTotals, alpha: float, worst: float) -> float:
@@ -40,9 +39,7 @@ def lower_bound(totals: GroupTotals, alpha: float, worst: float) -> float:
 
     Newton's method on the normal score, bounded by a shrinking bracket; exact to 1e-9.
     """
-    from scipy.special import ndtri
-
-    extended, target = _with_worst_group(totals, worst), float(ndtri(alpha))
+    extended, target = _with_worst_group(totals, worst), normal.quantile(alpha)
     low, high = worst, totals.mean
     middle = (low + high) / 2
     while high - low > 1e-9:

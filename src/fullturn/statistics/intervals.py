@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy.typing as npt
 
 from fullturn.core.errors import StatisticsInputError
+from fullturn.statistics import normal
 from fullturn.statistics.bootstrap import interval
 from fullturn.statistics.groups import group_totals
 from fullturn.statistics.inputs import as_groups, as_scores, as_share
@@ -28,12 +29,10 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> Interval:
 
     Raises StatisticsInputError unless 0 ≤ successes ≤ n and n ≥ 1.
     """
-    from scipy.special import ndtri
-
     share = as_share(confidence, "confidence")
     if not 0 <= successes <= n or n < 1:
         raise StatisticsInputError(f"{successes} successes in {n} trials: give 0 ≤ successes ≤ n")
-    z = float(ndtri((1 + share) / 2))
+    z = normal.quantile((1 + share) / 2)
     p = successes / n
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)

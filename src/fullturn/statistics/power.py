@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fullturn.core.errors import StatisticsInputError
+from fullturn.statistics import normal
 from fullturn.statistics.bootstrap import chance_below
 from fullturn.statistics.groups import GroupTotals, standard_error
 from fullturn.statistics.inputs import as_share
@@ -36,9 +37,7 @@ def minimum_detectable_effect(
 
 def detectable_loss(totals: GroupTotals, level: float, power: float = 0.8) -> float:
     """The same for differences in [-1, 1] that are added up per group, one-sided at `level`."""
-    from scipy.special import ndtri
-
-    z = float(ndtri(as_share(power, "power")))
+    z = normal.quantile(as_share(power, "power"))
 
     def found(effect: float) -> bool:
         # The loss still seen when chance is as kind to the candidate as 1 - power allows.
@@ -62,18 +61,16 @@ def pass_probability(
     Fisher, 1937). Raises StatisticsInputError for a margin or standard error that is not
     positive, or fewer than two groups.
     """
-    from scipy.special import ndtr, ndtri
-
     if not (margin > 0 and standard_error > 0 and groups >= 2):
         raise StatisticsInputError(
             f"margin {margin}, standard error {standard_error} and {groups} groups: "
             "give positive numbers and at least 2 groups"
         )
-    z = -float(ndtri(as_share(alpha, "alpha")))
+    z = -normal.quantile(as_share(alpha, "alpha"))
     worst_group = 1 / (groups + 1)
     error = max(standard_error, worst_group)
     skewed = z + (z * z - 1) / 3 * (worst_group / error) ** 3
-    return float(ndtr((margin - worst_group) / error - skewed))
+    return normal.chance_below((margin - worst_group) / error - skewed)
 
 
 def groups_needed(margin: float, alpha: float = 0.05) -> int:
