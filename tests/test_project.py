@@ -16,15 +16,16 @@ import fullturn
 from fullturn.cli.commands import cli
 from fullturn.core.errors import NotFound, UsageError
 from fullturn.core.showing import Result
+from fullturn.pipeline.steps import DELIVER, EVALUATE, Step
 from fullturn.project import Group, Project, Verb
+from fullturn.verbs.ci.run import CALLS
 from tests.verbs.conftest import new_project
 
 STORIES = {"demo", "present"}
 """Commands that tell a story in a terminal or a browser, and give nothing back."""
-LATER = {
-    "ci", "ci code", "ci tests", "ci base", "ci report", "ci workflows",
-    "ci comment", "cd", "deliver", "release start", "release status", "release abort",
-}  # fmt: skip
+NO_PROJECT = {"ci comment"}
+"""It runs beside a stranger's pull request, and reads nothing but the report."""
+LATER = {"release start", "release status", "release abort"}
 
 
 def leaves(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:
@@ -35,7 +36,7 @@ def leaves(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Comm
             yield f"{path}{name}", command
 
 
-COMMANDS = {name: found for name, found in leaves(cli) if name not in STORIES | LATER}
+COMMANDS = {name: found for name, found in leaves(cli) if name not in STORIES | NO_PROJECT | LATER}
 
 
 def method(name: str) -> Callable[..., Any]:
@@ -48,6 +49,8 @@ def method(name: str) -> Callable[..., Any]:
         if isinstance(found, property):
             assert found.fget is not None
             found = get_type_hints(found.fget)["return"]
+    if isinstance(found, type):
+        found = vars(found)["__call__"].__get__(None, found)
     return found  # type: ignore[no-any-return]
 
 
@@ -73,6 +76,21 @@ def test_a_command_is_a_method_with_the_same_words_and_defaults(name: str) -> No
         assert parameter.required == (ours[word].default is inspect.Parameter.empty), word
         if not parameter.required:
             assert (ours[word].default or None) == (default(parameter) or None), word
+
+
+@pytest.mark.parametrize("step", (*EVALUATE, *DELIVER), ids=lambda step: step.name)
+def test_a_step_of_the_pipeline_calls_what_its_command_calls(step: Step) -> None:
+    command: click.Command = cli
+    words = step.command.split()
+    while isinstance(command, click.Group):
+        command = command.commands[words.pop(0)]
+    asked = command.make_context(step.name, words).params
+    call = CALLS[step.name]
+    bound = inspect.signature(call.function).bind(None, *call.arguments, **call.options)
+    bound.apply_defaults()
+    assert {word: bound.arguments[word] or None for word in asked if word != "as_json"} == {
+        word: value or None for word, value in asked.items() if word != "as_json"
+    }
 
 
 def default(parameter: click.Parameter) -> Any:

@@ -33,12 +33,19 @@ if TYPE_CHECKING:
     from fullturn.core.errors import FullturnError
     from fullturn.core.showing import Result, Table
     from fullturn.data.records import Difference, Summary
+    from fullturn.pipeline.records import Checkout
     from fullturn.project import Project, open  # noqa: A004
     from fullturn.registry.lineage import Lineage
     from fullturn.registry.reproduction import Reproduction
     from fullturn.subjects.protocols import App, GeneratesText, Predictor, Run
     from fullturn.tracking.comparison import Comparison
+    from fullturn.verbs.ci.base import Base
+    from fullturn.verbs.ci.checkout import Tested
+    from fullturn.verbs.ci.report import Reported
+    from fullturn.verbs.ci.run import PipelineRun, StepEnded, Watcher
+    from fullturn.verbs.ci.workflows import Workflows
     from fullturn.verbs.data import Committed, Versions
+    from fullturn.verbs.deliver import Delivered
     from fullturn.verbs.gate import GateResult
     from fullturn.verbs.history import History
     from fullturn.verbs.init import init
@@ -60,12 +67,19 @@ _PLACES = {
     "core.errors": "FullturnError",
     "core.showing": "Result Table",
     "data.records": "Difference Summary",
+    "pipeline.records": "Checkout",
     "project": "Project open",
     "registry.lineage": "Lineage",
     "registry.reproduction": "Reproduction",
     "subjects.protocols": "App GeneratesText Predictor Run",
     "tracking.comparison": "Comparison",
+    "verbs.ci.base": "Base",
+    "verbs.ci.checkout": "Tested",
+    "verbs.ci.report": "Reported",
+    "verbs.ci.run": "PipelineRun StepEnded Watcher",
+    "verbs.ci.workflows": "Workflows",
     "verbs.data": "Committed Versions",
+    "verbs.deliver": "Delivered",
     "verbs.gate": "GateResult",
     "verbs.history": "History",
     "verbs.init": "init",
@@ -86,12 +100,15 @@ __all__ = [
     "Answered",
     "Answers",
     "App",
+    "Base",
+    "Checkout",
     "Column",
     "Committed",
     "Comparison",
     "Contract",
     "Dataset",
     "DatasetVersion",
+    "Delivered",
     "Difference",
     "Example",
     "FullturnError",
@@ -105,9 +122,11 @@ __all__ = [
     "Opened",
     "Output",
     "Params",
+    "PipelineRun",
     "PredictionLineage",
     "Predictor",
     "Project",
+    "Reported",
     "Reproduction",
     "Result",
     "Run",
@@ -117,13 +136,17 @@ __all__ = [
     "Seen",
     "Started",
     "Step",
+    "StepEnded",
     "Steps",
     "Summary",
     "Table",
+    "Tested",
     "Trial",
     "Trials",
     "Verified",
     "Versions",
+    "Watcher",
+    "Workflows",
     "init",
     "open",
 ]

@@ -54,6 +54,17 @@ class Data(Group):
     show = Verb(lambda: verbs.data.show)
 
 
+class CI(Group):
+    """The pipeline: called it runs, its steps can be run alone."""
+
+    __call__ = Verb(lambda: verbs.ci.run.ci)
+    code = Verb(lambda: verbs.ci.checkout.code)
+    tests = Verb(lambda: verbs.ci.checkout.tests)
+    base = Verb(lambda: verbs.ci.base.base)
+    report = Verb(lambda: verbs.ci.report.report)
+    workflows = Verb(lambda: verbs.ci.workflows.workflows)
+
+
 class Project(Workspace):
     """A project: its settings, its subject, its tracking server, and what can be done with it.
 
@@ -74,6 +85,8 @@ class Project(Workspace):
     lineage = Verb(lambda: verbs.lineage.lineage)
     verify = Verb(lambda: verbs.verify.verify)
     reproduce = Verb(lambda: verbs.reproduce.reproduce)
+    cd = Verb(lambda: verbs.ci.run.cd)
+    deliver = Verb(lambda: verbs.deliver.deliver)
     serve = Verb(lambda: verbs.serve.serve)
     server = Verb(lambda: verbs.serve.server)
     monitor = Verb(lambda: verbs.monitor.monitor)
@@ -82,6 +95,11 @@ class Project(Workspace):
     def data(self) -> Data:
         """Manage dataset versions: commit, log, diff, show."""
         return Data(self)
+
+    @property
+    def ci(self) -> CI:
+        """The pipeline: `project.ci()` runs it, `project.ci.tests()` one of its steps."""
+        return CI(self)
 
     def __repr__(self) -> str:
         return f"Project({self.settings.name!r} in {str(self.root)!r})"

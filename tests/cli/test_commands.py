@@ -10,9 +10,9 @@ import click
 import pytest
 
 import fullturn.core.errors as tree
-from fullturn.cli import EXIT_CODES, main
+from fullturn.cli import main
 from fullturn.cli.commands import cli
-from fullturn.core.errors import FullturnError
+from fullturn.core.errors import EXIT_CODES, FullturnError
 
 ROOT = Path(__file__).parents[2]
 

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import json
-import os
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from fullturn.cli.output import escape, say, say_json, say_next
+from fullturn.cli.output import escape, progress, say, say_error, say_next, show
 from fullturn.cli.release import Looks
-from fullturn.cli.verb import json_option, opened
-from fullturn.cli.workflows import CI_COMMANDS
+from fullturn.cli.verb import answer, json_option, opened
 from fullturn.pipeline import steps
 
 if TYPE_CHECKING:
-    from fullturn.verbs.workspace import Workspace
+    from fullturn.verbs.ci.run import PipelineRun, StepEnded
 
 
 @click.group(invoke_without_command=True)
@@ -33,71 +28,38 @@ def ci(ctx: click.Context, as_json: bool) -> int:
     """
     if ctx.invoked_subcommand:
         return 0
-    return _run(steps.EVALUATE, "fullturn ci", as_json)
+    return _run(opened().ci, as_json)
 
 
 @click.command()
 @json_option
 def cd(as_json: bool) -> int:
     """Run the pipeline, register the candidate if it passed, and release it."""
-    return _run((*steps.EVALUATE, *steps.DELIVER), "fullturn cd", as_json)
+    return _run(opened().cd, as_json)
 
 
 @ci.command()
 @json_option
-def code(as_json: bool) -> None:
+def code(as_json: bool) -> int:
     """Show the commit that all evidence will reference; on CI platforms, refuse a dirty tree."""
-    from fullturn.verbs.ci.checkout import checked
-
-    found = checked(opened())
-    if as_json:
-        say_json(found)
-        return
-    if found.code.commit is None:
-        say("[yellow]not a Git repository: the evidence cannot reference a commit[/yellow]")
-        return
-    where = f" on {escape(found.branch)}" if found.branch else ""
-    same = found.base in (None, found.branch)
-    into = "" if same else f", target branch {escape(found.base)}"
-    say(f"commit [bold]{found.code.commit[:12]}[/bold]{where}{into}")
-    if found.code.dirty:
-        say("[yellow]uncommitted changes: nobody else can check out this state[/yellow]")
-    if found.shallow:
-        say("[yellow]shallow clone: the target branch may be missing; use fetch-depth: 0[/yellow]")
+    return answer(opened().ci.code(), as_json)
 
 
 @ci.command()
 @json_option
-def tests(as_json: bool) -> None:
+def tests(as_json: bool) -> int:
     """Run the project's tests: `[ci] tests`, or pytest if there are any."""
-    from fullturn.verbs.ci.checkout import run_tests
-
-    found = run_tests(opened(), (lambda line: None) if as_json else _print_dimmed)
-    if as_json:
-        say_json(found)
-        return
-    passed = f"passed in {found.seconds:.1f} s: {escape(found.command)}"
-    say(passed if found.command else "the project has no tests")
-
-
-def _print_dimmed(line: str) -> None:
-    say(f"[dim]  {escape(line)}[/dim]")
+    return answer(opened().ci.tests(on_line=_unsaid if as_json else _print_dimmed), as_json)
 
 
 @ci.command()
 @json_option
-def base(as_json: bool) -> None:
+def base(as_json: bool) -> int:
     """Show the model to compare with; train it if the registry is local and empty.
 
     This is the champion, or else the model of the target branch.
     """
-    from fullturn.verbs.ci.base import base as find
-
-    found = find(opened())
-    if as_json:
-        say_json(found)
-        return
-    say(escape(found.reason))
+    return answer(opened().ci.base(), as_json)
 
 
 @ci.command()
@@ -105,115 +67,87 @@ def base(as_json: bool) -> None:
     "--output", type=click.Path(path_type=Path), help=f"Output folder, by default {steps.REPORT}."
 )
 @json_option
-def report(output: Path | None, as_json: bool) -> None:
+def report(output: Path | None, as_json: bool) -> int:
     """Write the report of the pipeline: Markdown, JSON and JUnit XML.
 
     In GitHub Actions, also write it to the step summary.
     """
-    from fullturn.verbs.ci import pipeline as left
+    return answer(opened().ci.report(output), as_json)
 
-    project = opened()
-    folder = output or project.root / steps.REPORT
-    delivery = left.report(project, left.ended(steps_file(project)))
-    left.write(delivery, folder)
-    if as_json:
-        say_json({"verdict": delivery.verdict, "reason": delivery.reason, "folder": str(folder)})
-        return
-    for warning in delivery.warnings:
-        say(f"[bold yellow]! {escape(warning)}[/bold yellow]")
-    say(f"{_verdict(delivery.verdict)} {escape(delivery.reason)}")
-    say(f"{escape(folder)}: report.md, report.json, junit.xml")
+
+@ci.command()
+@click.option(
+    "--check", is_flag=True, help="Only show what would change; exit code 1 if anything would."
+)
+@json_option
+def workflows(check: bool, as_json: bool) -> int:
+    """Write the current workflow files for GitHub and GitLab.
+
+    Overwrites your changes in them: run with --check or look at Git first. Files without the line
+    "Written by fullturn" are not changed.
+    """
+    return answer(opened().ci.workflows(check), as_json)
+
+
+@ci.command()
+@click.option("--report", required=True, type=click.Path(path_type=Path), help="Report in JSON.")
+@click.option("--head", required=True, metavar="SHA", help="The evaluated commit.")
+@click.option("--repository", metavar="OWNER/NAME", help="Default: GITHUB_REPOSITORY.")
+@json_option
+def comment(report: Path, head: str, repository: str | None, as_json: bool) -> int:
+    """Post a report in its pull request on GitHub, as one comment that is updated.
+
+    Does not trust the report: it is validated strictly, and the pull request is found by its
+    commit. Requires GITHUB_TOKEN, and no project.
+    """
+    from fullturn.verbs.ci.comment import comment
+
+    return answer(comment(report, head, repository), as_json)
 
 
 @click.command()
-@click.argument("version")
+@click.argument("reference", metavar="VERSION")
 @json_option
-def deliver(version: str, as_json: bool) -> None:
+def deliver(reference: str, as_json: bool) -> int:
     """Deliver VERSION: release it if a server is running, otherwise promote it directly.
 
     VERSION is a model version, or `candidate` for the model trained from this checkout. On a shared
     tracking server without a server on this machine, only start the release; `fullturn turn
     --watch` next to the server advances it.
     """
-    from fullturn.verbs import deliver
+    return answer(opened().deliver(reference, on_look=Looks(as_json)), as_json)
 
-    found = deliver.deliver(opened(), version, Looks(as_json))
+
+def _run(pipeline: Callable[..., PipelineRun], as_json: bool) -> int:
+    from fullturn.verbs.ci.run import Watcher
+
     if as_json:
-        say_json(found)
-        return
-    word = "is being released" if found.way == "elsewhere" else "is champion"
-    say(f"[bold]version {found.version}[/bold] {word}: {escape(found.reason)}")
-    say_next("fullturn history", f"fullturn verify {found.version}")
-
-
-def steps_file(project: Workspace) -> Path:
-    """The file to which the commands of a pipeline append their results."""
-    named = os.environ.get(steps.STEPS_FILE)
-    return project.root / named if named else project.state / "ci-steps.jsonl"
-
-
-def _run(chosen: Sequence[steps.Step], what: str, as_json: bool) -> int:
-    """Run the steps; returns the exit code of the first that failed."""
-    from fullturn.core.locks import project_lock
-
-    project = opened()
-    path = steps_file(project)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    os.environ[steps.STEPS_FILE] = str(path)
-    code, answers = 0, []
-    with contextlib.ExitStack() as held:
-        held.callback(os.environ.pop, steps.STEPS_FILE, None)
-        lock = held.enter_context(contextlib.ExitStack())
-        lock.enter_context(project_lock(project.state, what))
-        path.unlink(missing_ok=True)
-        for number, step in enumerate(chosen, 1):
-            if step in steps.DELIVER:
-                lock.close()  # a release takes the lock itself
-            if code and not step.always:
-                continue
-            if not as_json:
-                say(f"\n[bold]{number}/{len(chosen)} {step.name}[/bold]  [dim]{step.line}[/dim]")
-            ended, answer = _step(step, as_json)
-            code = code or ended
-            answers.append({"step": step.name, "exit_code": ended, "answer": answer})
-    if as_json:
-        say_json({"exit_code": code, "steps": answers})
-    else:
-        _conclude(project, chosen, code)
-    return code
-
-
-def _step(step: steps.Step, as_json: bool) -> tuple[int, Any]:
-    from fullturn.cli import run
-
-    folder = click.get_current_context().obj
-    words = ["-C", str(folder), *step.command.split()]
-    if not as_json:
-        return run(words), None
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
-        ended = run([*words, "--json"])
-    text = said.getvalue().strip()
-    return ended, json.loads(text) if text else None
-
-
-def _conclude(project: Workspace, chosen: Sequence[steps.Step], code: int) -> None:
+        return answer(pipeline(watcher=Watcher(on_look=Looks(as_json))), as_json)
+    with progress() as seen:
+        watcher = Watcher(_say_step, _say_end, _print_dimmed, Looks(as_json), seen)
+        ended = pipeline(watcher=watcher)
     say()
-    report = escape(project.root / steps.REPORT / "report.md")
-    if code:
-        say_next(f"read {report}", "fullturn compare A B", "change the branch, then fullturn ci")
-    elif steps.DELIVER[-1] in chosen:
-        say_next("fullturn history", "fullturn monitor")
+    say_next(*ended.next_steps)
+    return ended.exit_code
+
+
+def _say_step(number: int, of: int, step: steps.Step) -> None:
+    say(f"\n[bold]{number}/{of} {step.name}[/bold]  [dim]{step.line}[/dim]")
+
+
+def _say_end(ended: StepEnded) -> None:
+    if ended.error:
+        say_error(ended.error, ended.exit_code, as_json=False)
     else:
-        say_next(f"read {report}", "fullturn cd")
+        show(ended.answer, next_too=False)
 
 
-def _verdict(verdict: str) -> str:
-    colour = {"PASSED": "green", "FAILED": "red"}.get(verdict, "yellow")
-    return f"[bold {colour}]{verdict.lower().replace('_', ' ')}[/bold {colour}]"
+def _print_dimmed(line: str) -> None:
+    say(f"[dim]  {escape(line)}[/dim]")
 
 
-for _command in CI_COMMANDS:
-    ci.add_command(_command)
+def _unsaid(line: str) -> None:
+    """Output of tests that nobody reads."""
+
 
 COMMANDS = (ci, cd, deliver)

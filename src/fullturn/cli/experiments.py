@@ -35,8 +35,9 @@ def train(params: tuple[str, ...], as_json: bool, **options: Any) -> int:
     is reused.
     """
     project, chosen = opened(), parameters(params, "-p")
-    with progress() as watch:
-        return answer(project.train(chosen, progress=watch, **options), as_json)
+    with progress() as seen:
+        trials = project.train(chosen, progress=seen, **options)
+    return answer(trials, as_json)
 
 
 @click.command()

@@ -1,7 +1,7 @@
 """Every error that fullturn raises on purpose.
 
-A message names the offending value and the next step. `fullturn.cli` maps the four
-branches to exit codes, in one place.
+A message names the offending value and the next step. `exit_code` maps the four branches to
+the exit codes of the commands.
 
     FullturnError
     ├── UsageError                what was asked for is wrong                      exit 2
@@ -99,3 +99,25 @@ class LLMUnavailable(CouldNotEvaluate):
 
 class MissingFigure(CouldNotEvaluate):
     """A slide of the lesson cites a figure that no run and no benchmark result contains."""
+
+
+EXIT_CODES: tuple[tuple[type[FullturnError], int], ...] = (
+    (UsageError, 2),
+    (Refused, 1),
+    (Inconclusive, 3),
+    (CouldNotEvaluate, 4),
+)
+"""The one place where errors become exit codes."""
+
+
+def exit_code(error: FullturnError) -> int:
+    """The exit code of the command that an error ends."""
+    return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
+
+
+def from_system(error: OSError) -> CouldNotEvaluate:
+    """What the operating system refused, as an error of ours."""
+    place = f" ({error.filename})" if error.filename else ""
+    return CouldNotEvaluate(
+        f"{error.strerror or error}{place}; check disk space and permissions, then try again"
+    )

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from fullturn.core.entities import Code, GateReport
+from fullturn.core.showing import Result
 
 Verdict = Literal["PASSED", "FAILED", "INCONCLUSIVE", "COULD_NOT_EVALUATE"]
 
 
 @dataclass(frozen=True, slots=True)
-class Checkout:
+class Checkout(Result):
     """The state of Git that a pipeline runs on."""
 
     code: Code

@@ -3,7 +3,10 @@ from it."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
 STEPS_FILE = "FULLTURN_STEPS"
 """Environment variable: the file to which each command of a pipeline appends how it ended."""
@@ -45,6 +48,15 @@ DELIVER = (
     Step("release", f"deliver {CANDIDATE}", "to users: shadow, canary, champion, or back"),
 )
 """What `fullturn cd` does after that."""
+
+
+def note_end(path: Path, command: str, code: int, reason: str, seconds: float) -> None:
+    """A line for the report: a command of the pipeline, without its folder, and how it ended."""
+    line = {"command": command, "exit_code": code, "reason": reason, "seconds": seconds}
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
 
 
 def step(name: str) -> Step:

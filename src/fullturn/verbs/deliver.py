@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from fullturn.core.entities import ModelVersion
 from fullturn.core.errors import CouldNotEvaluate, Refused
 from fullturn.core.settings import STATE
+from fullturn.core.showing import Block, Result, line, styled, then, view
 from fullturn.core.tags import VersionTags
 from fullturn.registry import promotion
 from fullturn.release import state
@@ -17,13 +19,13 @@ from fullturn.verbs import references
 from fullturn.verbs.ci.checkout import in_ci
 from fullturn.verbs.promote import promote
 from fullturn.verbs.release import OnLook, begin, release, rolled_back
-from fullturn.verbs.workspace import Workspace
+from fullturn.verbs.workspace import Workspace, unwatched
 
 Way = Literal["is champion", "was refused", "at once", "by release", "elsewhere"]
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(Result):
     """How a version came to users, or why there was nothing to do."""
 
     version: int
@@ -48,8 +50,10 @@ def deployment_route(project: Workspace, version: ModelVersion) -> tuple[Way, st
     return "at once", f"{passed}; no server is running, so no user is asked"
 
 
-def deliver(project: Workspace, reference: str, on_look: OnLook) -> Delivered:
-    """Bring a model version to users in the way that is due; returns when it is decided.
+def deliver(project: Workspace, reference: str | int, on_look: OnLook = unwatched) -> Delivered:
+    """Bring a version to users: by a release where a server runs, at once where nobody is served.
+
+    Returns when it is decided; `on_look` gets each look at the release.
 
     Where the tracking server is shared and no server runs here, the release is only opened:
     whoever turns the loop beside the server drives it.
@@ -77,3 +81,10 @@ def deliver(project: Workspace, reference: str, on_look: OnLook) -> Delivered:
         if opened is None or opened.version != found.version:
             begin(project, found)
     return Delivered(found.version, chosen, why)
+
+
+@view.register
+def _(result: Delivered) -> Iterator[Block]:
+    word = "is being released" if result.way == "elsewhere" else "is champion"
+    yield line(styled(f"version {result.version}", "bold"), f" {word}: {result.reason}")
+    yield then("fullturn history", f"fullturn verify {result.version}")

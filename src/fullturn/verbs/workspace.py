@@ -26,6 +26,10 @@ Progress = Callable[[str, int, int], None]
 """Told what is being done, how many steps are done, and of how many."""
 
 
+def unwatched(release: object, decision: object) -> None:
+    """Looks at a release that nobody follows."""
+
+
 def silent(what: str, done: int, total: int) -> None:
     """Progress that nobody watches."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from fullturn.core.errors import CouldNotEvaluate, FullturnError
 from fullturn.core.settings import FILE, STATE
+from fullturn.core.showing import Block, Result, line, view
 from fullturn.registry import promotion
 from fullturn.verbs import candidate
 from fullturn.verbs.ci.checkout import checkout, merge_base, worktree
@@ -21,7 +23,7 @@ from fullturn.verbs.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
-class Base:
+class Base(Result):
     """What the candidate will be compared with, and why."""
 
     champion: int | None
@@ -82,3 +84,8 @@ def make_champion(folder: Path, state: Path, where: str) -> str:
     if gated.version and promotion.champion(project.store) is None:
         promote(project, str(gated.version.version), f"the model of {where}, to compare with")
     return gated.report.outcome
+
+
+@view.register
+def _(result: Base) -> Iterator[Block]:
+    yield line(result.reason)

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fullturn.core.errors import CouldNotEvaluate, Refused, SettingsError
+from fullturn.core.showing import Block, Result, line, styled, view
 from fullturn.pipeline.records import Checkout
-from fullturn.tracking.provenance import code, files_of, git, is_test
+from fullturn.tracking import provenance
+from fullturn.tracking.provenance import files_of, git, is_test
 from fullturn.verbs.workspace import Workspace
 
 TARGETS = ("GITHUB_BASE_REF", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME")
@@ -34,15 +36,15 @@ def checkout(project: Workspace) -> Checkout:
     root = project.root
     branch = next((os.environ[name] for name in BRANCHES if os.environ.get(name)), None)
     return Checkout(
-        code=code(root),
+        code=provenance.code(root),
         branch=branch or git(root, "symbolic-ref", "--short", "--quiet", "HEAD"),
         base=_base(project),
         shallow=git(root, "rev-parse", "--is-shallow-repository") == "true",
     )
 
 
-def checked(project: Workspace) -> Checkout:
-    """The checkout, fit to leave evidence that others can follow.
+def code(project: Workspace) -> Checkout:
+    """Which commit the evidence will name; on a platform, uncommitted changes are refused.
 
     Raises:
         CouldNotEvaluate: on a platform, outside Git or with uncommitted changes.
@@ -132,15 +134,17 @@ FAILED = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class Tested(Result):
     """That the tests passed, or that there are none."""
 
     command: str | None
     seconds: float
 
 
-def run_tests(project: Workspace, told: Callable[[str], None]) -> Tested:
-    """Run the project's own tests; `told` gets each line that they print.
+def tests(project: Workspace, *, on_line: Callable[[str], None] = lambda line: None) -> Tested:
+    """Run the project's own tests: `[ci] tests`, or pytest where there are any.
+
+    `on_line` gets each line that they print.
 
     Raises:
         Refused: a test failed.
@@ -151,12 +155,12 @@ def run_tests(project: Workspace, told: Callable[[str], None]) -> Tested:
     if not words:
         return Tested(None, 0.0)
     command, began = shlex.join(words), time.monotonic()
-    code = _run(words, project, told)
-    if code == FAILED:
+    ended = _run(words, project, on_line)
+    if ended == FAILED:
         raise Refused(f"the project's own tests fail: `{command}`; its output is above")
-    if code:
+    if ended:
         raise CouldNotEvaluate(
-            f"the project's own tests could not be run: `{command}` ended with exit code {code}; "
+            f"the project's own tests could not be run: `{command}` ended with exit code {ended}; "
             "its output is above"
         )
     return Tested(command, time.monotonic() - began)
@@ -174,7 +178,7 @@ def _command(project: Workspace) -> list[str]:
     return [sys.executable, "-m", "pytest", "-q"] if any_tests else []
 
 
-def _run(words: list[str], project: Workspace, told: Callable[[str], None]) -> int:
+def _run(words: list[str], project: Workspace, on_line: Callable[[str], None]) -> int:
     try:
         process = subprocess.Popen(
             words, cwd=project.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -186,6 +190,28 @@ def _run(words: list[str], project: Workspace, told: Callable[[str], None]) -> i
             "another command in fullturn.toml"
         ) from None
     with process:
-        for line in process.stdout or ():
-            told(line.rstrip("\n"))
+        for text in process.stdout or ():
+            on_line(text.rstrip("\n"))
     return process.returncode
+
+
+@view.register
+def _(result: Checkout) -> Iterator[Block]:
+    if result.code.commit is None:
+        yield line(styled("not a Git repository: the evidence cannot reference a commit", "open"))
+        return
+    where = f" on {result.branch}" if result.branch else ""
+    same = result.base in (None, result.branch)
+    into = "" if same else f", target branch {result.base}"
+    yield line("commit ", styled(result.code.commit[:12], "bold"), f"{where}{into}")
+    if result.code.dirty:
+        yield line(styled("uncommitted changes: nobody else can check out this state", "open"))
+    if result.shallow:
+        lacking = "shallow clone: the target branch may be missing; use fetch-depth: 0"
+        yield line(styled(lacking, "open"))
+
+
+@view.register
+def _(result: Tested) -> Iterator[Block]:
+    passed = f"passed in {result.seconds:.1f} s: {result.command}"
+    yield line(passed if result.command else "the project has no tests")
