@@ -33,11 +33,16 @@ if TYPE_CHECKING:
     from fullturn.core.errors import FullturnError
     from fullturn.core.showing import Result, Table
     from fullturn.data.records import Difference, Summary
+    from fullturn.gates.check import Check, Verdict
+    from fullturn.gates.evidence import Evidence
+    from fullturn.metrics.metric import RowMetric, SetMetric
+    from fullturn.monitoring.custom import RateDetector
     from fullturn.pipeline.records import Checkout
     from fullturn.project import Project, open  # noqa: A004
     from fullturn.registry.lineage import Lineage
     from fullturn.registry.reproduction import Reproduction
     from fullturn.subjects.protocols import App, GeneratesText, Predictor, Run
+    from fullturn.subjects.scorers import RowScorer
     from fullturn.tracking.comparison import Comparison
     from fullturn.verbs.ci.base import Base
     from fullturn.verbs.ci.checkout import Tested
@@ -67,11 +72,16 @@ _PLACES = {
     "core.errors": "FullturnError",
     "core.showing": "Result Table",
     "data.records": "Difference Summary",
+    "gates.check": "Check Verdict",
+    "gates.evidence": "Evidence",
+    "metrics.metric": "RowMetric SetMetric",
+    "monitoring.custom": "RateDetector",
     "pipeline.records": "Checkout",
     "project": "Project open",
     "registry.lineage": "Lineage",
     "registry.reproduction": "Reproduction",
     "subjects.protocols": "App GeneratesText Predictor Run",
+    "subjects.scorers": "RowScorer",
     "tracking.comparison": "Comparison",
     "verbs.ci.base": "Base",
     "verbs.ci.checkout": "Tested",
@@ -101,6 +111,7 @@ __all__ = [
     "Answers",
     "App",
     "Base",
+    "Check",
     "Checkout",
     "Column",
     "Committed",
@@ -110,6 +121,7 @@ __all__ = [
     "DatasetVersion",
     "Delivered",
     "Difference",
+    "Evidence",
     "Example",
     "FullturnError",
     "GateReport",
@@ -126,14 +138,18 @@ __all__ = [
     "PredictionLineage",
     "Predictor",
     "Project",
+    "RateDetector",
     "Reported",
     "Reproduction",
     "Result",
+    "RowMetric",
+    "RowScorer",
     "Run",
     "RunRecord",
     "Runs",
     "Scores",
     "Seen",
+    "SetMetric",
     "Started",
     "Step",
     "StepEnded",
@@ -143,6 +159,7 @@ __all__ = [
     "Tested",
     "Trial",
     "Trials",
+    "Verdict",
     "Verified",
     "Versions",
     "Watcher",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,38 @@ def from_module(name: str, root: Path | None, what: str) -> Callable[..., Any]:
     return found  # type: ignore[no-any-return]
 
 
+def make(what: str, name: str, root: Path | None) -> Any:
+    """An object of the class that `mymodule:MyClass` names.
+
+    Raises:
+        SettingsError: there is no such class, or it cannot be made; the message names it.
+    """
+    kind = from_module(name, root, what)
+    try:
+        return kind()
+    except Exception as error:
+        raise SettingsError(f"{what} '{name}' cannot be made: {error!r}") from error
+
+
+def chosen(what: str, named: Sequence[str], root: Path | None, kind: type) -> dict[str, Any]:
+    """Objects of this kind, by name: those that fullturn.toml names, then those that installed
+    packages offer in the entry point group `fullturn.checks` (`what` is "check").
+
+    Raises:
+        SettingsError: one cannot be made, or is of another kind; the message names it.
+    """
+    made = {name: make(what, name, root) for name in named}
+    for name, offered in entry_points(f"fullturn.{what}s").items():
+        made[name] = offered()
+    for name, one in made.items():
+        if not isinstance(one, kind):
+            raise SettingsError(
+                f"{what} '{name}' is a {type(one).__name__}: derive it from {kind.__name__} of "
+                "fullturn"
+            )
+    return made
+
+
 def entry_points(group: str) -> dict[str, Callable[..., Any]]:
     """What installed packages offer in this entry point group, loaded when it is called."""
     return {one.name: _loader(one) for one in metadata.entry_points(group=group)}
@@ -43,6 +75,11 @@ def _loader(point: metadata.EntryPoint) -> Callable[..., Any]:
             raise SettingsError(
                 f"entry point '{point.name}' = {point.value} cannot be loaded: {error!r}"
             ) from error
-        return loaded(*arguments)
+        try:
+            return loaded(*arguments)
+        except Exception as error:
+            raise SettingsError(
+                f"entry point '{point.name}' = {point.value} cannot be made: {error!r}"
+            ) from error
 
     return make

@@ -249,6 +249,18 @@ class SigningSettings(_Table):
     """Keyless: OpenID Connect issuer of the identity."""
 
 
+class PluginSettings(_Table):
+    """[plugins]: classes of your own, each `mymodule:MyClass`; a metric is named where it is
+    used."""
+
+    checks: tuple[str, ...] = ()
+    """Checks of the gate, after the built-in ones; derived from `fullturn.Check`."""
+    detectors: tuple[str, ...] = ()
+    """Detectors of monitoring, derived from `fullturn.RateDetector`."""
+    scorers: tuple[str, ...] = ()
+    """Scores of each row after those of the app, derived from `fullturn.RowScorer`."""
+
+
 class Settings(_Table):
     """The whole of fullturn.toml: top-level settings."""
 
@@ -274,6 +286,7 @@ class Settings(_Table):
     ci: CISettings = CISettings()
     card: CardSettings = CardSettings()
     signing: SigningSettings = SigningSettings()
+    plugins: PluginSettings = PluginSettings()
 
 
 def find_root(start: Path) -> Path:

@@ -20,6 +20,7 @@ from fullturn.gates.evidence import (
     RefusalState,
 )
 from fullturn.gates.floors import Floors
+from fullturn.gates.plugins import with_plugins
 from fullturn.gates.quality import BeatsBaseline, NonInferior, RowsOut, Slices
 from fullturn.gates.runner import compute, compute_check
 from fullturn.gates.service import Latency, Refusal
@@ -53,4 +54,5 @@ __all__ = [
     "Verdict",
     "compute",
     "compute_check",
+    "with_plugins",
 ]

@@ -74,9 +74,24 @@ def _verdict(check: Check, evidence: Evidence, limits: GateSettings) -> Verdict:
         why = evidence.absent.get(missing[0], "could not be had")
         return no_evidence(f"{', '.join(missing)}: {why}", *missing)
     try:
-        return check.judge(evidence, limits)
+        found: object = check.judge(evidence, limits)
     except StatisticsInputError as error:
-        return Verdict("INCONCLUSIVE", f"could not be computed: {error}", missing=check.needs)
+        return _not_computed(check, str(error))
+    except Exception as error:
+        if _is_built_in(check):
+            raise
+        return _not_computed(check, f"{type(check).__name__} raised {error!r}")
+    if isinstance(found, Verdict):
+        return found
+    return _not_computed(check, f"{type(check).__name__} gave {found!r}, and no Verdict")
+
+
+def _not_computed(check: Check, why: str) -> Verdict:
+    return Verdict("INCONCLUSIVE", f"could not be computed: {why}", missing=check.needs)
+
+
+def _is_built_in(check: Check) -> bool:
+    return type(check).__module__.partition(".")[0] == "fullturn"
 
 
 def _outcome(results: Sequence[CheckResult]) -> Outcome:

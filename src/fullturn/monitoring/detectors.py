@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,9 @@ from fullturn.core.settings import MonitoringSettings
 from fullturn.core.values import checked
 from fullturn.monitoring.columns import CONFIDENCE, MISSING, Watched, as_number, watched
 from fullturn.monitoring.curve import Curve
+from fullturn.monitoring.custom import RateDetector
+from fullturn.monitoring.custom import plans as custom_plans
+from fullturn.monitoring.plan import Plan, Read
 from fullturn.statistics.conformal import CategoryBets, NumberBets
 from fullturn.statistics.edetector import Bets, EDetector, Folded
 from fullturn.statistics.mmd import TEACH, VectorBets
@@ -24,23 +28,7 @@ from fullturn.statistics.rates import EstimatedLoss, MeanBets
 
 Vectors = Callable[[Sequence[str]], npt.NDArray[np.floating[Any]]]
 """Texts → one vector each, shape (n, d)."""
-Read = Callable[[Sequence[Observation]], Any]
 QUALITY, ESTIMATE, CONTRACT, ERRORS, SLOW = "quality", "estimate", "contract", "errors", "slow"
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A detector before its average run length is known."""
-
-    name: str
-    what: str
-    """What an alarm of it says, in a sentence."""
-    bets: Bets
-    read: Read
-    """Values of observations that have all that is read."""
-    has: Callable[[Observation], bool]
-    labelled: bool = False
-    """Whether it reads losses; all others read answered requests."""
 
 
 @dataclass(slots=True)
@@ -66,18 +54,24 @@ class Detector:
 
 
 def detectors(
-    contract: Contract, reference: Sequence[ScoredRow], limits: MonitoringSettings, vectors: Vectors
+    contract: Contract,
+    reference: Sequence[ScoredRow],
+    limits: MonitoringSettings,
+    vectors: Vectors,
+    custom: Mapping[str, RateDetector] = MappingProxyType({}),
 ) -> list[Detector]:
     """All that can be watched; each has the run length of the whole times their number.
 
     So all of them together raise at most one false alarm in `limits.arl` requests
-    (`fullturn.statistics.edetector`).
+    (`fullturn.statistics.edetector`). `custom` are detectors of one's own, by where they come
+    from: they share the same budget.
     """
     plans = [
         *_columns(contract, reference, vectors),
         *_quality(reference, limits),
         *_service(contract, reference, limits),
     ]
+    plans += custom_plans(custom, reference, [plan.name for plan in plans])
     arl = limits.arl * len(plans)
     return [Detector(plan, EDetector(plan.bets, arl, limits.cooldown_requests)) for plan in plans]
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from fullturn.core.entities import Alarm, Contract, Observation, ScoredRow
 from fullturn.core.errors import CouldNotEvaluate
 from fullturn.core.settings import MonitoringSettings
+from fullturn.monitoring.custom import RateDetector
 from fullturn.monitoring.detectors import Detector, Vectors, detectors
 from fullturn.monitoring.diagnosis import Case, diagnose
 from fullturn.statistics.edetector import BLOCK, Crossing
@@ -46,7 +48,8 @@ class Watch:
 
     The same observations give the same alarms, in however many calls they come. `reference` is
     what the version was approved on. Traffic that differs from it from the start alarms at once:
-    nobody has shown that the version is good for it. `vectors` embeds texts.
+    nobody has shown that the version is good for it. `vectors` embeds texts; `custom` are detectors
+    of one's own, by where they come from.
 
     Raises:
         CouldNotEvaluate: there are no reference rows.
@@ -58,13 +61,14 @@ class Watch:
         reference: Sequence[ScoredRow],
         limits: MonitoringSettings,
         vectors: Vectors,
+        custom: Mapping[str, RateDetector] = MappingProxyType({}),
     ) -> None:
         if not reference:
             raise CouldNotEvaluate(
                 "there are no reference rows to compare live requests with; evaluate the "
                 "champion first: `fullturn gate`"
             )
-        self._detectors = detectors(contract, reference, limits, vectors)
+        self._detectors = detectors(contract, reference, limits, vectors, custom)
         self._contract, self._reference = contract, tuple(reference)
         self._limits, self._vectors = limits, vectors
         self._answered: list[Observation] = []

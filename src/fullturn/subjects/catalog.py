@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fullturn.core import plugins
 from fullturn.core.errors import SettingsError
 from fullturn.core.settings import state_folder
 from fullturn.subjects.protocols import App
@@ -34,17 +33,11 @@ def find(name: str, settings: Settings | None = None, root: Path | None = None) 
 
 
 def _own(name: str, root: Path | None) -> App:
-    module, _, attribute = name.partition(":")
-    if not attribute:
+    if not name.partition(":")[2]:
         raise SettingsError(
             f"app = '{name}': known are 'classifier', 'assistant' and 'mymodule:MyApp'"
         )
-    if root is not None and str(root) not in sys.path:
-        sys.path.insert(0, str(root))
-    try:
-        app = getattr(importlib.import_module(module), attribute)()
-    except (ImportError, AttributeError, TypeError) as error:
-        raise SettingsError(f"app = '{name}' cannot be made: {error}") from error
+    app = plugins.make("app", name, root)
     missing = [member for member in _members() if not hasattr(app, member)]
     if missing:
         raise SettingsError(f"app = '{name}' lacks {', '.join(missing)}; see fullturn.App")

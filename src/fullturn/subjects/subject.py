@@ -8,8 +8,9 @@ gate's report prints where a check has no question to ask, or where evidence is 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 from fullturn.core.entities import (
@@ -28,7 +29,7 @@ from fullturn.core.errors import (
     IntegrityError,
     UsageError,
 )
-from fullturn.subjects import bundle
+from fullturn.subjects import bundle, scorers
 from fullturn.subjects.protocols import (
     App,
     Capability,
@@ -39,6 +40,7 @@ from fullturn.subjects.protocols import (
     RefersToModels,
     Run,
 )
+from fullturn.subjects.scorers import RowScorer
 
 T = TypeVar("T")
 TEXT_PERTURBATIONS = ("typos", "case", "paraphrase")
@@ -51,6 +53,8 @@ class Subject:
 
     app: App
     name: str
+    scorers: Mapping[str, RowScorer] = field(default_factory=lambda: MappingProxyType({}))
+    """Scorers beside the app's own, by name."""
 
     @property
     def contract(self) -> Contract:
@@ -134,8 +138,12 @@ class Subject:
         return _asked("text_of()", lambda: writer.text_of(output))
 
     def score(self, row: Example, output: Output) -> Scores:
-        """Scores of one output, the primary one first."""
-        return self.app.score(row, output)
+        """Scores of one output, the app's first.
+
+        Raises:
+            AppError: a scorer raised, or gives a score of a name that is taken.
+        """
+        return scorers.added(self.app.score(row, output), self.scorers, row, output)
 
     def baseline(self, data: Dataset) -> Predictor:
         """The trivial predictor that every candidate must beat.

@@ -43,7 +43,15 @@ def _surroundings(settings: Settings, root: Path) -> dict[str, str]:
     return {
         "code": code_of(settings, root),
         "environment": provenance.environment()[0],
+        **_named(settings),
     }
+
+
+def _named(settings: Settings) -> dict[str, str]:
+    """The plug-ins that score and decide; nothing without any: older keys stay valid."""
+    plugins = settings.plugins
+    named = plugins.checks + plugins.scorers
+    return {"plugins": json.dumps([plugins.checks, plugins.scorers])} if named else {}
 
 
 def _digest(ingredients: dict[str, Any]) -> str:

@@ -37,6 +37,7 @@ from fullturn.gates import (
     LeakageState,
     RefusalState,
     compute,
+    with_plugins,
 )
 from fullturn.gates import report as writer
 from fullturn.gates.bundle import BundleSafe
@@ -126,6 +127,7 @@ def _gated(
     waive: Mapping[str, str],
     progress: Progress,
 ) -> GateResult:
+    checks = with_plugins(ALL, project.settings.plugins.checks, project.root)
     champion, tested = promotion.champion(project.store), load(project).version.digest
     plan = RunPlan(
         kind="gate",
@@ -147,7 +149,7 @@ def _gated(
             collector = EvidenceCollector(project, candidate, progress, spool)
             evidence = collector.evidence()
         reasons = {**collector.waivers, **waive}
-        report = compute(ALL, evidence, limits, actor=project.owner, waivers=reasons)
+        report = compute(checks, evidence, limits, actor=project.owner, waivers=reasons)
         _store(project, run, report)
         _store_rows(project, run, evidence)
     return GateResult(report, run.id, None)

@@ -15,6 +15,7 @@ from fullturn.core.errors import NotFound
 from fullturn.core.showing import Block, Result, Style, grid, line, styled, then, view
 from fullturn.core.tags import NOTE, PARENT, AlarmTags
 from fullturn.monitoring import report
+from fullturn.monitoring.custom import find as custom_detectors
 from fullturn.monitoring.watch import DetectorState, Watch
 from fullturn.registry import promotion, versions
 from fullturn.tracking.runs import RunPlan, recorded
@@ -83,9 +84,9 @@ class Monitor:
         self.project, self.version = project, number
         self.run = project.store.run(versions.version(project.store, str(number)).run_id)
         self.reference = stored_evaluation(project, self.run.id, VALIDATION).rows
-        self._watch = Watch(
-            project.app.contract, self.reference, project.settings.monitoring, _vectors
-        )
+        limits, named = project.settings.monitoring, project.settings.plugins.detectors
+        custom = custom_detectors(named, project.root)
+        self._watch = Watch(project.app.contract, self.reference, limits, _vectors, custom)
         self._observer = Observer(project, _promoted(project, number) if after is None else after)
         self._requests = 0
         self._alarms: list[Alarm] = []

@@ -13,6 +13,7 @@ from fullturn.core.addresses import kind_of
 from fullturn.core.entities import Dataset, DatasetVersion, Evaluation
 from fullturn.core.errors import NotFound
 from fullturn.core.settings import Settings
+from fullturn.subjects import scorers
 from fullturn.subjects.catalog import find
 from fullturn.subjects.protocols import App
 from fullturn.subjects.renamed import renamed_metrics
@@ -64,8 +65,9 @@ class Workspace:
 
     @cached_property
     def subject(self) -> Subject:
-        """What is operated: the app and its capabilities."""
-        return Subject(self.app, self.settings.app)
+        """What is operated: the app, its capabilities, and scorers beside its own."""
+        named = self.settings.plugins.scorers
+        return Subject(self.app, self.settings.app, scorers.find(named, self.root))
 
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:

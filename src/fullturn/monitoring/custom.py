@@ -1,0 +1,99 @@
+"""Detectors of a project's own, or of an installed package."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from fullturn.core import plugins
+from fullturn.core.entities import Input, Observation, Output, ScoredRow
+from fullturn.core.errors import AppError, SettingsError
+from fullturn.monitoring.plan import Plan
+from fullturn.statistics.rates import MeanBets
+
+
+class RateDetector(ABC):
+    """Base of a detector of one's own: it alarms when the mean of a value in [0, 1] rises.
+
+    The first line of its docstring says what an alarm means. The mean may be as high as that of
+    the reference (the validation rows of the champion), and `margin` above it. Each detector
+    shares the declared budget of false alarms: with one more, all need a little more evidence.
+    """
+
+    name: ClassVar[str]
+    margin: ClassVar[float] = 0.05
+
+    @abstractmethod
+    def value(self, row: Input, output: Output | None) -> float | None:
+        """How much of it an answered request shows, in [0, 1]; None if it cannot say.
+
+        `output` is None where no answer was given.
+        """
+
+    @classmethod
+    def what(cls) -> str:
+        """What an alarm says, in a sentence."""
+        return (cls.__doc__ or cls.__name__).strip().splitlines()[0].rstrip(".")
+
+
+def find(named: Sequence[str], root: Path | None) -> Mapping[str, RateDetector]:
+    """The detectors that fullturn.toml names or installed packages offer, by name.
+
+    Raises:
+        SettingsError: one cannot be made, is no RateDetector or has no name.
+    """
+    found = plugins.chosen("detector", named, root, RateDetector)
+    for name, one in found.items():
+        if not hasattr(one, "name"):
+            raise SettingsError(f"detector '{name}' lacks `name`; see fullturn.RateDetector")
+        if not 0 < one.margin < 1:
+            raise SettingsError(f"detector '{name}': margin = {one.margin}; give one in (0, 1)")
+    return found
+
+
+def plans(
+    custom: Mapping[str, RateDetector], reference: Sequence[ScoredRow], taken: Sequence[str]
+) -> Iterator[Plan]:
+    """Each detector with the mean that it may see, for those that can be exceeded at all.
+
+    Raises:
+        SettingsError: another detector has its name.
+        AppError: a detector raised, or gave a value outside [0, 1].
+    """
+    names = set(taken)
+    for origin, one in custom.items():
+        if one.name in names:
+            raise SettingsError(f"detector '{origin}' is called '{one.name}', as another is")
+        names.add(one.name)
+        asked = _Asked(origin, one)
+        values = [asked(row.input, row.output) for row in reference]
+        known = [value for value in values if value is not None]
+        most = sum(known) / max(1, len(known)) + one.margin
+        if most < 1:
+            yield Plan(one.name, one.what(), MeanBets(most), asked.read, asked.can)
+
+
+class _Asked:
+    """A detector that is asked with care: its faults name it."""
+
+    def __init__(self, origin: str, detector: RateDetector) -> None:
+        self._origin, self._detector = origin, detector
+
+    def __call__(self, row: Input, output: Output | None) -> float | None:
+        try:
+            value = self._detector.value(row, output)
+        except Exception as error:
+            raise AppError(f"detector '{self._origin}' raised {error!r}") from error
+        if value is None or 0 <= value <= 1:
+            return value
+        raise AppError(f"detector '{self._origin}' gave {value!r}, not a number in [0, 1] or None")
+
+    def can(self, one: Observation) -> bool:
+        """Whether it can say something of an observation."""
+        return self(one.prediction.input, one.prediction.output) is not None
+
+    def read(self, some: Sequence[Observation]) -> list[float | None]:
+        """Its values."""
+        return [self(one.prediction.input, one.prediction.output) for one in some]
