@@ -39,7 +39,7 @@ class Short(RowScorer):
     """Whether the label is short."""
 
     def score(self, row: Example, output: Output) -> Scores:
-        return {"short": float(len(output["label"]) < 9)}
+        return {"short": float(len(output["label"]) < 8)}
 
 
 class Again(RowScorer):
