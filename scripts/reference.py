@@ -1,4 +1,4 @@
-"""Write docs/commands.md and docs/settings.md from the program itself; --check fails if stale."""
+"""Write the references in docs/ from the program itself; --check fails if they are stale."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
+from python_reference import python_reference
 
 from fullturn.cli.commands import cli
 from fullturn.core import settings
@@ -88,6 +89,7 @@ def main() -> int:
     for name, text in {
         "commands.md": command_reference(),
         "settings.md": settings_reference(),
+        "python.md": python_reference(),
     }.items():
         if "--check" not in sys.argv:
             (DOCS / name).write_text(text, encoding="utf-8")
