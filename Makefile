@@ -6,7 +6,7 @@ COMPILE := $(UV) pip compile --quiet --system-certs pyproject.toml --extra llm -
 	--python-version 3.11 --universal --no-header
 CORES := $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: demo test coverage lint lock lock-check workflows-check docs docs-check site readme tutorial tutorial-check walkthrough walkthrough-check clean
+.PHONY: demo test coverage lint lock lock-check workflows-check docs docs-check site readme tutorial tutorial-check notebook notebook-check walkthrough walkthrough-check clean
 
 demo: .venv/installed
 	$(BIN)/fullturn demo demo
@@ -66,6 +66,13 @@ tutorial: .venv/installed
 
 tutorial-check: .venv/installed
 	$(BIN)/python scripts/tutorial.py --check
+
+# docs/notebook.ipynb and the page of it are what its cells show in a real kernel.
+notebook: .venv/installed
+	$(BIN)/python scripts/notebook.py
+
+notebook-check: .venv/installed
+	$(BIN)/python scripts/notebook.py --check
 
 # The README and docs/walkthrough.md show a real demo; needs chromium for the screenshots.
 readme: .venv/installed

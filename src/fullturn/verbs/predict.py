@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fullturn.core.entities import Input, Output
 from fullturn.core.errors import AppError
+from fullturn.core.markup import cut
 from fullturn.core.showing import Block, Result, Table, grid, line, styled, then, view
 from fullturn.core.tags import TraceTags
 from fullturn.core.values import checked
@@ -18,6 +19,9 @@ from fullturn.verbs.workspace import Workspace
 
 if TYPE_CHECKING:
     import pandas as pd
+
+SHOWN = 60
+"""Characters of an input in a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ def _(result: Answers) -> Iterator[Block]:
         (*inputs, *(f"→ {name}" for name in outputs), ">version", ">ms"),
         (
             (
-                *(_cell(one.input.get(name)) for name in inputs),
+                *(_short(one.input.get(name)) for name in inputs),
                 *(_cell(one.output.get(name)) for name in outputs),
                 str(one.version),
                 f"{1000 * one.latency:.1f}",
@@ -99,6 +103,10 @@ def _(result: Answers) -> Iterator[Block]:
         ),
     )
     yield then(f"fullturn lineage {result[0].version}")
+
+
+def _short(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else cut(str(value), SHOWN)
 
 
 def _cell(value: object) -> str:
