@@ -25,7 +25,6 @@ STORIES = {"demo", "present"}
 """Commands that tell a story in a terminal or a browser, and give nothing back."""
 NO_PROJECT = {"ci comment"}
 """It runs beside a stranger's pull request, and reads nothing but the report."""
-LATER = {"release start", "release status", "release abort"}
 
 
 def leaves(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:
@@ -36,13 +35,14 @@ def leaves(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Comm
             yield f"{path}{name}", command
 
 
-COMMANDS = {name: found for name, found in leaves(cli) if name not in STORIES | NO_PROJECT | LATER}
+COMMANDS = {name: found for name, found in leaves(cli) if name not in STORIES | NO_PROJECT}
 
 
 def method(name: str) -> Callable[..., Any]:
     """The function behind `fullturn NAME`."""
     if name == "init":
         return fullturn.init
+    name = name.removesuffix(" start")
     found: Any = Project
     for word in name.split():
         found = getattr(found, word)

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from fullturn.project import Project, open  # noqa: A004
     from fullturn.registry.lineage import Lineage
     from fullturn.registry.reproduction import Reproduction
+    from fullturn.release.records import Decision
+    from fullturn.release.state import Release
     from fullturn.subjects.protocols import App, GeneratesText, Predictor, Run
     from fullturn.subjects.scorers import RowScorer
     from fullturn.tracking.comparison import Comparison
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     from fullturn.verbs.monitor import Seen
     from fullturn.verbs.predict import Answered, Answers
     from fullturn.verbs.project_template import Started
+    from fullturn.verbs.release import ReleaseStatus
     from fullturn.verbs.runs import Runs
     from fullturn.verbs.serve import Opened
     from fullturn.verbs.train import Trial, Trials
@@ -80,6 +83,8 @@ _PLACES = {
     "project": "Project open",
     "registry.lineage": "Lineage",
     "registry.reproduction": "Reproduction",
+    "release.records": "Decision",
+    "release.state": "Release",
     "subjects.protocols": "App GeneratesText Predictor Run",
     "subjects.scorers": "RowScorer",
     "tracking.comparison": "Comparison",
@@ -97,6 +102,7 @@ _PLACES = {
     "verbs.monitor": "Seen",
     "verbs.predict": "Answered Answers",
     "verbs.project_template": "Started",
+    "verbs.release": "ReleaseStatus",
     "verbs.runs": "Runs",
     "verbs.serve": "Opened",
     "verbs.train": "Trial Trials",
@@ -119,6 +125,7 @@ __all__ = [
     "Contract",
     "Dataset",
     "DatasetVersion",
+    "Decision",
     "Delivered",
     "Difference",
     "Evidence",
@@ -139,6 +146,8 @@ __all__ = [
     "Predictor",
     "Project",
     "RateDetector",
+    "Release",
+    "ReleaseStatus",
     "Reported",
     "Reproduction",
     "Result",

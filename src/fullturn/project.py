@@ -65,6 +65,14 @@ class CI(Group):
     workflows = Verb(lambda: verbs.ci.workflows.workflows)
 
 
+class Releasing(Group):
+    """Releases: called with a version it starts or resumes one."""
+
+    __call__ = Verb(lambda: verbs.release.release)
+    status = Verb(lambda: verbs.release.status)
+    abort = Verb(lambda: verbs.release.abort)
+
+
 class Project(Workspace):
     """A project: its settings, its subject, its tracking server, and what can be done with it.
 
@@ -95,6 +103,11 @@ class Project(Workspace):
     def data(self) -> Data:
         """Manage dataset versions: commit, log, diff, show."""
         return Data(self)
+
+    @property
+    def release(self) -> Releasing:
+        """Releases: `project.release("3")` starts one, `project.release.status()` shows it."""
+        return Releasing(self)
 
     @property
     def ci(self) -> CI:

@@ -9,7 +9,9 @@ from typing import Any, cast
 
 import pytest
 
-from fullturn.cli.release import Looks, show_decision
+import fullturn.verbs.release  # noqa: F401  it says how a look is shown
+from fullturn.cli.output import show
+from fullturn.cli.release import Looks
 from fullturn.release.records import Decision
 from fullturn.release.state import Release
 from tests.cli.test_bad_inputs import csv_of, init, rows, run, use
@@ -80,11 +82,11 @@ def test_a_program_is_not_told_of_silence(said: Say) -> None:
 def test_the_verb_and_its_reason_are_apart_and_evidence_is_words(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    show_decision(judged(in_shadow(shared(0.0), 400, 3)))
+    show(judged(in_shadow(shared(0.0), 400, 3)))
     told = capsys.readouterr().out
     assert "advance: not worse by 5.00 points or more" in " ".join(told.split())
     assert "shown" in told and " no " in told and "left to the canary" in told
-    show_decision(judged(in_shadow(shared(0.0, 1.0), 100, 4)))
+    show(judged(in_shadow(shared(0.0, 1.0), 100, 4)))
     told = capsys.readouterr().out
     assert "roll back: worse on errors: failed answers 100 %" in " ".join(told.split())
     assert "0 of 20" in told and "e+" not in " ".join(told.split())

@@ -141,7 +141,8 @@ def test_an_abort_from_elsewhere_ends_it(served: tuple[Workspace, Traffic]) -> N
     controller = threading.Thread(target=run)
     controller.start()
     opened = wait_for_release(project)
-    found, decision = release.status(project)
+    status = release.status(project)
+    found, decision = status.release, status.decision
     assert found.run == opened.run and decision.stage in ("shadow", "canary")
     with pytest.raises(Conflict, match="fullturn release 2"):
         release.release(project, "1", ignore)

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fullturn.cli.output import escape, say, say_json, say_next, table
-from fullturn.cli.verb import json_option, opened
+from fullturn.cli.output import escape, say, show
+from fullturn.cli.verb import answer, json_option, opened
 
 if TYPE_CHECKING:
-    from fullturn.release.records import Decision, Reading
+    from fullturn.release.records import Decision
     from fullturn.release.state import Release
 
 QUIET, MINUTE = 30.0, 60.0
 """Seconds without a request before the first and further reminders."""
-ENDINGS = {"promote": "[green]promoted[/green]", "roll back": "[red]rolled back[/red]"}
 
 
 class _Release(click.Group):
@@ -40,58 +39,27 @@ def release() -> None:
 
 
 @release.command()
-@click.argument("version")
+@click.argument("reference", metavar="VERSION")
 @json_option
-def start(version: str, as_json: bool) -> None:
+def start(reference: str, as_json: bool) -> int:
     """Release VERSION on the running server and wait for the decision."""
-    from fullturn.verbs import references, release
-
-    project = opened()
-    references.version(project, version)
-    if not as_json:
-        show_forecast(release.foreseen(project))
-    looks = Looks(as_json)
-    ended = release.release(project, version, looks)
-    if as_json:
-        say_json(ended)
-        return
-    show_ended(ended)
-    say_next("fullturn history", "fullturn monitor", "fullturn rollback --reason '…'")
+    listening = {} if as_json else {"on_forecast": show_forecast}
+    return answer(opened().release(reference, Looks(as_json), **listening), as_json)
 
 
 @release.command()
 @json_option
-def status(as_json: bool) -> None:
+def status(as_json: bool) -> int:
     """Show the stage and the evidence of the active release."""
-    from fullturn.release.state import has_controller
-    from fullturn.verbs import release
-
-    project = opened()
-    found, decision = release.status(project)
-    driven = has_controller(project.store, found)
-    if as_json:
-        say_json({"release": found, "decision": decision, "driven": driven})
-        return
-    if not driven:
-        say("[yellow]no controller is running; all traffic goes to the champion[/yellow]")
-    say(f"version {found.version} against champion {found.champion}: [bold]{found.stage}[/bold]")
-    show_decision(decision)
-    say_next(f"fullturn release {found.version}", "fullturn release abort --reason '…'")
+    return answer(opened().release.status(), as_json)
 
 
 @release.command()
 @click.option("--reason", required=True, help="Reason, recorded with the release.")
 @json_option
-def abort(reason: str, as_json: bool) -> None:
+def abort(reason: str, as_json: bool) -> int:
     """Abort the active release; all traffic goes to the champion immediately."""
-    from fullturn.verbs import release
-
-    ended = release.abort(opened(), reason)
-    if as_json:
-        say_json(ended)
-        return
-    show_ended(ended)
-    say_next("fullturn history")
+    return answer(opened().release.abort(reason), as_json)
 
 
 class Looks:
@@ -113,7 +81,7 @@ class Looks:
             say(f"[bold]{decision.stage}[/bold] {ABOUT[decision.stage]}")
         doubled = decision.requests >= max(100, 2 * self._said)
         if decision.action != "go on":
-            show_decision(decision)
+            show(decision)
         elif doubled:
             self._said = decision.requests
             say(f"[dim]  {escape(_progress(decision))}[/dim]")
@@ -144,48 +112,10 @@ ABOUT = {
 }
 
 
-def show_decision(decision: Decision) -> None:
-    """A look: the evidence for each guardrail, the action, and its reason."""
-    rows = [
-        (
-            one.guardrail,
-            f"{one.pairs:,}",
-            *(_figures(one) if one.pairs else "----"),
-            one.worse_text,
-            one.not_worse_text,
-        )
-        for one in decision.readings
-    ]
-    columns = (
-        "guardrail", ">pairs", ">champion", ">version", ">difference", ">bounds", ">worse",
-        ">non-inferior",
-    )  # fmt: skip
-    table(columns, rows)
-    colour = {"advance": "green", "promote": "green", "roll back": "red"}.get(
-        decision.action, "dim"
-    )
-    say(f"[{colour}]{decision.action}:[/{colour}] {escape(decision.reason)}")
-
-
-def show_ended(ended: Release) -> None:
-    """How a release ended."""
-    if ended.ending:
-        say(f"version {ended.version} {ENDINGS[ended.ending]}: {escape(ended.reason)}")
-
-
 def show_forecast(sentences: list[str]) -> None:
     """Error rates and detectable effects of the release, before it starts."""
     for sentence in sentences:
         say(f"[dim]{escape(sentence)}[/dim]")
-
-
-def _figures(one: Reading) -> tuple[str, ...]:
-    return (
-        f"{one.champion:.3f}",
-        f"{one.candidate:.3f}",
-        f"{one.difference:+.3f}",
-        f"{one.low:+.3f} to {one.high:+.3f}",
-    )
 
 
 def _progress(decision: Decision) -> str:

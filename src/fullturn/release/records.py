@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fullturn.core.entities import Outcome
+from fullturn.core.showing import Result
 
 Stage = Literal["shadow", "canary"]
 Action = Literal["go on", "advance", "promote", "roll back"]
@@ -75,7 +76,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Result):
     """A look at a release: what is known, what follows from it, and why."""
 
     stage: Stage
@@ -94,6 +95,7 @@ class Decision:
     agreement: float | None
     """Share of equal outputs in shadow, floats rounded to 6 digits; None if there are none."""
     readings: tuple[Reading, ...]
+    _rows = "readings"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from fullturn.core import release_plan
 from fullturn.core.entities import ModelVersion, Outcome, ReleasePlan, RunRecord
 from fullturn.core.errors import Conflict, NotFound
 from fullturn.core.settings import ReleaseSettings
+from fullturn.core.showing import Result
 from fullturn.core.tags import NOTE, PARENT, ModelTags, OriginTags, ReleaseTags
 from fullturn.release import ledger
 from fullturn.release.ledger import Decided, Ending, Ledger
@@ -32,7 +33,7 @@ LEASE = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class Release(Result):
     """One version on its way to users, or back."""
 
     run: str

@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # those that `fullturn.project` names
     from fullturn.verbs import monitor as monitor
     from fullturn.verbs import predict as predict
     from fullturn.verbs import promote as promote
+    from fullturn.verbs import release as release
     from fullturn.verbs import reproduce as reproduce
     from fullturn.verbs import rollback as rollback
     from fullturn.verbs import runs as runs

@@ -2,31 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
 from fullturn.core.entities import ModelVersion, Observation
 from fullturn.core.errors import Conflict, Inconclusive, NotFound, NotGated, Refused
 from fullturn.core.locks import project_lock
+from fullturn.core.showing import Block, Result, Style, grid, line, styled, then, view
 from fullturn.core.tags import VersionTags
 from fullturn.registry import promotion, versions
 from fullturn.release import state
 from fullturn.release.controller import FOLDER, REPORTS, Controller, OnLook
 from fullturn.release.forecast import forecast, sentences
 from fullturn.release.ledger import Decided
-from fullturn.release.records import Decision
+from fullturn.release.records import Decision, Reading
 from fullturn.release.state import KIND, Release
 from fullturn.serving.log import VIOLATION
 from fullturn.tracking.runs import RunPlan, recorded
 from fullturn.verbs import references
 from fullturn.verbs.loading import load_version
 from fullturn.verbs.observations import Observer
-from fullturn.verbs.workspace import Workspace
+from fullturn.verbs.workspace import Workspace, unwatched
 
-__all__ = ["FOLDER", "REPORTS", "OnLook", "abort", "begin", "follow", "foreseen", "release"]
+__all__ = [
+    "FOLDER", "REPORTS", "OnLook", "ReleaseStatus", "abort", "begin", "follow", "foreseen",
+    "release", "status",
+]  # fmt: skip
 
 
-def release(project: Workspace, reference: str, on_look: OnLook) -> Release:
-    """Release a version, or resume its release; returns when it is decided.
+@dataclass(frozen=True, slots=True)
+class ReleaseStatus(Result):
+    """The release under way, and what its evidence says now."""
 
-    `on_look` gets every look. Interrupted or killed, it leaves the release open: the server soon
+    release: Release
+    decision: Decision
+    driven: bool
+    """Whether a controller looks at it; without one all traffic goes to the champion."""
+
+
+def release(
+    project: Workspace,
+    reference: str | int,
+    on_look: OnLook = unwatched,
+    *,
+    on_forecast: Callable[[list[str]], None] = lambda sentences: None,
+) -> Release:
+    """Release a version in stages, or resume its release; returns when it is decided.
+
+    `on_forecast` gets what the release may do wrong and can find, before it starts; `on_look`
+    every look at its evidence. Interrupted or killed, it leaves the release open: the server soon
     gives everyone the champion, until somebody resumes it.
 
     Raises:
@@ -35,6 +59,7 @@ def release(project: Workspace, reference: str, on_look: OnLook) -> Release:
         Inconclusive: it was rolled back for want of evidence.
     """
     version = references.version(project, reference)
+    on_forecast(foreseen(project))
     with project_lock(project.state, f"fullturn release {reference}"):
         opened = state.under_way(project.store)
         if opened is None or opened.version != version.version:
@@ -95,14 +120,15 @@ def foreseen(project: Workspace) -> list[str]:
     return sentences(forecast(project.settings.release))
 
 
-def status(project: Workspace) -> tuple[Release, Decision]:
+def status(project: Workspace) -> ReleaseStatus:
     """The release under way and what the evidence says now.
 
     Raises:
         NotFound: there is none.
     """
     opened = _opened(project)
-    return opened, _controller(project, opened).peek()
+    decision = _controller(project, opened).peek()
+    return ReleaseStatus(opened, decision, state.has_controller(project.store, opened))
 
 
 def abort(project: Workspace, reason: str) -> Release:
@@ -206,3 +232,57 @@ def _opened(project: Workspace) -> Release:
         before = f"; the last, of version {last.version}, ended: {last.ending}" if last else ""
         raise NotFound(f"no release is under way{before}; `fullturn release VERSION` begins one")
     return opened
+
+
+STYLES: dict[str, Style] = {"advance": "good", "promote": "good", "roll back": "bad"}
+_ENDINGS: dict[str, tuple[str, Style]] = {
+    "promote": ("promoted", "good"),
+    "roll back": ("rolled back", "bad"),
+}
+
+
+@view.register
+def _(result: Release) -> Iterator[Block]:
+    if result.ending:
+        word, style = _ENDINGS[result.ending]
+        yield line(f"version {result.version} ", styled(word, style), f": {result.reason}")
+    else:
+        yield from _under_way(result)
+    yield then("fullturn history", "fullturn monitor", "fullturn rollback --reason '…'")
+
+
+def _under_way(found: Release) -> Iterator[Block]:
+    against = f"version {found.version} against champion {found.champion}: "
+    yield line(against, styled(found.stage, "bold"))
+
+
+@view.register
+def _(result: ReleaseStatus) -> Iterator[Block]:
+    if not result.driven:
+        yield line(styled("no controller is running; all traffic goes to the champion", "open"))
+    yield from _under_way(result.release)
+    yield from view(result.decision)
+    yield then(f"fullturn release {result.release.version}", "fullturn release abort --reason '…'")
+
+
+@view.register
+def _(result: Decision) -> Iterator[Block]:
+    yield grid(
+        (
+            "guardrail", ">pairs", ">champion", ">version", ">difference", ">bounds", ">worse",
+            ">non-inferior",
+        ),
+        map(_row, result.readings),
+    )  # fmt: skip
+    yield line(styled(f"{result.action}:", STYLES.get(result.action, "dim")), f" {result.reason}")
+
+
+def _row(one: Reading) -> tuple[str, ...]:
+    figures = (
+        f"{one.champion:.3f}",
+        f"{one.candidate:.3f}",
+        f"{one.difference:+.3f}",
+        f"{one.low:+.3f} to {one.high:+.3f}",
+    )
+    shown = figures if one.pairs else ("-",) * len(figures)
+    return (one.guardrail, f"{one.pairs:,}", *shown, one.worse_text, one.not_worse_text)
