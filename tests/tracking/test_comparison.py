@@ -9,8 +9,11 @@ from fullturn.cli.output import show
 from fullturn.core.entities import RunRecord
 from fullturn.core.errors import UsageError
 from fullturn.core.tags import PREFIX
+from fullturn.metrics import find
+from fullturn.metrics.mean_score import MeanScore
 from fullturn.tracking.comparison import compare
 from tests.gates.candidates import evaluation
+from tests.gates.test_metrics import regression
 
 
 def run(name: str, data: str = "1", **params: str) -> RunRecord:
@@ -38,3 +41,28 @@ def test_two_dataset_versions_are_said(capsys: pytest.CaptureFixture[str]) -> No
     show(compare(run("a"), run("b", data="2"), A, B))
     told = " ".join(capsys.readouterr().out.split())
     assert "different data: A on dataset version 1, B on 2; compared on" in told
+
+
+def test_metrics_of_the_settings_are_compared_in_their_own_unit_and_direction(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    named = (find("rmse"), find("r2"), MeanScore("close"))
+    found = compare(run("a"), run("b"), regression(), regression(error=13.0), named)
+    assert [one.metric for one in found.metrics] == ["close", "rmse", "r2"]
+    rmse = found.metrics[1]
+    assert rmse.first == pytest.approx(10, abs=0.5) and rmse.second == pytest.approx(13, abs=0.5)
+    assert 0 < rmse.difference.low < rmse.difference.estimate < rmse.difference.high
+    assert rmse.difference.estimate == pytest.approx(rmse.second - rmse.first)
+    show(found)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "rmse (lower is better)" in told and "+3.0" in told
+
+
+def test_what_cannot_be_computed_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    found = compare(run("a"), run("b"), A, B, (find("f1"),))
+    assert [one.metric for one in found.metrics] == list(A.metrics)
+    assert "stored without its expected label" in found.unknown["f1"]
+    show(found)
+    assert "f1 cannot be computed: row 'row-0' is stored" in " ".join(
+        capsys.readouterr().out.split()
+    )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from fullturn.core.entities import Evaluation, RunRecord, ScoredRow
-from fullturn.core.errors import NotFound, UsageError
+from fullturn.core.errors import NotFound, StatisticsInputError, UsageError
 from fullturn.core.showing import Result
 from fullturn.core.tags import TrainingTags
-from fullturn.statistics.paired import PairedDifference, paired_difference
-from fullturn.statistics.power import minimum_detectable_effect
+from fullturn.metrics import Difference, Metric, difference, paired_rows
+from fullturn.metrics.mean_score import MeanScore
+from fullturn.metrics.metric import Direction
+from fullturn.metrics.text import SHARE
+from fullturn.statistics.paired import PairedDifference
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,9 @@ class MetricDifference:
     first: float
     second: float
     difference: PairedDifference
+    unit: str = SHARE
+    direction: Direction = "higher"
+    """Which values are better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +52,19 @@ class Comparison(Result):
     flips: tuple[Flip, ...]
     detectable: float
     """Smallest true difference of the primary metric found with 80 % power, α = 0.05."""
+    unknown: Mapping[str, str] = field(default_factory=dict)
+    """Metrics of the settings that cannot be computed on these rows, with the reason."""
     _rows = "metrics"
 
 
-def compare(first: RunRecord, second: RunRecord, left: Evaluation, right: Evaluation) -> Comparison:
-    """Compare two runs on the rows that both have scored.
+def compare(
+    first: RunRecord,
+    second: RunRecord,
+    left: Evaluation,
+    right: Evaluation,
+    named: Sequence[Metric] = (),
+) -> Comparison:
+    """Compare two runs on the rows that both have scored: their scores, and `named` metrics.
 
     Raises:
         UsageError: they are the same run.
@@ -61,24 +74,31 @@ def compare(first: RunRecord, second: RunRecord, left: Evaluation, right: Evalua
         raise UsageError(
             f"A and B are both run {first.id[:8]} ('{first.name}'); name two, see `fullturn runs`"
         )
-    pairs = _pairs(left, right)
-    groups = np.array([a.group for a, _ in pairs])
-    if len(set(groups.tolist())) < 2:
+    pair = paired_rows(left.rows, right.rows)
+    if len({row.group for row in pair[0]}) < 2:
         raise NotFound(
-            f"runs '{first.name}' and '{second.name}' share {len(pairs)} scored rows: "
+            f"runs '{first.name}' and '{second.name}' share {len(pair[0])} scored rows: "
             "too few to compare; train both on the same dataset version"
         )
-    metrics = [name for name in left.metrics if name in right.metrics]
-    a, b = (_scores([pair[i] for pair in pairs], metrics[0]) for i in (0, 1))
+    scores = [name for name in left.metrics if name in right.metrics]
+    found, unknown = dict[str, Difference](), dict[str, str]()
+    metrics: dict[str, Metric] = {name: MeanScore(name) for name in scores}
+    metrics |= {metric.name: metric for metric in named if metric.name not in metrics}
+    for name, metric in metrics.items():
+        try:
+            found[name] = difference(metric, pair[1], pair[0])
+        except StatisticsInputError as error:
+            unknown[name] = str(error)
     return Comparison(
         first=first.name,
         second=second.name,
-        rows=len(pairs),
+        rows=len(pair[0]),
         data=(_data(first), _data(second)),
         params=_changed(first, second),
-        metrics=tuple(_difference(pairs, name, groups) for name in metrics),
-        flips=tuple(_flips(pairs, metrics[0])),
-        detectable=minimum_detectable_effect(b, a, groups),
+        metrics=tuple(_shown(metrics[name], one) for name, one in found.items()),
+        flips=tuple(_flips(*pair, scores[0])),
+        detectable=found[scores[0]].detectable(),
+        unknown=unknown,
     )
 
 
@@ -87,29 +107,33 @@ def _data(run: RunRecord) -> str:
     return "" if number is None else str(number)
 
 
-def _pairs(left: Evaluation, right: Evaluation) -> list[tuple[ScoredRow, ScoredRow]]:
-    theirs = {row.id: row for row in right.rows}
-    return [(row, theirs[row.id]) for row in left.rows if row.id in theirs]
+def _shown(metric: Metric, found: Difference) -> MetricDifference:
+    """Second minus first, in the metric's own direction."""
+    sign = 1 if metric.direction == "higher" else -1
+    low, high = sorted((sign * found.low, sign * found.high))
+    return MetricDifference(
+        metric=found.metric,
+        first=found.reference,
+        second=found.candidate,
+        difference=PairedDifference(
+            estimate=sign * found.estimate,
+            low=low,
+            high=high,
+            standard_error=found.standard_error,
+            rows=found.rows,
+            groups=found.groups,
+            discordant_groups=found.discordant_groups,
+            confidence=found.confidence,
+        ),
+        unit=found.unit,
+        direction=metric.direction,
+    )
 
 
-def _scores(rows: list[ScoredRow], metric: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    return np.array([row.scores[metric] for row in rows], dtype=np.float64)
-
-
-def _difference(
-    pairs: list[tuple[ScoredRow, ScoredRow]],
-    metric: str,
-    groups: np.ndarray[tuple[int], np.dtype[np.str_]],
-) -> MetricDifference:
-    a, b = (_scores([pair[i] for pair in pairs], metric) for i in (0, 1))
-    difference = paired_difference(b, a, groups)
-    return MetricDifference(metric, float(a.mean()), float(b.mean()), difference)
-
-
-def _flips(pairs: list[tuple[ScoredRow, ScoredRow]], metric: str) -> list[Flip]:
+def _flips(before: Sequence[ScoredRow], after: Sequence[ScoredRow], metric: str) -> list[Flip]:
     return [
         Flip(a.id, " ".join(map(str, a.input.values())), gained=b.scores[metric] > a.scores[metric])
-        for a, b in pairs
+        for a, b in zip(before, after, strict=True)
         if a.scores[metric] != b.scores[metric]
     ]
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from fullturn.core.artifacts import VALIDATION
 from fullturn.core.showing import Block, grid, line, styled, then, view
+from fullturn.metrics.text import number, signed
 from fullturn.tracking import comparison
 from fullturn.tracking.comparison import Comparison
 from fullturn.verbs import references
@@ -20,10 +21,11 @@ def compare(project: Workspace, a: str, b: str) -> Comparison:
     Raises:
         NotFound: no such run, or it stored no evaluation.
         UsageError: both are the same run.
+        SettingsError: `[gates] metrics` names no metric.
     """
     first, second = (references.run(project, reference) for reference in (a, b))
     left, right = (stored_evaluation(project, run.id, VALIDATION) for run in (first, second))
-    return comparison.compare(first, second, left, right)
+    return comparison.compare(first, second, left, right, project.metrics)
 
 
 @view.register
@@ -41,6 +43,8 @@ def _(result: Comparison) -> Iterator[Block]:
         rows = [(name, x or "-", y or "-") for name, (x, y) in result.params.items()]
         yield grid(("parameter", "A", "B"), rows)
     yield _metrics(result)
+    for name, why in result.unknown.items():
+        yield line(styled(name, "open"), f" cannot be computed: {why}")
     gained = [flip for flip in result.flips if flip.gained]
     lost = [flip for flip in result.flips if not flip.gained]
     right = f"{len(gained)} flipped to correct in B, {len(lost)} to wrong"
@@ -59,9 +63,12 @@ def _metrics(found: Comparison) -> Block:
         ("metric", ">A", ">B", ">B minus A", ">95 % interval"),
         (
             (
-                m.metric, f"{m.first:.3f}", f"{m.second:.3f}", f"{m.difference.estimate:+.3f}",
-                f"{m.difference.low:+.3f} to {m.difference.high:+.3f}",
+                m.metric if m.direction == "higher" else f"{m.metric} (lower is better)",
+                number(m.first, m.unit),
+                number(m.second, m.unit),
+                signed(m.difference.estimate, m.unit),
+                f"{signed(m.difference.low, m.unit)} to {signed(m.difference.high, m.unit)}",
             )
             for m in found.metrics
         ),
-    )  # fmt: skip
+    )

@@ -20,6 +20,7 @@ from fullturn.lesson.diagrams.svg import (  # fmt: skip
     Drawing,
 )
 from fullturn.lesson.figures import Points
+from fullturn.metrics.text import SHARE
 from fullturn.tracking.comparison import Comparison
 from fullturn.verbs.train import Trial
 
@@ -58,7 +59,7 @@ def candidates(trials: tuple[Trial, ...]) -> Drawing:
 
 def comparison(found: Comparison) -> Drawing:
     """Differences in the first few metrics, in points, relative to zero."""
-    shown = found.metrics[:3]
+    shown = [one for one in found.metrics if one.unit == SHARE][:3]
     height = int(LOW_ROW * len(shown)) + 84
     differences = "; ".join(
         f"{m.metric} {100 * m.difference.estimate:+.1f} points, from "

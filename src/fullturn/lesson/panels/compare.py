@@ -15,6 +15,7 @@ from fullturn.lesson.panels.events import (
     table,
 )
 from fullturn.lesson.panels.stage import Stage
+from fullturn.metrics.text import SHARE, number, signed
 from fullturn.tracking.comparison import Comparison
 from fullturn.verbs.candidate import primary_of, usable_runs
 from fullturn.verbs.compare import compare
@@ -71,10 +72,12 @@ def _metrics(tell: Tell, compared: Comparison) -> None:
     tell(line(PLOT, 0.0, "no difference"))
     rows = []
     for place, one in enumerate(compared.metrics, 1):
-        d = one.difference
-        rows.append((one.metric, f"{one.first:.3f}", f"{one.second:.3f}",
-                     f"{d.estimate:+.3f}", f"{d.low:+.3f} to {d.high:+.3f}"))  # fmt: skip
-        tell(interval(PLOT, one.metric, place, d))
+        d, unit = one.difference, one.unit
+        rows.append((one.metric, number(one.first, unit), number(one.second, unit),
+                     signed(d.estimate, unit),
+                     f"{signed(d.low, unit)} to {signed(d.high, unit)}"))  # fmt: skip
+        if unit == SHARE:
+            tell(interval(PLOT, one.metric, place, d))
     tell(table("metrics", ("metric", ">A", ">B", ">B minus A", ">95 % interval"), rows))
 
 
