@@ -1,5 +1,6 @@
 """Renamed settings: the old name works for one version, with a hint."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,15 @@ import pytest
 
 from fullturn.cli import main
 from fullturn.core.errors import SettingsError
-from fullturn.core.settings import FILE, RENAMED, parse, read, renamed
+from fullturn.core.settings import (
+    FILE,
+    RENAMED,
+    GateSettings,
+    parse,
+    read,
+    renamed,
+    stored_limits,
+)
 
 OLD = 'name = "small"\n[monitoring]\nrest = 7\n[serving]\nunlogged = true\n'
 NEW = OLD.replace("rest", "cooldown_requests").replace("unlogged", "serve_without_log")
@@ -58,3 +67,11 @@ def test_the_command_line_says_each_hint_once_and_on_stderr(
     said = capfd.readouterr()
     assert said.err.count("note: ") == 2 and said.err.count("'monitoring.cooldown_requests'") == 1
     assert "note" not in said.out
+
+
+def test_the_limits_of_a_gate_survive_json() -> None:
+    limits = GateSettings(metrics=("f1", "rmse"), margins={"rmse": 0.5}, floors={"rmse": 9.0})
+    stored = json.loads(json.dumps(limits.model_dump(mode="json")))
+    assert stored_limits(stored) == limits
+    with pytest.raises(SettingsError, match="states 'strictness' = 3: .*; gate again"):
+        stored_limits({"strictness": 3})

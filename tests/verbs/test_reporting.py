@@ -64,7 +64,7 @@ def story(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Sto
     project, gates = Workspace.open(root), {}
 
     def gated(name: str, run: str) -> gate.GateResult:
-        found = gate.gate(project, run, waive={"BNDL01": "unused"} if name == "same" else None)
+        found = gate.gate(project, run, waive={"BNDL01": "unused"} if name == "same" else {})
         gates[name] = (run, found.run)
         return found
 

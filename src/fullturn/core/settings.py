@@ -324,6 +324,22 @@ def parse(table: Mapping[str, Any], origin: str) -> Settings:
         raise SettingsError(f"{origin}: {_explain(error)}") from None
 
 
+def stored_limits(limits: Mapping[str, Any]) -> GateSettings:
+    """The gate's settings as a stored report states them; JSON's lists become tuples.
+
+    Raises:
+        SettingsError: another version of fullturn stored them, with settings unknown to this one.
+    """
+    try:
+        return GateSettings.model_validate(_tuples(limits))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(
+            f"the gate report states '{place}' = {first['input']!r}: {first['msg']}; gate again"
+        ) from None
+
+
 def renamed(root: Path) -> tuple[str, ...]:
     """One sentence for each renamed setting that the project in `root` still has by its old name.
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from fullturn.core.entities import Evaluation, GateReport, ModelVersion, RunRecord
 from fullturn.core.errors import FullturnError, NotFound, StoreUnavailable
-from fullturn.core.settings import GateSettings
+from fullturn.core.settings import GateSettings, stored_limits
 from fullturn.core.tags import GateTags, OriginTags, VersionTags
 from fullturn.gates import advice
 from fullturn.gates import report as reports
@@ -150,7 +150,7 @@ class EvidenceCollector:
         return replace(told, warnings=warned, cost=_cost(sides, (ours, theirs), told.gate, before))
 
     def _limits(self, gate: GateReport | None) -> GateSettings:
-        return GateSettings(**gate.limits) if gate and gate.limits else self.project.settings.gates
+        return stored_limits(gate.limits) if gate and gate.limits else self.project.settings.gates
 
     def _differences(self, told: Delivery, compared: Compared, data: DataFound | None) -> Delivery:
         lost, gained = compared.flipped()
