@@ -26,9 +26,9 @@ from fullturn.monitoring.watch import DetectorState
 from fullturn.release.controller import FOLDER, looks, looks_of
 from fullturn.release.records import Decision
 from fullturn.release.state import Release, releases
+from fullturn.serving.observations import Observer
 from fullturn.statistics.intervals import wilson
 from fullturn.verbs import monitor
-from fullturn.verbs.observations import Observer
 from fullturn.verbs.workspace import Workspace
 from kept import Points, keep, typed
 
@@ -138,7 +138,11 @@ def _looks(project: Workspace, release: Release) -> list[Decision]:
 
 def quality(project: Workspace) -> Points:
     """Requests answered, share of right answers with its interval, in blocks of judged answers."""
-    observed = [one for one in Observer(project, 0).read() if one.prediction.arm != "shadow"]
+    observed = [
+        one
+        for one in Observer(project.state, project.subject, 0).read()
+        if one.prediction.arm != "shadow"
+    ]
     order = {one.prediction.id: number for number, one in enumerate(observed) if one.loss is None}
     place = {key: rank for rank, key in enumerate(sorted(order, key=order.__getitem__))}
     judged = sorted(

@@ -28,7 +28,7 @@ LIMITS = MonitoringSettings()
 NAMES = [
     "input.weight", "input.country", "input.note", "input.note.length", "output.label",
     "output.confidence", "output.abstained", "output.sources.length", "quality", "estimate",
-    "contract", "errors", "slow",
+    "contract", "errors", "slow", "scoring",
 ]  # fmt: skip
 
 
@@ -194,6 +194,29 @@ def test_late_labels_alarm_when_they_arrive() -> None:
     alarm = first(found.observe(labels), "quality")
     assert 1400 <= alarm.sequence < 1500
     assert alarm.diagnosis.verdict == "harmful shift"
+
+
+def unscored(observations: list[Observation], every: int) -> list[Observation]:
+    """The same, but the app cannot score one in so many labelled answers."""
+    return [
+        replace(one, loss=1.0, unscored=f"score() raised KeyError({n})")
+        if one.loss is not None and n % every == 0
+        else one
+        for n, one in enumerate(observations)
+    ]
+
+
+def test_answers_that_cannot_be_scored_alarm_as_such_and_not_as_lost_quality() -> None:
+    found = alarms(unscored(traffic(1500, seed=5), every=1))
+    assert {alarm.detector for alarm in found} == {"scoring"}
+    diagnosis = found[0].diagnosis
+    assert diagnosis.verdict == "broken pipeline"
+    assert "labelled answers could not be scored, the first: score() raised" in diagnosis.reason
+    assert found[0].requests < 50
+
+
+def test_a_label_now_and_then_that_cannot_be_scored_is_no_alarm() -> None:
+    assert alarms(unscored(traffic(1500, seed=5), every=150)) == []
 
 
 def test_an_alarm_can_be_diagnosed_again_when_labels_are_there() -> None:

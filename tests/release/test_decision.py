@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from itertools import chain
 
 import pytest
@@ -57,6 +59,47 @@ def test_an_equal_version_is_promoted_from_canary() -> None:
     assert (decision.action, decision.outcome) == ("promote", "PASSED")
     assert decision.requests == 1500
     assert "not worse by 5.00 points or more" in decision.reason
+
+
+def unscored(observations: Iterable[Observation], every: int) -> list[Observation]:
+    """The same, but the app cannot score one in so many labelled answers, of either version."""
+    return [
+        replace(one, loss=1.0, unscored=f"score() raised KeyError({n})")
+        if one.loss is not None and n % every == 0
+        else one
+        for n, one in enumerate(observations)
+    ]
+
+
+@pytest.mark.parametrize("stage", ["shadow", "canary"])
+def test_answers_that_cannot_be_scored_show_nothing_of_a_version(stage: Stage) -> None:
+    """On both sides the loss is 1: without this rule, the two would look equally good."""
+    made = list(
+        in_shadow(shared(0.0), 400, 3, "loss")
+        if stage == "shadow"
+        else in_canary(0.0, 0.0, 1500, 4, "loss")
+    )
+    decision = judged(unscored(made, every=1), stage)
+    assert (decision.action, decision.outcome) == ("go on", "INCONCLUSIVE")
+    assert "labelled answers could not be scored, the first: score() raised" in decision.reason
+    late = judged(unscored(made, every=1), stage, elapsed=1e9)
+    assert (late.action, late.outcome) == ("roll back", "INCONCLUSIVE")
+
+
+def test_a_label_now_and_then_that_cannot_be_scored_stops_no_release() -> None:
+    decision = judged(unscored(in_canary(0.0, 0.0, 1500, 4, "loss"), every=151), "canary")
+    assert (decision.action, decision.outcome) == ("promote", "PASSED")
+
+
+def test_a_version_whose_answers_cannot_be_scored_is_rolled_back() -> None:
+    made = [
+        replace(one, loss=1.0, unscored="score() raised KeyError('new')")
+        if one.loss is not None and one.prediction.arm == "canary"
+        else one
+        for one in in_canary(0.03, 0.03, 300, 4, "loss")
+    ]
+    decision = judged(made, "canary")
+    assert (decision.action, decision.outcome) == ("roll back", "FAILED")
 
 
 def test_nothing_passes_below_its_minimum_of_requests() -> None:

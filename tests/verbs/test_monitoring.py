@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from fullturn.core.entities import Feedback, Prediction
+from fullturn.core.entities import Example, Feedback, Output, Prediction, Scores
 from fullturn.core.errors import NotFound
+from fullturn.core.showing import view
 from fullturn.core.tags import AlarmTags
 from fullturn.serving.log import PredictionLog
 from fullturn.verbs import feedback_rows, monitor, retrain
@@ -111,6 +112,25 @@ def test_a_webhook_is_told_each_alarm_once_and_later_if_it_was_away(
     back = Workspace.open(asked.root)
     assert monitor.tell(back) == [] and monitor.tell(back) == []
     assert sorted(str(one["detector"]) for one in told) == sorted(a.detector for a in alarms)
+
+
+def test_labels_that_the_app_cannot_score_are_counted_and_alarm(
+    asked: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def score(self: object, row: Example, output: Output) -> Scores:
+        raise KeyError(row.expected["label"])
+
+    monkeypatch.setattr(type(asked.app), "score", score)
+    watch = Monitor(asked)
+    assert "scoring" in {alarm.detector for alarm in watch.step()}
+    seen = watch.seen()
+    assert (seen.labelled, seen.unscored) == (0, 240)
+    assert seen.first_unscored is not None and "score() raised KeyError" in seen.first_unscored
+    shown = " ".join(map(str, view(seen)))
+    assert "240 labelled answers could not be scored: score() raised KeyError" in shown
+    [alarm] = [one for one in seen.alarms if one.detector == "scoring"]
+    assert alarm.diagnosis.verdict == "broken pipeline"
+    assert "correct score() of the app" in alarm.diagnosis.reason
 
 
 def test_feedback_becomes_rows_but_not_what_is_known_or_a_model_said(asked: Workspace) -> None:

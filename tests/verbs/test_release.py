@@ -23,6 +23,7 @@ from fullturn.release.controller import FOLDER, REPORTS, looks, looks_of
 from fullturn.release.ledger import Decided
 from fullturn.release.state import Release
 from fullturn.serving import log
+from fullturn.serving.observations import Observer
 from fullturn.verbs import promote, release, rollback
 from fullturn.verbs.gate import gate
 from fullturn.verbs.serve import server
@@ -291,7 +292,7 @@ def test_a_plan_that_nobody_renews_runs_out(
         before = traffic.counts.asked
         time.sleep(0.5)
         assert traffic.counts.asked > before and traffic.counts.failed == 0
-    late = [p for p in release.Observer(two, 0).read() if p.prediction.arm == "shadow"]
+    late = [p for p in Observer(two.state, two.subject, 0).read() if p.prediction.arm == "shadow"]
     newest = max(one.prediction.time for one in late)
     assert time.time() - newest / 1000 > 1.0
 

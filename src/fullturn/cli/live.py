@@ -215,10 +215,11 @@ def _newest_release(project: Workspace) -> Release:
 
 
 def _quality(live: Live) -> list[tuple[str, ...]]:
+    from fullturn.serving.observations import Observer
     from fullturn.statistics.intervals import cluster_mean
-    from fullturn.verbs.observations import Observer
 
-    observed = [one for one in Observer(live.project, 0).read() if one.loss is not None]
+    observer = Observer(live.project.state, live.project.subject, 0)
+    observed = [one for one in observer.read() if one.loss is not None and not one.unscored]
     rows: list[tuple[str, ...]] = []
     for name, (start, end) in live.marks.items():
         judged = [

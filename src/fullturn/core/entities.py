@@ -299,6 +299,9 @@ class Observation:
     loss: float | None = None
     """1 minus the primary score, in [0, 1]. A shadow's answer has one of its own as soon as the
     label of the request is known."""
+    unscored: str | None = None
+    """Why the app could not score the answer against its label: its loss is 1 then, as what is
+    missing does not pass, but says nothing of the quality."""
 
 
 @dataclass(frozen=True, slots=True)

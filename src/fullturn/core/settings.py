@@ -159,7 +159,7 @@ class MonitoringSettings(_Table):
     slow_ms: float = Field(default=1000.0, gt=0)
     """Latency above which a request counts as slow, in milliseconds."""
     rate_margin: Share = 0.02
-    """Tolerated increase in the share of failed, slow or invalid requests over the reference."""
+    """Tolerated increase of failed, slow, invalid or unscorable requests over the reference."""
     cooldown_requests: int = Field(default=500, ge=0)
     """Cooldown of a detector after an alarm, in requests; doubles with each consecutive alarm."""
     webhook: str | None = None

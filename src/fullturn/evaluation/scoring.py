@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator, Sequence
 
@@ -17,6 +16,7 @@ from fullturn.core.entities import (
 )
 from fullturn.core.errors import AppError, DataError, FullturnError
 from fullturn.subjects.protocols import Predictor, Scorer
+from fullturn.subjects.scores import scores_of
 
 BATCH = 32
 
@@ -111,17 +111,7 @@ def check_names(rows: Sequence[ScoredRow]) -> None:
 
 
 def _row(app: Scorer, example: Example, output: Output, latency: float) -> ScoredRow:
-    try:
-        scores = {name: float(value) for name, value in app.score(example, output).items()}
-    except FullturnError:
-        raise
-    except Exception as error:
-        raise AppError(f"score() raised {error!r} on row '{example.id}'") from error
-    if not scores:
-        raise AppError(f"score() gave no score for row '{example.id}': give at least one")
-    for name, value in scores.items():
-        if not (math.isfinite(value) and 0 <= value <= 1):
-            raise AppError(f"score '{name}' of row '{example.id}' is {value}, not within [0, 1]")
+    scores = scores_of(app, example, output)
     return ScoredRow(
         id=example.id,
         group=example.group,

@@ -29,6 +29,7 @@ from fullturn.statistics.rates import EstimatedLoss, MeanBets
 Vectors = Callable[[Sequence[str]], npt.NDArray[np.floating[Any]]]
 """Texts → one vector each, shape (n, d)."""
 QUALITY, ESTIMATE, CONTRACT, ERRORS, SLOW = "quality", "estimate", "contract", "errors", "slow"
+SCORING = "scoring"
 
 
 @dataclass(slots=True)
@@ -70,6 +71,7 @@ def detectors(
         *_columns(contract, reference, vectors),
         *_quality(reference, limits),
         *_service(contract, reference, limits),
+        _scoring(limits),
     ]
     plans += custom_plans(custom, reference, [plan.name for plan in plans])
     arl = limits.arl * len(plans)
@@ -154,7 +156,7 @@ def _quality(reference: Sequence[ScoredRow], limits: MonitoringSettings) -> Iter
             f"the mean loss is above {most:.3f}, the reference's plus the margin",
             MeanBets(most),
             lambda some: [one.loss for one in some],
-            lambda one: one.loss is not None,
+            lambda one: one.loss is not None and one.unscored is None,
             labelled=True,
         )
     sure = [as_number(row.output.get(CONFIDENCE)) for row in reference]
@@ -193,6 +195,19 @@ def _service(
         if most < 1:
             what = f"the share of {_RATES[name]} is above {most:.3f}, the reference's plus a margin"
             yield Plan(name, what, MeanBets(most), _each(test), lambda one: True)
+
+
+def _scoring(limits: MonitoringSettings) -> Plan:
+    """Without scores nobody knows the quality: labels that cannot be used are no missing labels."""
+    most = limits.rate_margin
+    return Plan(
+        SCORING,
+        f"the share of labelled answers that the app could not score is above {most:.3f}",
+        MeanBets(most),
+        _each(lambda one: one.unscored is not None),
+        lambda one: one.loss is not None,
+        labelled=True,
+    )
 
 
 _RATES = {

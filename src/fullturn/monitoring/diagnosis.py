@@ -1,7 +1,7 @@
 """What an alarm means: rules in a fixed order, each with a sentence that says why it applies.
 
-1. The alarm is about the contract, failures or speed, or an input looks broken: nulls, another
-   unit, a constant, cut texts → **broken pipeline**. Training on it would learn the fault.
+1. The alarm is about the contract, failures, speed or scoring, or an input looks broken: nulls,
+   another unit, a constant, cut texts → **broken pipeline**. Training on it would learn the fault.
 2. The labels show that the quality has fallen → **harmful shift**; that it has not fallen by
    more than the margin → **harmless shift**.
 3. Without enough labels: the estimated loss or the share of abstentions has clearly risen by more
@@ -26,6 +26,7 @@ from fullturn.monitoring.detectors import (
     CONTRACT,
     ERRORS,
     QUALITY,
+    SCORING,
     SLOW,
     Vectors,
     confidence_of,
@@ -62,6 +63,8 @@ class Case:
     """Those of them whose loss is known."""
     limits: MonitoringSettings
     vectors: Vectors
+    unscored: tuple[str, ...] = ()
+    """Why labelled answers could not be scored, one reason for each."""
 
     @cached_property
     def changes(self) -> tuple[Change, ...]:
@@ -171,6 +174,13 @@ _FAULTS = {
 def _broken(case: Case) -> tuple[Verdict, str] | None:
     if case.detector in _FAULTS:
         return "broken pipeline", _FAULTS[case.detector]
+    if case.detector == SCORING:
+        count = f"{len(case.unscored)} of {len(case.unscored) + len(case.labelled)}"
+        first = f", the first: {case.unscored[0]}" if case.unscored else ""
+        return "broken pipeline", (
+            f"{count} labelled answers could not be scored{first}; correct score() of the app, or "
+            "the labels that it is given"
+        )
     broken = [change.sentence for change in case.changes if change.broken]
     bad, was = _violations(case)
     if bad and proportions(was, (bad, len(case.answered))) >= STRONG:

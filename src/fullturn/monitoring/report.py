@@ -17,7 +17,7 @@ from typing import Any
 from fullturn.core.entities import Alarm, Change, Diagnosis
 from fullturn.core.errors import IntegrityError
 from fullturn.monitoring.changes import figure
-from fullturn.monitoring.detectors import ESTIMATE, QUALITY
+from fullturn.monitoring.detectors import ESTIMATE, QUALITY, SCORING
 from fullturn.monitoring.watch import DetectorState
 
 TOP = 12.0
@@ -177,8 +177,11 @@ def moment(milliseconds: int) -> str:
 
 def seen_as(alarm: Alarm) -> str:
     """What its detector had seen when it alarmed, as it counts: requests, answers or labels."""
-    answers = alarm.detector == ESTIMATE or alarm.detector.startswith("output.")
-    noun = "labelled answer" if alarm.detector == QUALITY else "answer" if answers else "request"
+    noun = "request"
+    if alarm.detector in (QUALITY, SCORING):
+        noun = "labelled answer"
+    elif alarm.detector == ESTIMATE or alarm.detector.startswith("output."):
+        noun = "answer"
     return f"{alarm.requests:,} {noun}" + ("s" if alarm.requests != 1 else "")
 
 

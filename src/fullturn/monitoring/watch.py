@@ -150,7 +150,10 @@ class Watch:
             contract=self._contract,
             reference=self._reference,
             answered=_since(began, answered),
-            labelled=_since(began, labelled),
+            labelled=tuple(one for one in _since(began, labelled) if one.unscored is None),
+            unscored=tuple(
+                one.unscored for one in _since(began, labelled) if one.unscored is not None
+            ),
             limits=self._limits,
             vectors=self._vectors,
         )

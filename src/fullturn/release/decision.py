@@ -25,7 +25,7 @@ def decide(evidence: Evidence, stage: Stage, elapsed: float) -> Decision:
     requests = evidence.requests(stage)
     minimum = settings.shadow_requests if stage == "shadow" else settings.canary_requests
     late = elapsed >= 60 * settings.deadline_minutes
-    missing = _missing(readings, requests, minimum, settings)
+    missing = _missing(readings, requests, minimum, settings) + _unscored(evidence, stage, readings)
     action, outcome, reason = _verdict(stage, readings, missing, settings, late)
     return Decision(
         stage=stage,
@@ -69,6 +69,18 @@ def _missing(
     few = [f"{requests:,} of {minimum:,} requests"] if requests < minimum else []
     unclear = (reading for reading in readings if reading.asked and not reading.cleared)
     return few + [_unclear(reading, settings) for reading in unclear]
+
+
+def _unscored(evidence: Evidence, stage: Stage, readings: Sequence[Reading]) -> list[str]:
+    """Nobody knows how good a version is whose answers cannot be scored."""
+    failed, labelled = evidence.unscored(stage)
+    asked = any(reading.guardrail == "loss" and reading.asked for reading in readings)
+    if not asked or failed <= evidence.settings.margin * labelled:
+        return []
+    return [
+        f"loss not shown: {failed:,} of {labelled:,} labelled answers could not be scored, the "
+        f"first: {evidence.first_unscored}"
+    ]
 
 
 def _unclear(reading: Reading, settings: ReleaseSettings) -> str:

@@ -130,6 +130,9 @@ class Evidence:
         self._labelled = Remembered()
         self._batches: dict[Arm, tuple[int, set[str]]] = {}
         self._answered: Counter[Arm] = Counter()
+        self._labels, self._unscored = Counter[Arm](), Counter[Arm]()
+        self.first_unscored: str | None = None
+        """Why the first answer that could not be scored was not."""
         self._compared = self._equal = 0
 
     def fold(self, observations: Iterable[Observation]) -> None:
@@ -140,15 +143,24 @@ class Evidence:
         """
         for one in observations:
             if one.prediction.arm in ("canary", "baseline"):
-                self._in_canary(one.prediction, one.loss)
+                self._in_canary(one)
             elif self.settings.shadow_requests:
-                self._in_shadow(one.prediction, one.loss)
+                self._in_shadow(one)
 
     def requests(self, stage: Stage) -> int:
         """Requests that both versions answered in shadow; in canary, those of the smaller arm."""
         if stage == "shadow":
             return self._answered["shadow"]
         return min(self._answered["canary"], self._answered["baseline"])
+
+    def unscored(self, stage: Stage) -> tuple[int, int]:
+        """Labelled answers that the app could not score, and all labelled ones; of the two arms,
+        where they are the larger share. A loss of 1 on both sides says nothing of either."""
+        arms: tuple[Arm, Arm] = (
+            ("shadow", "champion") if stage == "shadow" else ("canary", "baseline")
+        )
+        counts = [(self._unscored[arm], self._labels[arm]) for arm in arms]
+        return max(counts, key=lambda pair: pair[0] / max(1, pair[1]))
 
     @property
     def agreement(self) -> float | None:
@@ -193,11 +205,12 @@ class Evidence:
         labels = self._watched[name].stages["shadow"].pairs
         return 0 < self._answered["shadow"] <= 2 * labels
 
-    def _in_shadow(self, one: Prediction, loss: float | None) -> None:
-        tested = one.arm == "shadow"
+    def _in_shadow(self, observed: Observation) -> None:
+        one, tested = observed.prediction, observed.prediction.arm == "shadow"
         request = (one.copy_of or one.id) if tested else one.id
-        if loss is not None:
-            losses = self._labelled_copies.match(request, tested, _lost(loss))
+        if observed.loss is not None:
+            self._count_label(observed)
+            losses = self._labelled_copies.match(request, tested, _lost(observed.loss))
             if losses:
                 self._add("loss", "shadow", Pair(*losses))
             return
@@ -210,13 +223,22 @@ class Evidence:
             self._add("slow", "shadow", Pair(ours.slow, theirs.slow))
             self._compare(ours.output, theirs.output)
 
-    def _in_canary(self, one: Prediction, loss: float | None) -> None:
-        if loss is None:
+    def _in_canary(self, observed: Observation) -> None:
+        one = observed.prediction
+        if observed.loss is None:
             self._answered[one.arm] += 1
             self._pair("errors", one, self._failed(one))
             self._pair("slow", one, self._slow(one))
         elif self._labelled.first(one.id):
-            self._pair("loss", one, _lost(loss))
+            self._count_label(observed)
+            self._pair("loss", one, _lost(observed.loss))
+
+    def _count_label(self, observed: Observation) -> None:
+        arm = observed.prediction.arm
+        self._labels[arm] += 1
+        if observed.unscored is not None:
+            self._unscored[arm] += 1
+            self.first_unscored = self.first_unscored or observed.unscored
 
     def _pair(self, name: Guardrail, one: Prediction, value: Value) -> None:
         if name in self._twins:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -18,8 +18,8 @@ from fullturn.monitoring import report
 from fullturn.monitoring.custom import find as custom_detectors
 from fullturn.monitoring.watch import DetectorState, Watch
 from fullturn.registry import promotion, versions
+from fullturn.serving.observations import Observer
 from fullturn.tracking.runs import RunPlan, recorded
-from fullturn.verbs.observations import Observer
 from fullturn.verbs.workspace import Workspace, stored_evaluation
 
 if TYPE_CHECKING:
@@ -42,6 +42,10 @@ class Seen(Result):
     states: tuple[DetectorState, ...]
     alarms: tuple[Alarm, ...]
     """Of this version, oldest first, each diagnosed with all that is known now."""
+    unscored: int = 0
+    """Labelled answers that the app could not score; they are not among `labelled`."""
+    first_unscored: str | None = None
+    """Why the first of them was not."""
     page: str | None = None
     """The file that the page was written to."""
     _rows = "states"
@@ -87,8 +91,10 @@ class Monitor:
         limits, named = project.settings.monitoring, project.settings.plugins.detectors
         custom = custom_detectors(named, project.root)
         self._watch = Watch(project.app.contract, self.reference, limits, _vectors, custom)
-        self._observer = Observer(project, _promoted(project, number) if after is None else after)
-        self._requests = 0
+        begin = _promoted(project, number) if after is None else after
+        self._observer = Observer(project.state, project.subject, begin)
+        self._requests = self._unscored = 0
+        self._first_unscored: str | None = None
         self._alarms: list[Alarm] = []
         self._labelled: list[Observation] = []
 
@@ -101,8 +107,10 @@ class Monitor:
         """Read on; the alarms that are new, kept as runs, and told to the webhook."""
         new = [one for one in self._observer.read() if self._counts(one)]
         labelled = [one for one in new if one.loss is not None]
-        self._labelled = [*self._labelled, *labelled][-LABELLED:]
+        scored = [one for one in labelled if one.unscored is None]
+        self._labelled = [*self._labelled, *scored][-LABELLED:]
         self._requests += len(new) - len(labelled)
+        self._count(one.unscored for one in labelled if one.unscored is not None)
         alarms = self._watch.observe(new)
         self._alarms += alarms
         known = self._known() if alarms else {}
@@ -116,11 +124,24 @@ class Monitor:
     def seen(self) -> Seen:
         """The state of every detector, and all alarms, diagnosed again with what is known now."""
         alarms = tuple(self._watch.diagnosed(alarm) for alarm in self._alarms)
-        return Seen(self.version, self._requests, len(self._labelled), self._watch.states, alarms)
+        return Seen(
+            version=self.version,
+            requests=self._requests,
+            labelled=len(self._labelled),
+            states=self._watch.states,
+            alarms=alarms,
+            unscored=self._unscored,
+            first_unscored=self._first_unscored,
+        )
 
     def losses(self, since: int) -> list[Observation]:
         """Labelled answers to requests from this sequence on."""
         return [one for one in self._labelled if one.prediction.sequence >= since]
+
+    def _count(self, reasons: Iterable[str]) -> None:
+        for reason in reasons:
+            self._unscored += 1
+            self._first_unscored = self._first_unscored or reason
 
     def _known(self) -> dict[str | None, RunRecord]:
         """Runs of this version's alarms, by the alarm's identity."""
@@ -231,6 +252,9 @@ def _(result: Seen) -> Iterator[Block]:
         f"version {result.version}: {result.requests:,} requests monitored, {result.labelled:,} of "
         f"them labelled, {len(result.alarms)} alarms"
     )
+    if result.unscored:
+        number = f"{result.unscored:,} labelled answer{'s' if result.unscored > 1 else ''}"
+        yield line(styled(f"{number} could not be scored: {result.first_unscored}", "bad"))
     yield grid(
         ("detector", ">requests", "alarm level", ">declared ARL", ">alarms"),
         (

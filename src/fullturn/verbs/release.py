@@ -18,10 +18,10 @@ from fullturn.release.ledger import Decided
 from fullturn.release.records import Decision, Reading
 from fullturn.release.state import KIND, Release
 from fullturn.serving.log import VIOLATION
+from fullturn.serving.observations import Observer
 from fullturn.tracking.runs import RunPlan, recorded
 from fullturn.verbs import references
 from fullturn.verbs.loading import load_version
-from fullturn.verbs.observations import Observer
 from fullturn.verbs.workspace import Workspace, unwatched
 
 __all__ = [
@@ -214,7 +214,7 @@ def _overrule(project: Workspace, release: Release, reason: str) -> Release:
 
 
 def _controller(project: Workspace, release: Release) -> Controller:
-    observer = Observer(project, round(release.began * 1e9))
+    observer = Observer(project.state, project.subject, round(release.began * 1e9))
 
     def observe() -> list[Observation]:
         """What broke the contract is left out: no version was asked that."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from operator import attrgetter
+from pathlib import Path
 
 from fullturn.core.entities import Example, Feedback, Observation, Prediction
+from fullturn.core.errors import FullturnError
 from fullturn.serving import log
-from fullturn.verbs.workspace import Workspace
+from fullturn.subjects.protocols import Scorer
+from fullturn.subjects.scores import scores_of
 
 
 class Observer:
@@ -18,9 +21,9 @@ class Observer:
     was acted upon is not taken back.
     """
 
-    def __init__(self, project: Workspace, after: int) -> None:
+    def __init__(self, state: Path, scorer: Scorer, after: int) -> None:
         """`after` is the `sequence` (nanoseconds since 1970) before the first entry to read."""
-        self._project, self._after = project, after
+        self._state, self._scorer, self._after = state, scorer, after
         self._answered: dict[str, Prediction] = {}
         self._copies: dict[str, Prediction] = {}
         self._judged: dict[str, Feedback] = {}
@@ -28,8 +31,8 @@ class Observer:
     def read(self) -> list[Observation]:
         """What came since the last call."""
         # Feedback first: what it is about has been logged then, and is read next.
-        judgements = log.feedback(self._project.state, self._after)
-        answers = log.predictions(self._project.state, self._after)
+        judgements = log.feedback(self._state, self._after)
+        answers = log.predictions(self._state, self._after)
         both: list[Prediction | Feedback] = [*answers, *judgements]
         entries = sorted(both, key=attrgetter("sequence"))
         if entries:
@@ -47,35 +50,35 @@ class Observer:
         else:
             self._answered[entry.id] = entry
         if known:
-            yield from self._loss(entry, known)
+            yield from observed_loss(self._scorer, entry, known)
 
     def _feedback(self, entry: Feedback) -> Iterator[Observation]:
         if self._judged.setdefault(entry.prediction, entry) is not entry:
             return
         for of in (self._answered, self._copies):
             if entry.prediction in of:
-                yield from self._loss(of[entry.prediction], entry)
-
-    def _loss(self, prediction: Prediction, feedback: Feedback) -> Iterator[Observation]:
-        loss = loss_of(self._project, prediction, feedback)
-        if loss is not None:
-            yield Observation(prediction, loss)
+                yield from observed_loss(self._scorer, of[entry.prediction], entry)
 
 
-def loss_of(project: Workspace, prediction: Prediction, feedback: Feedback) -> float | None:
-    """1 minus the primary score of an answer; None if the feedback does not tell.
+def observed_loss(
+    scorer: Scorer, prediction: Prediction, feedback: Feedback
+) -> Iterator[Observation]:
+    """What feedback says of an answer: 1 minus its primary score; nothing if it does not tell.
 
-    A label tells of any answer to the request, a score only of the one that the user saw.
+    A label tells of any answer to the request, a score only of the one that the user saw. An
+    answer that the app cannot score against its label is an observation too, and says why.
     """
     if prediction.output is None:
-        return 1.0
-    if feedback.expected is None:
-        return None if prediction.copy_of or feedback.score is None else 1.0 - feedback.score
-    example = Example(
-        prediction.id, prediction.input, feedback.expected, prediction.key, "validation"
-    )
-    try:
-        scores = project.app.score(example, prediction.output)
-    except Exception:  # noqa: BLE001  a label that the app cannot score is no label
-        return None
-    return 1.0 - float(next(iter(scores.values())))
+        yield Observation(prediction, 1.0)
+    elif feedback.expected is None:
+        if feedback.score is not None and not prediction.copy_of:
+            yield Observation(prediction, 1.0 - feedback.score)
+    else:
+        example = Example(
+            prediction.id, prediction.input, feedback.expected, prediction.key, "validation"
+        )
+        try:
+            scores = scores_of(scorer, example, prediction.output)
+            yield Observation(prediction, 1.0 - next(iter(scores.values())))
+        except FullturnError as error:
+            yield Observation(prediction, 1.0, unscored=str(error))
