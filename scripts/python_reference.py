@@ -107,9 +107,9 @@ def _raised(found: re.Match[str]) -> str:
 def _record(name: str, kind: type) -> str:
     lines = [f"### {name}", "", _prose(kind)]
     if dataclasses.is_dataclass(kind):
-        told = _told(kind)
+        docs_of = _field_docs(kind)
         for field in dataclasses.fields(kind):
-            about = f": {told[field.name]}" if field.name in told else ""
+            about = f": {docs_of[field.name]}" if field.name in docs_of else ""
             lines.append(f"- `{field.name}: {field.type}`{about}")
         lines.append("")
     elif not issubclass(kind, Result):
@@ -119,9 +119,9 @@ def _record(name: str, kind: type) -> str:
 
 def _members(kind: type) -> Iterator[str]:
     """The methods and attributes of a class to derive from, or of a protocol."""
-    told = _told(kind)
+    docs_of = _field_docs(kind)
     for name, annotation in inspect.get_annotations(kind).items():
-        yield f"- `{name}: {annotation}`" + (f": {told[name]}" if name in told else "")
+        yield f"- `{name}: {annotation}`" + (f": {docs_of[name]}" if name in docs_of else "")
     for name, value in vars(kind).items():
         function = value.__func__ if isinstance(value, classmethod) else value
         function = value.fget if isinstance(value, property) else function
@@ -130,12 +130,12 @@ def _members(kind: type) -> Iterator[str]:
             yield f"- `{name}{_signature(function)}`: {' '.join(first)}"
 
 
-def _told(kind: type) -> dict[str, str]:
+def _field_docs(kind: type) -> dict[str, str]:
     """The docstring under each field, in the class itself."""
     [found] = ast.parse(inspect.getsource(kind).lstrip()).body
     assert isinstance(found, ast.ClassDef)
-    told = {}
+    found_texts = {}
     for field, after in zip(found.body, found.body[1:], strict=False):
         if isinstance(field, ast.AnnAssign) and isinstance(after, ast.Expr):
-            told[ast.unparse(field.target)] = " ".join(ast.literal_eval(after.value).split())
-    return told
+            found_texts[ast.unparse(field.target)] = " ".join(ast.literal_eval(after.value).split())
+    return found_texts

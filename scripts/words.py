@@ -90,8 +90,9 @@ TEXTS = (
 CODE = ("src/**/*.py", "scripts/*.py")
 GENERATED = {
     "docs/walkthrough.md", "docs/tutorial.md", "docs/regression.md", "docs/candidates.md",
+    "docs/notebook.md", "docs/python.md",
 }  # fmt: skip
-"""Recorded from real runs: their templates and messages are checked instead."""
+"""Generated: their templates, docstrings and messages are checked instead."""
 DEMO = re.compile(r"<!-- (\w+):begin -->.*?<!-- \1:end -->", re.DOTALL)
 FENCE = re.compile(r"^```(?!toml|diff).*?^```", re.DOTALL | re.MULTILINE)
 _NAME_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")

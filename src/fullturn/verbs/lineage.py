@@ -96,7 +96,7 @@ def _answer(found: PredictionLineage) -> Mapping[str, object]:
     return {
         "prediction": one.id,
         "answered": f"{when} in {1000 * one.latency:.1f} ms, by version {one.version} ({one.arm})",
-        "key": one.key if one.key != one.id else "none given",
+        "key": one.key if one.key != one.id else "none",
         "input": json.dumps(one.input, ensure_ascii=False),
         "output": one.error or json.dumps(_short(one.output or {}), ensure_ascii=False),
         "cited": ", ".join(found.passages),

@@ -149,7 +149,7 @@ def _judged(name: str, look: Callable[[], str]) -> Finding:
 @view.register
 def _(result: Verified) -> Iterator[Block]:
     yield grid(
-        ("", "checked", "found"), ((mark(f.outcome), f.name, f.reason) for f in result.findings)
+        ("", "check", "result"), ((mark(f.outcome), f.name, f.reason) for f in result.findings)
     )
     sentence, style = _VERDICTS[result.outcome]
     yield line(styled(sentence.format(result.version), style))

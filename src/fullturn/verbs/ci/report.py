@@ -42,8 +42,8 @@ class Reported(Result):
 def report(project: Workspace, output: str | Path | None = None) -> Reported:
     """Write the report of the pipeline: Markdown, JSON and JUnit XML.
 
-    It goes into the folder `output`, `ci-report` if not named; in GitHub Actions to the step
-    summary too. What is not on record is left out, what is damaged is warned of.
+    `output` is the folder, by default `ci-report`; in GitHub Actions the report is also written to
+    the step summary. Missing evidence is left out, and damaged evidence is reported as a warning.
     """
     run, gate = _on_record(project)
     delivery = gather(project, _ends(steps_file(project)), run, gate, checkout(project))
