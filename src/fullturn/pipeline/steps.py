@@ -34,18 +34,18 @@ class Step:
 
 
 EVALUATE = (
-    Step("code", "ci code", "which commit all evidence will name"),
-    Step("tests", "ci tests", "the project's own tests"),
-    Step("base", "ci base", "what to compare with"),
-    Step("data", "data commit", "the data contract; a dataset version if rows changed"),
-    Step("train", "train --cached", "the candidate, unless it has been trained before"),
-    Step("gate", f"gate {CANDIDATE} --cached --no-register", "candidate against champion"),
-    Step("report", "ci report", "one page for the pull request", always=True),
+    Step("code", "ci code", "record the commit that all evidence references"),
+    Step("tests", "ci tests", "run the project's tests"),
+    Step("base", "ci base", "find the model to compare with"),
+    Step("data", "data commit", "check the data contract; commit a version if rows changed"),
+    Step("train", "train --cached", "train the candidate, unless it was trained before"),
+    Step("gate", f"gate {CANDIDATE} --cached --no-register", "compare candidate and champion"),
+    Step("report", "ci report", "write the report for the pull request", always=True),
 )
 """`fullturn ci`: decides, and changes nothing that users see."""
 DELIVER = (
-    Step("register", f"gate {CANDIDATE} --cached", "what passed becomes a model version"),
-    Step("release", f"deliver {CANDIDATE}", "to users: shadow, canary, champion, or back"),
+    Step("register", f"gate {CANDIDATE} --cached", "register a candidate that passed"),
+    Step("release", f"deliver {CANDIDATE}", "release: shadow, canary, champion, or rollback"),
 )
 """What `fullturn cd` does after that."""
 
