@@ -34,7 +34,7 @@ from scipy.stats import mannwhitneyu, norm
 from fullturn.core.entities import Arm, Observation, Prediction
 from fullturn.core.settings import ReleaseSettings
 from fullturn.release.decision import decide
-from fullturn.release.evidence import Evidence, kept
+from fullturn.release.evidence import Evidence, reserved_share
 from fullturn.release.records import Decision, Stage
 from fullturn.statistics.intervals import wilson
 from fullturn.statistics.sequential import log_wealth
@@ -104,7 +104,7 @@ def in_canary(rng: np.random.Generator, releases: int, rise: float) -> Drawn:
 
 def e_process(drawn: Drawn, settings: ReleaseSettings, stage: Stage) -> Stops:
     """Where the fortune of one guardrail reaches what rolls back."""
-    spared = kept(settings) if stage == "shadow" else 0.0
+    spared = reserved_share(settings) if stage == "shadow" else 0.0
     breach = (len(settings.guardrails) / settings.alpha - spared) / (1 - spared)
     differences = drawn.candidate.astype(np.int8) - drawn.champion.astype(np.int8)
     return np.array([_reached(row, math.log(breach)) for row in differences])

@@ -134,7 +134,7 @@ def test_evidence_that_suffices_counts_also_after_the_deadline() -> None:
 def test_without_labels_a_canary_is_not_promoted() -> None:
     unlabelled = list(in_canary(0.02, 0.02, 1500, 8))
     decision = judged(unlabelled, "canary")
-    assert decision.action == "go on" and decision.reason == "loss not shown: no labels have come"
+    assert decision.action == "go on" and decision.reason == "loss not shown: no labels yet"
     without = ReleaseSettings(guardrails=("errors", "slow"))
     assert judged(unlabelled, "canary", without).action == "promote"
 

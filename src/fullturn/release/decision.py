@@ -86,10 +86,13 @@ def _unscored(evidence: Evidence, stage: Stage, readings: Sequence[Reading]) -> 
 def _unclear(reading: Reading, settings: ReleaseSettings) -> str:
     name, margin = reading.guardrail, _points(settings.margin)
     if not reading.pairs:
-        none = "no labels have come" if name == "loss" else "nothing to compare yet"
+        none = "no labels yet" if name == "loss" else "nothing to compare yet"
         return f"{name} not shown: {none}"
     bound = f"up to {_points(reading.high, '+')} worse after {_pairs(reading)}"
-    return f"{name} not shown to stay within {margin}: {bound} (evidence {reading.not_worse_text})"
+    return (
+        f"{name}: non-inferiority not shown yet (margin {margin}): {bound} (evidence "
+        f"{reading.not_worse_text})"
+    )
 
 
 def _breach(reading: Reading, settings: ReleaseSettings) -> str:
@@ -98,8 +101,7 @@ def _breach(reading: Reading, settings: ReleaseSettings) -> str:
     seen = f"{shares} in {_pairs(reading)}" if reading.pairs else f"{what} in shadow"
     return (
         f"worse on {reading.guardrail}: {seen}; {reading.discordant:,} of {reading.staked:,} "
-        f"comparisons differ: evidence that comes by mistake in at most {100 * settings.alpha:g} % "
-        "of releases"
+        f"comparisons differ; false-rollback rate at most {100 * settings.alpha:g} %"
     )
 
 

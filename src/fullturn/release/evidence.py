@@ -1,8 +1,8 @@
 """The evidence of one release, folded from observations in the order in which they come.
 
 Each guardrail has one fortune for the whole release, staked on "worse" pair by pair. In shadow,
-where pairs decide early, four fifths of it are staked; the rest is kept, so that the canary never
-starts with an empty purse. Sums of such bets are bets, so the fortune exceeds 1/a with
+where pairs decide early, four fifths of it are staked; the rest is reserved, so that the canary
+never starts with an empty purse. Sums of such bets are bets, so the fortune exceeds 1/a with
 probability at most a if the version is not worse (Ville's inequality), in both stages together,
 however often one looks, and with labels that come late: each is staked on when it arrives.
 
@@ -27,17 +27,17 @@ from fullturn.release.pairing import CanaryPairs, Copies, Pair, Remembered, Valu
 from fullturn.release.records import Guardrail, Reading, Stage
 from fullturn.statistics.sequential import EProcess, mean_bounds
 
-KEPT = 0.2
+RESERVED = 0.2
 """Share of each guardrail's fortune that shadow does not touch."""
 CONFIDENCE = "confidence"
 """How sure a version says it is differs with every training: that is no other answer."""
 _LARGEST = 700.0
-"""Logarithm of the largest evidence that is told: a float still holds it."""
+"""Logarithm of the largest evidence that is reported; a float can represent it."""
 
 
-def kept(settings: ReleaseSettings) -> float:
+def reserved_share(settings: ReleaseSettings) -> float:
     """How much of a fortune is left for the canary; all of it if there is no shadow."""
-    return KEPT if settings.shadow_requests else 1.0
+    return RESERVED if settings.shadow_requests else 1.0
 
 
 class Comparison:
@@ -94,7 +94,7 @@ class _Watched:
             "shadow": Comparison(settings.margin),
             "canary": Comparison(settings.margin),
         }
-        self._kept = kept(settings)
+        self._reserved = reserved_share(settings)
         self.log_peak = 0.0
 
     def add(self, stage: Stage, pair: Pair) -> None:
@@ -104,11 +104,11 @@ class _Watched:
     @property
     def log_worse(self) -> float:
         in_shadow, in_canary = (self.stages[s].worse.log_e for s in ("shadow", "canary"))
-        if self._kept == 1:
+        if self._reserved == 1:
             return in_canary
         larger = max(in_shadow, 0.0)
-        staked = (1 - self._kept) * math.exp(in_shadow - larger)
-        return larger + math.log(self._kept * math.exp(-larger) + staked) + in_canary
+        staked = (1 - self._reserved) * math.exp(in_shadow - larger)
+        return larger + math.log(self._reserved * math.exp(-larger) + staked) + in_canary
 
 
 class _Seen(NamedTuple):
@@ -187,10 +187,10 @@ class Evidence:
             low=low,
             high=high,
             confidence=1 - 2 * settings.alpha,
-            worse=_told(watched.log_worse),
-            worse_peak=_told(watched.log_peak),
+            worse=_evidence(watched.log_worse),
+            worse_peak=_evidence(watched.log_peak),
             worse_at=len(settings.guardrails) / settings.alpha,
-            not_worse=_told(compared.not_worse.log_e),
+            not_worse=_evidence(compared.not_worse.log_e),
             not_worse_at=1 / settings.alpha,
             asked=self._asked(name, stage),
         )
@@ -297,5 +297,5 @@ def _rounded(value: Any) -> Any:
     return value
 
 
-def _told(logarithm: float) -> float:
+def _evidence(logarithm: float) -> float:
     return math.exp(min(logarithm, _LARGEST))

@@ -14,7 +14,7 @@ import numpy as np
 
 from fullturn.core.errors import StatisticsInputError
 from fullturn.core.settings import ReleaseSettings
-from fullturn.release.evidence import kept
+from fullturn.release.evidence import reserved_share
 from fullturn.release.records import Forecast, Stage, StageForecast
 from fullturn.statistics.inputs import Floats, as_share
 from fullturn.statistics.sequential import log_wealth
@@ -89,8 +89,9 @@ def _about(one: StageForecast, found: Forecast) -> str:
 
 def _shadow(settings: ReleaseSettings, rate: float, shared: float) -> StageForecast:
     own = rate * (1 - shared)
-    # What is kept for the canary counts as evidence too.
-    breach = (len(settings.guardrails) / settings.alpha - kept(settings)) / (1 - kept(settings))
+    # What is reserved for the canary counts as evidence too.
+    reserved = reserved_share(settings)
+    breach = (len(settings.guardrails) / settings.alpha - reserved) / (1 - reserved)
 
     def rates(worse: float) -> Rates:
         return min(own + worse, 1 - rate), own
@@ -100,7 +101,7 @@ def _shadow(settings: ReleaseSettings, rate: float, shared: float) -> StageForec
 
 def _canary(settings: ReleaseSettings, rate: float) -> StageForecast:
     # At worst, what shadow staked is lost.
-    breach = len(settings.guardrails) / settings.alpha / kept(settings)
+    breach = len(settings.guardrails) / settings.alpha / reserved_share(settings)
     pairs = round(settings.expected_requests * settings.canary_share)
 
     def rates(worse: float) -> Rates:

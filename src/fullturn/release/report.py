@@ -112,10 +112,10 @@ def thinned(looks: Sequence[Decision]) -> list[Decision]:
     """
     if not looks:
         raise CouldNotEvaluate("nobody looked at this release: there is nothing to report")
-    kept = [looks[0]]
-    kept += [one for last, one in pairwise(looks) if _changed(last, one)]
-    step = -(-len(kept) // SHOWN)
-    even = [one for n, one in enumerate(kept) if n % step == 0 or one.action != "go on"]
+    shown = [looks[0]]
+    shown += [one for last, one in pairwise(looks) if _changed(last, one)]
+    step = -(-len(shown) // SHOWN)
+    even = [one for n, one in enumerate(shown) if n % step == 0 or one.action != "go on"]
     return even if even[-1] is looks[-1] else [*even, looks[-1]]
 
 

@@ -60,7 +60,7 @@ def deliver(project: Workspace, reference: str | int, on_look: OnLook = unwatche
 
     Raises:
         NotFound, NotGated, Conflict: it may not begin.
-        Refused, Inconclusive: it went back, now or before.
+        Refused, Inconclusive: it was rolled back, now or before.
         CouldNotEvaluate: on a platform, with a registry that nobody else sees.
     """
     found = references.version(project, reference)

@@ -65,10 +65,20 @@ def release(
         if opened is None or opened.version != version.version:
             opened = begin(project, version)
         ended = follow(project, opened, on_look)
+    return promoted(ended)
+
+
+def promoted(ended: Release) -> Release:
+    """A release that ended well.
+
+    Raises:
+        Refused: it was rolled back by evidence.
+        Inconclusive: it was rolled back for want of evidence.
+    """
     if ended.ending == "promote":
         return ended
     error = Refused if ended.outcome == "FAILED" else Inconclusive
-    raise error(f"version {ended.version} went back to version {ended.champion}: {ended.reason}")
+    raise error(f"version {ended.version} rolled back: {ended.reason}")
 
 
 def begin(project: Workspace, version: ModelVersion) -> Release:

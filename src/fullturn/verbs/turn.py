@@ -31,7 +31,7 @@ from fullturn.verbs.gate import gate, reusable_gate
 from fullturn.verbs.monitor import Monitor
 from fullturn.verbs.promote import promote
 from fullturn.verbs.register import complete
-from fullturn.verbs.release import OnLook, begin, follow
+from fullturn.verbs.release import OnLook, begin, follow, promoted
 from fullturn.verbs.train import Trial, place_of, search_parameters, trained_on
 from fullturn.verbs.workspace import Progress, Workspace, latest, silent
 
@@ -236,12 +236,10 @@ def _ended(release: Release) -> Step:
     """The step of a release that was promoted.
 
     Raises:
-        Refused, Inconclusive: it went back.
+        Refused, Inconclusive: it was rolled back.
     """
-    if release.ending == "promote":
-        return Step("release", True, f"version {release.version} is champion", release.reason)
-    error = Refused if release.outcome == "FAILED" else Inconclusive
-    raise error(f"version {release.version} went back to {release.champion}: {release.reason}")
+    ended = promoted(release)
+    return Step("release", True, f"version {ended.version} is champion", ended.reason)
 
 
 def _considered(found: retrain.RecordedDecision) -> Step:
