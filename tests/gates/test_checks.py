@@ -18,6 +18,7 @@ from fullturn.gates import (
     compute,
     compute_check,
 )
+from fullturn.gates.advice import next_steps
 from tests.gates.candidates import DATA, DIGEST, empty, evaluation, evidence, wrong_in
 
 LIMITS = GateSettings(floors={"citation": 0.5})
@@ -103,6 +104,9 @@ OPEN = {
 NOT_ASKED = {
     "no champion": ("EVAL03", {"champion_name": None, "champion": None}),
     "no slices": ("EVAL04", {"candidate": evaluation(sliced=False)}),
+    "trained elsewhere": ("DATA01", {"lacks": {"training": "it is trained elsewhere"}}),
+    "no baseline": ("EVAL02", {"lacks": {"baseline": "nothing trivial answers this"}}),
+    "no files": ("BNDL01", {"lacks": {"sealed bundle": "it is asked over HTTP"}}),
     "no text in": ("BEHV01", {"lacks": {"text": "the app takes no text"}}),
     "no text out": ("SAFE01", {"lacks": {"generated text": "the app writes no text of its own"}}),
 }
@@ -118,6 +122,18 @@ def test_missing_evidence_blocks(code: str, need: str) -> None:
     found = result(code, **{need: None, "absent": {need: "the server was down"}})
     assert found.outcome == "INCONCLUSIVE"
     assert found.reason.startswith("no evidence") and "the server was down" in found.reason
+
+
+def test_what_nobody_can_know_blocks_and_may_be_waived_with_a_reason() -> None:
+    unknown = evidence(leakage=None, unknown={"leakage": "nobody knows the training rows"})
+    report = compute(ALL, unknown, LIMITS, actor="ada")
+    assert report.outcome == "INCONCLUSIVE"
+    found = {one.code: one for one in report.results}["DATA02"]
+    assert found.reason == "unknown: nobody knows the training rows"
+    assert not found.missing  # asking again changes nothing
+    assert any("Ask whoever made the model" in step.text for step in next_steps(report))
+    waived = compute(ALL, unknown, LIMITS, actor="ada", waivers={"DATA02": "rows of last week"})
+    assert waived.outcome == "PASSED"
 
 
 @pytest.mark.parametrize("check", ALL)

@@ -9,7 +9,7 @@ import pytest
 from fullturn.core.entities import Column, Contract, Dataset, Example, Output, Params, Scores
 from fullturn.core.errors import AppError, UsageError
 from fullturn.subjects.assistant.app import Assistant
-from fullturn.subjects.protocols import Capability, Inspection, Predictor, Run
+from fullturn.subjects.protocols import Capability, Inspection, Origin, Predictor, Run
 from fullturn.subjects.subject import Subject
 from fullturn.subjects.text.app import Classifier
 from tests.verbs.talker import Talker
@@ -44,6 +44,9 @@ class Elsewhere(Numbers):
 
     def parameters_of(self, address: str) -> Params:
         return {"model": address}
+
+    def origin(self, bundle: Path) -> Origin:
+        return Origin("models:/a/1", "")
 
     def inspect(self, bundle: Path) -> Inspection:
         return Inspection(2, (), ("model.pkl: is a pickle",), "allowed in the settings")

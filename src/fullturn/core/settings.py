@@ -41,13 +41,38 @@ class DataSettings(_Table):
     text: str | None = None
     """Text column, the input of the built-in classifier."""
     label: str | None = None
-    """Label column, the target of the built-in classifier."""
+    """Label column, the target of the built-in classifier and of registered models."""
+    id: str | None = None
+    """Column that names each row; without it, content identifies them."""
+    group: str | None = None
+    """Column of rows that belong together, such as a customer; a group is never split."""
+    slices: tuple[str, ...] = ()
+    """Columns that the gate reports by, and no model reads."""
+    columns: Mapping[str, Literal["number", "category", "text"]] = {}
+    """Inputs of a registered model and their kinds; taken from its signature if not set."""
     train_share: Share = 0.5
     """Share of the rows used for training; groups are never split."""
     validation_share: Share = 0.2
     """Share of the rows used to compare candidates; the remainder is the test split."""
     near_duplicate: Share = 0.9
     """Two texts whose trigram similarity reaches this value count as duplicates."""
+
+
+class ModelSettings(_Table):
+    """[model]: the registered model that a project with `app = "mlflow_model"` operates."""
+
+    uri: str | None = Field(default=None, pattern=r"^models:/[^/@]+(/\d+|@[^/@]+)?$")
+    """`models:/NAME` (the newest version), `models:/NAME/3` or `models:/NAME@alias`."""
+    task: Literal["classification", "regression"] = "classification"
+    """What the label is: a category or a number."""
+    classes: tuple[str, ...] = ()
+    """Labels in the order of the probabilities, for a model that answers with those alone."""
+    scale: float | None = Field(default=None, gt=0)
+    """Regression: the error from which an answer is worth nothing, in the label's unit."""
+    allow_pickle: bool = False
+    """Allow models that can run any code when loaded; each gets a process of its own."""
+    timeout: float = Field(default=60.0, gt=0)
+    """Seconds that such a process may take for one batch."""
 
 
 class ExperimentSettings(_Table):
@@ -267,7 +292,7 @@ class Settings(_Table):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Project name; also names the MLflow experiment, the dataset and the registered model."""
     app: str = "classifier"
-    """`classifier`, `assistant` or `mymodule:MyApp`."""
+    """`classifier`, `assistant`, `mlflow_model` or `mymodule:MyApp`."""
     tracking_uri: str | None = None
     """MLflow server; MLFLOW_TRACKING_URI overrides it; the default is SQLite in `state`."""
     artifact_root: str | None = None
@@ -276,6 +301,7 @@ class Settings(_Table):
     state: str = ".fullturn"
     """Folder for all local files."""
     data: DataSettings = DataSettings()
+    model: ModelSettings = ModelSettings()
     experiment: ExperimentSettings = ExperimentSettings()
     gates: GateSettings = GateSettings()
     llm: LLMSettings = LLMSettings()

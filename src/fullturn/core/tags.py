@@ -105,6 +105,10 @@ class TrainingTags(Tags):
     race_of_groups: int | None = _tag("race.of_groups")
     """How many groups of rows it answered, of how many."""
     race_e_value: float | None = _tag("race.e_value")
+    refers_to: str | None = None
+    """Address of a model that others registered; None for one that was trained here."""
+    refers_to_run: str | None = None
+    """The run of theirs that made it."""
     gate: str | None = None
     """Run of the newest gate that it was the candidate of."""
     outcome: str | None = None
@@ -166,6 +170,8 @@ class VersionTags(Tags):
     gate: str | None = None
     """Run of the gate that it passed."""
     outcome: str | None = None
+    refers_to: str | None = None
+    """Address of a model that others registered; None for one that was trained here."""
     evidence: str | None = None
     """The run that holds its evidence folder, once that is whole."""
     waived: Mapping[str, str] = _family("waived.")

@@ -52,6 +52,10 @@ def _use(facts: EvidenceInputs) -> Iterator[str]:
 def _data(facts: EvidenceInputs) -> Iterator[str]:
     report, version = facts.report, facts.data
     yield from ("## Data", "")
+    if facts.training.refers_to is not None:
+        yield f"- Tested on {prose(report.dataset)}, digest {code(report.data_digest)}"
+        yield f"- {prose(str(facts.difference['sentence']))}"
+        return
     if version is not None:
         splits = ", ".join(f"{name} {rows}" for name, rows in sorted(version.splits.items()))
         name = f"{prose(version.name)} version {version.version}"
@@ -163,6 +167,13 @@ def _making(facts: EvidenceInputs) -> Iterator[str]:
     commit = code(made.commit) if made.commit else "not under Git"
     changes = f" with changes {code((made.diff_digest or '')[:12])}" if made.dirty else ""
     yield from ("## How it was made", "")
+    if facts.training.refers_to is not None:
+        theirs = facts.training.refers_to_run
+        by = f"run {code(theirs)}" if theirs else "a run that is not recorded"
+        yield (
+            f"- It refers to {code(facts.training.refers_to)}, made elsewhere by {by}; what "
+            "follows is about its evaluation here"
+        )
     yield f"- Run {code(facts.run.id)}, {prose(facts.run.name)}, begun {facts.run.started}"
     yield f"- Commit {commit}{changes}" + (f" on {code(made.branch)}" if made.branch else "")
     yield f"- App {code(facts.app)}, seed {facts.seed}"

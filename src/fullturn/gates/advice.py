@@ -40,6 +40,10 @@ _WHEN_OPEN = {
     "SERV01": "Time more calls: a percentile of a few is a guess.",
     "SAFE01": "Try more injections: none of a few says little.",
 }
+_ASK = (
+    "Ask whoever made the model; if the answer is good, waive the check and say why: "
+    "`fullturn gate … --waive CODE='reason'`."
+)
 _SAME = _MORE_ROWS + (
     "both score the same in every row, and the margin needs about {groups_needed} groups of rows "
     "to say so; there are {groups}."
@@ -106,6 +110,8 @@ def next_steps(report: GateReport) -> list[Step]:
 def _advice(result: CheckResult) -> str:
     if result.outcome == "FAILED":
         return _AFTER_FAILURE.get(result.code, "Repair what the check found.")
+    if "unknown" in result.figures:
+        return _ASK
     if result.missing:
         return "Get the missing evidence: the check says what stood in the way."
     if result.figures.get("pass_probability", 0) >= _LIKELY:

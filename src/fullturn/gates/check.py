@@ -47,6 +47,11 @@ def no_evidence(why: str, *missing: str) -> Verdict:
     return Verdict("INCONCLUSIVE", f"no evidence: {why}", missing=missing)
 
 
+def unknown(what: str, why: str) -> Verdict:
+    """What would be needed to decide, `what`, cannot be known: asking again changes nothing."""
+    return Verdict("INCONCLUSIVE", f"unknown: {why}", {"unknown": what})
+
+
 class Check(ABC):
     """Base of all checks."""
 

@@ -72,5 +72,7 @@ class Evidence:
     refusal: RefusalState | None = None
     metrics: tuple[Metric, ...] = ()
     """Metrics that the settings name besides the subject's scores."""
+    unknown: Mapping[str, str] = field(default_factory=dict)
+    """For each field that nobody can know of this subject, why."""
     absent: Mapping[str, str] = field(default_factory=dict)
     """For each field that could not be had, why."""

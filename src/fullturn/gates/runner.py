@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from fullturn.core.entities import CheckResult, GateReport, Outcome
 from fullturn.core.errors import StatisticsInputError, UsageError
 from fullturn.core.settings import GateSettings
-from fullturn.gates.check import Check, Verdict, no_evidence
+from fullturn.gates.check import Check, Verdict, no_evidence, unknown
 from fullturn.gates.evidence import Evidence
 
 
@@ -70,6 +70,8 @@ def _verdict(check: Check, evidence: Evidence, limits: GateSettings) -> Verdict:
     if why is not None:
         return Verdict("NOT_APPLICABLE", why)
     missing = [name for name in check.needs if not getattr(evidence, name)]
+    if missing and missing[0] in evidence.unknown:
+        return unknown(missing[0], evidence.unknown[missing[0]])
     if missing:
         why = evidence.absent.get(missing[0], "could not be had")
         return no_evidence(f"{', '.join(missing)}: {why}", *missing)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fullturn.core.entities import HistoryEntry, ModelVersion, RunRecord
+from fullturn.core.errors import NotFound
 from fullturn.core.showing import Result
 from fullturn.core.tags import GateTags, OriginTags, TrainingTags, VersionTags
 from fullturn.registry.promotion import history
@@ -21,6 +22,8 @@ class Lineage(Result):
     version: int
     aliases: tuple[str, ...]
     bundle: str
+    refers_to: str
+    """The registered model of others that the version refers to; empty if it was trained here."""
     run: str
     run_name: str
     trained: str
@@ -47,7 +50,6 @@ def lineage(store: Store, version: ModelVersion) -> Lineage:
     run = store.run(version.run_id)
     registered = VersionTags.read(version.tags)
     gate = store.run(registered.gate) if registered.gate else None
-    origin, training = OriginTags.read(run.tags), TrainingTags.read(run.tags)
     return Lineage(
         model=version.name,
         version=version.version,
@@ -55,20 +57,46 @@ def lineage(store: Store, version: ModelVersion) -> Lineage:
         bundle=registered.bundle or _UNKNOWN,
         run=run.id,
         run_name=run.name,
-        trained=run.started,
-        owner=origin.owner or "unknown",
-        seed=_text(origin.seed),
-        commit=_commit(origin),
-        environment=origin.environment or _UNKNOWN,
-        data=_text(training.data),
-        data_digest=training.data_digest or _UNKNOWN,
+        **_making(store, run),
         gate=gate.id if gate else "none",
         gate_outcome=_outcome(gate),
         evidence=_evidence(version.version, registered.evidence),
-        prompts=tuple(origin.prompts.values()),
+        prompts=tuple(OriginTags.read(run.tags).prompts.values()),
         promotions=tuple(e for e in history(store) if e.version == version.version and e.effective),
         link=store.link(run.id),
     )
+
+
+def _making(store: Store, run: RunRecord) -> dict[str, str]:
+    """Who trained it, when, from what; of a model of others what their run says of it."""
+    origin, training = OriginTags.read(run.tags), TrainingTags.read(run.tags)
+    if training.refers_to is not None:
+        return _elsewhere(store, training.refers_to, training.refers_to_run or "")
+    return {
+        "refers_to": "",
+        "trained": run.started,
+        "owner": origin.owner or "unknown",
+        "seed": _text(origin.seed),
+        "commit": _commit(origin),
+        "environment": origin.environment or _UNKNOWN,
+        "data": _text(training.data),
+        "data_digest": training.data_digest or _UNKNOWN,
+    }
+
+
+def _elsewhere(store: Store, address: str, run: str) -> dict[str, str]:
+    try:
+        theirs = store.run(run) if run else None
+    except NotFound:
+        theirs = None
+    tags = theirs.tags if theirs else {}
+    return {
+        "refers_to": f"{address}, made elsewhere by {f'run {run}' if run else 'an unknown run'}",
+        "trained": theirs.started if theirs else "unknown",
+        "owner": tags.get("mlflow.user", "unknown"),
+        "commit": tags.get("mlflow.source.git.commit", "unknown"),
+        **dict.fromkeys(("seed", "environment", "data", "data_digest"), "unknown"),
+    }
 
 
 def _text(number: int | None) -> str:

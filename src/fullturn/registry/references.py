@@ -75,10 +75,7 @@ def run(store: Store, text: str, words: Words = NO_WORDS) -> RunRecord:
     Raises:
         NotFound, UsageError: see `resolve`.
     """
-    found = resolve(store, text, ("version", "run"), words)
-    if found.kind == "version":
-        return store.run(versions.version(store, found.id).run_id)
-    return store.run(found.id)
+    return run_of(store, resolve(store, text, words=words))
 
 
 def version(store: Store, text: str, words: Words = NO_WORDS) -> ModelVersion:
@@ -88,15 +85,30 @@ def version(store: Store, text: str, words: Words = NO_WORDS) -> ModelVersion:
         NotFound: it means none, or a run that is no version.
         UsageError: see `resolve`.
     """
-    found = resolve(store, text, ("version", "run"), words)
-    if found.kind == "version":
-        return versions.version(store, found.id)
+    return version_of(store, resolve(store, text, words=words))
+
+
+def run_of(store: Store, meant: Reference) -> RunRecord:
+    """The run that was meant; of a version, the run that made it."""
+    if meant.kind == "version":
+        return store.run(versions.version(store, meant.id).run_id)
+    return store.run(meant.id)
+
+
+def version_of(store: Store, meant: Reference) -> ModelVersion:
+    """The version that was meant; of a run, the version that it became.
+
+    Raises:
+        NotFound: the run is no version.
+    """
+    if meant.kind == "version":
+        return versions.version(store, meant.id)
     for one in store.versions(store.name):
-        if one.run_id == found.id:
+        if one.run_id == meant.id:
             return one
     raise NotFound(
-        f"'{text}', run '{store.run(found.id).name}', is no model version: its gate has not "
-        f"passed; `fullturn gate {text}` decides and registers"
+        f"run {meant.id[:8]} '{store.run(meant.id).name}' is no model version: its gate has not "
+        f"passed; `fullturn gate {meant.id[:8]}` decides and registers"
     )
 
 

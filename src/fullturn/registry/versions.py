@@ -40,6 +40,7 @@ def register(store: Store, run: RunRecord, report: GateReport, gate_run: str) ->
         data=training.data,
         data_digest=training.data_digest,
         bundle=digest,
+        refers_to=training.refers_to,
         gate=gate_run,
         outcome=report.outcome,
         waived={result.code: result.waived for result in report.results if result.waived},

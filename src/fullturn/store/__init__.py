@@ -13,8 +13,27 @@ from fullturn.store.models import Models, save_pyfunc
 from fullturn.store.runs import Runs
 from fullturn.store.traces import Traces
 
-__all__ = ["NOTE", "PREFIX", "Point", "Registered", "Span", "Store", "Traced", "save_pyfunc"]
+__all__ = [
+    "NOTE",
+    "PREFIX",
+    "Point",
+    "Registered",
+    "Span",
+    "Store",
+    "Traced",
+    "current",
+    "save_pyfunc",
+]
 
 
 class Store(Runs, Models, Traces):
     """A tracking server and the experiment of one project on it."""
+
+
+def current() -> Store:
+    """The tracking server that MLflow is pointed at, for what is loaded outside a project."""
+    from pathlib import Path
+
+    from fullturn.store.client import mlflow
+
+    return Store(mlflow.get_tracking_uri(), "Default", Path())

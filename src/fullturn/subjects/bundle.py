@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +23,24 @@ FILES = "bundle"
 MANIFEST = "manifest.json"
 RECORD = "bundle.json"
 SAFE_SUFFIXES = frozenset({".json", ".jsonl", ".txt", ".md", ".safetensors", ".skops"})
-_OUTSIDE = frozenset({"MLmodel", MANIFEST})
-_FOREIGN = frozenset({"registered_model_meta"})
-"""Files that MLflow adds to a folder when it fetches a model."""
+_OUTSIDE = frozenset({"MLmodel"})
+_UNSEALED = frozenset({MANIFEST, "registered_model_meta"})
+"""The manifest itself, and what MLflow adds to a folder when it fetches a model."""
 
 
 def seal(folder: Path) -> str:
     """Write the manifest of a bundle; returns the manifest's sha256, the bundle's digest."""
-    entries = {
+    text = json.dumps(listing(folder), indent=1, sort_keys=True)
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def listing(folder: Path) -> dict[str, dict[str, Any]]:
+    """Every file of a folder by its name there, with sha256 and size; no manifest of ours."""
+    return {
         _relative(path, folder): {"sha256": _sha256(path), "bytes": path.stat().st_size}
         for path in _files(folder)
     }
-    text = json.dumps(entries, indent=1, sort_keys=True)
-    (folder / MANIFEST).write_text(text, encoding="utf-8")
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def verify(folder: Path, digest: str | None = None) -> str:
@@ -52,7 +56,7 @@ def verify(folder: Path, digest: str | None = None) -> str:
             f"the manifest of {folder} has sha256 {found[:12]}, recorded was {digest[:12]}; "
             "do not use this bundle: retrain, or restore its files"
         )
-    problems = list(_differences(folder, entries))
+    problems = differences(folder, entries)
     if problems:
         raise IntegrityError(f"bundle {folder}: {'; '.join(problems[:5])}; restore it or retrain")
     return found
@@ -63,7 +67,7 @@ def unsafe_files(folder: Path) -> list[str]:
     return [
         f"{_relative(path, folder)}: {reason}"
         for path in _files(folder)
-        if (reason := _unsafe(path))
+        if _relative(path, folder) not in _OUTSIDE and (reason := _unsafe(path))
     ]
 
 
@@ -160,28 +164,30 @@ def _manifest(folder: Path) -> tuple[dict[str, Any], str]:
         raise BundleError(f"{folder} has no readable {MANIFEST}: {error}") from None
 
 
-def _differences(folder: Path, entries: Mapping[str, Any]) -> Iterator[str]:
+def differences(folder: Path, entries: Mapping[str, Any]) -> list[str]:
+    """Files that are missing, unexpected or changed against a `listing`, a sentence each."""
     present = {_relative(path, folder): path for path in _files(folder)}
-    for name in sorted(entries.keys() - present.keys()):
-        yield f"'{name}' is missing"
-    for name in sorted(present.keys() - entries.keys()):
-        yield f"'{name}' is not in the manifest"
-    for name in sorted(entries.keys() & present.keys()):
-        if _sha256(present[name]) != entries[name]["sha256"]:
-            yield f"'{name}' was changed"
+    shared = sorted(entries.keys() & present.keys())
+    return [
+        *(f"'{name}' is missing" for name in sorted(entries.keys() - present.keys())),
+        *(f"'{name}' is not in the manifest" for name in sorted(present.keys() - entries.keys())),
+        *(
+            f"'{name}' was changed"
+            for name in shared
+            if _sha256(present[name]) != entries[name]["sha256"]
+        ),
+    ]
 
 
 def _files(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.rglob("*")
-        if path.is_file() and path.name != MANIFEST and path.name not in _FOREIGN
+        if path.is_file() and _relative(path, folder) not in _UNSEALED
     )
 
 
 def _unsafe(path: Path) -> str | None:
-    if path.name in _OUTSIDE:
-        return None
     if path.suffix not in SAFE_SUFFIXES:
         return f"format '{path.suffix or path.name}' is not one of {_formats()}"
     with path.open("rb") as file:

@@ -1,7 +1,8 @@
-"""From a name in fullturn.toml to an app: "classifier", "assistant" or "mymodule:MyApp"."""
+"""From a name in fullturn.toml to an app: one of fullturn's own, or "mymodule:MyApp"."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,19 @@ from fullturn.subjects.protocols import App
 
 if TYPE_CHECKING:
     from fullturn.core.settings import Settings
+    from fullturn.store import Store
+
+BUILT_IN = ("classifier", "assistant", "mlflow_model")
 
 
-def find(name: str, settings: Settings | None = None, root: Path | None = None) -> App:
-    """The app of this name; `root` is the project, where a user's own module lies.
+def find(
+    name: str,
+    settings: Settings | None = None,
+    root: Path | None = None,
+    store: Callable[[], Store] | None = None,
+) -> App:
+    """The app of this name; `root` is the project, where a user's own module is, `store` its
+    tracking server.
 
     Raises:
         SettingsError: no such app, or the class lacks a member of the protocol.
@@ -29,13 +39,19 @@ def find(name: str, settings: Settings | None = None, root: Path | None = None) 
 
         cache = state_folder(settings, root) if settings and root else None
         return Assistant(settings.llm, cache, root) if settings else Assistant()
+    if name == "mlflow_model":
+        from fullturn.subjects.mlflow_model.app import MlflowModel
+
+        if settings is None or store is None:
+            return MlflowModel()
+        return MlflowModel(settings.data, settings.model, store)
     return _own(name, root)
 
 
 def _own(name: str, root: Path | None) -> App:
     if not name.partition(":")[2]:
         raise SettingsError(
-            f"app = '{name}': known are 'classifier', 'assistant' and 'mymodule:MyApp'"
+            f"app = '{name}': known are {', '.join(map(repr, BUILT_IN))} and 'mymodule:MyApp'"
         )
     app = plugins.make("app", name, root)
     missing = [member for member in _members() if not hasattr(app, member)]

@@ -70,11 +70,17 @@ class App(Protocol):
     done to a row without changing what is expected. See `fullturn.subjects.subject`.
     """
 
-    contract: Contract
-    defaults: Params
-    """Every parameter with its default; `train` gets these, overridden."""
-    space: Mapping[str, Sequence[Scalar]]
-    """Values that a search may try, for the parameters that a search should touch."""
+    @property
+    def contract(self) -> Contract:
+        """The columns, their roles and kinds; an attribute will do, here and below."""
+
+    @property
+    def defaults(self) -> Params:
+        """Every parameter with its default; `train` gets these, overridden."""
+
+    @property
+    def space(self) -> Mapping[str, Sequence[Scalar]]:
+        """Values that a search may try, for the parameters that a search should touch."""
 
     def train(self, data: Dataset, params: Params, run: Run) -> Path:
         """Fit on the train split (tune on validation) and write a bundle; returns its folder."""
@@ -131,12 +137,25 @@ class Inspection:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a model comes from that was not trained here."""
+
+    address: str
+    """`models:/NAME/VERSION`."""
+    run: str
+    """The run of theirs that made it; empty if none is recorded."""
+
+
 @runtime_checkable
 class RefersToModels(Protocol):
     """An app whose bundles refer to models that others have registered."""
 
     def parameters_of(self, address: str) -> Params:
         """The parameters that make `models:/NAME/VERSION` the candidate."""
+
+    def origin(self, bundle: Path) -> Origin:
+        """What a bundle refers to."""
 
     def inspect(self, bundle: Path) -> Inspection:
         """Look at the files that a bundle refers to, without loading them."""

@@ -36,6 +36,7 @@ from fullturn.subjects.protocols import (
     GeneratesText,
     Inspection,
     Loading,
+    Origin,
     Predictor,
     RefersToModels,
     Run,
@@ -165,6 +166,10 @@ class Subject:
         if not problems and isinstance(self.app, RefersToModels):
             return found.joined(self.app.inspect(folder / bundle.FILES))
         return found
+
+    def origin(self, files: Path) -> Origin | None:
+        """What a new bundle refers to; None for a model that was trained here."""
+        return self.app.origin(files) if isinstance(self.app, RefersToModels) else None
 
     def parameters_of(self, address: str) -> Params:
         """The parameters that make a registered model, `models:/NAME/VERSION`, the candidate.

@@ -15,7 +15,14 @@ from fullturn.tracking import provenance
 def training_key(settings: Settings, root: Path, params: Params, seed: int, data: str) -> str:
     """Of everything that a training depends on; `params` are complete, `data` is a digest."""
     llm = (settings.llm.base_url, settings.llm.model)
-    ingredients = {"app": settings.app, "llm": llm, "params": dict(params), "seed": seed}
+    ingredients: dict[str, Any] = {
+        "app": settings.app,
+        "llm": llm,
+        "params": dict(params),
+        "seed": seed,
+    }
+    if settings.model.uri:
+        ingredients["model"] = settings.model.model_dump(mode="json")
     return _digest({**ingredients, **_surroundings(settings, root), "data": data})
 
 

@@ -22,7 +22,7 @@ def parameters(project: Workspace) -> Params:
     """
     declared = project.settings.experiment.params
     number = promotion.champion(project.store)
-    if number is None:
+    if number is None or not project.subject.can("training"):
         return declared
     version = versions.version(project.store, str(number))
     _, record = versions.files(project.store, version)
@@ -32,24 +32,39 @@ def parameters(project: Workspace) -> Params:
     return {**searched, **declared}
 
 
-def find(project: Workspace) -> RunRecord | None:
-    """The run of the checkout's candidate on its newest dataset version; None if it has none.
+def find(project: Workspace, params: Params | None = None) -> RunRecord | None:
+    """The run of these parameters, the checkout's if none are named, on its newest dataset
+    version; None if it has none.
 
     Of several, the champion's, then the oldest.
     """
     data = newest(project)
     if data is None:
         return None
-    params = complete(project.app.defaults, parameters(project))
+    chosen = complete(project.app.defaults, parameters(project) if params is None else params)
     key = training_key(
-        project.settings, project.root, params, project.settings.experiment.seed, data.digest
+        project.settings, project.root, chosen, project.settings.experiment.seed, data.digest
     )
     known = [
-        r for r in project.store.runs("train", tags=TrainingTags(key_=key).write()) if usable(r)
+        r
+        for r in project.store.runs("train")
+        if TrainingTags.read(r.tags).key_ == key and usable(r)
     ]
     champion = promotion.champion(project.store)
     mine = [v.run_id for v in project.store.versions(project.store.name) if v.version == champion]
     return min(known, key=lambda run: (run.id not in mine, run.started), default=None)
+
+
+def of_model(project: Workspace, address: str) -> RunRecord:
+    """The run in which a registered model was evaluated here; it is evaluated if need be.
+
+    Raises:
+        UsageError: the project's app takes no registered models.
+        NotFound: there is no dataset version.
+        BundleError, DataError, AppError: its files are gone, or it cannot be loaded or asked.
+    """
+    params = project.subject.parameters_of(address)
+    return find(project, params) or train_one(project, params).run
 
 
 def get(project: Workspace) -> RunRecord:

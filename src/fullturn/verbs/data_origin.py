@@ -22,18 +22,22 @@ def data_difference(project: Workspace, run: RunRecord, champion: int | None) ->
 
     Counts and shares only, no row: the evidence is meant to be handed on.
     """
-    mine = TrainingTags.read(run.tags).data_digest
+    training = TrainingTags.read(run.tags)
+    if training.refers_to is not None:
+        said = "The model was trained elsewhere: on which rows, is unknown here."
+        return _stated(said, None, None)
+    mine = training.data_digest
     if champion is None:
-        return _told("There was no champion whose data could differ.", None, mine)
+        return _stated("There was no champion whose data could differ.", None, mine)
     version = versions.version(project.store, str(champion))
     theirs = VersionTags.read(version.tags).data_digest
     if mine == theirs:
-        return _told(f"version {champion} was trained on the same data.", theirs, mine)
+        return _stated(f"version {champion} was trained on the same data.", theirs, mine)
     known = _known(project)
     if theirs not in known or mine not in known:
         other = f"version {champion}" if theirs not in known else "this version"
         said = f"The data of {other} is not in the table where the gate ran: not compared."
-        return _told(said, theirs, mine)
+        return _stated(said, theirs, mine)
     return _compared(project, known[theirs], known[mine], f"version {champion}")
 
 
@@ -48,7 +52,7 @@ def _compared(
         f"{found.removed} removed, {found.changed} changed."
     )
     return {
-        **_told(sentence, before.digest, after.digest),
+        **_stated(sentence, before.digest, after.digest),
         "versions": [before.version, after.version],
         "added": found.added,
         "removed": found.removed,
@@ -58,7 +62,7 @@ def _compared(
     }
 
 
-def _told(sentence: str, before: str | None, after: str | None) -> dict[str, Any]:
+def _stated(sentence: str, before: str | None, after: str | None) -> dict[str, Any]:
     return {"sentence": sentence, "before": before, "after": after}
 
 

@@ -266,6 +266,7 @@ class EvidenceCollector:
     progress: Progress
     spool: TraceSpool
     absent: dict[str, str] = field(default_factory=dict)
+    unknown: dict[str, str] = field(default_factory=dict)
     waivers: dict[str, str] = field(default_factory=dict)
     """What the settings waive, by the check's code: files that can run code, where allowed."""
 
@@ -298,6 +299,7 @@ class EvidenceCollector:
             latencies=tuple(row.latency for row in timed.rows) if timed else None,
             refusal=self._refusal(test, data),
             metrics=project.metrics,
+            unknown=self.unknown,
             absent=self.absent,
         )
 
@@ -314,7 +316,7 @@ class EvidenceCollector:
         why = self.project.subject.lacks.get(capability)
         if why is None:
             return self._try(name, get)
-        self.absent[name] = why
+        self.unknown[name] = why
         return None
 
     def _source(self) -> tuple[str, str]:

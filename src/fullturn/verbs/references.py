@@ -15,19 +15,35 @@ from fullturn.verbs.workspace import Workspace, newest
 def run(project: Workspace, text: str | int) -> RunRecord:
     """The run that `text` means: a run, `best`, `candidate`, or the one that made a version.
 
+    A registered model of another name, `models:/NAME/VERSION`, is evaluated if it was not before.
+
     Raises:
         NotFound, UsageError: it means none, or several.
+        CouldNotEvaluate: a registered model cannot be evaluated.
     """
-    return references.run(project.store, str(text), _words(project))
+    found = resolve(project, text, ("version", "run", "model"))
+    if found.kind == "model":
+        from fullturn.verbs import candidate
+
+        return candidate.of_model(project, found.id)
+    return references.run_of(project.store, found)
 
 
 def version(project: Workspace, text: str | int) -> ModelVersion:
-    """The model version that `text` means, or that the run it means became.
+    """The model version that `text` means, or that the run or registered model became.
 
     Raises:
         NotFound, UsageError: it means none, or several.
     """
-    return references.version(project.store, str(text), _words(project))
+    found = resolve(project, text, ("version", "run", "model"))
+    if found.kind != "model":
+        return references.version_of(project.store, found)
+    from fullturn.verbs import candidate
+
+    run = candidate.find(project, project.subject.parameters_of(found.id))
+    if run is None:
+        raise NotFound(f"'{text}' was not gated here; `fullturn gate {text}` does it")
+    return references.version_of(project.store, Reference("run", run.id))
 
 
 def resolve(project: Workspace, text: str | int, wanted: tuple[Kind, ...]) -> Reference:

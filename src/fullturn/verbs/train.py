@@ -21,6 +21,7 @@ from fullturn.metrics.text import key
 from fullturn.store import save_pyfunc
 from fullturn.subjects import bundle
 from fullturn.subjects.protocols import Predictor
+from fullturn.subjects.subject import Subject
 from fullturn.tracking import provenance
 from fullturn.tracking.cache_keys import code_of, listing, training_key
 from fullturn.tracking.runs import RunPlan, TrackedRun
@@ -152,7 +153,7 @@ def train_one(
     }
     plan = RunPlan(
         kind="train",
-        name=name or _name(project.app.defaults, chosen),
+        name=name or _name(project.subject, chosen),
         params=chosen,
         tags=tags,
         seed=seed,
@@ -263,9 +264,14 @@ def _train(
     project: Workspace, run: TrackedRun, data: Dataset, params: Params, best: Trial | None
 ) -> Race:
     store, subject = project.store, project.subject
-    store.log_dataset(run.id, data.version, "training")
+    store.log_dataset(run.id, data.version, "training" if subject.can("training") else "evaluation")
     view = training_view(data)
     files = subject.train(view, params, run)
+    origin = subject.origin(files)
+    if origin is not None:
+        store.tag_run(
+            run.id, TrainingTags(refers_to=origin.address, refers_to_run=origin.run).write()
+        )
     folder, digest = _seal(project, run, files, view, params)
     predictor = subject.load(folder, digest)
     raced = _race(project, run, predictor, view, best)
@@ -326,7 +332,7 @@ def _record(project: Workspace, run: TrackedRun, view: Dataset, raced: Race) -> 
     store.put_text(run.id, provenance.environment()[1], ENVIRONMENT)
     store.put_text(run.id, listing(project.settings, project.root), SOURCES)
     tags = {
-        NOTE: _note(view, raced),
+        NOTE: _note(view, raced) + _elsewhere(project.subject),
         **TrainingTags(
             primary=evaluation.metrics[0],
             race_stopped=raced.stopped,
@@ -359,6 +365,11 @@ def _note(view: Dataset, raced: Race) -> str:
     )
 
 
+def _elsewhere(subject: Subject) -> str:
+    why = subject.lacks.get("training")
+    return f" Nothing was trained: {why}." if why else ""
+
+
 def _primary(trial: Trial) -> Mapping[str, float]:
     evaluation = trial.race.evaluation
     return {row.id: row.scores[evaluation.metrics[0]] for row in evaluation.rows}
@@ -368,7 +379,10 @@ def _score(trial: Trial) -> float:
     return trial.score
 
 
-def _name(defaults: Params, chosen: Params) -> str:
+def _name(subject: Subject, chosen: Params) -> str:
+    if not subject.can("training"):
+        return ",".join(map(str, chosen.values()))
+    defaults = subject.defaults
     changed = [f"{key}={value}" for key, value in chosen.items() if defaults[key] != value]
     return ",".join(changed)[:200] or "defaults"
 

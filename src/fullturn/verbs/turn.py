@@ -23,7 +23,7 @@ from fullturn.release import state
 from fullturn.release.state import Release
 from fullturn.serving import log
 from fullturn.tracking.runs import reap
-from fullturn.verbs import retrain
+from fullturn.verbs import candidate, retrain
 from fullturn.verbs.candidate import best_of, parameters, usable_runs
 from fullturn.verbs.data import commit
 from fullturn.verbs.deliver import deployment_route
@@ -117,7 +117,8 @@ class LoopRunner:
             found = alarm.diagnosis
             what = f"alarm of {alarm.detector} after {seen_as(alarm)}: {found.verdict}"
             yield Step("monitoring", True, what, found.reason)
-        considered = retrain.consider(self._monitor)
+        trainable = self.project.subject.can("training")
+        considered = retrain.consider(self._monitor) if trainable else None
         if considered:
             yield _considered(considered)
 
@@ -132,6 +133,11 @@ class LoopRunner:
 
     def _experiments(self, version: int) -> Generator[Step, None, RunRecord]:
         project, settings = self.project, self.project.settings
+        why = project.subject.lacks.get("training")
+        if why is not None:
+            trial, before = candidate.trained(project)
+            yield Step("experiments", not before, f"the candidate is '{trial.run.name}'", why)
+            return trial.run
         known = usable_runs(project, version)
         if known and not _cut_off(project, version):
             best = best_of(project, known)

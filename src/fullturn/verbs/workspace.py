@@ -61,7 +61,7 @@ class Workspace:
     @cached_property
     def app(self) -> App:
         """The app that is operated."""
-        return find(self.settings.app, self.settings, self.root)
+        return find(self.settings.app, self.settings, self.root, lambda: self.store)
 
     @cached_property
     def subject(self) -> Subject:

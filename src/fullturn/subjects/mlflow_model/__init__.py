@@ -1,0 +1,1 @@
+"""A model that somebody else registered in MLflow."""

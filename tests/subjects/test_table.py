@@ -1,0 +1,47 @@
+"""The contract of a table, from settings."""
+
+import pytest
+
+from fullturn.core.errors import SettingsError
+from fullturn.core.settings import DataSettings
+from fullturn.subjects.table import contract
+
+
+def test_columns_get_the_roles_that_settings_name() -> None:
+    data = DataSettings(label="churned", id="id", group="household", slices=("region",))
+    found = contract(data, {"age": "number", "city": "category"}, "category", frozenset({"city"}))
+    roles = {column.name: (column.kind, column.role, column.required) for column in found.columns}
+    assert roles == {
+        "id": ("category", "id", True),
+        "age": ("number", "input", True),
+        "city": ("category", "input", False),
+        "household": ("category", "group", True),
+        "region": ("category", "slice", False),
+        "churned": ("category", "label", True),
+    }
+    assert found.key == ("id",) and found.text is None
+
+
+def test_without_an_id_equal_inputs_may_have_different_labels() -> None:
+    found = contract(DataSettings(label="y"), {"x": "number"}, "number")
+    assert found.key == ("x", "y")
+
+
+def test_the_only_text_may_be_perturbed() -> None:
+    data = DataSettings(label="y")
+    assert contract(data, {"a": "text", "b": "number"}, "category").text == "a"
+    assert contract(data, {"a": "text", "b": "text"}, "category").text is None
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (DataSettings(), r"\[data\] label is not set"),
+        (DataSettings(label="x"), "x: a column has one role"),
+        (DataSettings(label="y", id="y"), "a column has one role"),
+        (DataSettings(label="y", slices=("x",)), "x: a column has one role"),
+    ],
+)
+def test_a_column_has_one_role(data: DataSettings, said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        contract(data, {"x": "number"}, "category")
