@@ -472,3 +472,37 @@ def test_changed_characters_raise_nothing_but_an_integrity_error(
     except IntegrityError:
         return
     assert to_markdown(found).startswith(MARKER)
+
+
+RMSE = Difference("rmse", 400, 20.0, 23.0, -3.0, -4.0, -2.0, 0.9, unit="label's unit", margin=1.0)
+
+
+def test_a_metric_in_raw_units_is_listed_at_its_own_margin_and_not_plotted() -> None:
+    scores = (difference("right", 0.0, 0.01), RMSE)
+    text = to_markdown(replace(FULL, scores=scores, slices=(), shared=None))
+    (row,) = [line for line in text.splitlines() if line.startswith("| `rmse`")]
+    assert "| 20 | 23 | **−3** | [−4, −2] | worse by more than the margin |" in row
+    assert "Margins of their own: `rmse` 1. A positive difference is always better." in text
+    plot = text.partition("```text")[2].partition("```")[0]
+    assert "right" in plot and "rmse" not in plot
+    alone = to_markdown(replace(FULL, scores=(RMSE,), slices=(), shared=None))
+    assert "```text" not in alone and "| `rmse`" in alone
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"margin": 0.0},
+        {"margin": -1.0},
+        {"low": -2.5},
+        {"high": -3.5},
+        {"confidence": 1.5},
+        {"unit": "share"},
+        {"unit": "share", "candidate": 0.5, "champion": 0.5},
+    ],
+)
+def test_figures_in_raw_units_are_checked_as_well(changed: dict[str, Any]) -> None:
+    sound = replace(FULL, scores=(RMSE,))
+    assert from_json(to_json(sound)) == sound
+    with pytest.raises(IntegrityError, match="'rmse' are no difference"):
+        from_json(to_json(replace(FULL, scores=(replace(RMSE, **changed),))))

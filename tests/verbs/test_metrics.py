@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from fullturn.core.entities import Code
 from fullturn.core.errors import SettingsError
+from fullturn.pipeline.records import Checkout, Delivery, Ended
+from fullturn.verbs import references
+from fullturn.verbs.ci.reporting import gather
 from fullturn.verbs.data import commit
 from fullturn.verbs.gate import gate
 from fullturn.verbs.promote import promote
@@ -60,12 +64,24 @@ def test_a_regression_is_gated_by_rmse_in_its_own_unit(root: Path) -> None:
     assert found["EVAL03"].figures["metrics"]["rmse"]["unit"] == "label's unit"
 
     train(project, {"fault": "outliers"}, name="outliers")
-    worse = gate(project, "outliers").report
+    judged = gate(project, "outliers")
+    worse = judged.report
     found = {result.code: result for result in worse.results}
     assert worse.outcome == "FAILED"
     assert found["EVAL03"].outcome == "FAILED" and found["EVAL03"].reason.startswith("rmse -")
     assert found["EVAL03"].figures["metrics"]["close"]["estimate"] > -0.05
     assert found["EVAL05"].outcome == "FAILED" and "ceiling 30" in found["EVAL05"].reason
+    told = delivered(project, "outliers", judged.run).scores
+    assert [one.name for one in told] == ["close", "rmse", "r2"]
+    assert (told[1].unit, told[1].margin) == ("label's unit", 5.0)
+    assert told[1].high < -5 and told[1].candidate > told[1].champion
+
+
+def delivered(project: Workspace, run: str, judged: str) -> Delivery:
+    """What the report of a pipeline gathers of a gate."""
+    checkout = Checkout(Code(None, False, None), None, None)
+    steps = (Ended("gate", "gate candidate", 1, 1.0),)
+    return gather(project, steps, references.run(project, run), judged, checkout)
 
 
 def test_a_wrong_name_is_refused_before_anything_is_evaluated(root: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from fullturn.core.entities import Code, GateReport
 from fullturn.core.showing import Result
+from fullturn.metrics.text import SHARE
 
 Verdict = Literal["PASSED", "FAILED", "INCONCLUSIVE", "COULD_NOT_EVALUATE"]
 
@@ -54,7 +55,8 @@ class Subject:
 class Difference:
     """Candidate minus champion on the same rows, by group, with an interval.
 
-    `name` is a score, or a slice as `column=value`. All figures are score points.
+    `name` is a metric, or a slice as `column=value`. Figures are score points, unless `unit` says
+    otherwise; a positive difference is better, also of metrics where lower is better.
     """
 
     name: str
@@ -66,6 +68,9 @@ class Difference:
     high: float
     confidence: float
     """Of the interval; for slices, that all intervals cover their values together."""
+    unit: str = SHARE
+    margin: float | None = None
+    """Its own, where it is not that of all scores."""
 
     @property
     def moved(self) -> bool:

@@ -7,24 +7,25 @@ from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 
 from fullturn.core.markup import plain
+from fullturn.metrics import text
 from fullturn.pipeline.records import Difference
 
 MINUS = "−"
 
 
-def signed(value: float) -> str:
-    """A difference in score points, with its sign."""
-    return f"{value + 0.0:+.3f}".replace("-", MINUS)
+def signed(value: float, unit: str = text.SHARE) -> str:
+    """A difference with its sign."""
+    return text.signed(value + 0.0, unit).replace("-", MINUS)
 
 
-def level(value: float) -> str:
-    """A score."""
-    return f"{value:.3f}"
+def level(value: float, unit: str = text.SHARE) -> str:
+    """A metric of one side."""
+    return text.number(value, unit)
 
 
 def interval(of: Difference) -> str:
     """Both bounds."""
-    return f"[{signed(of.low)}, {signed(of.high)}]"
+    return f"[{signed(of.low, of.unit)}, {signed(of.high, of.unit)}]"
 
 
 def percent(share: float) -> str:
@@ -40,7 +41,8 @@ def amount(value: float | None, unit: str) -> str:
 
 
 def reading(of: Difference, margin: float) -> str:
-    """What an interval says of the candidate."""
+    """What an interval says of the candidate; a metric's own margin comes first."""
+    margin = margin if of.margin is None else of.margin
     if of.low > 0:
         return "better"
     if of.high < -margin:

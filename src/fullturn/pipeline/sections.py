@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from fullturn.core.markup import code, prose
+from fullturn.metrics.text import SHARE
 from fullturn.pipeline.records import Cost, DataChange, Delivery, Difference, Flip, Pair
 from fullturn.pipeline.rendering import (
     ReportLimits,
@@ -46,21 +47,32 @@ def _scores(delivery: Delivery, room: ReportLimits) -> Iterator[str]:
     yield from (
         "",
         "Difference: candidate minus champion on the same test rows. Up to "
-        f"{delivery.margin:g} worse counts as not worse.",
+        f"{delivery.margin:g} worse counts as not worse.{_own_margins(delivery)}",
         "",
     )
 
 
+def _own_margins(delivery: Delivery) -> str:
+    own = [f"{code(o.name)} {o.margin:g}" for o in delivery.scores if o.margin is not None]
+    if not own:
+        return ""
+    return f" Margins of their own: {', '.join(own)}. A positive difference is always better."
+
+
 def _row(name: str, one: Difference, margin: float) -> str:
+    before, after = level(one.champion, one.unit), level(one.candidate, one.unit)
     return (
-        f"| {name} | {one.rows:,} | {level(one.champion)} | {level(one.candidate)} "
-        f"| **{signed(one.estimate)}** | {interval(one)} | {reading(one, margin)} |"
+        f"| {name} | {one.rows:,} | {before} | {after} "
+        f"| **{signed(one.estimate, one.unit)}** | {interval(one)} | {reading(one, margin)} |"
     )
 
 
 def _plot(delivery: Delivery, room: ReportLimits) -> Iterator[str]:
-    scores = delivery.scores[: room.lists]
-    marks = (*scores, *_plotted(delivery.slices, scores))
+    scores = [one for one in delivery.scores[: room.lists] if one.unit == SHARE]
+    if not scores:
+        return
+    slices = [one for one in delivery.slices if one.unit == SHARE]
+    marks = (*scores, *_plotted(slices, scores))
     yield from ("```text", *drawn(marks, delivery.margin), "```", "")
 
 

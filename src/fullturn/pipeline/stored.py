@@ -10,6 +10,7 @@ from functools import cache
 
 from fullturn.core.errors import CouldNotEvaluate, IntegrityError
 from fullturn.core.wording import shown
+from fullturn.metrics.text import SHARE
 from fullturn.pipeline.records import Delivery, Difference
 
 LARGEST = 2**20
@@ -70,8 +71,11 @@ def _reader() -> Callable[[str], Delivery]:
 
 
 def _check(of: Difference) -> None:
-    inside = all(0 <= value <= 1 for value in (of.champion, of.candidate, of.confidence))
-    ordered = -1 <= of.low <= of.estimate <= of.high <= 1
+    most = 1.0 if of.unit == SHARE else math.inf
+    inside = 0 <= of.confidence <= 1 and (of.margin is None or 0 < of.margin <= most)
+    if of.unit == SHARE:
+        inside = inside and 0 <= of.champion <= 1 and 0 <= of.candidate <= 1
+    ordered = -most <= of.low <= of.estimate <= of.high <= most
     if not (inside and ordered and of.rows >= 0):
         raise _refused(f"the figures of {shown(of.name)} are no difference of scores")
 

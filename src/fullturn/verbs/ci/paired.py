@@ -13,6 +13,8 @@ from fullturn.core.entities import Evaluation, Example, Output, ScoredRow
 from fullturn.core.errors import StatisticsInputError
 from fullturn.core.markup import cut
 from fullturn.core.settings import GateSettings
+from fullturn.gates.judged import margin_of
+from fullturn.metrics import Metric, difference
 from fullturn.pipeline.records import Difference, Flip
 from fullturn.statistics.paired import paired_difference
 from fullturn.subjects.subject import Subject
@@ -32,6 +34,8 @@ class Compared:
     candidate: Evaluation
     champion: Evaluation
     limits: GateSettings
+    named: Sequence[Metric] = ()
+    """Metrics that the settings name."""
 
     @cached_property
     def pairs(self) -> list[Both]:
@@ -45,10 +49,11 @@ class Compared:
         return self.candidate.metrics[0]
 
     def scores(self) -> tuple[Difference, ...]:
-        """Every score that both have."""
+        """Every score that both have, then the named metrics that can be computed."""
         both = [name for name in self.candidate.metrics if name in self.champion.metrics]
         found = [self._difference(name, name, self.pairs, self._confidence) for name in both]
-        return tuple(one for one in found if one)
+        named = [self._of_metric(one) for one in self.named if one.name not in both]
+        return tuple(one for one in (*found, *named) if one)
 
     def among(self, ids: Collection[str]) -> Difference | None:
         """The primary score on some rows only; None if they are too few."""
@@ -86,6 +91,28 @@ class Compared:
 
     def _judged(self, rows: Sequence[Both]) -> bool:
         return len(rows) >= self.limits.slice_rows and len({row.group for row, _ in rows}) > 1
+
+    def _of_metric(self, metric: Metric) -> Difference | None:
+        margin = margin_of(metric, self.limits)
+        if margin is None:
+            return None
+        ours, theirs = self.candidate.rows, self.champion.rows
+        try:
+            found = difference(metric, ours, theirs, self._confidence)
+        except StatisticsInputError:
+            return None
+        return Difference(
+            name=metric.name,
+            rows=found.rows,
+            champion=found.reference,
+            candidate=found.candidate,
+            estimate=found.estimate,
+            low=found.low,
+            high=found.high,
+            confidence=found.confidence,
+            unit=found.unit,
+            margin=None if margin == self.limits.margin else margin,
+        )
 
     def _difference(
         self, name: str, metric: str, pairs: Sequence[Both], confidence: float

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from fullturn.core.entities import Evaluation, GateReport, ModelVersion, RunRecord
-from fullturn.core.errors import FullturnError, NotFound, StoreUnavailable
+from fullturn.core.errors import FullturnError, NotFound, SettingsError, StoreUnavailable
 from fullturn.core.settings import GateSettings, stored_limits
 from fullturn.core.tags import GateTags, OriginTags, VersionTags
 from fullturn.gates import advice
 from fullturn.gates import report as reports
+from fullturn.metrics import Metric, find
 from fullturn.pipeline.records import Checkout, Cost, Delivery, Ended, Flip, Subject, Verdict
 from fullturn.pipeline.steps import EVALUATE
 from fullturn.registry import promotion, versions
@@ -138,7 +139,9 @@ class EvidenceCollector:
         ours, theirs = self._rows("candidate"), self._rows("champion")
         before = self._report(VersionTags.read(sides.version.tags).gate if sides.version else None)
         if ours and theirs:
-            told = self._differences(told, Compared(ours, theirs, self._limits(told.gate)), data)
+            limits = self._limits(told.gate)
+            compared = Compared(ours, theirs, limits, self._named(limits))
+            told = self._differences(told, compared, data)
         warned = (
             *concerns.of_test_set(sides, data, told.shared),
             *concerns.of_gate(told.gate, before),
@@ -148,6 +151,15 @@ class EvidenceCollector:
             *self.damaged,
         )
         return replace(told, warnings=warned, cost=_cost(sides, (ours, theirs), told.gate, before))
+
+    def _named(self, limits: GateSettings) -> tuple[Metric, ...]:
+        """The metrics that the gate was asked for; none if one of them is no longer there."""
+        root = self.project.root
+        try:
+            return tuple(find(name, root) for name in limits.metrics)
+        except SettingsError as error:
+            self.damaged.append(str(error))
+            return ()
 
     def _limits(self, gate: GateReport | None) -> GateSettings:
         return stored_limits(gate.limits) if gate and gate.limits else self.project.settings.gates
