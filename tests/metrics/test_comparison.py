@@ -16,6 +16,7 @@ from fullturn.metrics import SetMetric, difference, find, level
 from fullturn.metrics.answers import expected_values, predicted_values
 from fullturn.metrics.mean_score import MeanScore
 from fullturn.metrics.metric import Metric, Rows
+from fullturn.statistics.inputs import Floats
 from fullturn.statistics.intervals import cluster_mean
 from fullturn.statistics.paired import inferiority_p, non_inferiority_p, paired_difference
 from fullturn.statistics.power import minimum_detectable_effect, pass_probability
@@ -247,3 +248,14 @@ def test_a_margin_is_a_number_from_0_upward(margin: float) -> None:
     for test in (found.p_not_worse, found.p_worse):
         with pytest.raises(StatisticsInputError, match="margin is"):
             test(margin)
+
+
+def test_contributions_that_do_not_average_to_the_estimate_are_refused() -> None:
+    class Wrong(OwnRmse):
+        def contributions(self, rows: Rows) -> Floats:
+            return super().contributions(rows) + 0.1
+
+    rows = valued([1.0, 2.0, 3.0], [1.5, 2.0, 2.0])
+    for call in (lambda: level(Wrong(), rows), lambda: difference(Wrong(), rows, rows)):
+        with pytest.raises(StatisticsInputError, match="the contributions to own_rmse have the me"):
+            call()

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from fullturn.core.errors import SettingsError
-from fullturn.metrics import find, known
-from tests.metrics.rows import labelled
+from fullturn.metrics import SetMetric, difference, find, known
+from tests.metrics.rows import labelled, valued
 
+DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
 OWN = """
 from fullturn.metrics import RowMetric, SetMetric
 
@@ -96,3 +97,16 @@ def test_a_package_offers_metrics_by_entry_point(project: Path) -> None:
 def test_a_wrong_name_is_refused_with_the_next_step(project: Path, name: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         find(name, project)
+
+
+def test_the_metric_that_the_documentation_writes_works() -> None:
+    source = DOCS.read_text(encoding="utf-8").partition("```python")[2].partition("```")[0]
+    names: dict[str, type[SetMetric]] = {}
+    exec(source, names)
+    expected = [10.0] * 60
+    rows, worse = (
+        valued(expected, [10.0 + step + n % 5 for n in range(60)]) for step in (0.0, 1.0)
+    )
+    found = difference(names["Cost"](), worse, rows)
+    assert (found.candidate, found.reference) == (180.0, 120.0)
+    assert found.estimate == pytest.approx(-60.0)

@@ -94,6 +94,7 @@ def level(metric: Metric, rows: Rows, confidence: float = 0.95) -> Interval:
     share = as_share(confidence, "confidence")
     values = _contributions(metric, rows)
     codes = as_groups([row.group for row in rows], values.size)
+    _estimate(metric, rows, values)
     totals, (floor, ceiling) = group_totals(values, codes), metric.bounds
     worst, best = _level_reach(metric, rows, totals)
     alpha = (1 - share) / 2
@@ -118,13 +119,14 @@ def difference(
     codes = as_groups([row.group for row in ours], len(ours))
     a, b = (_contributions(metric, rows) for rows in (ours, theirs))
     totals = group_totals(a - b if metric.direction == "higher" else b - a, codes)
+    levels = [_estimate(metric, *of) for of in ((ours, a), (theirs, b))]
     unit, reach = _difference_reach(metric, (ours, theirs), (a, b), totals)
     alpha = (1 - share) / 2
     return Difference(
         metric=metric.name,
         unit=metric.unit,
-        candidate=metric.estimate(ours),
-        reference=metric.estimate(theirs),
+        candidate=levels[0],
+        reference=levels[1],
         estimate=totals.mean,
         low=lower_bound(totals, alpha, reach[0]),
         high=-lower_bound(totals.mirrored(), alpha, -reach[1]),
@@ -148,6 +150,16 @@ def paired_rows(candidate: Rows, reference: Rows) -> tuple[list[ScoredRow], list
 def _contributions(metric: Metric, rows: Rows) -> Floats:
     with np.errstate(all="ignore"):
         return as_scores(metric.contributions(rows), metric.name, *FINITE)
+
+
+def _estimate(metric: Metric, rows: Rows, contributions: Floats) -> float:
+    found, mean = metric.estimate(rows), float(contributions.mean())
+    if not math.isclose(found, mean, rel_tol=1e-6, abs_tol=1e-9):
+        raise StatisticsInputError(
+            f"the contributions to {metric.name} have the mean {mean:g}, but its estimate is "
+            f"{found:g}: they must be equal"
+        )
+    return found
 
 
 def _level_reach(metric: Metric, rows: Rows, totals: GroupTotals) -> tuple[float, float]:

@@ -101,7 +101,8 @@ class SetMetric(Metric):
         """
         whole, groups = self.estimate(rows), [row.group for row in rows]
         influence = {group: self._influence(rows, group, whole) for group in dict.fromkeys(groups)}
-        return np.array([whole + influence[group] for group in groups])
+        found = np.array([influence[group] for group in groups])
+        return np.asarray(whole + found - found.mean())
 
     def _influence(self, rows: Rows, group: str, whole: float) -> float:
         rest = [row for row in rows if row.group != group]
