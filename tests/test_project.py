@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,8 +14,9 @@ import click
 import pytest
 
 import fullturn
+from fullturn.cli import run
 from fullturn.cli.commands import cli
-from fullturn.core.errors import NotFound, UsageError
+from fullturn.core.errors import FullturnError, NotFound, UsageError, exit_code
 from fullturn.core.showing import Result
 from fullturn.pipeline.steps import DELIVER, EVALUATE, Step
 from fullturn.project import Group, Project, Verb
@@ -65,6 +67,12 @@ def verbs(of: type) -> Iterator[Callable[..., Any]]:
 
 
 VERBS = list(verbs(Project))
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path:
+    """A project with one dataset version and nothing else."""
+    return new_project(tmp_path_factory.mktemp("toy"), empty_database)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -135,6 +143,37 @@ def test_a_renamed_setting_is_warned_of(tmp_path: Path) -> None:
     (tmp_path / "fullturn.toml").write_text('name = "x"\n[monitoring]\nrest = 3\n')
     with pytest.warns(FutureWarning, match="cooldown_requests"):
         fullturn.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "call"),
+    [
+        ("data show 9", lambda project: project.data.show(9)),
+        ("data diff 1 9", lambda project: project.data.diff(1, 9)),
+        ("train -p nosuch=1", lambda project: project.train({"nosuch": 1})),
+        ("train --cached --seed 3", lambda project: project.train(cached=True, seed=3)),
+        ("compare a b", lambda project: project.compare("a", "b")),
+        ("gate nosuch", lambda project: project.gate("nosuch")),
+        ("promote 9 --reason why", lambda project: project.promote(9, "why")),
+        ("rollback --reason why", lambda project: project.rollback(reason="why")),
+        ("lineage nosuch", lambda project: project.lineage("nosuch")),
+        ("verify 9", lambda project: project.verify(9)),
+        ("reproduce 9", lambda project: project.reproduce(9)),
+        ("predict text=hello", lambda project: project.predict([{"text": "hello"}])),
+        ("deliver 9", lambda project: project.deliver(9)),
+        ("release 9", lambda project: project.release(9)),
+        ("release status", lambda project: project.release.status()),
+        ("release abort --reason why", lambda project: project.release.abort("why")),
+        ("monitor", lambda project: project.monitor()),
+    ],
+)
+def test_an_error_is_the_same_as_on_the_command_line(
+    toy: Path, words: str, call: Callable[[Project], Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(FullturnError) as raised:
+        call(fullturn.open(toy))
+    assert run(["-C", str(toy), *words.split(), "--json"]) == exit_code(raised.value)
+    assert json.loads(capsys.readouterr().out)["error"] == str(raised.value)
 
 
 def test_a_project_and_its_groups_say_what_they_are(tmp_path: Path) -> None:

@@ -80,6 +80,11 @@ class Project(Workspace):
     shows itself in a notebook, converts (`to_dict()`, `to_pandas()`) and names `next_steps`.
     """
 
+    @property
+    def data(self) -> Data:
+        """Manage dataset versions: commit, log, diff, show."""
+        return Data(self)
+
     turn = Verb(lambda: verbs.turn.turn)
     ask = Verb(lambda: verbs.ask.ask)
     predict = Verb(lambda: verbs.predict.predict)
@@ -93,26 +98,23 @@ class Project(Workspace):
     lineage = Verb(lambda: verbs.lineage.lineage)
     verify = Verb(lambda: verbs.verify.verify)
     reproduce = Verb(lambda: verbs.reproduce.reproduce)
-    cd = Verb(lambda: verbs.ci.run.cd)
-    deliver = Verb(lambda: verbs.deliver.deliver)
-    serve = Verb(lambda: verbs.serve.serve)
-    server = Verb(lambda: verbs.serve.server)
-    monitor = Verb(lambda: verbs.monitor.monitor)
 
     @property
-    def data(self) -> Data:
-        """Manage dataset versions: commit, log, diff, show."""
-        return Data(self)
+    def ci(self) -> CI:
+        """The pipeline: `project.ci()` runs it, `project.ci.tests()` one of its steps."""
+        return CI(self)
+
+    cd = Verb(lambda: verbs.ci.run.cd)
+    deliver = Verb(lambda: verbs.deliver.deliver)
 
     @property
     def release(self) -> Releasing:
         """Releases: `project.release("3")` starts one, `project.release.status()` shows it."""
         return Releasing(self)
 
-    @property
-    def ci(self) -> CI:
-        """The pipeline: `project.ci()` runs it, `project.ci.tests()` one of its steps."""
-        return CI(self)
+    serve = Verb(lambda: verbs.serve.serve)
+    server = Verb(lambda: verbs.serve.server)
+    monitor = Verb(lambda: verbs.monitor.monitor)
 
     def __repr__(self) -> str:
         return f"Project({self.settings.name!r} in {str(self.root)!r})"

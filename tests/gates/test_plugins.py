@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fullturn.core.errors import SettingsError, UsageError
 from fullturn.core.settings import GateSettings
-from fullturn.gates import ALL, compute, with_plugins
+from fullturn.gates import ALL, compute, compute_check, with_plugins
 from tests.gates.candidates import evidence
 
 MODULE = '''
@@ -65,6 +67,20 @@ def test_a_check_comes_after_the_built_in_ones_and_can_be_waived(project: Path) 
     assert report.results[-1].title == "The candidate has many rows."
     with pytest.raises(UsageError, match="MINE01"):
         compute(ALL, evidence(), GateSettings(), actor="ada", waivers={"MINE01": "why not"})
+
+
+def test_the_check_of_the_documentation_finds_its_word(project: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "design.md").read_text(encoding="utf-8")
+    [source] = re.findall(r"^```python\n(# mychecks\.py\n.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (project / "mychecks.py").write_text(source)
+    [check] = with_plugins((), ["mychecks:NoProfanity"], project)
+    sound = evidence()
+    assert sound.candidate is not None
+    rude = replace(sound.candidate.rows[0], output={"answer": "Damn, I do not know."})
+    planted = replace(sound.candidate, rows=(rude, *sound.candidate.rows[1:]))
+    assert compute_check(check, sound, GateSettings()).outcome == "PASSED"
+    found = compute_check(check, replace(sound, candidate=planted), GateSettings())
+    assert found.outcome == "FAILED" and found.reason.startswith("1 of ")
 
 
 def test_what_is_no_verdict_decides_nothing(project: Path) -> None:
