@@ -6,13 +6,17 @@ COMPILE := $(UV) pip compile --quiet --system-certs pyproject.toml --extra llm -
 	--python-version 3.11 --universal --no-header
 CORES := $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: demo test coverage lint lock lock-check workflows-check docs docs-check site readme tutorial tutorial-check notebook notebook-check walkthrough walkthrough-check clean
+.PHONY: demo test quick coverage lint lock lock-check workflows-check docs docs-check site readme tutorial tutorial-check notebook notebook-check walkthrough walkthrough-check clean
 
 demo: .venv/installed
 	$(BIN)/fullturn demo demo
 
 test: .venv/installed
 	$(BIN)/pytest -n $(CORES) --dist loadfile
+
+# For everyday work: no servers, browsers, LLM or long simulations.
+quick: .venv/installed
+	$(BIN)/pytest --quick --cpu 10 -n $(CORES) --dist loadfile
 
 # The tests with branch coverage; about 25 % slower.
 coverage: .venv/installed

@@ -21,22 +21,12 @@ from tests.postgresql import postgresql
 if TYPE_CHECKING:
     from fullturn.store import Store
 
-pytest_plugins = ["tests.speed"]
+pytest_plugins = ["tests.browsers", "tests.projects", "tests.speed"]
 
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
 os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "1"
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow database with its tables made, which takes seconds: copied for each test."""
-    from fullturn.store import Store
-
-    folder = tmp_path_factory.mktemp("database")
-    assert Store(f"sqlite:///{folder / 'mlflow.db'}", "template", folder).experiment_id
-    return folder / "mlflow.db"
 
 
 @pytest.fixture

@@ -1,26 +1,58 @@
-"""What each test costs, in seconds of CPU: on a busy machine the wall clock says little.
+"""Which tests are quick, and what each costs in seconds of CPU.
 
-`pytest --cpu 30` lists the thirty most expensive tests. The processes that a test starts count,
-once they have ended; what a shared fixture costs counts for the first test that uses it.
+`pytest --quick` leaves out what is marked `slow`, and what uses a fixture that is slow: a server,
+a browser, a trained project. A test that takes more than about two seconds of CPU is slow.
+
+`pytest --cpu 30` lists the thirty most expensive tests. CPU, because on a busy machine the clock
+says little. The processes that a test starts count, once they have ended; what a shared fixture
+costs counts for the first test that uses it.
 """
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
+SLOW_FIXTURES = frozenset({"browser", "lesson", "postgresql_uri", "server_uri"})
+"""A test that uses one of these is slow, also if it does so through another fixture."""
+FOLDER = Path(__file__).parent
 _SPENT = pytest.StashKey[float]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--cpu N`."""
+    """Add `--quick` and `--cpu N`."""
+    parser.addoption("--quick", action="store_true", help="leave out the tests that are slow")
     parser.addoption(
         "--cpu", type=int, default=0, metavar="N",
         help="show the N tests that took the most CPU time, their child processes included",
     )  # fmt: skip
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what is slow; with `--quick`, leave it out."""
+    for item in items:
+        if not SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+    if not config.getoption("--quick"):
+        return
+    quick = [item for item in items if not item.get_closest_marker("slow")]
+    if [config.invocation_params.dir / arg for arg in config.args] == [FOLDER]:
+        _check_folders(items, quick)
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(quick)])
+    items[:] = quick
+
+
+def _check_folders(items: Sequence[pytest.Item], quick: Sequence[pytest.Item]) -> None:
+    """Whoever changes something must learn it from `make quick`, wherever it is."""
+    without = {item.path.parent for item in items} - {item.path.parent for item in quick}
+    if without:
+        names = ", ".join(sorted(str(folder.relative_to(FOLDER.parent)) for folder in without))
+        raise pytest.UsageError(f"no quick test in {names}: write one, or see tests/speed.py")
 
 
 def _spent() -> float:

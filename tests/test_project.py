@@ -21,7 +21,7 @@ from fullturn.core.showing import Result
 from fullturn.pipeline.steps import DELIVER, EVALUATE, Step
 from fullturn.project import Group, Project, Verb
 from fullturn.verbs.ci.run import CALLS
-from tests.verbs.conftest import new_project
+from tests.projects import copied
 
 STORIES = {"demo", "present"}
 """Commands that tell a story in a terminal or a browser, and give nothing back."""
@@ -186,9 +186,9 @@ def test_a_project_and_its_groups_say_what_they_are(tmp_path: Path) -> None:
 
 
 def test_data_is_committed_listed_compared_and_described(
-    tmp_path: Path, empty_database: Path
+    tmp_path: Path, committed_once: Path
 ) -> None:
-    project = fullturn.open(new_project(tmp_path, empty_database))
+    project = fullturn.open(copied(committed_once, tmp_path / "project"))
     rows = (project.root / "messages.csv").read_text().splitlines()
     (tmp_path / "fewer.csv").write_text("\n".join(rows[:-10]) + "\n")
     fewer = project.data.commit(tmp_path / "fewer.csv", message="fewer")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -17,12 +16,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.browsers import opened_page
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 ROOT = Path(__file__).parents[1]
-CHROMIUM = shutil.which("chromium")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PAGES = ("index", "handbook/07-gates", "commands", "lesson/tools", "walkthrough", "tutorial")
 SOUND = {
     "index.html": '<a href="a/b.html#there">b</a> <a href="https://example.org">x</a>'
@@ -122,24 +121,11 @@ def address(site: Path) -> Iterator[str]:
         thread.join(10)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
-
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed")
-    with sync_playwright() as play:
-        opened = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        opened.close()
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("width", [390, 1280])
 def test_pages_open_without_an_error_a_foreign_request_or_a_page_too_wide(
     browser: Browser, address: str, width: int
 ) -> None:
-    page = browser.new_page(viewport={"width": width, "height": 844})
+    page = opened_page(browser, viewport={"width": width, "height": 844})
     said: list[str] = []
     page.on("console", lambda line: said.append(line.text) if line.type == "error" else None)
     page.on("pageerror", lambda error: said.append(str(error)))
@@ -153,9 +139,8 @@ def test_pages_open_without_an_error_a_foreign_request_or_a_page_too_wide(
     assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
 
 
-@pytest.mark.slow
 def test_the_search_finds_a_word_of_the_handbook(browser: Browser, address: str) -> None:
-    page = browser.new_page()
+    page = opened_page(browser)
     page.goto(f"{address}index.html", wait_until="networkidle")
     page.click(".md-search__input")
     page.get_by_text("Type to start searching").wait_for()

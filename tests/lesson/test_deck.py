@@ -24,9 +24,10 @@ from fullturn.lesson.deck import Deck
 from fullturn.lesson.figures import benchmark_results
 from fullturn.lesson.panels.catalog import lesson_stage
 from fullturn.lesson.panels.routes import routes
-from fullturn.lesson.publishing import FLAGS, save
+from fullturn.lesson.publishing import save
 from fullturn.lesson.server import application
 from fullturn.verbs.workspace import Workspace
+from tests.browsers import faultless_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Request
@@ -65,28 +66,16 @@ def address(deck: Deck) -> Iterator[str]:
         thread.join(10)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        opened = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        opened.close()
-
-
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A page that fails the test if a script of it complains or it asks for a far address."""
-    opened, wrong = browser.new_page(viewport={"width": 1280, "height": 720}), list[str]()
-    local = ("http://127.0.0.1", "file://", "data:", "blob:", "about:")
-    opened.on("pageerror", lambda error: wrong.append(str(error)))
-    opened.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
-    opened.on("request", lambda r: None if r.url.startswith(local) else wrong.append(r.url))
-    opened.on("requestfailed", lambda r: wrong.append(f"failed: {r.url}") if broken(r) else None)
-    yield opened
-    opened.close()
-    assert not wrong
+    said, failed = list[str](), list[str]()
+    with faultless_page(browser, viewport={"width": 1280, "height": 720}) as opened:
+        complaints = ("error", "warning")
+        opened.on("console", lambda m: said.append(m.text) if m.type in complaints else None)
+        opened.on("requestfailed", lambda r: failed.append(r.url) if broken(r) else None)
+        yield opened
+    assert not said and not failed
 
 
 def broken(request: Request) -> bool:
@@ -199,7 +188,7 @@ def test_every_slide_has_notes_and_the_speaker_view_paces_them(page: Page, addre
     with page.expect_popup() as popup:
         page.keyboard.press("s")
     view = popup.value
-    view.get_by_text("how long would it take").wait_for(timeout=20_000)
+    view.get_by_text("how long would it take").wait_for()
     view.close()
 
 
@@ -220,7 +209,7 @@ def test_a_panel_at_work_takes_the_room_of_the_slide(page: Page, address: str) -
     page.locator("section.present input").fill("What is a canary release?")
     page.keyboard.press("Enter")
     panel = page.locator("section.present .panel")
-    panel.locator(".panel-badge", has_text="ANSWERED").wait_for(timeout=60_000)
+    panel.locator(".panel-badge", has_text="ANSWERED").wait_for()
     assert page.locator("section.present .still").is_hidden()
     assert page.evaluate(OVERFLOWS) == []
     assert page.evaluate("Reveal.getIndices().h") == 7

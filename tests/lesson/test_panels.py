@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from shutil import which
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,15 +23,14 @@ from fullturn.release import state
 from fullturn.verbs.history import history
 from fullturn.verbs.promote import promote
 from fullturn.verbs.workspace import newest
+from tests.browsers import opened_page
 from tests.lesson.events import followed
 from tests.lesson.page import serving
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.slow
-CHROMIUM = which("chromium") or which("chromium-browser")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 OnLook = list[dict[str, Any]]
 
 
@@ -241,15 +239,10 @@ def test_a_release_and_data_that_were_left_half_done_are_put_right(
 
 
 @pytest.fixture
-def browser_page() -> Iterator[Page]:
-    if CHROMIUM is None:
-        pytest.skip("no chromium in PATH")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser.new_page(viewport={"width": 1280, "height": 720})
-        browser.close()
+def browser_page(browser: Browser) -> Iterator[Page]:
+    page = opened_page(browser, viewport={"width": 1280, "height": 720})
+    yield page
+    page.close()
 
 
 def test_a_panel_is_started_from_the_keyboard_and_shows_its_outcome(
@@ -263,13 +256,13 @@ def test_a_panel_is_started_from_the_keyboard_and_shows_its_outcome(
         panel = browser_page.locator("[data-panel=ask]")
         panel.locator("input").fill("How do we roll back a model?")
         browser_page.keyboard.press("Enter")
-        panel.locator(".panel-badge:text('ANSWERED')").wait_for(timeout=30_000)
+        panel.locator(".panel-badge:text('ANSWERED')").wait_for()
         assert panel.locator(".panel-source").inner_text() == "LIVE"
         assert "roll back" in panel.locator("table").first.inner_text()
         other = browser_page.locator("[data-panel=compare]")
         other.locator(".panel-start").focus()
         browser_page.keyboard.press("Space")
-        other.locator("svg circle").first.wait_for(timeout=30_000)
+        other.locator("svg circle").first.wait_for()
     assert not faults
 
 
@@ -279,7 +272,7 @@ def test_the_recording_plays_when_the_server_is_gone(stage: Stage, browser_page:
         browser_page.locator("[data-panel=gate] .panel-replay").wait_for()
     panel = browser_page.locator("[data-panel=gate]")
     panel.locator(".panel-start").click()
-    panel.locator(".panel-badge:text('ERROR')").wait_for(timeout=30_000)
+    panel.locator(".panel-badge:text('ERROR')").wait_for()
     panel.locator(".panel-replay").click()
     assert panel.locator(".panel-source").inner_text().startswith("REPLAY of a real run of ")
     panel.locator(".panel-end").click()

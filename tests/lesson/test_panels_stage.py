@@ -17,7 +17,7 @@ from fullturn.lesson.panels.stage import Stage
 from fullturn.verbs.workspace import Workspace
 from tests.lesson.events import followed
 from tests.lesson.page import serving
-from tests.verbs.conftest import new_project
+from tests.projects import copied
 
 GO_ON = threading.Event()
 
@@ -44,9 +44,9 @@ PANELS = {"waits": waits, "repeats": repeats, "refuses": refuses, "breaks": brea
 
 
 @pytest.fixture
-def stage(tmp_path: Path, empty_database: Path) -> Iterator[Stage]:
+def stage(tmp_path: Path, committed_once: Path) -> Iterator[Stage]:
     GO_ON.clear()
-    with Stage(Workspace.open(new_project(tmp_path, empty_database)), dict(PANELS)) as stage:
+    with Stage(Workspace.open(copied(committed_once, tmp_path / "project")), dict(PANELS)) as stage:
         yield stage
         GO_ON.set()
 

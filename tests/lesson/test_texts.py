@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import shutil
 import tomllib
 from collections import defaultdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import markdown
@@ -16,6 +16,10 @@ import pytest
 
 from fullturn.cli.commands import cli
 from fullturn.core import settings
+from tests.browsers import opened_page
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 PAGES = Path(__file__).parents[2] / "docs" / "lesson"
 OURS = (
@@ -23,7 +27,6 @@ OURS = (
     "questions", "discussion", "presenter", "team",
 )  # fmt: skip
 NAMES = [name for name in OURS if (PAGES / f"{name}.md").exists()]
-CHROMIUM = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
 def text(name: str) -> str:
@@ -117,19 +120,14 @@ def test_the_printed_page_holds_every_item_with_the_same_codes() -> None:
     assert {number: set(codes.split()) for number, codes in printed.items()} == items()
 
 
-def test_the_one_page_checklist_is_one_page_of_a4(tmp_path: Path) -> None:
-    sync = pytest.importorskip("playwright.sync_api")
-    if not (chromium := shutil.which("chromium")):
-        pytest.skip("no chromium on this machine")
+def test_the_one_page_checklist_is_one_page_of_a4(browser: Browser, tmp_path: Path) -> None:
     look = "body{font:10pt sans-serif} table{border-collapse:collapse} td{border:1px solid;padding:2px 6px}"  # noqa: E501
     body = markdown.markdown(text("checklist-one-page"), extensions=["tables"])
     edge = dict.fromkeys(("top", "bottom", "left", "right"), "15mm")
-    with sync.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=CHROMIUM)
-        page = browser.new_page()
-        page.set_content(f"<!doctype html><style>{look}</style>{body}")
-        page.pdf(path=tmp_path / "one.pdf", format="A4", margin=edge)
-        browser.close()
+    page = opened_page(browser)
+    page.set_content(f"<!doctype html><style>{look}</style>{body}")
+    page.pdf(path=tmp_path / "one.pdf", format="A4", margin=edge)
+    page.close()
     assert len(re.findall(rb"/Type\s*/Page\b", (tmp_path / "one.pdf").read_bytes())) == 1
 
 

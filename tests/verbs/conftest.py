@@ -1,18 +1,15 @@
-"""A real project around the toy app, on a SQLite tracking store."""
+"""Real projects around the toy app, on a SQLite tracking store: copies of tests/projects.py's."""
 
 from __future__ import annotations
 
 import csv
-import shutil
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from fullturn.verbs.data import commit
+from fullturn.core.entities import RunRecord
 from fullturn.verbs.workspace import Workspace
-from tests.verbs.toy import messages
+from tests.projects import copied
 
 TOML = """\
 name = "toy"
@@ -42,34 +39,36 @@ def write_rows(path: Path, rows: list[dict[str, str]]) -> None:
 
 
 @pytest.fixture
-def project(tmp_path: Path, empty_database: Path) -> Workspace:
+def project(committed_once: Path, tmp_path: Path) -> Workspace:
     """A project with one dataset version."""
-    return Workspace.open(new_project(tmp_path, empty_database))
+    return Workspace.open(copied(committed_once, tmp_path / "project"))
 
 
-def moved(project: Path, to: Path) -> Path:
-    """A copy of a project elsewhere; MLflow keeps whole paths, so they are rewritten."""
-    shutil.copytree(project, to)
-    places = {
-        "experiments": "artifact_location",
-        "runs": "artifact_uri",
-        "logged_models": "artifact_location",
-        "model_versions": "storage_location",
-    }
-    with closing(sqlite3.connect(to / ".fullturn" / "mlflow.db")) as database:
-        for table, column in places.items():
-            change = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"
-            database.execute(change, (str(project), str(to)))
-        database.commit()
-    return to
+@pytest.fixture
+def trained(trained_once: Path, tmp_path: Path) -> Workspace:
+    """The same with a training run."""
+    return Workspace.open(copied(trained_once, tmp_path / "project"))
 
 
-def new_project(folder: Path, empty_database: Path) -> Path:
-    """The folder of a project around the toy app, with one dataset version."""
-    root = folder / "project"
-    (root / ".fullturn").mkdir(parents=True)
-    shutil.copy(empty_database, root / ".fullturn" / "mlflow.db")
-    (root / "fullturn.toml").write_text(TOML)
-    write_rows(root / "messages.csv", messages(1000, seed=1))
-    commit(Workspace.open(root), [], "first")
-    return root
+@pytest.fixture
+def gated(gated_once: Path, tmp_path: Path) -> Workspace:
+    """The same with its gate's report: version 1, which nobody promoted."""
+    return Workspace.open(copied(gated_once, tmp_path / "project"))
+
+
+@pytest.fixture
+def promoted(promoted_once: Path, tmp_path: Path) -> Workspace:
+    """The same with version 1 as champion."""
+    return Workspace.open(copied(promoted_once, tmp_path / "project"))
+
+
+@pytest.fixture
+def turned(turned_once: Path, tmp_path: Path) -> Workspace:
+    """A project after its first turn: version 1 is champion, and nothing is due."""
+    return Workspace.open(copied(turned_once, tmp_path / "project"))
+
+
+def only_run(project: Workspace) -> RunRecord:
+    """The training run of a project that has one."""
+    [run] = project.store.runs("train")
+    return run

@@ -38,7 +38,8 @@ from fullturn.verbs.train import train
 from fullturn.verbs.turn import turn
 from fullturn.verbs.verify import Verified, verify
 from fullturn.verbs.workspace import Workspace
-from tests.verbs.conftest import moved, new_project, write_rows
+from tests.projects import copied
+from tests.verbs.conftest import write_rows
 from tests.verbs.test_serving import asked, changed, told, until
 from tests.verbs.toy import messages
 
@@ -48,9 +49,9 @@ SIGNED = '[serving]\npoll = 0.05\nsigned = true\n\n[card]\nowner = "Team Toy"\n\
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path:
+def template(tmp_path_factory: pytest.TempPathFactory, committed_once: Path) -> Path:
     """A project under Git with two versions, both gated; the first is champion."""
-    root = new_project(tmp_path_factory.mktemp("gated"), empty_database)
+    root = copied(committed_once, tmp_path_factory.mktemp("gated") / "project")
     (root / ".gitignore").write_text(".fullturn/\n")
     for words in (
         ["init", "-q", "-b", "main"],
@@ -73,7 +74,7 @@ def template(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> 
 @pytest.fixture
 def gated(template: Path, tmp_path: Path) -> Workspace:
     """A copy of it that may be spoilt."""
-    return Workspace.open(moved(template, tmp_path / "copy"))
+    return Workspace.open(copied(template, tmp_path / "copy"))
 
 
 def found(project: Workspace, number: int) -> ModelVersion:

@@ -23,17 +23,15 @@ from fullturn.verbs.monitor import Monitor
 from fullturn.verbs.turn import turn
 from fullturn.verbs.workspace import Workspace, load
 from tests.conftest import free_port
-from tests.verbs.conftest import moved
-from tests.verbs.test_killed import pristine
+from tests.projects import copied
 
 pytestmark = pytest.mark.slow
-__all__ = ["pristine"]
 
 
 @pytest.fixture
 def asked(pristine: Path, tmp_path: Path) -> Workspace:
     """A project whose champion was asked about a new subject, and was told what is right."""
-    return Workspace.open(moved(pristine, tmp_path / "project"))
+    return Workspace.open(copied(pristine, tmp_path / "project"))
 
 
 class Listener(http.server.BaseHTTPRequestHandler):

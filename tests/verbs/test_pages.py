@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from fullturn.release import report
 from fullturn.verbs.data import commit
@@ -16,35 +15,18 @@ from fullturn.verbs.gate import REPORTS, gate
 from fullturn.verbs.monitor import Monitor
 from fullturn.verbs.train import train
 from fullturn.verbs.workspace import Workspace
+from tests.browsers import faultless_page
+from tests.projects import copied
 from tests.release.test_report import PROMOTED
-from tests.verbs.conftest import TOML, moved, write_rows
-from tests.verbs.test_killed import pristine
+from tests.verbs.conftest import TOML, write_rows
 from tests.verbs.toy import messages
-
-__all__ = ["pristine"]
-CHROMIUM = shutil.which("chromium")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        opened = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A page that fails the test if a script of it fails or it asks for a far address."""
-    opened, wrong = browser.new_page(), list[str]()
-    opened.on("pageerror", lambda error: wrong.append(str(error)))
-    local = ("http://127.0.0.1", "file://", "data:", "blob:")
-    opened.on("request", lambda r: None if r.url.startswith(local) else wrong.append(r.url))
-    yield opened
-    opened.close()
-    assert not wrong
+    with faultless_page(browser) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -71,18 +53,18 @@ def test_a_run_and_its_gate_read_well_in_mlflow(served: Workspace, page: Page) -
         "tester",
         served.settings.name,
     ):
-        page.get_by_text(text).first.wait_for(timeout=30_000)
+        page.get_by_text(text).first.wait_for()
     page.goto(served.store.link(gated.run))
-    page.get_by_role("heading", name="Gate passed").wait_for(timeout=30_000)
+    page.get_by_role("heading", name="Gate passed").wait_for()
 
 
 @pytest.mark.parametrize("width", [380, 1280])
 def test_the_report_fits_its_window_and_asks_for_nothing(
-    project: Workspace, page: Page, width: int
+    gated: Workspace, page: Page, width: int
 ) -> None:
-    gated = gate(project, train(project, {}).run.id)
+    [report] = gated.store.runs("gate")
     page.set_viewport_size({"width": width, "height": 900})
-    page.goto(project.store.get(gated.run, REPORTS[2]).as_uri())
+    page.goto(gated.store.get(report.id, REPORTS[2]).as_uri())
     assert "Passed" in page.locator("header, h1").first.inner_text()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.locator("svg").count() >= 3
@@ -92,7 +74,7 @@ def test_the_report_fits_its_window_and_asks_for_nothing(
 def test_the_page_of_an_alarm_fits_its_window_and_asks_for_nothing(
     pristine: Path, tmp_path: Path, page: Page, width: int
 ) -> None:
-    monitor = Monitor(Workspace.open(moved(pristine, tmp_path / "asked")))
+    monitor = Monitor(Workspace.open(copied(pristine, tmp_path / "asked")))
     assert monitor.step()
     written = tmp_path / "monitor.html"
     written.write_text(monitor.seen().to_html(), encoding="utf-8")

@@ -15,7 +15,8 @@ from fullturn.cli import run
 from fullturn.registry import promotion
 from fullturn.verbs.workspace import Workspace
 from tests.conftest import free_port
-from tests.verbs.conftest import new_project, write_rows
+from tests.projects import copied
+from tests.verbs.conftest import write_rows
 from tests.verbs.toy import messages
 
 pytestmark = pytest.mark.slow
@@ -44,11 +45,11 @@ def with_params(folder: Path, params: str) -> None:
 
 
 @pytest.fixture
-def mine(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def mine(tmp_path: Path, committed_once: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project under Git that nobody has trained in, on no platform."""
     for name in PLATFORM:
         monkeypatch.delenv(name, raising=False)
-    folder = new_project(tmp_path, empty_database)
+    folder = copied(committed_once, tmp_path / "project")
     git(folder, "init", "--quiet", "--initial-branch", "main")
     (folder / ".gitignore").write_text(".fullturn/\n")
     committed(folder, "New project")

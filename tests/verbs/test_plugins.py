@@ -9,16 +9,16 @@ import pytest
 import fullturn
 from fullturn import Project
 from fullturn.core.errors import AppError, UsageError
-from tests.verbs.conftest import new_project
+from tests.projects import copied
 
 pytestmark = pytest.mark.slow
 HERE = "tests.verbs.plugged"
 
 
 @pytest.fixture
-def root(tmp_path: Path, empty_database: Path) -> Path:
+def root(tmp_path: Path, committed_once: Path) -> Path:
     """The folder of the toy project."""
-    return new_project(tmp_path, empty_database)
+    return copied(committed_once, tmp_path / "project")
 
 
 def using(root: Path, **named: str) -> Project:

@@ -31,8 +31,9 @@ from fullturn.verbs.train import train
 from fullturn.verbs.turn import ignore, turn
 from fullturn.verbs.workspace import Workspace
 from tests.conftest import free_port, wait_for
+from tests.projects import copied
 from tests.release.hooks import Hooked, once
-from tests.verbs.conftest import TOML, moved, new_project
+from tests.verbs.conftest import TOML
 from tests.verbs.test_faults import fullturn
 from tests.verbs.toy import messages
 from tests.verbs.traffic import Traffic
@@ -57,9 +58,9 @@ GOOD = Decided("promote", "PASSED", "it is good", "tester")
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path:
+def made(tmp_path_factory: pytest.TempPathFactory, committed_once: Path) -> Path:
     """A project whose version 1 is champion; version 2 passed its gate too."""
-    root = new_project(tmp_path_factory.mktemp("release"), empty_database)
+    root = copied(committed_once, tmp_path_factory.mktemp("release") / "project")
     (root / "fullturn.toml").write_text(
         TOML.replace("[experiment]", "[experiment]\ncandidates = 1") + SMALL
     )
@@ -74,7 +75,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path
 @pytest.fixture
 def two(made: Path, tmp_path: Path) -> Workspace:
     """A copy for each test."""
-    return Workspace.open(moved(made, tmp_path / "project"))
+    return Workspace.open(copied(made, tmp_path / "project"))
 
 
 def worse(project: Workspace) -> int:

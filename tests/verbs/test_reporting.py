@@ -21,7 +21,8 @@ from fullturn.verbs.gate import ROWS
 from fullturn.verbs.train import train
 from fullturn.verbs.workspace import Workspace
 from tests.conftest import free_port
-from tests.verbs.conftest import new_project, write_rows
+from tests.projects import copied
+from tests.verbs.conftest import write_rows
 from tests.verbs.talker import Talker
 from tests.verbs.toy import Toy, messages
 
@@ -58,9 +59,9 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Story:
+def story(tmp_path_factory: pytest.TempPathFactory, committed_once: Path) -> Story:
     """First, the same again, a worse one, and one on other data with other settings."""
-    root = new_project(tmp_path_factory.mktemp("story"), empty_database)
+    root = copied(committed_once, tmp_path_factory.mktemp("story") / "project")
     project, gates = Workspace.open(root), {}
 
     def gated(name: str, run: str) -> gate.GateResult:

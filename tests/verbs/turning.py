@@ -4,11 +4,13 @@ takes about a second. It must not have used a Delta table: that cannot be forked
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import signal
 import sys
 from multiprocessing.context import ForkServerProcess
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 
 import mlflow.store.model_registry.sqlalchemy_store
@@ -34,13 +36,18 @@ LOADED = (
     scipy.signal,
     scipy.stats,
 )
+PATIENCE = 600.0
+"""Seconds until a turn counts as hanging."""
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload([__name__])
 
 
-def turning(root: Path, steps: int | None = None) -> ForkServerProcess:
-    """A process that turns a project once; after so many steps, if told, it kills itself."""
-    process = _FORKS.Process(target=_turn, args=(root, steps), daemon=True)
+def turning(
+    root: Path, *, steps: int | None = None, moment: int | None = None
+) -> ForkServerProcess:
+    """A process that turns a project once, and kills itself after so many steps of the turn or
+    moments of the interpreter (events that it lets be audited: a file opened, an object made)."""
+    process = _FORKS.Process(target=_turn, args=(root, steps, moment), daemon=True)
     process.start()
     return process
 
@@ -48,11 +55,41 @@ def turning(root: Path, steps: int | None = None) -> ForkServerProcess:
 def ended(root: Path) -> int:
     """Turn a project once, in a process of its own; its exit status."""
     process = turning(root)
-    process.join(120)
+    process.join(PATIENCE)
     return -1 if process.exitcode is None else process.exitcode
 
 
-def _turn(root: Path, steps: int | None) -> None:
+def counted(root: Path) -> int:
+    """Turn a project once; how many moments that has."""
+    counts = _FORKS.SimpleQueue()
+    process = _FORKS.Process(target=_count, args=(root, counts), daemon=True)
+    process.start()
+    moments: int = counts.get()
+    process.join(PATIENCE)
+    return moments
+
+
+def _count(root: Path, counts: SimpleQueue[int]) -> None:
+    seen = itertools.count()
+    sys.addaudithook(lambda event, args: next(seen) and None)
+    for _ in LoopRunner(Workspace.open(root)).turn():
+        pass
+    counts.put(next(seen))
+
+
+def _kill_at(moment: int) -> None:
+    seen = itertools.count(1)
+
+    def hook(event: str, args: tuple[object, ...]) -> None:
+        if next(seen) == moment:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(hook)
+
+
+def _turn(root: Path, steps: int | None, moment: int | None) -> None:
+    if moment:
+        _kill_at(moment)
     try:
         for number, _ in enumerate(LoopRunner(Workspace.open(root)).turn(), 1):
             if number == steps:
