@@ -53,6 +53,7 @@ def test_a_candidate_worse_by_more_is_blocked_and_the_worse_the_more_often_faile
     assert three.failed > 0.5
 
 
+@pytest.mark.slow
 def test_the_whole_gate_lets_a_good_candidate_equal_to_its_champion_through() -> None:
     """Only behaviour rows differ, by chance; with this many, that leaves a few gates open."""
     rng = np.random.default_rng(4)

@@ -12,6 +12,7 @@ import pytest
 from fullturn.core.errors import LLMUnavailable
 from fullturn.llm import LLM, embedded
 
+pytestmark = pytest.mark.slow
 CHAT = [{"role": "user", "content": "Say hello."}]
 
 

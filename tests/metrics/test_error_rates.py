@@ -11,6 +11,7 @@ from bench.metrics import ALPHA, SETTINGS, Setting, compared, draw, other_rates,
 
 from fullturn.metrics import find, level
 
+pytestmark = pytest.mark.slow
 RUNS = 200
 TRUE_LEVEL = {"f1(yes)": 1, "roc_auc": 1, "rmse": -1}
 

@@ -56,6 +56,7 @@ def test_all_detectors_together_keep_the_declared_run_length() -> None:
     assert sum(1 / state.arl for state in states) == pytest.approx(1 / 1000)
 
 
+@pytest.mark.slow
 def test_the_rate_of_false_alarms_on_unchanged_traffic_is_below_the_declared_one() -> None:
     n, runs, arl = 600, 25, 300
     found = 0

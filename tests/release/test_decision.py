@@ -175,6 +175,7 @@ def test_a_breach_stays_one_when_fortune_turns() -> None:
     assert judged(chain(bad, good)).action == "roll back"
 
 
+@pytest.mark.slow
 def test_equal_versions_are_rolled_back_no_more_often_than_declared() -> None:
     # At a rate of 0.05, 120 releases exceed 12 with probability below 0.01.
     shadows = (in_shadow(shared(0.1), 400, seed) for seed in range(120))

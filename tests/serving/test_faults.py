@@ -81,6 +81,7 @@ with live(Path(sys.argv[1]), Lengths()) as server:
 """
 
 
+@pytest.mark.slow
 def test_what_was_acknowledged_survives_sigkill(tmp_path: Path) -> None:
     acknowledged: set[str] = set()
     judged: set[str] = set()

@@ -176,6 +176,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_what_was_acknowledged_survives_sigkill_once(tmp_path: Path) -> None:
     last = 0
     for kill in range(4):

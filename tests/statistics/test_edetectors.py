@@ -134,6 +134,7 @@ def test_the_measured_run_length_is_at_least_the_declared_one(kind: type[Bets], 
     assert run_length(subject.make, subject.same, rows) >= ARL
 
 
+@pytest.mark.slow
 def test_the_suite_catches_ranks_in_a_reference_that_does_not_grow() -> None:
     def make(rng: np.random.Generator, seed: int, rows: int) -> Bets:
         return FixedReference(rng.normal(size=rows), seed)

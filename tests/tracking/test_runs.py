@@ -70,6 +70,7 @@ def test_a_block_that_raises_leaves_the_true_status(
     assert type(error).__name__ in store.run(run.id).tags[PREFIX + "error"]
 
 
+@pytest.mark.slow
 def test_sigterm_ends_the_run_killed(store: Store, tmp_path: Path) -> None:
     process, run_id = child(store, tmp_path)
     process.send_signal(signal.SIGTERM)
@@ -78,6 +79,7 @@ def test_sigterm_ends_the_run_killed(store: Store, tmp_path: Path) -> None:
     assert logged_steps(store, run_id, "loss") == list(range(1000))
 
 
+@pytest.mark.slow
 def test_after_sigkill_the_reaper_ends_the_run_and_no_metric_is_lost(
     store: Store, tmp_path: Path
 ) -> None:

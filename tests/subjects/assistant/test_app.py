@@ -253,6 +253,7 @@ def test_without_settings_the_environment_names_the_llm(
     assert peer.asked[0]["model"] == "mine"
 
 
+@pytest.mark.slow
 def test_the_embedded_llm_answers_and_its_answer_is_kept(tmp_path: Path) -> None:
     app = Assistant(cache=tmp_path / "state")
     folder = trained(tmp_path / "run", app, answer="zero-shot", threshold=0.0, sentences=1)
