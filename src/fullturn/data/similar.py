@@ -17,7 +17,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 Pair = tuple[int, int]
 _BLOCK = 1_000
@@ -65,6 +64,8 @@ def _join(sets: Sequence[frozenset[str]], threshold: float) -> Iterator[Pair]:
 
 def _matrices(sets: Sequence[frozenset[str]], threshold: float) -> tuple[Any, Any]:
     """Two 0/1 matrices, texts by trigrams: all members, and only each text's rarest."""
+    from scipy import sparse
+
     counts = Counter(gram for grams in sets for gram in grams)
     rank = {gram: n for n, gram in enumerate(sorted(counts, key=lambda g: (counts[g], g)))}
     sizes = np.array([len(grams) for grams in sets])

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fullturn.core.entities import DatasetVersion
 from fullturn.core.errors import UsageError
 from fullturn.core.showing import Block, Table, grid, line, styled, then, view
 from fullturn.data.records import Difference, Summary
-from fullturn.verbs.workspace import Workspace, feedback_file, latest, load
+from fullturn.verbs.workspace import Workspace, feedback_file, load, newest
 
 FINDINGS = {
     "duplicates": "exact copies dropped",
@@ -20,6 +20,8 @@ FINDINGS = {
 }
 LABELS = 40
 """So many labels of a column are shown."""
+REMEMBERED = "committed.json"
+"""What the newest version was made from; in the project's state."""
 Files = str | Path | Sequence[str | Path]
 
 
@@ -29,6 +31,14 @@ class Committed(DatasetVersion):
 
     new: bool = True
     """Whether the commit made it; with the content of the version before, that one stays."""
+
+
+class Chosen(NamedTuple):
+    """The files of a version: its rows, those only tested on, and those learned from feedback."""
+
+    rows: Sequence[Path]
+    test: Sequence[Path] = ()
+    learned: Sequence[Path] = ()
 
 
 class Versions(Table[DatasetVersion]):
@@ -46,20 +56,17 @@ def commit(project: Workspace, files: Files = (), message: str = "") -> Committe
         DataError: a file cannot be read or breaks the contract.
         Conflict: another commit came first.
     """
-    from fullturn.data import versions
+    from fullturn.data.remembered import fingerprint, is_unchanged, remember
 
-    settings, contract, before = project.settings, project.app.contract, latest(project)
-    version = versions.commit(
-        project.table,
-        settings.name,
-        _rows(project, _paths(files)),
-        contract,
-        settings.data,
-        message=message,
-        actor=project.owner,
-    )
-    known = {field.name: getattr(version, field.name) for field in fields(version)}
-    return Committed(**known, new=version.version != before)
+    chosen, before = _chosen(project, _paths(files)), newest(project)
+    inputs = fingerprint(chosen, project.app.contract, project.settings.data)
+    note = project.state / REMEMBERED
+    if before is not None and is_unchanged(note, inputs, before):
+        return _committed(before, new=False)
+    version = _commit(project, chosen, message)
+    if fingerprint(chosen, project.app.contract, project.settings.data) == inputs:
+        remember(note, inputs, version)
+    return _committed(version, new=before is None or version.version != before.version)
 
 
 def log(project: Workspace) -> Versions:
@@ -97,29 +104,48 @@ def show(project: Workspace, version: int) -> Summary:
     return summary(load(project, version))
 
 
-def _rows(project: Workspace, files: Sequence[Path]) -> list[dict[str, Any]]:
-    from fullturn.data import readers
+def _commit(project: Workspace, chosen: Chosen, message: str) -> DatasetVersion:
+    from fullturn.data import readers, versions
 
-    root, data = project.root, project.settings.data
+    rows = readers.read(chosen.rows)
+    if chosen.test:
+        rows += readers.read(chosen.test, {"split": "test"})
+    if chosen.learned:
+        rows += _learned(project, readers.read(chosen.learned), rows)
+    return versions.commit(
+        project.table,
+        project.settings.name,
+        rows,
+        project.app.contract,
+        project.settings.data,
+        message=message,
+        actor=project.owner,
+    )
+
+
+def _committed(version: DatasetVersion, *, new: bool) -> Committed:
+    known = {field.name: getattr(version, field.name) for field in fields(version)}
+    return Committed(**known, new=new)
+
+
+def _chosen(project: Workspace, files: Sequence[Path]) -> Chosen:
+    root, data, learned = project.root, project.settings.data, feedback_file(project)
     named = _inside(files or [root / name for name in data.files])
     if not named:
         raise UsageError("no file to commit; name one, or set [data] files in fullturn.toml")
-    rows = readers.read(named)
     if files:
-        return rows
+        return Chosen(named)
     test = _inside([root / name for name in data.test])
-    if test:
-        rows += readers.read(test, {"split": "test"})
-    return rows + _learned(project, rows)
+    return Chosen(named, test, [learned] if learned.exists() else [])
 
 
-def _learned(project: Workspace, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _learned(
+    project: Workspace, learned: list[dict[str, Any]], rows: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
     """Rows from feedback, without those that the files have too: what a person wrote counts."""
-    from fullturn.data import readers
     from fullturn.data.similar import drop_near_duplicates
 
-    path, column = feedback_file(project), project.app.contract.text
-    learned = readers.read([path]) if path.exists() else []
+    column = project.app.contract.text
     if column is None:
         return learned
     known, new = ([str(row.get(column) or "") for row in part] for part in (rows, learned))

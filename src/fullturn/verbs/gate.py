@@ -41,7 +41,6 @@ from fullturn.gates import (
 )
 from fullturn.gates import report as writer
 from fullturn.gates.bundle import BundleSafe
-from fullturn.llm import uncached
 from fullturn.registry import promotion, versions
 from fullturn.subjects.protocols import Capability, Predictor
 from fullturn.subjects.renamed import renamed_metrics
@@ -402,6 +401,8 @@ class EvidenceCollector:
         self, name: str, predictor: Predictor | None, rows: Sequence[Example], data: Dataset
     ) -> Evaluation | None:
         """Rows asked one at a time, past any cache."""
+        from fullturn.llm import uncached
+
         if predictor is None:
             return None
         subject, version = self.project.subject, data.version

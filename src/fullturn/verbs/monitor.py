@@ -134,6 +134,10 @@ class Monitor:
             first_unscored=self._first_unscored,
         )
 
+    def newest_alarm(self) -> Alarm | None:
+        """The last alarm, diagnosed again with what is known now."""
+        return self._watch.diagnosed(self._alarms[-1]) if self._alarms else None
+
     def losses(self, since: int) -> list[Observation]:
         """Labelled answers to requests from this sequence on."""
         return [one for one in self._labelled if one.prediction.sequence >= since]

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from fullturn.core.entities import Alarm, RunRecord
+from fullturn.core.settings import RetrainingSettings
 from fullturn.core.tags import NOTE, PARENT, RetrainingTags
 from fullturn.monitoring.detectors import loss_of
 from fullturn.retraining.decision import NOTHING, RetrainingDecision, Situation, decide, trigger
@@ -41,14 +42,15 @@ def consider(monitor: Monitor) -> RecordedDecision | None:
     project = monitor.project
     finish(project)
     runs = project.store.runs(KIND)
-    alarm = next(iter(reversed(monitor.seen().alarms)), None)
+    alarm = monitor.newest_alarm()
     situation = _situation(monitor, alarm, runs)
-    if trigger(situation, project.settings.retraining) == NOTHING:
+    known = _outcomes(_key(monitor, alarm), runs)
+    if "PASSED" in known or _possible(situation, project.settings.retraining) <= known:
         return None
     gathered = feedback_rows.collect_feedback_rows(project, load(project))
     asked = replace(situation, new_rows=len(gathered.rows))
     decision = decide(asked, project.settings.retraining)
-    if _answered(decision, _key(monitor, alarm), runs):
+    if decision.outcome in known:
         return None
     run = _record(monitor, decision, alarm, gathered)
     finish(project)
@@ -85,11 +87,20 @@ def _situation(monitor: Monitor, alarm: Alarm | None, runs: list[RunRecord]) -> 
     )
 
 
-def _answered(decision: RetrainingDecision, key: str, runs: list[RunRecord]) -> bool:
-    """Whether this question has this answer already, or was decided for."""
-    known = [RetrainingTags.read(run.tags) for run in runs]
-    before = {one.outcome for one in known if one.alarm == key}
-    return "PASSED" in before or decision.outcome in before
+def _possible(situation: Situation, settings: RetrainingSettings) -> set[str]:
+    """The outcomes that there can be, with rows to learn from and without: that takes long to find.
+
+    None if nothing asks for a training.
+    """
+    if trigger(situation, settings) == NOTHING:
+        return set()
+    return {decide(replace(situation, new_rows=rows), settings).outcome for rows in (0, 1)}
+
+
+def _outcomes(key: str, runs: list[RunRecord]) -> set[str | None]:
+    """How this question was answered before."""
+    known = (RetrainingTags.read(run.tags) for run in runs)
+    return {one.outcome for one in known if one.alarm == key}
 
 
 def _record(
