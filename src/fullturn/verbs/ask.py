@@ -8,7 +8,7 @@ from fullturn.verbs.workspace import Workspace
 
 
 def ask(project: Workspace, question: str) -> Answered:
-    """The answer of an assistant's champion, traced in MLflow.
+    """The answer of an assistant's champion; see `predict`.
 
     Raises:
         UsageError: the project's app is no assistant.

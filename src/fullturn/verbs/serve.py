@@ -22,6 +22,7 @@ from fullturn.serving.routes import Served
 from fullturn.serving.service import Plan, service
 from fullturn.tracking.traces import TraceSpool, traced
 from fullturn.verbs.loading import load_version
+from fullturn.verbs.running_server import announced
 from fullturn.verbs.workspace import Workspace
 
 TRACES = "serving-traces"
@@ -60,8 +61,10 @@ def serve(
         CouldNotEvaluate: the port is in use, or the champion does not load.
     """
     with _listening(project, host, port) as listener, _served(project) as served:
-        ready(_opened(project, served, running.address_of(listener)))
-        running.run(served, listener)
+        opened = _opened(project, served, running.address_of(listener))
+        with announced(project.state, opened.address, opened.version):
+            ready(opened)
+            running.run(served, listener)
 
 
 def server(
@@ -86,7 +89,9 @@ def _beside(project: Workspace, host: str | None, port: int | None) -> Iterator[
         _served(project) as served,
         running.beside(served, listener),
     ):
-        yield running.address_of(listener)
+        address = running.address_of(listener)
+        with announced(project.state, address, served.follower.current.champion.version):
+            yield address
 
 
 @contextmanager
