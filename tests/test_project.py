@@ -70,9 +70,9 @@ VERBS = list(verbs(Project))
 
 
 @pytest.fixture(scope="module")
-def toy(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path:
+def toy(tmp_path_factory: pytest.TempPathFactory, committed_once: Path) -> Path:
     """A project with one dataset version and nothing else."""
-    return new_project(tmp_path_factory.mktemp("toy"), empty_database)
+    return copied(committed_once, tmp_path_factory.mktemp("toy") / "project")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
