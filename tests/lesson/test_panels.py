@@ -258,7 +258,7 @@ def test_a_panel_is_started_from_the_keyboard_and_shows_its_outcome(
         browser_page.keyboard.press("Enter")
         panel.locator(".panel-badge:text('ANSWERED')").wait_for()
         assert panel.locator(".panel-source").inner_text() == "LIVE"
-        assert "roll back" in panel.locator("table").first.inner_text()
+        assert "back to a version" in panel.locator("table").first.inner_text()
         other = browser_page.locator("[data-panel=compare]")
         other.locator(".panel-start").focus()
         browser_page.keyboard.press("Space")

@@ -188,7 +188,9 @@ def test_a_version_that_does_not_load_leaves_the_old_one_serving_and_says_so(
         told = server.client.get("/version").json()
         assert "version 7 does not load" in told["not_loaded"]["7"]
         assert "fullturn_load_failures 1.0" in server.client.get("/metrics").text
-        assert any("version 1 goes on" in record.getMessage() for record in caplog.records)
+        assert any(
+            "version 1 continues to serve" in record.getMessage() for record in caplog.records
+        )
         registry.wanted = DesiredState(1, None)
         until(lambda: not server.client.get("/version").json()["not_loaded"], "forgetting it")
 

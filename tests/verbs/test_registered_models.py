@@ -37,8 +37,9 @@ from fullturn.verbs.data import commit
 from fullturn.verbs.serve import server
 from fullturn.verbs.turn import LoopRunner
 from fullturn.verbs.workspace import Workspace
+from tests.projects import copied
 from tests.registered import FAULTS, customers, make, theirs
-from tests.verbs.conftest import moved, write_rows
+from tests.verbs.conftest import write_rows
 
 KNOWN = {"DATA02": "trained last year; these customers came since"}
 ROW = {"age": 55.0, "income": 4.0, "city": "Bern"}
@@ -55,13 +56,13 @@ def registered(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -
 
 @pytest.fixture
 def project(registered: Path, tmp_path: Path) -> Workspace:
-    return Workspace.open(moved(registered, tmp_path / "project"))
+    return Workspace.open(copied(registered, tmp_path / "project"))
 
 
 @pytest.fixture(scope="session")
 def gated(registered: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same, with their version 1 as its champion."""
-    root = moved(registered, tmp_path_factory.mktemp("gated") / "project")
+    root = copied(registered, tmp_path_factory.mktemp("gated") / "project")
     opened = Workspace.open(root)
     gate.gate(opened, "models:/churn/1", waive=KNOWN)
     promote.promote(opened, "models:/churn/1", "the first")
@@ -70,7 +71,7 @@ def gated(registered: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def champion(gated: Path, tmp_path: Path) -> Workspace:
-    return Workspace.open(moved(gated, tmp_path / "project"))
+    return Workspace.open(copied(gated, tmp_path / "project"))
 
 
 def changed(project: Workspace, before: str, after: str) -> Workspace:

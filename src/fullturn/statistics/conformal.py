@@ -25,8 +25,6 @@ SPREADS = (0.5, 2.0)
 """Gamblers on normal scores that spread by so many times."""
 BINS = 16
 _MEMORY = 200
-_DECAY = 1 - 1 / _MEMORY
-_FADED = 64
 """Ranks that the learning gambler remembers, as a half-open window with exponential decay."""
 _PRIOR = 2.0
 """Ranks per bin that it has seen before the first."""
@@ -103,22 +101,6 @@ class CategoryRanks:
         return self._padded() + np.bincount(codes, minlength=len(self._codes))
 
 
-def _faded(hits: Floats, before: Floats) -> Floats:
-    """Running sums of rows that fade by 1/_MEMORY with each row; shape (n, bins).
-
-    A recursion, unrolled for _FADED rows at a time: SciPy's filter takes a second to import.
-    """
-    sums = np.empty_like(hits)
-    for start in range(0, len(hits), _FADED):
-        part = hits[start : start + _FADED]
-        rows = np.arange(len(part))
-        ages = rows[:, None] - rows[None, :]
-        weights = np.where(ages >= 0, _DECAY ** np.maximum(ages, 0), 0.0)
-        sums[start : start + _FADED] = weights @ part + _DECAY ** (rows + 1)[:, None] * before
-        before = sums[start + len(part) - 1]
-    return sums
-
-
 class RankGamblers:
     """Bets on ranks: on shifts and spreads of their normal scores, and one that learns.
 
@@ -144,10 +126,13 @@ class RankGamblers:
         return np.concatenate([shifted, spread, self._learned(ranks)[:, None]], axis=1)
 
     def _learned(self, ranks: Floats) -> Floats:
+        from scipy.signal import lfilter
+
         bins = np.minimum((ranks * BINS).astype(np.intp), BINS - 1)
         hits = np.zeros((len(ranks), BINS))
         hits[np.arange(len(ranks)), bins] = 1
-        seen = _faded(hits, self._seen)
+        decay = 1 - 1 / _MEMORY
+        seen, _ = lfilter([1.0], [1.0, -decay], hits, axis=0, zi=decay * self._seen[None, :])
         before = np.concatenate([self._seen[None, :], seen[:-1]])
         self._seen = seen[-1] if len(ranks) else self._seen
         total = before.sum(axis=1) + _PRIOR * BINS
