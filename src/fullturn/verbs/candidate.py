@@ -111,7 +111,8 @@ def best_of(project: Workspace, runs: Sequence[RunRecord]) -> RunRecord:
         is_champion = version is not None and version.version == champion
         return -primary_of(run), not is_champion, version is None, run.started
 
-    return min(runs, key=rank)
+    # Newest first, and `started` has whole seconds: of equal ones the last is the oldest.
+    return min(reversed(runs), key=rank)
 
 
 def primary_of(run: RunRecord) -> float:
