@@ -25,7 +25,6 @@ from fullturn.evaluation import scoring
 from fullturn.llm import uncached
 from fullturn.statistics.intervals import Interval, cluster_mean
 from fullturn.statistics.paired import paired_difference
-from fullturn.subjects import bundle
 from fullturn.subjects.protocols import Predictor
 from fullturn.verbs import init
 from fullturn.verbs import workspace as projects
@@ -68,15 +67,15 @@ def measure(folder: Path) -> list[Measured]:
     project = projects.Workspace.open(folder)
     data = projects.load(project)
     rows = data.split("validation")
-    trivial = project.app.baseline(training_view(data))
-    evaluation = scoring.evaluate(project.app, trivial, rows, "baseline", data.version)
+    trivial = project.subject.baseline(training_view(data))
+    evaluation = scoring.evaluate(project.subject, trivial, rows, "baseline", data.version)
     name = "baseline: first sentence of BM25's best passage"
     found = [Measured(name, evaluation, timed(project, trivial, rows))]
     for name, params in CANDIDATES.items():
         print(f"… {name}", flush=True)
         trial = train(project, params, name=name)
         folder = project.store.fetch_model(TrainingTags.read(trial.run.tags).model or "")
-        seconds = timed(project, bundle.load(project.app, folder), rows)
+        seconds = timed(project, project.subject.load(folder), rows)
         found.append(Measured(name, trial.race.evaluation, seconds))
     return sorted(found, key=lambda each: -each.evaluation.mean("accuracy"))
 
@@ -85,7 +84,9 @@ def timed(project: projects.Workspace, predictor: Predictor, rows: Sequence[Exam
     """Seconds that a question takes, the median of some."""
     version = projects.load(project).version
     with uncached():
-        found = scoring.evaluate_one_by_one(project.app, predictor, rows[:TIMED], "timed", version)
+        found = scoring.evaluate_one_by_one(
+            project.subject, predictor, rows[:TIMED], "timed", version
+        )
     return _median([row.latency for row in found.rows])
 
 

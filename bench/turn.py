@@ -166,7 +166,7 @@ def alarmed(
     runs = sorted(monitor.alarms(project), key=lambda run: run.started)
     named = {run.tags["fullturn.detector"]: run for run in reversed(runs)}
     first = runs[0]
-    subject = named.get(f"input.{project.app.contract.text}", first)
+    subject = named.get(f"input.{project.subject.contract.text}", first)
     states, alarms = _told(project, first.id)
     named_subject = _told(project, subject.id)[1][0]
     at = {words: asked for asked, _, what in events for words in MOMENTS.values() if words in what}

@@ -118,7 +118,7 @@ def test_labels_that_the_app_cannot_score_are_counted_and_alarm(
     def score(self: object, row: Example, output: Output) -> Scores:
         raise KeyError(row.expected["label"])
 
-    monkeypatch.setattr(type(asked.app), "score", score)
+    monkeypatch.setattr(type(asked.subject.app), "score", score)
     watch = Monitor(asked)
     assert "scoring" in {alarm.detector for alarm in watch.step()}
     seen = watch.seen()

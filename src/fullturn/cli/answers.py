@@ -21,7 +21,7 @@ def ask(question: str, as_json: bool) -> int:
 def predict(rows: tuple[str, ...], as_json: bool) -> int:
     """Predict one row, given as COLUMN=VALUE, with the champion."""
     project = opened()
-    kinds = {column.name: column.kind for column in project.app.contract.columns}
+    kinds = {column.name: column.kind for column in project.subject.contract.columns}
     texts = dict(pair.partition("=")[::2] for pair in rows)
     row = {
         name: value if kinds.get(name) == "number" else texts[name]

@@ -144,7 +144,7 @@ def shifted(live: Live) -> Alarm:
     live.audience.pace(CALM)
     monitor.step()
     live.marks["during: new topics"] = (start, time.time_ns())
-    subject = f"input.{live.project.app.contract.text}"
+    subject = f"input.{live.project.subject.contract.text}"
     known = monitor.seen().alarms
     alarm = next((one for one in known if one.detector == subject), known[0])
     story.record(detector=alarm.detector, verdict=alarm.diagnosis.verdict)

@@ -158,7 +158,7 @@ def _answers(story: Walk, project: Workspace) -> None:
     from fullturn.verbs.predict import predict
 
     story.scene("Champion", "three questions; the handbook doesn't cover the last one")
-    column = str(project.app.contract.text)
+    column = str(project.subject.contract.text)
     answered = predict(project, [{column: question} for question in QUESTIONS])
     story.record(answers=[each.output for each in answered])
     if not story.as_json:

@@ -14,7 +14,7 @@ def ask(project: Workspace, question: str) -> Answered:
         UsageError: the project's app is no assistant.
         NotFound: there is no champion.
     """
-    column = project.app.contract.text
-    if column is None or project.settings.app == "classifier":
+    column = project.subject.text_column
+    if column is None or not project.subject.can("generated text"):
         raise UsageError("`ask` is only for assistants; use `fullturn predict name=value`")
     return predict(project, [{column: question}])[0]

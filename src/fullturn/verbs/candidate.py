@@ -27,7 +27,7 @@ def parameters(project: Workspace) -> Params:
     version = versions.version(project.store, str(number))
     _, record = versions.files(project.store, version)
     before = TrainingTags.read(project.store.run(version.run_id).tags).declared or ()
-    known = project.app.defaults.keys() - set(before)
+    known = project.subject.defaults.keys() - set(before)
     searched = {name: value for name, value in record["params"].items() if name in known}
     return {**searched, **declared}
 
@@ -41,7 +41,7 @@ def find(project: Workspace, params: Params | None = None) -> RunRecord | None:
     data = newest(project)
     if data is None:
         return None
-    chosen = complete(project.app.defaults, parameters(project) if params is None else params)
+    chosen = complete(project.subject.defaults, parameters(project) if params is None else params)
     key = training_key(
         project.settings, project.root, chosen, project.settings.experiment.seed, data.digest
     )

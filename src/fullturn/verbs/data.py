@@ -59,12 +59,12 @@ def commit(project: Workspace, files: Files = (), message: str = "") -> Committe
     from fullturn.data.remembered import fingerprint, is_unchanged, remember
 
     chosen, before = _chosen(project, _paths(files)), newest(project)
-    inputs = fingerprint(chosen, project.app.contract, project.settings.data)
+    inputs = fingerprint(chosen, project.subject.contract, project.settings.data)
     note = project.state / REMEMBERED
     if before is not None and is_unchanged(note, inputs, before):
         return _committed(before, new=False)
     version = _commit(project, chosen, message)
-    if fingerprint(chosen, project.app.contract, project.settings.data) == inputs:
+    if fingerprint(chosen, project.subject.contract, project.settings.data) == inputs:
         remember(note, inputs, version)
     return _committed(version, new=before is None or version.version != before.version)
 
@@ -89,7 +89,7 @@ def diff(project: Workspace, a: int, b: int) -> Difference:
     """
     from fullturn.data import difference
 
-    return difference.diff(project.table, project.app.contract, a, b)
+    return difference.diff(project.table, project.subject.contract, a, b)
 
 
 def show(project: Workspace, version: int) -> Summary:
@@ -116,7 +116,7 @@ def _commit(project: Workspace, chosen: Chosen, message: str) -> DatasetVersion:
         project.table,
         project.settings.name,
         rows,
-        project.app.contract,
+        project.subject.contract,
         project.settings.data,
         message=message,
         actor=project.owner,
@@ -145,7 +145,7 @@ def _learned(
     """Rows from feedback, without those that the files have too: what a person wrote counts."""
     from fullturn.data.similar import drop_near_duplicates
 
-    column = project.app.contract.text
+    column = project.subject.contract.text
     if column is None:
         return learned
     known, new = ([str(row.get(column) or "") for row in part] for part in (rows, learned))

@@ -46,7 +46,7 @@ def _compared(
 ) -> Mapping[str, Any]:
     from fullturn.data.difference import diff
 
-    found = diff(project.table, project.app.contract, before.version, after.version)
+    found = diff(project.table, project.subject.contract, before.version, after.version)
     sentence = (
         f"From the data of {champion} (version {before.version}): {found.added} rows added, "
         f"{found.removed} removed, {found.changed} changed."

@@ -43,7 +43,7 @@ class _Labelled:
 
 def collect_feedback_rows(project: Workspace, data: Dataset) -> FeedbackRows:
     """What the log's feedback adds to a dataset version; writes nothing."""
-    settings, contract = project.settings.retraining, project.app.contract
+    settings, contract = project.settings.retraining, project.subject.contract
     answered = {p.id: p for p in log.predictions(project.state) if not p.copy_of}
     judged = log.newest(log.feedback(project.state)).values()
     labels = [f for f in judged if f.expected is not None and f.prediction in answered]

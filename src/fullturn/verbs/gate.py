@@ -216,13 +216,13 @@ def renamed_floors(project: Workspace) -> tuple[str, ...]:
     return tuple(
         f"metric '{old}' is now '{new}'; rename it in [gates.floors] of fullturn.toml: "
         "the next version will not accept the old name"
-        for old, new in renamed_metrics(project.app).items()
+        for old, new in renamed_metrics(project.subject.app).items()
         if old in project.settings.gates.floors
     )
 
 
 def _limits(project: Workspace) -> GateSettings:
-    limits, renamed = project.settings.gates, renamed_metrics(project.app)
+    limits, renamed = project.settings.gates, renamed_metrics(project.subject.app)
     project.metrics  # noqa: B018  a wrong name is refused before anything is evaluated
     floors, margins = (
         {renamed.get(name, name): value for name, value in table.items()}

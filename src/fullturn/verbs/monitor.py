@@ -90,7 +90,7 @@ class Monitor:
         self.reference = stored_evaluation(project, self.run.id, VALIDATION).rows
         limits, named = project.settings.monitoring, project.settings.plugins.detectors
         custom = custom_detectors(named, project.root)
-        self._watch = Watch(project.app.contract, self.reference, limits, _vectors, custom)
+        self._watch = Watch(project.subject.contract, self.reference, limits, _vectors, custom)
         begin = _promoted(project, number) if after is None else after
         self._observer = Observer(project.state, project.subject, begin)
         self._requests = self._unscored = 0

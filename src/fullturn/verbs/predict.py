@@ -53,7 +53,7 @@ def predict(project: Workspace, rows: Iterable[Input] | pd.DataFrame) -> Answers
         NotFound: there is no champion.
         DataError: a row breaks the contract.
     """
-    rows = [checked(row, project.app.contract) for row in _mappings(rows)]
+    rows = [checked(row, project.subject.contract) for row in _mappings(rows)]
     number = promotion.champion(project.store)
     served = running_server.ask(project, rows, number) if rows and number else None
     if served is None:

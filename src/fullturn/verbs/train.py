@@ -138,7 +138,7 @@ def train_one(
         AppError: the app raised.
     """
     project.metrics  # noqa: B018  a wrong name is refused before anything is trained
-    chosen = complete(project.app.defaults, {**project.settings.experiment.params, **params})
+    chosen = complete(project.subject.defaults, {**project.settings.experiment.params, **params})
     data = load(project, version)
     seed = project.settings.experiment.seed if seed is None else seed
     tags = {
@@ -179,8 +179,8 @@ def search_parameters(
     has finished on the dataset version is not trained again.
     """
     settings = project.settings.experiment
-    defaults = complete(project.app.defaults, {**settings.params, **(first or {})})
-    points = candidates(defaults, project.app.space, count, settings.seed)
+    defaults = complete(project.subject.defaults, {**settings.params, **(first or {})})
+    points = candidates(defaults, project.subject.space, count, settings.seed)
     finished = _finished(project, version) if resume else {}
     trials: list[Trial] = []
     for done, params in enumerate(points):
@@ -303,13 +303,13 @@ def _seal(
         "run": run.id,
     }
     bundle.write_record(folder, record)
-    outputs = project.app.load(folder / bundle.FILES).predict(rows)
+    outputs = project.subject.app.load(folder / bundle.FILES).predict(rows)
     probes = [
         {"input": dict(row), "output": bundle.comparable(output)}
         for row, output in zip(rows, outputs, strict=False)
     ]
     bundle.write_record(folder, {**record, "probe": probes})
-    inputs = [(c.name, c.kind) for c in project.app.contract.columns if c.role == "input"]
+    inputs = [(c.name, c.kind) for c in project.subject.contract.columns if c.role == "input"]
     metadata = {"fullturn.app": project.settings.app, "fullturn.run": run.id}
     save_pyfunc(folder, bundle.FILES, "fullturn.subjects.bundle", inputs, metadata)
     return folder, bundle.seal(folder)

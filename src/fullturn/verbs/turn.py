@@ -232,9 +232,9 @@ def turn(
 
 
 def _asks(project: Workspace) -> str:
-    if project.settings.app == "assistant":
+    if project.subject.can("generated text"):
         return "ask '…'"
-    names = project.app.contract.names("input")
+    names = project.subject.contract.names("input")
     return "predict " + " ".join(f"{name}='…'" for name in names[:3])
 
 

@@ -15,7 +15,6 @@ from fullturn.core.errors import NotFound
 from fullturn.core.settings import Settings
 from fullturn.subjects import scorers
 from fullturn.subjects.catalog import find
-from fullturn.subjects.protocols import App
 from fullturn.subjects.renamed import renamed_metrics
 from fullturn.subjects.subject import Subject
 
@@ -59,15 +58,11 @@ class Workspace:
         return reader.state_folder(self.settings, self.root)
 
     @cached_property
-    def app(self) -> App:
-        """The app that is operated."""
-        return find(self.settings.app, self.settings, self.root, lambda: self.store)
-
-    @cached_property
     def subject(self) -> Subject:
-        """What is operated: the app, its capabilities, and scorers beside its own."""
+        """What is operated: an app, its capabilities, and scorers beside its own."""
+        app = find(self.settings.app, self.settings, self.root, lambda: self.store)
         named = self.settings.plugins.scorers
-        return Subject(self.app, self.settings.app, scorers.find(named, self.root))
+        return Subject(app, self.settings.app, scorers.find(named, self.root))
 
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:
@@ -152,7 +147,7 @@ def load(project: Workspace, version: int | None = None, digest: str | None = No
     """
     from fullturn.data import versions
 
-    return versions.load(project.table, project.app.contract, version, digest)
+    return versions.load(project.table, project.subject.contract, version, digest)
 
 
 def stored_evaluation(project: Workspace, run: str, artifact: str) -> Evaluation:
@@ -164,4 +159,6 @@ def stored_evaluation(project: Workspace, run: str, artifact: str) -> Evaluation
     """
     from fullturn.evaluation import records
 
-    return records.from_jsonl(project.store.get(run, artifact), renamed_metrics(project.app))
+    return records.from_jsonl(
+        project.store.get(run, artifact), renamed_metrics(project.subject.app)
+    )

@@ -58,7 +58,7 @@ def perform(stage: Stage, options: Options, tell: Tell) -> None:
         tell(say("the audience returns to known topics"))
     if not alarms:
         raise Inconclusive(f"no alarm within {PATIENCE} requests")
-    _diagnosed(watch, f"input.{project.app.contract.text}", tell)
+    _diagnosed(watch, f"input.{project.subject.contract.text}", tell)
 
 
 def _asked(project: Workspace, since: int, alarm: Alarm) -> int:

@@ -55,7 +55,7 @@ def checked(question: str) -> str:
 def _predicted(stage: Stage, question: str) -> dict[str, list[Any]]:
     import httpx
 
-    column = str(stage.project.app.contract.text)
+    column = str(stage.project.subject.contract.text)
     body = {"inputs": [{column: question}], "key": "the room"}
     answer = httpx.post(f"{stage.server.address()}/predict", json=body, timeout=30)
     if answer.status_code != 200:

@@ -123,7 +123,7 @@ def perform(stage: Stage, options: Options, tell: Tell) -> None:
 def healthy(project: Workspace, tell: Tell) -> GateResult:
     """A small parameter change on the same data."""
     made, now = len(state.releases(project.store)), _champions(project)
-    defaults = project.app.defaults
+    defaults = project.subject.defaults
     changes = [VARIATIONS[(made + n) % len(VARIATIONS)] for n in range(len(VARIATIONS))]
     change = next(one for one in changes if _text({**defaults, **one}) != now)
     named = ", ".join(f"{name} {value}" for name, value in change.items()) or "defaults"
@@ -148,7 +148,7 @@ def _champions(project: Workspace) -> dict[str, str]:
     """The champion's parameters that the app has."""
     number = promotion.champion(project.store)
     run = project.store.run(versions.version(project.store, str(number)).run_id)
-    return {name: run.params.get(name, "") for name in project.app.defaults}
+    return {name: run.params.get(name, "") for name in project.subject.defaults}
 
 
 def _text(params: Params) -> dict[str, str]:

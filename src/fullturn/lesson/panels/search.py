@@ -64,7 +64,7 @@ def untried(project: Workspace) -> dict[str, Params]:
 
     Once all sets have been tried, they repeat.
     """
-    app, draw = project.app, random.Random(time.time_ns())
+    app, draw = project.subject, random.Random(time.time_ns())
     runs = [run.params for run in project.store.runs("train")]
     points = candidates(app.defaults, app.space, SPACE, draw.randrange(2**31))
     fresh = [point for point in points if not _tried(point, runs)]

@@ -122,7 +122,7 @@ def _found(project: Workspace, old: Dataset, new: Dataset) -> DataFound:
     from fullturn.data import difference
 
     versions = old.version.version, new.version.version
-    found = difference.diff(project.table, project.app.contract, *versions)
+    found = difference.diff(project.table, project.subject.contract, *versions)
     tests = [{e.id: _content(e) for e in data.split("test")} for data in (old, new)]
     shared = {name for name, content in tests[1].items() if tests[0].get(name) == content}
     common = tests[0].keys() & tests[1].keys()
