@@ -41,6 +41,7 @@ from tests.projects import copied
 from tests.registered import FAULTS, customers, make, theirs
 from tests.verbs.conftest import write_rows
 
+pytestmark = pytest.mark.slow
 KNOWN = {"DATA02": "trained last year; these customers came since"}
 ROW = {"age": 55.0, "income": 4.0, "city": "Bern"}
 

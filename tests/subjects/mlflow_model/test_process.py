@@ -19,6 +19,7 @@ from fullturn.store.client import mlflow
 from fullturn.subjects.mlflow_model.process import ModelProcess
 from tests.registered import FAULTS, OWN
 
+pytestmark = pytest.mark.slow
 KINDS = {"age": "number", "income": "number", "city": "category"}
 ROW = {"age": 50.0, "income": 3.0, "city": "Bern"}
 
