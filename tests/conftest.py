@@ -23,10 +23,15 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["tests.browsers", "tests.projects", "tests.speed"]
 
-os.environ.pop("MLFLOW_TRACKING_URI", None)
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
 os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "1"
+
+
+def pytest_runtest_setup() -> None:
+    """MLflow writes the addresses that a process has set to its environment, for its children."""
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
+        os.environ.pop(name, None)
 
 
 @pytest.fixture

@@ -78,7 +78,8 @@ def serving(root: Path) -> Iterator[str]:
 
 def environment() -> dict[str, str]:
     """Without what would point MLflow elsewhere."""
-    others = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+    pointing = {"MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"}
+    others = {name: value for name, value in os.environ.items() if name not in pointing}
     return {**others, "PYTHONWARNINGS": "ignore"}
 
 

@@ -11,7 +11,7 @@ from fullturn.cli.verb import answer, json_option, opened, parameters
 @click.argument("question")
 @json_option
 def ask(question: str, as_json: bool) -> int:
-    """Ask the champion, an assistant, a QUESTION."""
+    """Ask the champion a QUESTION."""
     return answer(opened().ask(question), as_json)
 
 

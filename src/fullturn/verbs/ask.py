@@ -1,4 +1,4 @@
-"""Ask the champion of an assistant a question."""
+"""Ask the champion a question: one row of one text column."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from fullturn.verbs.workspace import Workspace
 
 
 def ask(project: Workspace, question: str) -> Answered:
-    """The answer of an assistant's champion; see `predict`.
+    """The champion's answer; see `predict`.
 
     Raises:
-        UsageError: the project's app is no assistant.
+        UsageError: the subject has no text column.
         NotFound: there is no champion.
     """
     column = project.subject.text_column
-    if column is None or not project.subject.can("generated text"):
-        raise UsageError("`ask` is only for assistants; use `fullturn predict name=value`")
+    if column is None:
+        raise UsageError("`ask` needs a text column; use `fullturn predict name=value`")
     return predict(project, [{column: question}])[0]
