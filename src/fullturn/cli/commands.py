@@ -6,46 +6,23 @@ from typing import Any
 
 import click
 
-from fullturn.cli import (
-    answers,
-    data,
-    delivery,
-    experiments,
-    gate,
-    lesson,
-    monitoring,
-    project,
-    registry,
-    release,
-    serving,
-    turn,
-)
+from fullturn.cli import delivery, experiments, lesson, registry, serving, start
 
 _SECTIONS = {
-    "Start": ("demo", "init", "turn", "ask", "predict"),
-    "Data": ("data",),
-    "Experiments": ("train", "runs", "compare"),
-    "Gate and registry": (
-        "gate",
-        "promote",
-        "rollback",
-        "history",
-        "lineage",
-        "verify",
-        "reproduce",
-    ),
-    "CI/CD": ("ci", "cd", "deliver"),
-    "Serve and watch": ("serve", "release", "monitor"),
-    "Teach": ("present",),
+    "Start": start.COMMANDS,
+    "Data and experiments": experiments.COMMANDS,
+    "Gate and registry": registry.COMMANDS,
+    "CI/CD": delivery.COMMANDS,
+    "Serve and watch": serving.COMMANDS,
+    "Teach": lesson.COMMANDS,
 }
 
 
 class _Sections(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        for title, names in _SECTIONS.items():
+        for title, commands in _SECTIONS.items():
             with formatter.section(title):
-                commands = [(name, self.commands[name]) for name in names]
-                formatter.write_dl([(name, c.get_short_help_str(70)) for name, c in commands])
+                formatter.write_dl([(str(c.name), c.get_short_help_str(70)) for c in commands])
 
 
 def _version(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
@@ -81,19 +58,6 @@ def cli(ctx: click.Context, folder: str) -> None:
     ctx.obj = folder
 
 
-for _module in (
-    project,
-    answers,
-    data,
-    experiments,
-    gate,
-    registry,
-    serving,
-    release,
-    delivery,
-    monitoring,
-    turn,
-    lesson,
-):
-    for _command in _module.COMMANDS:
+for _commands in _SECTIONS.values():
+    for _command in _commands:
         cli.add_command(_command)

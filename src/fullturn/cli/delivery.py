@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from fullturn.cli.output import escape, progress, say, say_error, say_next, show
-from fullturn.cli.release import Looks
-from fullturn.cli.verb import answer, json_option, opened
+from fullturn.cli.serving import ReleaseProgress
+from fullturn.cli.verb import answer, json_option, open_project
 from fullturn.pipeline import steps
 
 if TYPE_CHECKING:
@@ -28,28 +28,30 @@ def ci(ctx: click.Context, as_json: bool) -> int:
     """
     if ctx.invoked_subcommand:
         return 0
-    return _run(opened().ci, as_json)
+    return _run(open_project().ci, as_json)
 
 
 @click.command()
 @json_option
 def cd(as_json: bool) -> int:
     """Run the pipeline, register the candidate if it passed, and release it."""
-    return _run(opened().cd, as_json)
+    return _run(open_project().cd, as_json)
 
 
 @ci.command()
 @json_option
 def code(as_json: bool) -> int:
     """Show the commit that all evidence will reference; on CI platforms, refuse a dirty tree."""
-    return answer(opened().ci.code(), as_json)
+    return answer(open_project().ci.code(), as_json)
 
 
 @ci.command()
 @json_option
 def tests(as_json: bool) -> int:
     """Run the project's tests: `[ci] tests`, or pytest if there are any."""
-    return answer(opened().ci.tests(on_line=_unsaid if as_json else _print_dimmed), as_json)
+    return answer(
+        open_project().ci.tests(on_line=_ignore_line if as_json else _print_dimmed), as_json
+    )
 
 
 @ci.command()
@@ -59,7 +61,7 @@ def base(as_json: bool) -> int:
 
     This is the champion, or else the model of the target branch.
     """
-    return answer(opened().ci.base(), as_json)
+    return answer(open_project().ci.base(), as_json)
 
 
 @ci.command()
@@ -72,7 +74,7 @@ def report(output: Path | None, as_json: bool) -> int:
 
     In GitHub Actions, also write it to the step summary.
     """
-    return answer(opened().ci.report(output), as_json)
+    return answer(open_project().ci.report(output), as_json)
 
 
 @ci.command()
@@ -86,7 +88,7 @@ def workflows(check: bool, as_json: bool) -> int:
     Overwrites your changes in them: run with --check or look at Git first. Files without the line
     "Written by fullturn" are not changed.
     """
-    return answer(opened().ci.workflows(check), as_json)
+    return answer(open_project().ci.workflows(check), as_json)
 
 
 @ci.command()
@@ -115,27 +117,29 @@ def deliver(reference: str, as_json: bool) -> int:
     tracking server without a server on this machine, only start the release; `fullturn turn
     --watch` next to the server advances it.
     """
-    return answer(opened().deliver(reference, on_look=Looks(as_json)), as_json)
+    return answer(open_project().deliver(reference, on_look=ReleaseProgress(as_json)), as_json)
 
 
 def _run(pipeline: Callable[..., PipelineRun], as_json: bool) -> int:
     from fullturn.verbs.ci.run import Watcher
 
     if as_json:
-        return answer(pipeline(watcher=Watcher(on_look=Looks(as_json))), as_json)
-    with progress() as seen:
-        watcher = Watcher(_say_step, _say_end, _print_dimmed, Looks(as_json), seen)
+        return answer(pipeline(watcher=Watcher(on_look=ReleaseProgress(as_json))), as_json)
+    with progress() as on_progress:
+        watcher = Watcher(
+            _print_step, _print_end, _print_dimmed, ReleaseProgress(as_json), on_progress
+        )
         ended = pipeline(watcher=watcher)
     say()
     say_next(*ended.next_steps)
     return ended.exit_code
 
 
-def _say_step(number: int, of: int, step: steps.Step) -> None:
+def _print_step(number: int, of: int, step: steps.Step) -> None:
     say(f"\n[bold]{number}/{of} {step.name}[/bold]  [dim]{step.line}[/dim]")
 
 
-def _say_end(ended: StepEnded) -> None:
+def _print_end(ended: StepEnded) -> None:
     if ended.error:
         say_error(ended.error, ended.exit_code, as_json=False)
     else:
@@ -146,8 +150,8 @@ def _print_dimmed(line: str) -> None:
     say(f"[dim]  {escape(line)}[/dim]")
 
 
-def _unsaid(line: str) -> None:
-    """Output of tests that nobody reads."""
+def _ignore_line(line: str) -> None:
+    """Drops the output of the tests."""
 
 
 COMMANDS = (ci, cd, deliver)

@@ -1,16 +1,59 @@
-"""`train`, `runs`, `compare`."""
+"""Data and experiments: `data`, `train`, `runs`, `compare`."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from fullturn.cli.output import progress
-from fullturn.cli.verb import answer, json_option, opened, parameters
+from fullturn.cli.verb import answer, json_option, open_project, parameters
 
 if TYPE_CHECKING:
     from fullturn.verbs.runs import Kind
+
+
+@click.group()
+def data() -> None:
+    """Manage dataset versions: commit, log, diff, show."""
+
+
+@data.command()
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option("-m", "--message", default="", help="Describe what changed.")
+@json_option
+def commit(files: tuple[Path, ...], message: str, as_json: bool) -> int:
+    """Commit FILES as the next dataset version.
+
+    FILES are .csv, .jsonl, .parquet or handbook .md files, or folders of such files. They are the
+    complete content of the version. Without FILES, commits the files listed in fullturn.toml.
+    """
+    return answer(open_project().data.commit(files, message), as_json)
+
+
+@data.command()
+@json_option
+def log(as_json: bool) -> int:
+    """List the dataset versions, oldest first."""
+    return answer(open_project().data.log(), as_json)
+
+
+@data.command()
+@click.argument("a", type=int)
+@click.argument("b", type=int)
+@json_option
+def diff(a: int, b: int, as_json: bool) -> int:
+    """Show what changed between versions A and B."""
+    return answer(open_project().data.diff(a, b), as_json)
+
+
+@data.command()
+@click.argument("version", type=int)
+@json_option
+def show(version: int, as_json: bool) -> int:
+    """Show the rows, splits and labels of a version."""
+    return answer(open_project().data.show(version), as_json)
 
 
 @click.command()
@@ -34,9 +77,9 @@ def train(params: tuple[str, ...], as_json: bool, **options: Any) -> int:
     the newest dataset version. An existing run with the same code, data, environment and parameters
     is reused.
     """
-    project, chosen = opened(), parameters(params, "-p")
-    with progress() as seen:
-        trials = project.train(chosen, progress=seen, **options)
+    project, chosen = open_project(), parameters(params, "-p")
+    with progress() as on_progress:
+        trials = project.train(chosen, progress=on_progress, **options)
     return answer(trials, as_json)
 
 
@@ -59,7 +102,7 @@ def train(params: tuple[str, ...], as_json: bool, **options: Any) -> int:
 @json_option
 def runs(kind: Kind, limit: int, as_json: bool) -> int:
     """List runs, newest first; marks runs of dead processes KILLED."""
-    return answer(opened().runs(kind, limit), as_json)
+    return answer(open_project().runs(kind, limit), as_json)
 
 
 @click.command()
@@ -68,7 +111,7 @@ def runs(kind: Kind, limit: int, as_json: bool) -> int:
 @json_option
 def compare(a: str, b: str, as_json: bool) -> int:
     """Compare runs A and B: parameters, metrics, rows that flipped."""
-    return answer(opened().compare(a, b), as_json)
+    return answer(open_project().compare(a, b), as_json)
 
 
-COMMANDS = (train, runs, compare)
+COMMANDS = (data, train, runs, compare)

@@ -1,4 +1,4 @@
-"""`present`."""
+"""`present`, and the rehearsal of its live panels."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fullturn.cli.output import escape, progress, say, say_json, say_next
+from fullturn.cli.output import escape, progress, say, say_json, say_next, table
 from fullturn.cli.verb import json_option
 
 if TYPE_CHECKING:
     from fullturn.lesson.deck import Deck
+    from fullturn.lesson.panels.recording import Rehearsed
     from fullturn.verbs.workspace import Workspace
+
 
 KEYS = "→ ← change slides · S speaker view with notes and clock · F full screen · ? all keys"
 
@@ -53,9 +55,7 @@ def present(  # noqa: PLR0913, PLR0917  one per option
     if record and not rehearse:
         raise click.UsageError("--record requires --rehearse")
     if rehearse:
-        from fullturn.cli.rehearsal import rehearse as perform
-
-        perform(_project(folder, reset), record=record, as_json=as_json)
+        _rehearse(_project(folder, reset), record=record, as_json=as_json)
         return
     from fullturn.lesson.publishing import reveal
 
@@ -131,6 +131,47 @@ def _say_written(written: dict[str, object], as_json: bool) -> None:
     if "html" in written:
         say(f"{escape(written['html'])} opens from disk; its panels play recordings")
     say_next("fullturn present")
+
+
+COLOURS = {"ERROR": "red", "NOTHING TO DO": "yellow"}
+
+
+def _rehearse(project: Workspace, *, record: bool, as_json: bool) -> None:
+    """Run every panel once; with `record`, save their events as recordings.
+
+    Raises:
+        CouldNotEvaluate: a panel ended with an error.
+    """
+    from fullturn.core.errors import CouldNotEvaluate
+    from fullturn.lesson.panels import recording
+    from fullturn.lesson.panels.catalog import lesson_stage
+
+    ended: list[Rehearsed] = []
+    with lesson_stage(project) as stage:
+        stage.warm()
+        for one in recording.rehearse(stage, recording.RECORDED if record else None):
+            ended.append(one)
+            if not as_json:
+                say(f"[dim]{one.panel}: {one.seconds:.1f} s[/dim]")
+    _show_rehearsal(ended, as_json)
+    wrong = [one for one in ended if one.outcome == "ERROR"]
+    if wrong:
+        raise CouldNotEvaluate(f"panel '{wrong[0].panel}': {wrong[0].text}")
+
+
+def _show_rehearsal(ended: list[Rehearsed], as_json: bool) -> None:
+    total = sum(one.seconds for one in ended)
+    if as_json:
+        say_json({"panels": ended, "seconds": round(total, 1)})
+        return
+    rows = [
+        (one.panel, f"[{COLOURS.get(one.outcome, 'green')}]{one.outcome}[/]",
+         f"{one.seconds:.1f}", escape(one.text))
+        for one in ended
+    ]  # fmt: skip
+    table(("panel", "outcome", ">seconds", ""), rows)
+    say(f"[bold]{total:.0f} s[/bold] for all {len(ended)} panels")
+    say_next("fullturn present --reset")
 
 
 COMMANDS = (present,)

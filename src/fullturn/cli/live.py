@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fullturn.cli.output import escape, progress, say, show, table
-from fullturn.cli.release import Looks
-from fullturn.cli.turn import show_step
+from fullturn.cli.serving import ReleaseProgress
+from fullturn.cli.start import show_step
 
 if TYPE_CHECKING:
-    from fullturn.cli.story import Walk
+    from fullturn.cli.walk import Walk
     from fullturn.core.entities import Alarm
     from fullturn.demo.audience import Audience
     from fullturn.release.state import Release
@@ -109,7 +109,7 @@ def truncated(live: Live) -> None:
     live.note(f"release of version {gated.version.version} starts")
     live.audience.pace(BUSY)
     try:
-        release.release(project, str(gated.version.version), Looks(story.as_json))
+        release.release(project, str(gated.version.version), ReleaseProgress(story.as_json))
     except (Refused, Inconclusive) as error:
         story.record(outcome=str(error))
     ended = _newest_release(project)
@@ -163,7 +163,7 @@ def retrained(live: Live) -> None:
         shutil.copy(chapter, project.root / "handbook" / chapter.name)
     steps = []
     with progress() as watch:
-        for step in LoopRunner(project, watch, Looks(story.as_json)).turn():
+        for step in LoopRunner(project, watch, ReleaseProgress(story.as_json)).turn():
             steps.append(step)
             if step.stage == "gate":
                 live.audience.pace(BUSY)
@@ -177,7 +177,7 @@ def retrained(live: Live) -> None:
         live.audience.wait_for(WARM)
 
 
-def looked_back(live: Live) -> None:
+def summary(live: Live) -> None:
     """The timeline, the quality in each phase, and the lineage of one answer."""
     from fullturn.verbs.lineage import of_prediction
 
@@ -195,7 +195,7 @@ def looked_back(live: Live) -> None:
     say()
     table(("correct answers", ">rated", ">share", ">95 % interval", ""), quality)
     say(f"[bold]{counts.failed} of {counts.asked:,} requests failed[/bold]")
-    say(_one_line(found))
+    say(_lineage_line(found))
 
 
 def keep_serving(live: Live) -> None:
@@ -227,13 +227,13 @@ def _quality(live: Live) -> list[tuple[str, ...]]:
             for one in observed
             if one.prediction.arm != "shadow" and start <= one.prediction.sequence < end
         ]
-        right = [1.0 - (one.loss or 0.0) for one in judged]
-        level = cluster_mean(right, [one.prediction.key for one in judged])
+        correct = [1.0 - (one.loss or 0.0) for one in judged]
+        level = cluster_mean(correct, [one.prediction.key for one in judged])
         interval = f"{level.low:.2f} to {level.high:.2f}"
         rows.append(
             (
                 name,
-                str(len(right)),
+                str(len(correct)),
                 f"{level.estimate:.2f}",
                 interval,
                 "█" * round(20 * level.estimate),
@@ -242,10 +242,10 @@ def _quality(live: Live) -> list[tuple[str, ...]]:
     return rows
 
 
-def _one_line(found: PredictionLineage) -> str:
+def _lineage_line(found: PredictionLineage) -> str:
     one, of = found.prediction, found.lineage
     judged = f"rated by {found.feedback[-1].source}" if found.feedback else "not rated yet"
-    way = (
+    parts = (
         f"answer {one.id[:8]} to {one.key} ({judged})",
         ", ".join(found.passages) or "no passage",
         f"version {one.version}",
@@ -254,4 +254,4 @@ def _one_line(found: PredictionLineage) -> str:
         f"dataset version {of.data} ({of.data_digest[:12]})",
         f"gate {of.gate[:8]} {of.gate_outcome}",
     )
-    return escape(" → ".join(way))
+    return escape(" → ".join(parts))

@@ -1,4 +1,4 @@
-"""What every command shares: the project it works on, and its answer, in JSON if asked."""
+"""Shared by all commands: the project, the result in JSON or for people, NAME=VALUE options."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
 
 
-def opened() -> Project:
+def open_project() -> Project:
     """The project that this command works on; hints at renamed settings go to stderr."""
     from fullturn.core.settings import renamed
     from fullturn.project import Project

@@ -1,19 +1,42 @@
-"""`fullturn demo`: a full turn on the example project, step by step."""
+"""`fullturn demo`: the full lifecycle on the example project, step by step."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fullturn.cli import live
 from fullturn.cli.output import escape, progress, say, say_json, say_next, show
-from fullturn.cli.story import Walk
 
 if TYPE_CHECKING:
     from fullturn.verbs.gate import GateResult
     from fullturn.verbs.train import Trial
     from fullturn.verbs.workspace import Workspace
+
+
+@dataclass
+class Walk:
+    """The scenes of the demo so far."""
+
+    folder: Path
+    as_json: bool
+    started: float = field(default_factory=time.perf_counter)
+    scenes: list[dict[str, Any]] = field(default_factory=list)
+
+    def scene(self, title: str, why: str) -> None:
+        """Start a scene: its title and purpose."""
+        seconds = time.perf_counter() - self.started
+        self.scenes.append({"scene": title, "why": why, "at_seconds": round(seconds, 1)})
+        if not self.as_json:
+            number = len(self.scenes)
+            say(f"\n[bold cyan]{number} {title}[/bold cyan]  {why} [dim]{seconds:.0f} s[/dim]")
+
+    def record(self, **facts: Any) -> None:
+        """Add facts to the scene, for --json."""
+        self.scenes[-1].update(facts)
+
 
 QUESTIONS = (
     "My training run crashed. Why does MLflow still show it as running?",
@@ -44,7 +67,7 @@ def walk(folder: Path, *, as_json: bool, keep_serving: bool = False) -> None:
             live.truncated(served)
             live.shifted(served)
             live.retrained(served)
-            live.looked_back(served)
+            live.summary(served)
             _ended(story)
             if keep_serving:
                 live.keep_serving(served)

@@ -1,0 +1,121 @@
+"""The commands to start with: `demo`, `init`, `turn`, `ask`, `predict`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fullturn.cli.output import progress, say_json, say_next, show
+from fullturn.cli.serving import ReleaseProgress
+from fullturn.cli.verb import answer, json_option, open_project, parameters
+
+if TYPE_CHECKING:
+    from fullturn.verbs.turn import Step
+
+
+@click.command()
+@click.argument("folder", default="demo", type=click.Path(path_type=Path))
+@click.option("--keep-serving", is_flag=True, help="Keep the server running at the end.")
+@json_option
+def demo(folder: Path, keep_serving: bool, as_json: bool) -> None:
+    """Create an example project in FOLDER and run the full lifecycle on it.
+
+    The example is an assistant that answers questions about MLOps from a handbook. Running the
+    demo again starts over.
+    """
+    from fullturn.cli.walk import walk
+
+    walk(folder, as_json=as_json, keep_serving=keep_serving)
+
+
+@click.command()
+@click.option("--csv", type=click.Path(path_type=Path), help="A CSV file with the rows.")
+@click.option("--test", type=click.Path(path_type=Path), help="A separate test file.")
+@click.option("--text", metavar="COLUMN", help="The text column to classify.")
+@click.option("--label", metavar="COLUMN", help="The label column to predict.")
+@click.option("--example", metavar="NAME", help="Start from an example: assistant or wine.")
+@click.argument("folder", type=click.Path(path_type=Path))
+@json_option
+def init(folder: Path, as_json: bool, **options: Any) -> int:
+    """Create a project in FOLDER, for the built-in text classifier or from an example.
+
+    A classifier needs --csv, --text and --label. The project includes workflows that run
+    `fullturn ci` and `fullturn cd` on GitHub and GitLab. Existing files are never overwritten.
+    """
+    from fullturn.verbs.init import init
+
+    return answer(init(folder, **options), as_json)
+
+
+@click.command()
+@click.option("--watch", is_flag=True, help="Repeat until interrupted.")
+@click.option(
+    "--every", type=click.FloatRange(0.1), default=10.0, show_default=True, metavar="SECONDS",
+    help="Pause between two turns with --watch.",
+)  # fmt: skip
+@json_option
+def turn(watch: bool, every: float, as_json: bool) -> None:
+    """Run every step that is due, with reasons: monitor, retrain, data, search, gate, release.
+
+    With --json, print one step per line with --watch, otherwise one list.
+    """
+    project, printer = open_project(), StepPrinter(as_json, watch)
+    with progress() as on_progress:
+        steps = project.turn(
+            watch, every, on_step=printer, on_look=ReleaseProgress(as_json), progress=on_progress
+        )
+    if not as_json:
+        say_next(*steps.next_steps)
+    elif not watch:
+        say_json(steps)
+
+
+class StepPrinter:
+    """Prints each step as it ends; with --watch, an unchanged step is printed only once."""
+
+    def __init__(self, as_json: bool, watch: bool) -> None:
+        self._as_json, self._watch = as_json, watch
+        self._last: dict[str, Step] = {}
+
+    def __call__(self, step: Step) -> None:
+        """Print it, unless it is unchanged."""
+        known = self._last.get(step.stage) == step
+        self._last[step.stage] = step
+        if self._as_json and self._watch:
+            say_json(step)
+        elif not self._as_json and (step.done or not known):
+            show_step(step)
+
+
+def show_step(step: Step) -> None:
+    """One step of a turn; the figures of a release were printed before."""
+    show(replace(step, why="") if step.stage == "release" and step.done else step)
+
+
+@click.command()
+@click.argument("question")
+@json_option
+def ask(question: str, as_json: bool) -> int:
+    """Ask the champion a QUESTION."""
+    return answer(open_project().ask(question), as_json)
+
+
+@click.command()
+@click.argument("rows", nargs=-1, required=True, metavar="COLUMN=VALUE…")
+@json_option
+def predict(rows: tuple[str, ...], as_json: bool) -> int:
+    """Predict one row, given as COLUMN=VALUE, with the champion."""
+    project = open_project()
+    kinds = {column.name: column.kind for column in project.subject.contract.columns}
+    texts = dict(pair.partition("=")[::2] for pair in rows)
+    row = {
+        name: value if kinds.get(name) == "number" else texts[name]
+        for name, value in parameters(rows, "COLUMN=VALUE").items()
+    }
+    return answer(project.predict([row])[0], as_json)
+
+
+COMMANDS = (demo, init, turn, ask, predict)
