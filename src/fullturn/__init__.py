@@ -33,8 +33,7 @@ if TYPE_CHECKING:
     from fullturn.core.errors import FullturnError
     from fullturn.core.showing import Result, Table
     from fullturn.data.records import Difference, Summary
-    from fullturn.gates.check import Check, Verdict
-    from fullturn.gates.evidence import Evidence
+    from fullturn.gates.check import Check, Evidence, Verdict
     from fullturn.metrics.metric import RowMetric, SetMetric
     from fullturn.monitoring.custom import RateDetector
     from fullturn.pipeline.records import Checkout
@@ -75,8 +74,7 @@ _PLACES = {
     "core.errors": "FullturnError",
     "core.showing": "Result Table",
     "data.records": "Difference Summary",
-    "gates.check": "Check Verdict",
-    "gates.evidence": "Evidence",
+    "gates.check": "Check Evidence Verdict",
     "metrics.metric": "RowMetric SetMetric",
     "monitoring.custom": "RateDetector",
     "pipeline.records": "Checkout",

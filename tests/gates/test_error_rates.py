@@ -18,7 +18,7 @@ from fullturn.core.errors import SettingsError
 from fullturn.core.settings import parse
 from fullturn.gates import ALL, compute
 from fullturn.metrics import difference
-from fullturn.metrics.mean_score import MeanScore
+from fullturn.metrics.metric import MeanScore
 from tests.gates.candidates import evidence
 
 PAIRS = 200

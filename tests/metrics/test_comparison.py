@@ -14,12 +14,16 @@ from fullturn.core.entities import ScoredRow
 from fullturn.core.errors import StatisticsInputError
 from fullturn.metrics import SetMetric, difference, find, level
 from fullturn.metrics.answers import expected_values, predicted_values
-from fullturn.metrics.mean_score import MeanScore
-from fullturn.metrics.metric import Metric, Rows
+from fullturn.metrics.metric import MeanScore, Metric, Rows
 from fullturn.statistics.inputs import Floats
 from fullturn.statistics.intervals import cluster_mean
-from fullturn.statistics.paired import inferiority_p, non_inferiority_p, paired_difference
-from fullturn.statistics.power import minimum_detectable_effect, pass_probability
+from fullturn.statistics.paired import (
+    inferiority_p,
+    minimum_detectable_effect,
+    non_inferiority_p,
+    paired_difference,
+    pass_probability,
+)
 from tests.metrics.rows import labelled, scored, valued
 
 steady = settings(deadline=None, derandomize=True, max_examples=40)

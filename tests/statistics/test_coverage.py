@@ -8,8 +8,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from fullturn.statistics.bootstrap import chance_below
-from fullturn.statistics.groups import GroupTotals, group_totals
+from fullturn.statistics.inputs import GroupTotals, group_totals
+from fullturn.statistics.intervals import chance_below
 from fullturn.statistics.paired import inferiority_p
 
 RUNS = 300

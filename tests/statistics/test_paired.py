@@ -1,8 +1,9 @@
-"""Paired differences: symmetries, agreement of interval and tests, and what they show."""
+"""Paired differences, their p-values, and what a comparison can show."""
 
 from __future__ import annotations
 
 import math
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -10,9 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fullturn.core.errors import StatisticsInputError
-from fullturn.statistics.groups import group_totals, standard_error
+from fullturn.statistics.inputs import Codes, Floats, group_totals, standard_error
 from fullturn.statistics.intervals import zero_hits_bound
-from fullturn.statistics.paired import inferiority_p, non_inferiority_p, paired_difference
+from fullturn.statistics.paired import (
+    groups_needed,
+    holm,
+    inferiority_p,
+    minimum_detectable_effect,
+    non_inferiority_p,
+    paired_difference,
+    pass_probability,
+)
 
 steady = settings(deadline=None, derandomize=True, max_examples=40)
 score = st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0, 1).map(lambda x: round(x, 3)))
@@ -146,3 +155,138 @@ def test_a_margin_is_a_share_of_the_scale(margin: float) -> None:
     for call in (non_inferiority_p, inferiority_p):
         with pytest.raises(StatisticsInputError, match="margin is"):
             call([0.0, 1.0], [0.0, 1.0], [0, 1], margin)
+
+
+RUNS = 200
+Pair = tuple[Floats, Floats, Codes]
+
+
+def draw(rng: np.random.Generator, groups: int, lost: float, gained: float) -> Pair:
+    """Pairs in groups of 1 to 4 rows; a group is lost or gained as a whole."""
+    sizes = rng.integers(1, 5, groups)
+    luck = np.repeat(rng.random(groups), sizes)
+    candidate, reference = (luck > 1 - gained) * 1.0, (luck < lost) * 1.0
+    return candidate, reference, np.repeat(np.arange(groups), sizes)
+
+
+@pytest.mark.parametrize(("groups", "discordant"), [(60, 0.05), (150, 0.01), (300, 0.1)])
+def test_the_detectable_effect_is_detected_four_times_out_of_five(
+    groups: int, discordant: float
+) -> None:
+    rng = np.random.default_rng(groups)
+    effect = np.mean(
+        [
+            minimum_detectable_effect(*draw(rng, groups, discordant, discordant), two_sided=False)
+            for _ in range(20)
+        ]
+    )
+    found = [
+        inferiority_p(*draw(rng, groups, discordant + effect, discordant)) <= 0.05
+        for _ in range(RUNS)
+    ]
+    assert np.mean(found) == pytest.approx(0.8, abs=0.11)
+
+
+@pytest.mark.parametrize(("groups", "discordant"), [(100, 0.05), (300, 0.01), (300, 0.05)])
+@pytest.mark.parametrize("margin", [0.03, 0.06, 0.1])
+def test_an_equal_candidate_passes_as_often_as_foretold(
+    groups: int, discordant: float, margin: float
+) -> None:
+    rng = np.random.default_rng(groups)
+    pairs = [draw(rng, groups, discordant, discordant) for _ in range(RUNS)]
+    passed = np.mean([non_inferiority_p(*pair, margin) <= 0.05 for pair in pairs])
+    errors = [paired_difference(*pair).standard_error for pair in pairs[:30]]
+    foretold = np.mean([pass_probability(margin, error, groups) for error in errors])
+    assert passed == pytest.approx(foretold, abs=0.12)
+
+
+def test_more_groups_two_sides_and_more_power_move_the_effect_as_they_should() -> None:
+    rng = np.random.default_rng(5)
+    pair = draw(rng, 100, 0.05, 0.05)
+    many = draw(rng, 1000, 0.05, 0.05)
+    two_sided = minimum_detectable_effect(*pair)
+    assert minimum_detectable_effect(*many) < two_sided / 2
+    assert minimum_detectable_effect(*pair, two_sided=False) < two_sided
+    assert minimum_detectable_effect(*pair, power=0.95) > two_sided
+    assert minimum_detectable_effect(*pair, alpha=0.01) > two_sided
+
+
+def test_no_discordance_leaves_a_detectable_effect() -> None:
+    same = np.ones(100)
+    # Five losses and no gain have p = 1/32; the chance of five or more in 100 is 0.8 at 0.067.
+    found = minimum_detectable_effect(same, same, np.arange(100), two_sided=False)
+    assert found == pytest.approx(0.067, abs=0.004)
+
+
+def test_too_few_groups_detect_nothing() -> None:
+    assert minimum_detectable_effect([1, 0, 1], [1, 0, 1], [1, 2, 3]) == 1.0
+
+
+def test_passing_gets_likelier_with_a_wider_margin() -> None:
+    chances = [pass_probability(margin, 0.02, 150) for margin in (0.01, 0.03, 0.05, 0.2)]
+    assert chances == sorted(chances)
+    assert chances[0] < 0.1
+    assert chances[-1] > 0.999
+
+
+@pytest.mark.parametrize(
+    ("margin", "error", "groups"), [(0, 0.1, 9), (0.1, 0, 9), (0.1, math.nan, 9), (0.1, 0.1, 1)]
+)
+def test_what_nothing_can_be_planned_from_is_refused(
+    margin: float, error: float, groups: int
+) -> None:
+    with pytest.raises(StatisticsInputError, match="give positive numbers"):
+        pass_probability(margin, error, groups)
+
+
+@pytest.mark.parametrize("margin", [0.01, 0.03, 0.1, 0.3])
+def test_so_many_equal_groups_pass_and_clearly_fewer_do_not(margin: float) -> None:
+    needed = groups_needed(margin)
+    for groups, passes in ((math.ceil(1.03 * needed), True), (math.floor(0.9 * needed), False)):
+        same = np.ones(2 * groups)
+        p = non_inferiority_p(same, same, np.repeat(np.arange(groups), 2), margin)
+        assert (p < 0.05) == passes
+
+
+def test_a_margin_of_nothing_has_no_number_of_groups() -> None:
+    for margin in (0.0, 1.0, math.nan):
+        with pytest.raises(StatisticsInputError):
+            groups_needed(margin)
+
+
+def closed_test(p_values: dict[str, float]) -> dict[str, float]:
+    """Reject a hypothesis when Bonferroni rejects every intersection that it is part of."""
+    subsets = [s for r in range(1, len(p_values) + 1) for s in combinations(p_values, r)]
+    return {
+        name: max(min(1.0, len(s) * min(p_values[n] for n in s)) for s in subsets if name in s)
+        for name in p_values
+    }
+
+
+p_values = st.dictionaries(st.sampled_from("abcde"), st.floats(0, 1), max_size=5)
+
+
+@given(p_values)
+def test_it_is_the_closed_bonferroni_test(given_p: dict[str, float]) -> None:
+    assert holm(given_p) == pytest.approx(closed_test(given_p))
+
+
+@given(p_values)
+def test_it_raises_no_evidence_and_keeps_the_order(given_p: dict[str, float]) -> None:
+    adjusted = holm(given_p)
+    assert list(adjusted) == list(given_p)
+    assert all(given_p[name] <= adjusted[name] <= 1 for name in given_p)
+    for one, other in combinations(given_p, 2):
+        if given_p[one] <= given_p[other]:
+            assert adjusted[one] <= adjusted[other]
+
+
+def test_the_textbook_example() -> None:
+    found = holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005})
+    assert found == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06, "d": 0.02})
+
+
+@pytest.mark.parametrize("p", [-0.1, 1.1, float("nan")])
+def test_what_is_no_probability_is_refused(p: float) -> None:
+    with pytest.raises(StatisticsInputError, match="p-value of 'f1'"):
+        holm({"accuracy": 0.2, "f1": p})

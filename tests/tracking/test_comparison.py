@@ -10,7 +10,7 @@ from fullturn.core.entities import RunRecord
 from fullturn.core.errors import UsageError
 from fullturn.core.tags import PREFIX
 from fullturn.metrics import find
-from fullturn.metrics.mean_score import MeanScore
+from fullturn.metrics.metric import MeanScore
 from fullturn.tracking.comparison import compare
 from tests.gates.candidates import evaluation
 from tests.gates.test_metrics import regression

@@ -1,15 +1,32 @@
-"""Classes from outside fullturn: of a project's own module, or offered by an installed package."""
+"""Modules imported on first use, and classes from outside fullturn."""
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Callable, Sequence
-from importlib import metadata
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fullturn.core.errors import SettingsError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+
+def modules(package: str) -> Callable[[str], Any]:
+    """The `__getattr__` of a package: the module of this name in it."""
+
+    def get(name: str) -> Any:
+        module = f"{package}.{name}"
+        try:
+            return import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name != module:
+                raise
+            raise AttributeError(f"there is no module '{module}'") from None
+
+    return get
 
 
 def from_module(name: str, root: Path | None, what: str) -> Callable[..., Any]:
@@ -22,7 +39,7 @@ def from_module(name: str, root: Path | None, what: str) -> Callable[..., Any]:
     if root is not None and str(root) not in sys.path:
         sys.path.insert(0, str(root))
     try:
-        found = getattr(importlib.import_module(module), attribute)
+        found = getattr(import_module(module), attribute)
     except Exception as error:
         raise SettingsError(f"{what} '{name}' cannot be imported: {error!r}") from error
     if not callable(found):
@@ -64,10 +81,12 @@ def chosen(what: str, named: Sequence[str], root: Path | None, kind: type) -> di
 
 def entry_points(group: str) -> dict[str, Callable[..., Any]]:
     """What installed packages offer in this entry point group, loaded when it is called."""
+    from importlib import metadata
+
     return {one.name: _loader(one) for one in metadata.entry_points(group=group)}
 
 
-def _loader(point: metadata.EntryPoint) -> Callable[..., Any]:
+def _loader(point: EntryPoint) -> Callable[..., Any]:
     def make(*arguments: Any) -> Any:
         try:
             loaded = point.load()

@@ -1,4 +1,4 @@
-"""What the store takes and gives, beyond the records of `fullturn.core.entities`."""
+"""What the store takes and gives beyond the entities, and the names of a run's artifacts."""
 
 from __future__ import annotations
 
@@ -46,3 +46,10 @@ class Registered:
 
     aliases: Mapping[str, int]
     tags: Mapping[str, str]
+
+
+VALIDATION = "evaluation/validation.jsonl"
+TRAINED = "evaluation/trained.json"
+ENVIRONMENT, SOURCES = "environment.txt", "code.txt"
+"""These list Python and every installed distribution, and the files of code, a line each:
+`name==version`, `name==sha256`."""

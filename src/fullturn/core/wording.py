@@ -1,9 +1,15 @@
-"""How messages show values and lists."""
+"""How messages and Markdown show values, lists and text from anywhere.
+
+A report quotes questions, answers and file names, and a pull request may come from a stranger:
+nothing quoted may end its cell, make a link or an image, call a person or another issue.
+"""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
 from typing import Any
 
 SHOWN = 5
@@ -32,3 +38,76 @@ def lines(problems: Sequence[str]) -> str:
     """One line each, the first few of them."""
     more = [f"… and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
     return "\n".join(f"  {line}" for line in [*problems[:SHOWN], *more])
+
+
+_JOINERS = "\u200c\u200d"
+"""Format characters that scripts and emoji need; all others, bidi overrides too, are dropped."""
+_DROPPED = {"Cc", "Cf", "Cs", "Co", "Cn"}
+_SPECIAL = re.compile(r"^\[|\](?=[\[(:])|[\\`*|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_FIRST = re.compile(r"^(?:[#+=-]|\d{1,9}(?=[.)]))+")
+"""What would begin a heading, a list or a rule at the start of a line."""
+_LIVE = re.compile(r"(@|#(?=\d)|:(?=//)|\b(?:www|gh)(?=[.-]))", re.IGNORECASE)
+"""What GitHub turns into a link although Markdown does not ask for it."""
+
+
+def plain(text: str) -> str:
+    """The text on one line, without control, format and private characters."""
+    line = " ".join(text.split())
+    return "".join(c for c in line if c in _JOINERS or unicodedata.category(c) not in _DROPPED)
+
+
+def cut(text: str, most: int) -> str:
+    """The text, ended with `…` where it has more than `most` characters."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def prose(text: str, most: int = 400) -> str:
+    """Text in a cell or a sentence; what comes out has at most `most` characters.
+
+    Commands between two backticks stay code.
+    """
+    return _fitted(plain(text), most, _marked)
+
+
+def code(text: str, most: int = 120) -> str:
+    """A name or a command as a code span; what comes out has at most `most` characters.
+
+    With a `|` in it, it is plain text: renderers disagree on where such a cell ends.
+    """
+    line = plain(text)
+    return _fitted(line, most, _escaped if "|" in line else _span)
+
+
+def _fitted(line: str, most: int, marked: Callable[[str], str]) -> str:
+    """The longest beginning that is short enough once it is marked up."""
+    found = marked(cut(line, most))
+    keep = most
+    while len(found) > most:
+        keep = min(keep - 1, keep * most // len(found))
+        found = marked(cut(line, max(keep, 1)))
+    return found
+
+
+def _marked(line: str) -> str:
+    parts = re.split(r"(?<!`)`([^`|]+)`(?!`)", line)
+    return "".join(f"`{p}`" if n % 2 else _escaped(p) for n, p in enumerate(parts))
+
+
+def _escaped(line: str) -> str:
+    text = _SPECIAL.sub(r"\\\g<0>", line).translate(_ENTITIES)
+    text = _FIRST.sub(_stopped, text)
+    return _LIVE.sub("\\1\u200b", text)
+
+
+def _stopped(match: re.Match[str]) -> str:
+    found = match[0]
+    return f"{found}\\" if found[-1].isdecimal() else f"\\{found}"
+
+
+def _span(line: str) -> str:
+    if not line:
+        return "–"
+    longest = max((len(run) for run in re.findall("`+", line)), default=0)
+    fence, space = "`" * (longest + 1), " " if line[0] == "`" or line[-1] == "`" else ""
+    return f"{fence}{space}{line}{space}{fence}"

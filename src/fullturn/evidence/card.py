@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fullturn.core.entities import CheckResult, GateReport
-from fullturn.core.markup import code, prose
+from fullturn.core.wording import code, prose
 from fullturn.evidence.inputs import EvidenceInputs
-from fullturn.metrics.text import SHARE, number, signed
+from fullturn.metrics.metric import SHARE, number, signed
 
 BASELINE, CHAMPION, SLICES, FLOORS = "EVAL02", "EVAL03", "EVAL04", "EVAL05"
 """Codes of the checks whose figures a card shows."""

@@ -8,22 +8,22 @@ from fullturn.gates.behaviour import (
     BehaviourParaphrase,
     BehaviourTypos,
     Determinism,
+    Latency,
+    Refusal,
 )
-from fullturn.gates.bundle import BundleComplete, BundleSafe
-from fullturn.gates.check import Check, Verdict
-from fullturn.gates.data import DataDigest, Leakage
-from fullturn.gates.evidence import (
+from fullturn.gates.check import (
     BundleState,
+    Check,
     DataState,
     Evidence,
     LeakageState,
     RefusalState,
+    Verdict,
 )
 from fullturn.gates.floors import Floors
-from fullturn.gates.plugins import with_plugins
+from fullturn.gates.provenance import BundleComplete, BundleSafe, DataDigest, Leakage
 from fullturn.gates.quality import BeatsBaseline, NonInferior, RowsOut, Slices
-from fullturn.gates.runner import compute, compute_check
-from fullturn.gates.service import Latency, Refusal
+from fullturn.gates.runner import compute, compute_check, with_plugins
 
 ALL: tuple[type[Check], ...] = (
     DataDigest,

@@ -9,11 +9,10 @@ from fullturn.core.entities import Evaluation
 from fullturn.core.errors import StatisticsInputError
 from fullturn.core.settings import GateSettings
 from fullturn.core.wording import listed, nearest
-from fullturn.gates.check import Check, Verdict, failed, inconclusive, passed
-from fullturn.gates.evidence import Evidence
+from fullturn.gates.check import Check, Evidence, Verdict, failed, inconclusive, passed
 from fullturn.gates.judged import judged_metrics, shown_level
 from fullturn.metrics import Metric, level
-from fullturn.metrics.text import SHARE
+from fullturn.metrics.metric import SHARE
 from fullturn.statistics.intervals import Interval
 
 

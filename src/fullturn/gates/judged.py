@@ -10,11 +10,9 @@ from typing import Any
 from fullturn.core.entities import Evaluation
 from fullturn.core.errors import StatisticsInputError
 from fullturn.core.settings import GateSettings
-from fullturn.gates.evidence import Evidence
+from fullturn.gates.check import Evidence
 from fullturn.metrics import Difference, Metric, difference
-from fullturn.metrics.mean_score import MeanScore
-from fullturn.metrics.metric import Rows
-from fullturn.metrics.text import SHARE, number, signed
+from fullturn.metrics.metric import SHARE, MeanScore, Rows, number, signed
 from fullturn.statistics.intervals import Interval
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from fullturn.core.entities import CheckResult, GateReport
-from fullturn.metrics.text import SHARE, number, signed
+from fullturn.metrics.metric import SHARE, number, signed
 
 Place = Literal["clear", "across", "beyond"]
 

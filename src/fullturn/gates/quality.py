@@ -9,8 +9,7 @@ from typing import Any
 from fullturn.core.entities import Evaluation
 from fullturn.core.settings import GateSettings
 from fullturn.core.wording import listed, nearest
-from fullturn.gates.check import Check, Verdict, failed, inconclusive, no_evidence, passed
-from fullturn.gates.evidence import Evidence
+from fullturn.gates.check import Check, Evidence, Verdict, failed, inconclusive, no_evidence, passed
 from fullturn.gates.judged import (
     Judged,
     compared,
@@ -24,8 +23,8 @@ from fullturn.gates.judged import (
     shown_level,
 )
 from fullturn.metrics import Difference, Metric, level
-from fullturn.metrics.text import number
-from fullturn.statistics.multiplicity import holm
+from fullturn.metrics.metric import number
+from fullturn.statistics.paired import holm
 
 
 class RowsOut(Check):

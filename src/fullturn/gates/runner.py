@@ -1,15 +1,21 @@
-"""Compute checks on evidence. Missing evidence blocks; a waiver needs a reason."""
+"""Choose checks and compute them on evidence. Missing evidence blocks; a waiver needs a reason."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
+from pathlib import Path
 
+from fullturn.core import plugins
 from fullturn.core.entities import CheckResult, GateReport, Outcome
-from fullturn.core.errors import StatisticsInputError, UsageError
+from fullturn.core.errors import SettingsError, StatisticsInputError, UsageError
 from fullturn.core.settings import GateSettings
-from fullturn.gates.check import Check, Verdict, no_evidence, unknown
-from fullturn.gates.evidence import Evidence
+from fullturn.core.wording import listed, nearest
+from fullturn.gates.check import Check, Evidence, Verdict, no_evidence, unknown
+
+EVIDENCE = tuple(field.name for field in fields(Evidence))
+_BLOCKING = ("FAILED", "INCONCLUSIVE")
 
 
 def compute(
@@ -61,9 +67,6 @@ def compute_check(
     )
 
 
-_BLOCKING = ("FAILED", "INCONCLUSIVE")
-
-
 def _verdict(check: Check, evidence: Evidence, limits: GateSettings) -> Verdict:
     lacking = [evidence.lacks[one] for one in check.about if one in evidence.lacks]
     why = lacking[0] if lacking else check.applies(evidence)
@@ -110,3 +113,38 @@ def _check_waivers(checks: Sequence[type[Check]], waivers: Mapping[str, str]) ->
             raise UsageError(f"no check has the code '{code}'; known: {', '.join(known)}")
         if not reason.strip():
             raise UsageError(f"a waiver needs a reason: --waive {code}='why this may pass'")
+
+
+def with_plugins(
+    built_in: Sequence[type[Check]], named: Sequence[str], root: Path | None
+) -> tuple[type[Check], ...]:
+    """The built-in checks, then those that fullturn.toml names or installed packages offer.
+
+    Raises:
+        SettingsError: one cannot be imported, is no Check, lacks a code, has one that another
+            check has, or needs evidence that there is not.
+    """
+    checks = {check.code: check for check in built_in}
+    for name, check in plugins.chosen("check", named, root, Check).items():
+        kind = type(check)
+        _look(name, kind)
+        if kind.code in checks:
+            other = checks[kind.code]
+            raise SettingsError(
+                f"check '{name}' has the code {kind.code}, as {other.__name__} has; give it "
+                "another one"
+            )
+        checks[kind.code] = kind
+    return tuple(checks.values())
+
+
+def _look(name: str, kind: type[Check]) -> None:
+    for member in ("code", "family", "needs"):
+        if not hasattr(kind, member):
+            raise SettingsError(f"check '{name}' lacks `{member}`; see fullturn.Check")
+    wrong = [need for need in kind.needs if need not in EVIDENCE]
+    if wrong:
+        raise SettingsError(
+            f"check '{name}' needs '{wrong[0]}', which is no evidence"
+            f"{nearest(wrong[0], EVIDENCE)}; known: {listed(EVIDENCE)}"
+        )

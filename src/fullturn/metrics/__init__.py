@@ -1,7 +1,8 @@
 """Metrics: how good a subject is on scored rows, with intervals and paired differences.
 
-One file a metric. A metric of one's own subclasses `RowMetric` or `SetMetric`; fullturn.toml names
-it as `"mymodule:MyMetric"`, or a package offers it by the entry point group `fullturn.metrics`.
+A built-in metric is a class in any module of this package, found by its `name`. A metric of your
+own is a subclass of `RowMetric` or `SetMetric`: fullturn.toml names it as `"mymodule:MyMetric"`, or
+a package offers it in the entry point group `fullturn.metrics`.
 """
 
 from fullturn.metrics.comparison import Difference, difference, level, paired_rows

@@ -1,7 +1,7 @@
 """How large is a metric, and how much better is one subject than another on the same rows?
 
 Both kinds of metric are judged by the Bayesian bootstrap over groups, as in
-`fullturn.statistics.bootstrap`. For a mean of bounded values nothing is added to it. A metric over
+`fullturn.statistics.intervals`. For a mean of bounded values nothing is added to it. A metric over
 the set is first made linear by the influence of each row, which leaves an error of the order of
 1 ÷ groups; its bootstrap distribution is then not simulated either.
 
@@ -23,11 +23,17 @@ import numpy as np
 from fullturn.core.entities import ScoredRow
 from fullturn.core.errors import StatisticsInputError
 from fullturn.metrics.metric import FINITE, Metric, RowMetric, Rows
-from fullturn.statistics import power
-from fullturn.statistics.bootstrap import chance_below, lower_bound
-from fullturn.statistics.groups import GroupTotals, group_totals, standard_error
-from fullturn.statistics.inputs import Floats, as_groups, as_scores, as_share
-from fullturn.statistics.intervals import Interval
+from fullturn.statistics import paired
+from fullturn.statistics.inputs import (
+    Floats,
+    GroupTotals,
+    as_groups,
+    as_scores,
+    as_share,
+    group_totals,
+    standard_error,
+)
+from fullturn.statistics.intervals import Interval, chance_below, lower_bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +70,18 @@ class Difference:
     def detectable(self, alpha: float = 0.05, chance: float = 0.8) -> float:
         """The smallest true loss that is found significant, two-sided, with this chance."""
         scaled, unit = self._scaled()
-        return unit * power.detectable_loss(scaled, alpha / 2, chance)
+        return unit * paired.detectable_loss(scaled, alpha / 2, chance)
 
     def pass_probability(self, margin: float, alpha: float) -> float:
         """Chance that an equally good candidate is shown to be not worse by `margin`."""
         unit = self._scaled()[1]
         error = self.standard_error / unit
-        return power.pass_probability(margin / unit, error, self.groups, alpha)
+        return paired.pass_probability(margin / unit, error, self.groups, alpha)
 
     def groups_needed(self, margin: float, alpha: float) -> int:
         """Groups, all answered alike, that it takes to show "not worse by `margin`"."""
         share = margin / self._scaled()[1]
-        return power.groups_needed(share, alpha) if share < 1 else 2
+        return paired.groups_needed(share, alpha) if share < 1 else 2
 
     def _scaled(self) -> tuple[GroupTotals, float]:
         """The totals in units in which a row loses 1 at most, and that unit."""

@@ -9,6 +9,7 @@ are then compared by the same statistics (`fullturn.metrics.comparison`).
 from __future__ import annotations
 
 import math
+import re
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ import numpy.typing as npt
 
 from fullturn.core.entities import ScoredRow
 from fullturn.core.errors import StatisticsInputError
+from fullturn.core.wording import listed
 from fullturn.statistics.inputs import Floats, as_scores
 
 Rows = Sequence[ScoredRow]
@@ -114,3 +116,40 @@ class SetMetric(Metric):
                 "add rows, so that it does not depend on one group"
             ) from error
         return (whole - without) * len(rest) / (len(rows) - len(rest))
+
+
+class MeanScore(RowMetric):
+    """The mean of one of the subject's scores, each in [0, 1]; higher is better."""
+
+    bounds = (0.0, 1.0)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def values(self, rows: Rows) -> Sequence[float]:
+        """The score of each row."""
+        for row in rows:
+            if self.name not in row.scores:
+                raise StatisticsInputError(
+                    f"there is no score '{self.name}', only: {listed(list(row.scores)) or 'none'}"
+                )
+        return [row.scores[self.name] for row in rows]
+
+
+SHARE = "share"
+_NOT_IN_KEYS = re.compile(r"[^\w\-. :/]+")
+
+
+def key(name: str) -> str:
+    """A metric's name as MLflow accepts it: `f1(spam)` becomes `f1.spam`."""
+    return _NOT_IN_KEYS.sub(".", name).strip(".")
+
+
+def number(value: float, unit: str = SHARE) -> str:
+    """A level."""
+    return f"{value:.3f}" if unit == SHARE else f"{value:.4g}"
+
+
+def signed(value: float, unit: str = SHARE) -> str:
+    """A difference."""
+    return f"{value:+.3f}" if unit == SHARE else f"{value:+.4g}"

@@ -6,7 +6,7 @@ import re
 from xml.etree import ElementTree as ET
 
 from fullturn.core.entities import CheckResult
-from fullturn.core.markup import cut
+from fullturn.core.wording import cut
 from fullturn.pipeline.records import Delivery, Ended
 
 _UNALLOWED = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -8,7 +8,7 @@ from typing import Literal
 
 from fullturn.core.entities import Code, GateReport
 from fullturn.core.showing import Result
-from fullturn.metrics.text import SHARE
+from fullturn.metrics.metric import SHARE
 
 Verdict = Literal["PASSED", "FAILED", "INCONCLUSIVE", "COULD_NOT_EVALUATE"]
 

@@ -6,21 +6,21 @@ import unicodedata
 from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 
-from fullturn.core.markup import plain
-from fullturn.metrics import text
+from fullturn.core.wording import plain
+from fullturn.metrics import metric
 from fullturn.pipeline.records import Difference
 
 MINUS = "−"
 
 
-def signed(value: float, unit: str = text.SHARE) -> str:
+def signed(value: float, unit: str = metric.SHARE) -> str:
     """A difference with its sign."""
-    return text.signed(value + 0.0, unit).replace("-", MINUS)
+    return metric.signed(value + 0.0, unit).replace("-", MINUS)
 
 
-def level(value: float, unit: str = text.SHARE) -> str:
+def level(value: float, unit: str = metric.SHARE) -> str:
     """A metric of one side."""
-    return text.number(value, unit)
+    return metric.number(value, unit)
 
 
 def interval(of: Difference) -> str:

@@ -1,7 +1,7 @@
 """The report of a pipeline: one page of Markdown for a pull request, JSON, and JUnit XML.
 
 Everything on the page may come from a stranger: whatever is quoted goes through
-`fullturn.core.markup`, and the page is short enough for a comment whatever it is given.
+`fullturn.core.wording`, and the page is short enough for a comment whatever it is given.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from fullturn.core.entities import CheckResult
-from fullturn.core.markup import code, prose
+from fullturn.core.wording import code, prose
 from fullturn.pipeline import sections
 from fullturn.pipeline.junit import to_junit
 from fullturn.pipeline.records import Delivery, Ended

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from fullturn.core.markup import code, prose
-from fullturn.metrics.text import SHARE
+from fullturn.core.wording import code, prose
+from fullturn.metrics.metric import SHARE
 from fullturn.pipeline.records import Cost, DataChange, Delivery, Difference, Flip, Pair
 from fullturn.pipeline.rendering import (
     ReportLimits,

@@ -10,7 +10,7 @@ from functools import cache
 
 from fullturn.core.errors import CouldNotEvaluate, IntegrityError
 from fullturn.core.wording import shown
-from fullturn.metrics.text import SHARE
+from fullturn.metrics.metric import SHARE
 from fullturn.pipeline.records import Delivery, Difference
 
 LARGEST = 2**20

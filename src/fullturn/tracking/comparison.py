@@ -10,9 +10,7 @@ from fullturn.core.errors import NotFound, StatisticsInputError, UsageError
 from fullturn.core.showing import Result
 from fullturn.core.tags import TrainingTags
 from fullturn.metrics import Difference, Metric, difference, paired_rows
-from fullturn.metrics.mean_score import MeanScore
-from fullturn.metrics.metric import Direction
-from fullturn.metrics.text import SHARE
+from fullturn.metrics.metric import SHARE, Direction, MeanScore
 from fullturn.statistics.paired import PairedDifference
 
 

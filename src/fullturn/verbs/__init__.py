@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from fullturn.core.lazily import modules
+from fullturn.core.plugins import modules
 
 if TYPE_CHECKING:  # those that `fullturn.project` names
     from fullturn.verbs import ask as ask

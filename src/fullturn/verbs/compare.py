@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fullturn.core.artifacts import VALIDATION
+from fullturn.core.records import VALIDATION
 from fullturn.core.showing import Block, grid, line, styled, then, view
-from fullturn.metrics.text import number, signed
+from fullturn.metrics.metric import number, signed
 from fullturn.tracking import comparison
 from fullturn.tracking.comparison import Comparison
 from fullturn.verbs import references

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from fullturn.core.artifacts import TRAINED, VALIDATION
 from fullturn.core.entities import (
     CheckResult,
     Dataset,
@@ -24,6 +23,7 @@ from fullturn.core.errors import (
     IntegrityError,
     NotFound,
 )
+from fullturn.core.records import TRAINED, VALIDATION
 from fullturn.core.settings import GateSettings
 from fullturn.core.showing import Block, Cell, Result, grid, line, mark, styled, then, view
 from fullturn.core.tags import NOTE, PARENT, GateTags, TrainingTags, VersionTags
@@ -40,7 +40,7 @@ from fullturn.gates import (
     with_plugins,
 )
 from fullturn.gates import report as writer
-from fullturn.gates.bundle import BundleSafe
+from fullturn.gates.provenance import BundleSafe
 from fullturn.registry import promotion, versions
 from fullturn.subjects.protocols import Capability, Predictor
 from fullturn.subjects.renamed import renamed_metrics

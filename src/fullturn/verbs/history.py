@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fullturn.core.entities import HistoryEntry
-from fullturn.core.markup import cut
 from fullturn.core.showing import Block, Table, grid, then, view
+from fullturn.core.wording import cut
 from fullturn.registry import promotion
 from fullturn.verbs.workspace import Workspace
 

@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fullturn.core.artifacts import VALIDATION
 from fullturn.core.entities import Alarm, Observation, RunRecord
 from fullturn.core.errors import NotFound
+from fullturn.core.records import VALIDATION
 from fullturn.core.showing import Block, Result, Style, grid, line, styled, then, view
 from fullturn.core.tags import NOTE, PARENT, AlarmTags
 from fullturn.monitoring import report

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from fullturn.core.entities import Input, Output
 from fullturn.core.errors import AppError
-from fullturn.core.markup import cut
 from fullturn.core.showing import Block, Result, Table, grid, line, styled, then, view
 from fullturn.core.tags import TraceTags
 from fullturn.core.values import checked
+from fullturn.core.wording import cut
 from fullturn.registry import promotion
 from fullturn.verbs import running_server
 from fullturn.verbs.workspace import Workspace

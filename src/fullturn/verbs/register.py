@@ -14,9 +14,9 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fullturn.core.artifacts import ENVIRONMENT
 from fullturn.core.entities import GateReport, ModelVersion, RunRecord
 from fullturn.core.errors import IntegrityError, LLMUnavailable, NotFound, Refused
+from fullturn.core.records import ENVIRONMENT
 from fullturn.core.settings import LLMSettings
 from fullturn.core.tags import GateTags, OriginTags, TrainingTags, VersionTags
 from fullturn.evidence import folder as evidence_folder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fullturn.core.artifacts import VALIDATION
+from fullturn.core.records import VALIDATION
 from fullturn.core.showing import Block, grid, line, styled, view
 from fullturn.core.tags import KIND
 from fullturn.registry import reproduction, versions

@@ -9,15 +9,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from fullturn.core.artifacts import ENVIRONMENT, SOURCES, TRAINED, VALIDATION
 from fullturn.core.entities import Dataset, Example, Params, RunRecord
 from fullturn.core.errors import AppError, UsageError
+from fullturn.core.records import ENVIRONMENT, SOURCES, TRAINED, VALIDATION
 from fullturn.core.showing import Block, Part, Result, Table, grid, line, plain, styled, then, view
 from fullturn.core.tags import NOTE, TrainingTags
 from fullturn.evaluation import records
 from fullturn.evaluation.race import Race, race, recalled
 from fullturn.evaluation.records import fingerprint
-from fullturn.metrics.text import key
+from fullturn.metrics.metric import key
 from fullturn.store import save_pyfunc
 from fullturn.subjects import bundle
 from fullturn.subjects.protocols import Predictor

@@ -20,7 +20,7 @@ from fullturn.lesson.diagrams.svg import (  # fmt: skip
     Drawing,
 )
 from fullturn.lesson.figures import Points
-from fullturn.metrics.text import SHARE
+from fullturn.metrics.metric import SHARE
 from fullturn.tracking.comparison import Comparison
 from fullturn.verbs.train import Trial
 

@@ -15,7 +15,7 @@ from fullturn.lesson.panels.events import (
     table,
 )
 from fullturn.lesson.panels.stage import Stage
-from fullturn.metrics.text import SHARE, number, signed
+from fullturn.metrics.metric import SHARE, number, signed
 from fullturn.tracking.comparison import Comparison
 from fullturn.verbs.candidate import primary_of, usable_runs
 from fullturn.verbs.compare import compare

@@ -11,8 +11,8 @@ from typing import Any
 
 from fullturn.core.entities import Evaluation, Example, Output, ScoredRow
 from fullturn.core.errors import StatisticsInputError
-from fullturn.core.markup import cut
 from fullturn.core.settings import GateSettings
+from fullturn.core.wording import cut
 from fullturn.gates.judged import margin_of
 from fullturn.metrics import Metric, difference
 from fullturn.pipeline.records import Difference, Flip

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fullturn.core.artifacts import ENVIRONMENT, SOURCES
 from fullturn.core.entities import Dataset, Example, ModelVersion, RunRecord
+from fullturn.core.records import ENVIRONMENT, SOURCES
 from fullturn.core.tags import OriginTags, TrainingTags
 from fullturn.pipeline.records import DataChange
 from fullturn.verbs.workspace import Workspace, load, with_digest

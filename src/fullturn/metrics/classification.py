@@ -1,15 +1,29 @@
-"""Metrics that are a quotient of counts, of one label or as the mean over all labels."""
+"""Metrics of predicted labels."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 
 import numpy as np
 
 from fullturn.core.errors import StatisticsInputError
 from fullturn.metrics.answers import expected_labels, predicted_labels
-from fullturn.metrics.metric import Flags, Rows, SetMetric
+from fullturn.metrics.metric import Flags, RowMetric, Rows, SetMetric
 from fullturn.statistics.inputs import Floats
+
+
+class Accuracy(RowMetric):
+    """Share of rows whose label was predicted."""
+
+    name = "accuracy"
+    bounds = (0.0, 1.0)
+    needs = ("label",)
+
+    def values(self, rows: Rows) -> Sequence[float]:
+        """1 for the expected label, else 0."""
+        pairs = zip(expected_labels(rows), predicted_labels(rows), strict=True)
+        return [float(expected == predicted) for expected, predicted in pairs]
 
 
 class LabelQuotient(SetMetric):
@@ -65,3 +79,34 @@ class LabelQuotient(SetMetric):
                     f"{self.name} is undefined: '{label}' was never predicted"
                 )
         return quotients
+
+
+class F1(LabelQuotient):
+    """Harmonic mean of precision and recall: of one label, `f1(spam)`, or over labels (macro)."""
+
+    name = "f1"
+
+    def quotient(self, expected: Flags, predicted: Flags) -> tuple[Floats, Floats]:
+        """2 · true positives ÷ (expected + predicted)."""
+        both = (expected & predicted).astype(float)
+        return 2 * both, expected.astype(float) + predicted.astype(float)
+
+
+class Precision(LabelQuotient):
+    """Share of the rows predicted to have a label that have it: `precision(spam)`, or macro."""
+
+    name = "precision"
+
+    def quotient(self, expected: Flags, predicted: Flags) -> tuple[Floats, Floats]:
+        """True positives ÷ predicted."""
+        return (expected & predicted).astype(float), predicted.astype(float)
+
+
+class Recall(LabelQuotient):
+    """Share of the rows with a label that were predicted to have it: `recall(spam)`, or macro."""
+
+    name = "recall"
+
+    def quotient(self, expected: Flags, predicted: Flags) -> tuple[Floats, Floats]:
+        """True positives ÷ expected."""
+        return (expected & predicted).astype(float), expected.astype(float)

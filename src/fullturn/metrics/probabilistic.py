@@ -1,13 +1,67 @@
-"""Area under the ROC curve."""
+"""Metrics of predicted probabilities."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from fullturn.core.errors import StatisticsInputError
-from fullturn.metrics.answers import expected_labels, probabilities
-from fullturn.metrics.metric import Flags, Rows, SetMetric
+from fullturn.metrics.answers import as_label, expected_labels, predicted_labels, probabilities
+from fullturn.metrics.metric import Flags, RowMetric, Rows, SetMetric
 from fullturn.statistics.inputs import Floats
+
+_LEAST = float(np.finfo(np.float64).eps)
+"""The least probability whose logarithm is taken."""
+
+
+class Brier(RowMetric):
+    """Mean squared error of the probabilities, halved so that it lies in [0, 1]."""
+
+    name = "brier"
+    direction = "lower"
+    bounds = (0.0, 1.0)
+    needs = ("label", "probabilities")
+
+    def values(self, rows: Rows) -> Sequence[float]:
+        """Half the sum over labels of (probability - 1 or 0)²."""
+        expected = expected_labels(rows)
+        labels = all_labels(rows, expected)
+        wanted = np.array(expected)[:, None] == np.array(labels)
+        squares = (probabilities(rows, labels) - wanted) ** 2
+        # Rounded probabilities may add up to a little more than one.
+        halves: list[float] = np.minimum(squares.sum(axis=1) / 2, 1.0).tolist()
+        return halves
+
+
+def all_labels(rows: Rows, expected: Sequence[str]) -> list[str]:
+    """The labels that the outputs give a probability, and those that were expected."""
+    given = {as_label(one) for row in rows for one in row.output.get("probabilities", ())}
+    return sorted({*expected, *(given or predicted_labels(rows))})
+
+
+class LogLoss(RowMetric):
+    """Mean negative logarithm of the probability of the expected label (cross-entropy)."""
+
+    name = "log_loss"
+    direction = "lower"
+    unit = "nats"
+    bounds = (0.0, math.inf)
+    needs = ("label", "probabilities")
+
+    def values(self, rows: Rows) -> Sequence[float]:
+        """-log of the probability, which counts as 2.2e-16 at least."""
+        expected = expected_labels(rows)
+        labels = sorted(set(expected))
+        places = [labels.index(one) for one in expected]
+        shares = probabilities(rows, labels)[np.arange(len(rows)), places]
+        losses: list[float] = (-np.log(np.clip(shares, _LEAST, 1.0))).tolist()
+        return losses
+
+    def scale(self, rows: Rows) -> float:
+        """What knowing nothing costs: the logarithm of the number of labels."""
+        return math.log(max(2, len(set(expected_labels(rows)))))
 
 
 class RocAuc(SetMetric):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from fullturn.core.markup import code, plain, prose
+from fullturn.core.wording import code, plain, prose
 
 NASTY = {
     "link": "[a](http://example.org)",
