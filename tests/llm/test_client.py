@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fullturn.core.errors import LLMUnavailable
+from fullturn.core.errors import LLMUnavailable, SettingsError
 from fullturn.core.settings import LLMSettings
 from fullturn.llm import LLM, Completion, uncached
 from tests.conftest import free_port
@@ -163,3 +163,48 @@ def test_a_failure_is_not_remembered(tmp_path: Path) -> None:
         with pytest.raises(LLMUnavailable):
             ask(peer, tmp_path)
         assert ask(peer, tmp_path).text == "Hello."
+
+
+@pytest.fixture
+def _proxy(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A proxy at which nobody listens."""
+    address = f"http://127.0.0.1:{free_port()}"
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, address)
+    return address
+
+
+def test_a_proxy_that_does_not_answer_is_named(_proxy: str) -> None:
+    peer = Peer([], base_url="http://llm.example/v1")
+    with pytest.raises(LLMUnavailable, match=f"through the proxy {_proxy}, .*NO_PROXY"):
+        ask(peer)
+
+
+def test_a_proxy_that_refuses_is_named(monkeypatch: pytest.MonkeyPatch, _proxy: str) -> None:
+    with serving((407, b"who are you?")) as proxy:
+        address = proxy.base_url.removesuffix("/v1")
+        for name in ("HTTP_PROXY", "http_proxy"):
+            monkeypatch.setenv(name, address)
+        with pytest.raises(LLMUnavailable, match=f"the proxy {address}.* answered 407 .who are"):
+            ask(Peer([], base_url="http://llm.example/v1"))
+
+
+def test_an_llm_on_this_machine_is_asked_without_a_proxy(
+    monkeypatch: pytest.MonkeyPatch, _proxy: str
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    with serving(good()) as peer:
+        assert ask(peer).text == "Hello."
+
+
+def test_a_key_is_trimmed_and_an_illegal_one_is_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", "sk-sesame\n")
+    with serving(good()) as peer:
+        ask(peer, api_key_env="MY_KEY")
+        assert peer.keys == ["Bearer sk-sesame"]
+        monkeypatch.setenv("MY_KEY", "sk-sésame")
+        with pytest.raises(SettingsError, match="MY_KEY contains a character that is not ASCII"):
+            ask(peer, api_key_env="MY_KEY")
+        assert len(peer.asked) == 1

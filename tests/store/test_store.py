@@ -1,5 +1,6 @@
 """The store, on SQLite and against a real server over HTTP."""
 
+import json
 import subprocess
 import sys
 import time
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fullturn.core import credentials
 from fullturn.core.entities import DatasetVersion
 from fullturn.core.errors import NotFound, StoreUnavailable
 from fullturn.core.records import Point, Span, Traced
@@ -155,3 +157,30 @@ def test_opening_a_store_imports_no_mlflow() -> None:
 def test_an_unknown_run_is_not_found(any_store: Store) -> None:
     with pytest.raises(NotFound, match="0{32}"):
         any_store.run("0" * 32)
+
+
+def test_a_secret_reaches_neither_runs_nor_pages_nor_traces(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_API_KEY", "sk-t0p-s3cret\n")
+    secret = credentials.secret("MY_API_KEY")
+    said = f"ValueError: illegal header b'Bearer {secret}\\n'"
+    run = store.start_run("train", f"with {secret}", {"key": secret or ""}, {"a": said})
+    store.tag_run(run, {"b": said})
+    store.put_text(run, f"<p>{said}", "report.html")
+    store.put_text(run, json.dumps({"text": secret}), "rows.json")
+    span = Span("answer", "CHAIN", {"q": said}, {"a": [said]}, 1, 2)
+    store.trace(Traced("0" * 31 + "1", (span,), {"c": said}, run))
+    found, [trace] = store.run(run), store.traces()
+    assert secret not in f"{found} {trace}" and "Bearer …" in found.tags["a"]
+    assert secret not in store.get(run, "report.html").read_text()
+    assert secret in store.get(run, "rows.json").read_text()  # data are not ours to change
+    database = Path(store.uri.removeprefix("sqlite:///"))
+    assert b"t0p-s3cret" not in b"".join(
+        path.read_bytes() for path in database.parent.glob(f"{database.name}*")
+    )
+
+
+def test_the_address_of_a_run_shows_no_password(tmp_path: Path) -> None:
+    with_login = Store("postgresql://ada:pass-word@db/mlflow", "x", tmp_path, str(tmp_path))
+    assert with_login.link("1" * 32).endswith("postgresql://ada:…@db/mlflow")

@@ -24,9 +24,14 @@ the exit codes of the commands.
         └── MissingFigure         a slide cites a figure that no run and no result contains
 """
 
+from fullturn.core.redaction import redacted
+
 
 class FullturnError(Exception):
-    """Base of all errors raised on purpose; its text is meant for a person."""
+    """Base of all errors raised on purpose; its text is meant for a person, and shows no secret."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(redacted(one) if isinstance(one, str) else one for one in args))
 
 
 class UsageError(FullturnError):

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from fullturn.core import addresses
+from fullturn.core import addresses, redaction
 from fullturn.core.addresses import kind_of, normal
 from fullturn.core.errors import NotFound, SettingsError
 
@@ -383,7 +383,8 @@ def renamed(root: Path) -> tuple[str, ...]:
 
 def tracking_uri(settings: Settings, root: Path) -> str:
     """The MLflow server: MLFLOW_TRACKING_URI, else the setting, else local SQLite."""
-    named = os.environ.get("MLFLOW_TRACKING_URI") or settings.tracking_uri
+    named = os.environ.get("MLFLOW_TRACKING_URI", "").strip() or settings.tracking_uri
+    redaction.note_address(named or "")
     return normal(named) if named else f"sqlite:///{state_folder(settings, root) / 'mlflow.db'}"
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fullturn.core import redaction
 from fullturn.core.errors import CouldNotEvaluate, SettingsError
 from fullturn.core.settings import SigningSettings
 
@@ -88,6 +89,7 @@ def private_key(signer: Signer) -> Iterator[Path]:
                 f"private_key_env in [signing] names the environment variable "
                 f"{settings.private_key_env}, which is not set; set it to the private key (PEM)"
             )
+        redaction.note(pem)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "signing.pem"
             _write(path, (pem.strip() + "\n").encode(), 0o600)

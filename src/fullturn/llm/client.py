@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from fullturn.core import proxies
+from fullturn.core.credentials import secret
 from fullturn.core.errors import LLMUnavailable
 from fullturn.core.settings import LLMSettings
 from fullturn.llm import embedded
@@ -31,6 +33,8 @@ Message = Mapping[str, str]
 _ATTEMPTS = 3
 _FIRST_PAUSE = 0.2
 _CACHE_FILE = "llm-cache.db"
+_OF_PROXIES = (403, 407, 502, 503, 504)
+"""Statuses with which a proxy refuses, or cannot reach what is behind it."""
 _uncached = ContextVar("_uncached", default=False)
 
 
@@ -65,11 +69,6 @@ class LLM:
     def __init__(self, settings: LLMSettings | None = None, cache: Path | None = None) -> None:
         self._settings = settings or LLMSettings()
         self._cache = CompletionCache(cache / _CACHE_FILE) if cache else None
-        # A proxy from the environment must not see what stays on this machine.
-        self._client = httpx.Client(
-            timeout=self._settings.timeout, trust_env=self._settings.base_url is not None
-        )
-        weakref.finalize(self, self._client.close)
 
     def __enter__(self) -> LLM:
         return self
@@ -79,7 +78,15 @@ class LLM:
 
     def close(self) -> None:
         """Close the connections. The embedded LLM keeps running: it is shared by the process."""
-        self._client.close()
+        if "_client" in self.__dict__:
+            self._client.close()
+
+    @cached_property
+    def _client(self) -> httpx.Client:
+        address = self._settings.base_url or "http://127.0.0.1"
+        client = proxies.client(address, timeout=self._settings.timeout)
+        weakref.finalize(self, client.close)
+        return client
 
     @property
     def digest(self) -> str:
@@ -99,6 +106,8 @@ class LLM:
 
         Raises:
             LLMUnavailable: no answer, a refusal, or an answer that is no chat completion.
+            SettingsError: the API key contains an illegal character, or the environment names a
+                proxy that cannot be used.
             CouldNotEvaluate: the cache is damaged.
         """
         asked = {
@@ -131,7 +140,7 @@ class LLM:
         settings = self._settings
         if settings.base_url is None:
             return embedded.endpoint()
-        return Endpoint(settings.base_url, settings.model, os.environ.get(settings.api_key_env))
+        return Endpoint(settings.base_url, settings.model, secret(settings.api_key_env))
 
     def _post(self, address: str, body: Mapping[str, Any], key: str | None) -> httpx.Response:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
@@ -148,10 +157,7 @@ class LLM:
                 ) from error
             except (httpx.TransportError, httpx.InvalidURL) as error:
                 if attempt == _ATTEMPTS or not isinstance(error, httpx.NetworkError):
-                    raise LLMUnavailable(
-                        f"{address} cannot be reached ({error}); check `base_url` in [llm] and "
-                        "that the LLM is running"
-                    ) from error
+                    raise LLMUnavailable(_unreachable(address, error)) from error
             time.sleep(_FIRST_PAUSE * 2 ** (attempt - 1))
         return response
 
@@ -165,9 +171,26 @@ def _worth_another(response: httpx.Response) -> bool:
     return response.status_code == httpx.codes.TOO_MANY_REQUESTS or response.is_server_error
 
 
+def _unreachable(address: str, error: Exception) -> str:
+    proxy = proxies.proxy_for(address)
+    if proxy is None:
+        step = "check `base_url` in [llm] and that the LLM is running"
+        return f"{address} cannot be reached ({error}); {step}"
+    return (
+        f"{address} cannot be reached through the proxy {proxy}, which the environment names "
+        f"({error}); check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY, or add the host to NO_PROXY"
+    )
+
+
 def _refusal(address: str, response: httpx.Response, settings: LLMSettings) -> str:
     status = response.status_code
     said = " ".join(response.text.split())[:200]
+    proxy = proxies.proxy_for(address) if status in _OF_PROXIES else None
+    if proxy is not None:
+        return (
+            f"the proxy {proxy}, which the environment names, or {address} behind it answered "
+            f"{status} ({said}); check the proxy and its login, or add the host to NO_PROXY"
+        )
     if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         step = f"put a valid key into the environment variable {settings.api_key_env}"
     elif status == httpx.codes.NOT_FOUND:

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from fullturn.core import proxies
+from fullturn.core.credentials import secret
 from fullturn.core.errors import CouldNotEvaluate, NotFound, SettingsError, UsageError
 from fullturn.pipeline.report import MARKER
 
@@ -58,7 +60,8 @@ def repository(environment: Mapping[str, str], name: str | None = None) -> Repos
     if not re.fullmatch(r"\w[\w-]*/(?!\.\.?$)[\w.-]+", found, re.ASCII):
         raise UsageError(f"'{found[:60]}' is no repository; name it as owner/name")
     address = _variable(environment, "GITHUB_API_URL").rstrip("/")
-    return Repository(address, found, _variable(environment, "GITHUB_TOKEN"))
+    token = secret("GITHUB_TOKEN", environment=environment)
+    return Repository(address, found, token or _variable(environment, "GITHUB_TOKEN"))
 
 
 def post(at: Repository, head: str, base: str | None, text: str) -> Posted | None:
@@ -80,12 +83,14 @@ def post(at: Repository, head: str, base: str | None, text: str) -> Posted | Non
         "X-GitHub-Api-Version": "2022-11-28",
     }
     try:
-        with httpx.Client(headers=headers, timeout=_TIMEOUT) as client:
+        with proxies.client(at.address, headers=headers, timeout=_TIMEOUT) as client:
             number = _pull_request(client, at, head, base)
             return None if number is None else _put(client, at, number, text)
     except httpx.HTTPError as error:
+        proxy = proxies.proxy_for(at.address)
+        through = f" through the proxy {proxy}" if proxy else ""
         raise CouldNotEvaluate(
-            f"{at.address} does not answer: {error}; run the job again"
+            f"{at.address} does not answer{through}: {error}; run the job again"
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CouldNotEvaluate(

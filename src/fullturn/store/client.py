@@ -10,6 +10,8 @@ import os
 import warnings
 from typing import Any
 
+from fullturn.core.proxies import spare_this_machine
+
 for _name, _value in {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
@@ -22,6 +24,8 @@ for _name, _value in {
     "GIT_PYTHON_REFRESH": "quiet",
 }.items():
     os.environ.setdefault(_name, _value)
+
+spare_this_machine()
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

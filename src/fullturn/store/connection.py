@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from urllib.parse import quote
 
+from fullturn.core import credentials, redaction
 from fullturn.core.addresses import artifact_location, is_elsewhere, kind_of, normal
 from fullturn.core.errors import (
     FullturnError,
@@ -20,6 +21,7 @@ from fullturn.core.errors import (
     StoreUnavailable,
     UsageError,
 )
+from fullturn.core.redaction import redacted
 from fullturn.store.reading import Reader, Unsure, light_reader
 
 if TYPE_CHECKING:
@@ -51,9 +53,9 @@ def guarded(call: Callable[P, R]) -> Callable[P, R]:
 
 def _translated(error: MlflowException, uri: str) -> FullturnError:
     if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-        return NotFound(_without_password(f"{_first_line(error)} (tracking server {uri})"))
+        return NotFound(f"{_first_line(error)} (tracking server {uri})")
     if error.error_code == "INVALID_PARAMETER_VALUE":
-        return UsageError(_without_password(f"{_first_line(error)} (tracking server {uri})"))
+        return UsageError(f"{_first_line(error)} (tracking server {uri})")
     return StoreUnavailable(_unavailable(uri, error))
 
 
@@ -68,9 +70,7 @@ def _unavailable(uri: str, error: BaseException) -> str:
     else:
         step = "check `tracking_uri` in fullturn.toml, or MLFLOW_TRACKING_URI, and try again"
     reason = _first_line(_cause(error))
-    return _without_password(
-        f"the tracking server {uri} does not answer or refuses: {reason}; {step}"
-    )
+    return f"the tracking server {uri} does not answer or refuses: {reason}; {step}"
 
 
 def _cause(error: BaseException) -> BaseException:
@@ -81,10 +81,6 @@ def _cause(error: BaseException) -> BaseException:
             found = below
         below = below.__cause__ or below.__context__
     return found
-
-
-def _without_password(text: str) -> str:
-    return re.sub(r"(://[^:/@\s]*):[^/@\s]+@", r"\1:…@", text)
 
 
 def _first_line(error: BaseException) -> str:
@@ -107,8 +103,11 @@ class Connection:
         server needs it.
 
         Raises:
-            SettingsError: `uri` is a folder, or nothing that MLflow knows.
+            SettingsError: `uri` is a folder, or nothing that MLflow knows; or a login in the
+                environment contains an illegal character.
         """
+        credentials.trim_logins()
+        redaction.note_address(uri)
         self.uri = normal(uri)
         self._kind = kind_of(self.uri)
         self.name = experiment
@@ -172,12 +171,10 @@ class Connection:
             return artifact_location(self._artifact_root, self.name)
         if self._kind == "database":
             raise SettingsError(
-                _without_password(
-                    f"{self.uri} is a database without a server: files of runs would stay on this "
-                    "machine, where nobody else finds them. Set artifact_root in fullturn.toml, or "
-                    "MLFLOW_DEFAULT_ARTIFACT_ROOT, to a shared folder or a bucket (s3://…); or run "
-                    "`mlflow server` on the database and name its address as tracking_uri"
-                )
+                f"{self.uri} is a database without a server: files of runs would stay on this "
+                "machine, where nobody else finds them. Set artifact_root in fullturn.toml, or "
+                "MLFLOW_DEFAULT_ARTIFACT_ROOT, to a shared folder or a bucket (s3://…); or run "
+                "`mlflow server` on the database and name its address as tracking_uri"
             )
         return self._artifacts.resolve().as_uri() if self._kind == "sqlite" else None
 
@@ -202,5 +199,6 @@ class Connection:
     def link(self, run_id: str) -> str:
         """Where MLflow's own pages show this run, or how to open them."""
         if self.uri.startswith("http"):
-            return f"{self.uri.rstrip('/')}/#/experiments/{self.experiment_id}/runs/{run_id}"
-        return f"mlflow ui --backend-store-uri {quote(self.uri, safe=':/')}"
+            page = f"{self.uri.rstrip('/')}/#/experiments/{self.experiment_id}/runs/{run_id}"
+            return redacted(page)
+        return redacted(f"mlflow ui --backend-store-uri {quote(self.uri, safe=':/@')}")

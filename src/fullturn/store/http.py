@@ -15,8 +15,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
+from fullturn.core.proxies import proxy_for
 from fullturn.store.reading import Unsure
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Server:
         named = {name for name, value in os.environ.items() if name.startswith(_PREFIX) and value}
         if not parts.hostname or parts.username or named - known or "NETRC" in os.environ:
             return None
-        if parts.scheme in getproxies() and not proxy_bypass(parts.hostname):
+        if proxy_for(uri):
             return None
         files = (Path.home() / name for name in _PASSWORDS)
         return None if any(file.exists() for file in files) else cls(uri)

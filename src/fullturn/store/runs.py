@@ -10,12 +10,14 @@ from pathlib import Path
 
 from fullturn.core.entities import DatasetVersion, Params, RunRecord, RunStatus
 from fullturn.core.records import Point
+from fullturn.core.redaction import redacted, redacted_values
 from fullturn.core.tags import KIND
 from fullturn.store.connection import Connection, guarded
 from fullturn.store.reading import RunQuery
 
 BATCH = 1000
 """Most metrics that MLflow takes in one call."""
+_PAGES = (".html", ".md")
 _ID = re.compile("[0-9a-f]{4,32}")
 """Of a run, or its beginning."""
 
@@ -28,9 +30,11 @@ class Runs(Connection):
         """Create a run in status RUNNING; returns its id."""
         from fullturn.store.client import entities
 
-        own = {KIND: kind, "mlflow.runName": name, **tags}
+        own = redacted_values({KIND: kind, "mlflow.runName": name, **tags})
         run = self._client.create_run(self.experiment_id, tags=own)
-        entries = [entities.Param(key, str(value)[:6000]) for key, value in params.items()]
+        entries = [
+            entities.Param(key, redacted(str(value))[:6000]) for key, value in params.items()
+        ]
         self._client.log_batch(run.info.run_id, params=entries)
         return str(run.info.run_id)
 
@@ -55,7 +59,7 @@ class Runs(Connection):
         """Set tags of a run."""
         from fullturn.store.client import entities
 
-        entries = [entities.RunTag(key, value[:8000]) for key, value in tags.items()]
+        entries = [entities.RunTag(key, redacted(value)[:8000]) for key, value in tags.items()]
         self._client.log_batch(run_id, tags=entries)
 
     @guarded
@@ -119,7 +123,12 @@ class Runs(Connection):
 
     @guarded
     def put_text(self, run_id: str, text: str, name: str) -> None:
-        """Store a text as an artifact of a run."""
+        """Store a text as an artifact of a run; in a page for people, secrets are masked.
+
+        Data are stored as they are: digests are taken of them.
+        """
+        if name.endswith(_PAGES):
+            text = redacted(text)
         self._files.log_text(run_id, text, name)
 
     def get(self, run_id: str, name: str, into: Path | None = None) -> Path:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fullturn.core.records import Span, Traced
+from fullturn.core.redaction import redacted_values
 from fullturn.store.connection import Connection, guarded
 
 if TYPE_CHECKING:
@@ -37,9 +39,10 @@ class Traces(Connection):
         from fullturn.store.client import TracingClient
         from fullturn.store.retries import retried
 
-        whole, *steps = traced.spans
+        whole, *steps = [_without_secrets(span) for span in traced.spans]
         client = TracingClient(self.uri)
-        retried(client.start_trace, _trace_info(traced, self.experiment_id))
+        shown = replace(traced, spans=(whole, *steps), tags=redacted_values(traced.tags))
+        retried(client.start_trace, _trace_info(shown, self.experiment_id))
         root = _span(traced.id, 0, whole)
         spans = [root, *(_span(traced.id, n, step) for n, step in enumerate(steps, 1))]
         retried(client.log_spans, self.experiment_id, spans)
@@ -53,6 +56,11 @@ class Traces(Connection):
             locations=[self.experiment_id], max_results=limit, return_type="list"
         )
         return [_trace(trace) for trace in found]
+
+
+def _without_secrets(span: Span) -> Span:
+    inputs, outputs = redacted_values(span.inputs), redacted_values(span.outputs)
+    return replace(span, inputs=inputs, outputs=outputs)
 
 
 def _prompt(uri: str, name: str, template: str) -> Any:

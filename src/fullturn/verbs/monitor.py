@@ -8,9 +8,11 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from fullturn.core import proxies
 from fullturn.core.entities import Alarm, Observation, RunRecord
-from fullturn.core.errors import NotFound
+from fullturn.core.errors import NotFound, SettingsError
 from fullturn.core.records import VALIDATION
 from fullturn.core.showing import Block, Result, Style, grid, line, styled, then, view
 from fullturn.core.tags import NOTE, PARENT, AlarmTags
@@ -216,13 +218,17 @@ def tell(project: Workspace) -> list[str]:
         if tags.webhook in (None, "sent") or tags.record is None:
             continue
         try:
-            answer = httpx.post(address, content=tags.record, timeout=5,
-                                headers={"content-type": "application/json"})  # fmt: skip
-            answer.raise_for_status()
+            with proxies.client(address, timeout=5) as client:
+                answer = client.post(address, content=tags.record,
+                                     headers={"content-type": "application/json"})  # fmt: skip
+                answer.raise_for_status()
             project.store.tag_run(run.id, AlarmTags(webhook="sent").write())
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            failures.append(f"{address}: {error}")
-            project.store.tag_run(run.id, AlarmTags(webhook_error=str(error)).write())
+        except (httpx.HTTPError, httpx.InvalidURL, SettingsError) as error:
+            # Whoever knows the path of a webhook may post there: it is not shown.
+            host = urlsplit(address).hostname or "[monitoring] webhook"
+            reason = str(error).replace(address, host).partition("\n")[0]
+            failures.append(f"{host}: {reason}")
+            project.store.tag_run(run.id, AlarmTags(webhook_error=reason).write())
     return failures
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from fullturn.core.credentials import secret
 from fullturn.core.entities import Input, Output
 from fullturn.tracking.provenance import process, process_start
 from fullturn.verbs.workspace import Workspace
@@ -87,7 +87,7 @@ def _connection(found: str, timeout: float) -> Any:
 
 
 def _headers(variable: str | None) -> dict[str, str]:
-    token = os.environ.get(variable, "") if variable else ""
+    token = secret(variable) if variable else None
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
+from fullturn.core.credentials import secret
 from fullturn.core.entities import Input, Prediction
 from fullturn.core.errors import CouldNotEvaluate, SettingsError
 from fullturn.core.tags import TraceTags
@@ -158,12 +158,13 @@ def _token(variable: str | None) -> str | None:
     """The API token, from the environment.
 
     Raises:
-        SettingsError: one is asked for, and its variable is not set.
+        SettingsError: one is asked for, and its variable is not set, or contains an illegal
+            character.
     """
     if variable is None:
         return None
-    token = os.environ.get(variable, "")
-    if not token:
+    token = secret(variable)
+    if token is None:
         raise SettingsError(
             f"serving.token_env names the environment variable {variable}, which is not set; set "
             "it to the API token"

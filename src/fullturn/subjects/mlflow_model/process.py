@@ -27,7 +27,7 @@ from fullturn.store.model_process import HEADER, encoded
 MODULE = "fullturn.store.model_process"
 LOAD_SECONDS = 300.0
 """Until a model must be loaded: importing MLflow and its libraries takes most of it."""
-_SECRETS = re.compile("TOKEN|SECRET|PASSW|KEY|CREDENTIAL|TRACKING_URI", re.IGNORECASE)
+_SECRETS = re.compile("TOKEN|SECRET|PASSW|KEY|CREDENTIAL|TRACKING_URI|PROXY", re.IGNORECASE)
 _LAST_WORDS = 8
 _CHUNK = 1 << 16
 
