@@ -45,11 +45,10 @@ if TYPE_CHECKING:
     from fullturn.subjects.protocols import App, GeneratesText, Predictor, Run
     from fullturn.subjects.scorers import RowScorer
     from fullturn.tracking.comparison import Comparison
-    from fullturn.verbs.ci.base import Base
     from fullturn.verbs.ci.checkout import Tested
+    from fullturn.verbs.ci.platforms import Workflows
     from fullturn.verbs.ci.report import Reported
-    from fullturn.verbs.ci.run import PipelineRun, StepEnded, Watcher
-    from fullturn.verbs.ci.workflows import Workflows
+    from fullturn.verbs.ci.run import Base, PipelineRun, StepEnded, Watcher
     from fullturn.verbs.data import Committed, Versions
     from fullturn.verbs.deliver import Delivered
     from fullturn.verbs.gate import GateResult
@@ -86,11 +85,10 @@ _PLACES = {
     "subjects.protocols": "App GeneratesText Predictor Run",
     "subjects.scorers": "RowScorer",
     "tracking.comparison": "Comparison",
-    "verbs.ci.base": "Base",
     "verbs.ci.checkout": "Tested",
+    "verbs.ci.platforms": "Workflows",
     "verbs.ci.report": "Reported",
-    "verbs.ci.run": "PipelineRun StepEnded Watcher",
-    "verbs.ci.workflows": "Workflows",
+    "verbs.ci.run": "Base PipelineRun StepEnded Watcher",
     "verbs.data": "Committed Versions",
     "verbs.deliver": "Delivered",
     "verbs.gate": "GateResult",

@@ -60,9 +60,9 @@ class CI(Group):
     __call__ = Verb(lambda: verbs.ci.run.ci)
     code = Verb(lambda: verbs.ci.checkout.code)
     tests = Verb(lambda: verbs.ci.checkout.tests)
-    base = Verb(lambda: verbs.ci.base.base)
+    base = Verb(lambda: verbs.ci.run.base)
     report = Verb(lambda: verbs.ci.report.report)
-    workflows = Verb(lambda: verbs.ci.workflows.workflows)
+    workflows = Verb(lambda: verbs.ci.platforms.workflows)
 
 
 class Releasing(Group):

@@ -11,7 +11,7 @@ from fullturn.core.entities import Code
 from fullturn.core.errors import SettingsError
 from fullturn.pipeline.records import Checkout, Delivery, Ended
 from fullturn.verbs import references
-from fullturn.verbs.ci.reporting import gather
+from fullturn.verbs.ci.report import collect
 from fullturn.verbs.data import commit
 from fullturn.verbs.gate import gate
 from fullturn.verbs.promote import promote
@@ -81,7 +81,7 @@ def delivered(project: Workspace, run: str, judged: str) -> Delivery:
     """What the report of a pipeline gathers of a gate."""
     checkout = Checkout(Code(None, False, None), None, None)
     steps = (Ended("gate", "gate candidate", 1, 1.0),)
-    return gather(project, steps, references.run(project, run), judged, checkout)
+    return collect(project, steps, references.run(project, run), judged, checkout)
 
 
 def test_a_wrong_name_is_refused_before_anything_is_evaluated(root: Path) -> None:

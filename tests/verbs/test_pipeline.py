@@ -237,7 +237,7 @@ def test_a_champion_whose_files_are_gone_blocks(delivered: Path) -> None:
         ('[ci]\ntests = "false"\n', 1, "FAILED", "own tests fail"),
         ('[ci]\ntests = "no-such-command"\n', 4, "COULD_NOT_EVALUATE", "cannot be started"),
         ("[ci]\ntests = \"sh -c 'exit 5'\"\n", 4, "COULD_NOT_EVALUATE", "exit code 5"),
-        ('[ci]\ntests = "un\'closed"\n', 2, "COULD_NOT_EVALUATE", "no command line"),
+        ('[ci]\ntests = "un\'closed"\n', 2, "COULD_NOT_EVALUATE", "not a command line"),
     ],
 )
 def test_own_tests_that_fail_or_cannot_run_stop_the_rest(

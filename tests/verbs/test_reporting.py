@@ -1,4 +1,4 @@
-"""What the report of a pipeline is gathered from: a real champion, and candidates after it."""
+"""The report of a pipeline, on a real champion and the candidates after it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,9 +13,9 @@ from fullturn.pipeline.records import Checkout, DataChange, Delivery, Ended, Fli
 from fullturn.pipeline.report import from_json, to_json, to_markdown
 from fullturn.subjects.subject import Subject
 from fullturn.verbs import gate, promote
-from fullturn.verbs.ci import concerns, paired
-from fullturn.verbs.ci.reporting import gather
-from fullturn.verbs.ci.sides import ComparedRuns, DataFound
+from fullturn.verbs.ci import changes, paired
+from fullturn.verbs.ci.changes import ComparedRuns, DataFound
+from fullturn.verbs.ci.report import collect
 from fullturn.verbs.data import commit
 from fullturn.verbs.gate import ROWS
 from fullturn.verbs.train import train
@@ -50,12 +50,12 @@ class Story:
     gates: Mapping[str, tuple[str, str]]
     """Candidate's run and gate's run."""
 
-    def tell(
+    def report(
         self, name: str, steps: tuple[Ended, ...] = DONE, checkout: Checkout = CHECKOUT
     ) -> Delivery:
-        """What is gathered of one of them."""
+        """The report on one of them."""
         run, gate = self.gates[name]
-        return gather(self.project, steps, self.project.store.run(run), gate, checkout)
+        return collect(self.project, steps, self.project.store.run(run), gate, checkout)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_worse_candidate_is_refused_with_the_rows_and_slices_that_it_lost(story: Story) -> None:
-    found = story.tell("worse", ending("gate", 1))
+    found = story.report("worse", ending("gate", 1))
     assert found.verdict == "FAILED" and "EVAL03" in found.reason
     [score] = found.scores
     assert score.name == "right" and score.high < -0.05 and score.confidence == pytest.approx(0.9)
@@ -108,7 +108,7 @@ def test_a_worse_candidate_is_refused_with_the_rows_and_slices_that_it_lost(stor
 
 
 def test_the_scores_are_those_that_the_gate_decided_on(story: Story) -> None:
-    found = story.tell("worse", ending("gate", 1))
+    found = story.report("worse", ending("gate", 1))
     assert found.gate is not None
     [figures] = [r.figures for r in found.gate.results if r.code == "EVAL03"]
     [score] = found.scores
@@ -116,8 +116,8 @@ def test_the_scores_are_those_that_the_gate_decided_on(story: Story) -> None:
     assert (score.low, score.high) == pytest.approx((of_gate["low"], of_gate["high"]))
 
 
-def test_a_test_set_that_changed_with_the_model_is_said_loudly(story: Story) -> None:
-    found = story.tell("other data", (*DONE, NOT_YET))
+def test_a_test_set_that_changed_with_the_model_is_the_first_warning(story: Story) -> None:
+    found = story.report("other data", (*DONE, NOT_YET))
     assert found.verdict == "PASSED"
     loud = found.warnings[0]
     assert loud.startswith("THE TEST SET CHANGED IN THE SAME BRANCH AS THE MODEL")
@@ -131,36 +131,36 @@ def test_a_test_set_that_changed_with_the_model_is_said_loudly(story: Story) -> 
     assert f"On the {found.shared.rows} test rows that both versions share" in loud
 
 
-def test_a_test_set_that_changed_alone_is_told_apart(story: Story) -> None:
+def test_a_test_set_that_changed_alone_is_warned_of_differently(story: Story) -> None:
     champion = story.project.store.run(story.gates["first"][0])
     again = replace(champion, id="a" * 32)
     change = DataChange("c" * 64, "d" * 64, known=True, added=2, test=(2, 0, 0))
-    sides = ComparedRuns(again, None, champion)
-    [alone] = concerns.of_test_set(sides, DataFound(change), None)
+    runs = ComparedRuns(again, None, champion)
+    [alone] = changes.test_set_warnings(runs, DataFound(change), None)
     assert alone.startswith("The test set changed, and the model did not: 2 test rows added")
-    [both] = concerns.of_test_set(sides, DataFound(change, trained_changed=True), None)
+    [both] = changes.test_set_warnings(runs, DataFound(change, trained_changed=True), None)
     assert "IN THE SAME BRANCH" in both and "differs in training rows." in both
 
 
-def test_softer_limits_than_the_champion_had_are_told(story: Story) -> None:
-    told = " ".join(story.tell("other data").warnings)
-    assert "margin 0.05 → 0.1" in told
-    assert story.tell("other data").margin == 0.1
+def test_softer_limits_than_the_champion_had_are_warned_of(story: Story) -> None:
+    warnings = " ".join(story.report("other data").warnings)
+    assert "margin 0.05 → 0.1" in warnings
+    assert story.report("other data").margin == 0.1
 
 
-def test_a_first_candidate_is_told_to_have_been_compared_with_nothing(story: Story) -> None:
-    found = story.tell("first")
+def test_a_first_candidate_is_warned_to_be_compared_with_nothing(story: Story) -> None:
+    found = story.report("first")
     assert found.champion is None and found.scores == () and found.verdict == "PASSED"
     assert any(text.startswith("There is no champion") for text in found.warnings)
     assert any("the champion is version 1 now" in text for text in found.warnings)
 
 
 def test_the_champions_own_run_is_nothing_to_decide(story: Story) -> None:
-    found = story.tell("same", (*DONE, NOT_YET))
+    found = story.report("same", (*DONE, NOT_YET))
     assert found.unchanged and found.verdict == "PASSED" and not found.warnings
     assert len([line for line in to_markdown(found).splitlines() if line]) == 3
     run = story.project.store.run(story.gates["same"][0])
-    assert gather(story.project, DONE, run, None, CHECKOUT).verdict == "PASSED"
+    assert collect(story.project, DONE, run, None, CHECKOUT).verdict == "PASSED"
 
 
 @pytest.mark.parametrize(
@@ -168,20 +168,20 @@ def test_the_champions_own_run_is_nothing_to_decide(story: Story) -> None:
                           (4, "COULD_NOT_EVALUATE"), (130, "COULD_NOT_EVALUATE")],
 )  # fmt: skip
 def test_the_first_step_that_failed_decides(story: Story, code: int, verdict: str) -> None:
-    found = story.tell("same", ending("tests", code, "3 failed"))
+    found = story.report("same", ending("tests", code, "3 failed"))
     assert found.verdict == verdict
     assert found.reason == "Step 'tests' stopped the pipeline: 3 failed"
 
 
 def test_a_step_that_was_not_reached_is_no_pass(story: Story) -> None:
     steps = (*DONE[:-1], replace(DONE[-1], exit_code=None))
-    found = story.tell("other data", steps)
+    found = story.report("other data", steps)
     assert (found.verdict, found.reason) == ("COULD_NOT_EVALUATE", "Step 'gate' was not reached.")
 
 
 def test_a_candidate_without_a_gate_could_not_be_evaluated(story: Story) -> None:
     run = story.project.store.run(story.gates["worse"][0])
-    found = gather(story.project, DONE, run, None, CHECKOUT)
+    found = collect(story.project, DONE, run, None, CHECKOUT)
     assert found.verdict == "COULD_NOT_EVALUATE" and "no gate" in found.reason
     assert found.champion is not None and found.champion.name == "version 1"
     assert found.params == {"fault": ("none", "ruins a slice")} and found.scores == ()
@@ -189,17 +189,17 @@ def test_a_candidate_without_a_gate_could_not_be_evaluated(story: Story) -> None
 
 def test_the_state_of_git_is_warned_of(story: Story) -> None:
     dirty = replace(CHECKOUT, code=Code(COMMIT, True, "d" * 64), shallow=True)
-    told = " ".join(story.tell("same", DONE, dirty).warnings)
-    assert "Uncommitted changes" in told and "shallow" in told
+    warnings = " ".join(story.report("same", DONE, dirty).warnings)
+    assert "Uncommitted changes" in warnings and "shallow" in warnings
     none = replace(CHECKOUT, code=Code(None, False, None))
-    assert "not in Git" in " ".join(story.tell("same", DONE, none).warnings)
+    assert "not in Git" in " ".join(story.report("same", DONE, none).warnings)
 
 
-def test_data_of_another_table_is_told_to_be_unknown(story: Story) -> None:
+def test_data_of_another_table_is_reported_unknown(story: Story) -> None:
     run, gate = story.gates["worse"]
     record = story.project.store.run(run)
     moved = replace(record, tags={**record.tags, PREFIX + "data_digest": "e" * 64})
-    found = gather(story.project, ending("gate", 1), moved, gate, CHECKOUT)
+    found = collect(story.project, ending("gate", 1), moved, gate, CHECKOUT)
     assert found.data is not None and not found.data.known
     assert "not in this table" in to_markdown(found)
 
@@ -214,11 +214,11 @@ def test_waivers_are_warned_of_and_damaged_rows_too(project: Workspace) -> None:
     gated = gate.gate(project, worse.id, waive=reasons)
     assert gated.report.outcome == "PASSED"
     project.store.put_text(gated.run, '{"subject": "half"', ROWS["champion"])
-    found = gather(project, DONE, worse, gated.run, CHECKOUT)
+    found = collect(project, DONE, worse, gated.run, CHECKOUT)
     assert found.verdict == "PASSED" and found.scores == () and found.lost == 0
-    told = "\n".join(found.warnings)
-    assert "EVAL03 was waived: a trial" in told
-    assert "the scored rows of the champion cannot be told" in told
+    warnings = "\n".join(found.warnings)
+    assert "EVAL03 was waived: a trial" in warnings
+    assert "the scored rows of the champion cannot be read" in warnings
 
 
 def test_an_older_gate_without_rows_still_makes_a_page(project: Workspace) -> None:
@@ -226,26 +226,26 @@ def test_an_older_gate_without_rows_still_makes_a_page(project: Workspace) -> No
     gated = gate.gate(project, run.id)
     folder = project.store.get(gated.run, ROWS["candidate"])
     folder.unlink()
-    found = gather(project, DONE, run, gated.run, CHECKOUT)
+    found = collect(project, DONE, run, gated.run, CHECKOUT)
     assert found.verdict == "PASSED" and found.gate is not None and found.scores == ()
 
 
 def test_nothing_trained_yet_leaves_the_steps(project: Workspace) -> None:
-    found = gather(project, ending("train", 4, "no LLM answers"), None, None, CHECKOUT)
+    found = collect(project, ending("train", 4, "no LLM answers"), None, None, CHECKOUT)
     assert found.verdict == "COULD_NOT_EVALUATE" and found.candidate is None
     assert found.reason.endswith("no LLM answers")
     assert [step.name for step in found.steps] == [step.name for step in DONE]
 
 
-def test_without_the_tracking_server_the_steps_are_told(
+def test_without_the_tracking_server_the_steps_are_reported(
     project: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
     for steps in (DONE, ending("train", 4)):
-        found = gather(project, steps, None, None, CHECKOUT)
+        found = collect(project, steps, None, None, CHECKOUT)
         assert found.verdict == "COULD_NOT_EVALUATE" and found.steps == tuple(steps[:6])
-    assert "127.0.0.1" in gather(project, DONE, None, None, CHECKOUT).reason
-    assert "Steps: 6.0 s" in to_markdown(gather(project, DONE, None, None, CHECKOUT))
+    assert "127.0.0.1" in collect(project, DONE, None, None, CHECKOUT).reason
+    assert "Steps: 6.0 s" in to_markdown(collect(project, DONE, None, None, CHECKOUT))
 
 
 def test_answers_of_an_app_that_writes_are_shown_as_users_read_them() -> None:

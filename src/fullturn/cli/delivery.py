@@ -59,7 +59,7 @@ def tests(as_json: bool) -> int:
 def base(as_json: bool) -> int:
     """Show the model to compare with; train it if the registry is local and empty.
 
-    This is the champion, or else the model of the target branch.
+    This is the champion, or else the model of the base branch.
     """
     return answer(open_project().ci.base(), as_json)
 
@@ -102,7 +102,7 @@ def comment(report: Path, head: str, repository: str | None, as_json: bool) -> i
     Does not trust the report: it is validated strictly, and the pull request is found by its
     commit. Requires GITHUB_TOKEN, and no project.
     """
-    from fullturn.verbs.ci.comment import comment
+    from fullturn.verbs.ci.platforms import comment
 
     return answer(comment(report, head, repository), as_json)
 

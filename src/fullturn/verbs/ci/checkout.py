@@ -1,4 +1,4 @@
-"""The checkout that a pipeline runs in, and the project's own tests there."""
+"""The checkout that a pipeline runs in: its commit, its base branch, its tests."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from fullturn.tracking.provenance import files_of, git, is_test
 from fullturn.verbs.workspace import Workspace
 
 TARGETS = ("GITHUB_BASE_REF", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME")
-"""Where the platforms name the branch that a change goes into."""
+"""Environment variables with the base branch of a change."""
 BRANCHES = ("GITHUB_HEAD_REF", "CI_COMMIT_REF_NAME", "GITHUB_REF_NAME")
-"""Where they name the branch itself: a runner checks out a commit, not a branch."""
+"""Environment variables with the branch itself: a runner checks out a commit, not a branch."""
 
 
 def in_ci() -> bool:
-    """Whether a platform runs this: its evidence is for others."""
+    """Whether this runs on a CI platform."""
     return os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 
@@ -38,41 +38,41 @@ def checkout(project: Workspace) -> Checkout:
     return Checkout(
         code=provenance.code(root),
         branch=branch or git(root, "symbolic-ref", "--short", "--quiet", "HEAD"),
-        base=_base(project),
+        base=_base_branch(project),
         shallow=git(root, "rev-parse", "--is-shallow-repository") == "true",
     )
 
 
 def code(project: Workspace) -> Checkout:
-    """Which commit the evidence will name; on a platform, uncommitted changes are refused.
+    """The commit that all evidence will reference; a CI platform refuses uncommitted changes.
 
     Raises:
-        CouldNotEvaluate: on a platform, outside Git or with uncommitted changes.
+        CouldNotEvaluate: on a platform, the project is not in Git or has uncommitted changes.
     """
     found = checkout(project)
     if in_ci() and found.code.commit is None:
         raise CouldNotEvaluate(
-            f"{project.root} is not under Git, so no evidence could name the code that it is "
-            "about; check it out with git"
+            f"{project.root} is not in Git, so the evidence could not reference its code; check "
+            "it out with git"
         )
     if in_ci() and found.code.dirty:
         changed = git(project.root, "status", "--porcelain", "--", ".") or ""
         names = ", ".join(line[3:] for line in changed.splitlines()[:5])
         raise CouldNotEvaluate(
-            f"uncommitted changes ({names}): the evidence would name commit "
-            f"{(found.code.commit or '')[:12]}, which does not hold them; commit them, or let Git "
-            "ignore what a step before wrote"
+            f"uncommitted changes ({names}): the evidence would reference commit "
+            f"{(found.code.commit or '')[:12]}, which does not contain them; commit them, or add "
+            "the files of an earlier step to .gitignore"
         )
     return found
 
 
 def merge_base(project: Workspace) -> str | None:
-    """The commit that this checkout is to be compared with; None on the base branch itself.
+    """The commit to compare this checkout with; None on the base branch itself.
 
-    With uncommitted changes there, it is the branch's last commit.
+    With uncommitted changes on the base branch, it is its last commit.
 
     Raises:
-        CouldNotEvaluate: the clone is too shallow to know, or lacks the base branch.
+        CouldNotEvaluate: the clone is too shallow, or lacks the base branch.
     """
     root, found = project.root, checkout(project)
     if found.code.commit is None:
@@ -80,11 +80,11 @@ def merge_base(project: Workspace) -> str | None:
     if found.base is None:
         named = next((os.environ[name] for name in TARGETS if os.environ.get(name)), None)
         if named or project.settings.ci.base:
-            raise _unknown(f"the base branch '{named or project.settings.ci.base}' is not here")
+            raise _no_base(f"the base branch '{named or project.settings.ci.base}' is not here")
         return None
     common = git(root, "merge-base", "HEAD", found.base)
     if common is None:
-        raise _unknown(f"HEAD and {found.base} have no commit in common here")
+        raise _no_base(f"HEAD and {found.base} have no common commit here")
     if common == found.code.commit and not found.code.dirty:
         return None
     return common
@@ -102,14 +102,14 @@ def worktree(project: Workspace, commit: str) -> Iterator[Path]:
         place = Path(folder) / "tree"
         words = ("worktree", "add", "--detach", "--quiet", str(place), commit)
         if git(project.root, *words) is None:
-            raise _unknown(f"commit {commit[:12]} cannot be checked out")
+            raise _no_base(f"commit {commit[:12]} cannot be checked out")
         try:
             yield place / prefix
         finally:
             git(project.root, "worktree", "remove", "--force", str(place))
 
 
-def _base(project: Workspace) -> str | None:
+def _base_branch(project: Workspace) -> str | None:
     """The base branch, as Git knows it here."""
     target = next((os.environ[name] for name in TARGETS if os.environ.get(name)), None)
     named = project.settings.ci.base or target
@@ -122,34 +122,34 @@ def _base(project: Workspace) -> str | None:
     return None
 
 
-def _unknown(why: str) -> CouldNotEvaluate:
+def _no_base(why: str) -> CouldNotEvaluate:
     return CouldNotEvaluate(
-        f"{why}, so nobody knows what to compare with; fetch the whole history: `git fetch "
+        f"{why}, so the base of the comparison is unknown; fetch the whole history: `git fetch "
         "--unshallow origin`, or fetch-depth: 0 (GitHub), GIT_DEPTH: 0 (GitLab)"
     )
 
 
 FAILED = 1
-"""Exit code by which a test command says that a test failed; any other says that it could not."""
+"""Exit code of a test command if a test failed; any other means that it could not run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tested(Result):
-    """That the tests passed, or that there are none."""
+    """The tests passed, or there are none: then `command` is None."""
 
     command: str | None
     seconds: float
 
 
 def tests(project: Workspace, *, on_line: Callable[[str], None] = lambda line: None) -> Tested:
-    """Run the project's own tests: `[ci] tests`, or pytest where there are any.
+    """Run the project's tests: `[ci] tests`, or pytest if there are any.
 
-    `on_line` gets each line that they print.
+    `on_line` gets each line of their output.
 
     Raises:
         Refused: a test failed.
-        CouldNotEvaluate: the command is not there, found no test, or broke.
-        SettingsError: the setting is no command line.
+        CouldNotEvaluate: the command does not exist, found no test, or crashed.
+        SettingsError: the setting is not a command line.
     """
     words = _command(project)
     if not words:
@@ -171,7 +171,7 @@ def _command(project: Workspace) -> list[str]:
     try:
         words = shlex.split(named or "")
     except ValueError as error:
-        raise SettingsError(f"[ci] tests = {named!r} is no command line: {error}") from None
+        raise SettingsError(f"[ci] tests = {named!r} is not a command line: {error}") from None
     if words:
         return words
     any_tests = any(is_test(name) for name in files_of(project.root))
@@ -202,12 +202,12 @@ def _(result: Checkout) -> Iterator[Block]:
         return
     where = f" on {result.branch}" if result.branch else ""
     same = result.base in (None, result.branch)
-    into = "" if same else f", target branch {result.base}"
+    into = "" if same else f", base branch {result.base}"
     yield line("commit ", styled(result.code.commit[:12], "bold"), f"{where}{into}")
     if result.code.dirty:
         yield line(styled("uncommitted changes: nobody else can check out this state", "open"))
     if result.shallow:
-        lacking = "shallow clone: the target branch may be missing; use fetch-depth: 0"
+        lacking = "shallow clone: the base branch may be missing; use fetch-depth: 0"
         yield line(styled(lacking, "open"))
 
 

@@ -1,4 +1,4 @@
-"""The rows that a gate has scored, candidate's beside champion's."""
+"""Row-by-row comparison of the candidate and the champion on the test rows of a gate."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from fullturn.subjects.subject import Subject
 Both = tuple[ScoredRow, ScoredRow]
 """Candidate's row and champion's, of one example."""
 _SLICES, _FLIPS = 100, 25
-"""Most that are kept of them, flips each way."""
+"""Maximum number of slices, and of flips in each direction, in a report."""
 _LONGEST = 600
 _TOKENS = ("prompt_tokens", "completion_tokens")
 
 
 @dataclass(frozen=True)
 class Compared:
-    """Rows of both sides, paired by id; intervals agree with the gate's one-sided tests."""
+    """Rows of both models, paired by id; intervals agree with the gate's one-sided tests."""
 
     candidate: Evaluation
     champion: Evaluation
@@ -45,18 +45,18 @@ class Compared:
 
     @property
     def primary(self) -> str:
-        """The score that decides."""
+        """Name of the primary score."""
         return self.candidate.metrics[0]
 
     def scores(self) -> tuple[Difference, ...]:
-        """Every score that both have, then the named metrics that can be computed."""
+        """The scores that both have, then the named metrics that can be computed."""
         both = [name for name in self.candidate.metrics if name in self.champion.metrics]
         found = [self._difference(name, name, self.pairs, self._confidence) for name in both]
         named = [self._of_metric(one) for one in self.named if one.name not in both]
         return tuple(one for one in (*found, *named) if one)
 
     def among(self, ids: Collection[str]) -> Difference | None:
-        """The primary score on some rows only; None if they are too few."""
+        """The primary score on these rows only; None if they are too few."""
         pairs = [pair for pair in self.pairs if pair[0].id in ids]
         return self._difference(self.primary, self.primary, pairs, self._confidence)
 
@@ -67,11 +67,11 @@ class Compared:
         all_of = [self._difference(n, self.primary, p, confidence) for n, p in parts.items()]
         found = [one for one in all_of if one]
         moved = sorted((one for one in found if one.moved), key=lambda one: one.estimate)
-        still = sorted((o for o in found if not o.moved), key=lambda o: -abs(o.estimate))
-        return tuple([*moved, *still][:_SLICES])
+        unmoved = sorted((o for o in found if not o.moved), key=lambda o: -abs(o.estimate))
+        return tuple([*moved, *unmoved][:_SLICES])
 
     def flipped(self) -> tuple[list[Both], list[Both]]:
-        """Pairs that lost on the primary score, and that gained, the largest change first."""
+        """Pairs with a lower, and with a higher, primary score than the champion; largest first."""
         changes = [(ours.scores[self.primary] - theirs.scores[self.primary], n)
                    for n, (ours, theirs) in enumerate(self.pairs)]  # fmt: skip
         lost = sorted(change for change in changes if change[0] < 0)
@@ -135,17 +135,17 @@ class Compared:
 
 
 def flips(compared: Compared, subject: Subject, rows: Sequence[Example]) -> tuple[Flip, ...]:
-    """The first rows that flipped, lost ones first, as a person reads them."""
+    """The first rows that flipped, lost ones first, in readable form."""
     expected = {example.id: example.expected for example in rows}
     lost, gained = compared.flipped()
     return tuple(
         Flip(
             id=ours.id,
-            question=_asked(subject, ours),
+            question=_question(subject, ours),
             champion=_answer(subject, theirs.output),
             candidate=_answer(subject, ours.output),
             gained=which is gained,
-            expected=_told(expected.get(ours.id, {})),
+            expected=_readable(expected.get(ours.id, {})),
         )
         for which in (lost, gained)
         for ours, theirs in which[:_FLIPS]
@@ -153,13 +153,13 @@ def flips(compared: Compared, subject: Subject, rows: Sequence[Example]) -> tupl
 
 
 def milliseconds(evaluation: Evaluation) -> float | None:
-    """Of an answer, on average; answered in batches, and by an LLM's cache where it can."""
+    """Mean milliseconds per answer, in batches and with the LLM's cache; None without rows."""
     latencies = [row.latency for row in evaluation.rows]
     return 1000 * fmean(latencies) if latencies else None
 
 
 def tokens(evaluation: Evaluation) -> float | None:
-    """Of the LLM for an answer, on average; None if no answer counts them."""
+    """Mean tokens per answer, prompt and completion; None if no answer counts them."""
     counts = [_tokens(row.output) for row in evaluation.rows]
     return fmean(counts) if any(counts) else None
 
@@ -169,22 +169,22 @@ def _tokens(output: Output) -> float:
     return sum(value for value in found if isinstance(value, int | float))
 
 
-def _asked(subject: Subject, row: ScoredRow) -> str:
+def _question(subject: Subject, row: ScoredRow) -> str:
     column = subject.text_column
     text = row.input.get(column) if column else None
-    return cut(str(text), _LONGEST) if text is not None else _told(row.input)
+    return cut(str(text), _LONGEST) if text is not None else _readable(row.input)
 
 
 def _answer(subject: Subject, output: Output) -> str:
     if subject.can("generated text"):
         return cut(subject.text_of(output), _LONGEST)
     labels = {name: output.get(name) for name in subject.contract.names("label")}
-    return _told(labels) or _told(output)
+    return _readable(labels) or _readable(output)
 
 
-def _told(values: Mapping[str, Any]) -> str:
-    """Values without their names if there is one, as compact JSON otherwise; of what an assistant
-    is expected to say, the facts."""
+def _readable(values: Mapping[str, Any]) -> str:
+    """A single value without its name, otherwise compact JSON; of an assistant's expected answer,
+    the facts."""
     filled = {name: value for name, value in values.items() if value is not None}
     only = next(iter(filled.values())) if len(filled) == 1 else filled.get("facts") or filled
     text = only if isinstance(only, str) else json.dumps(only, ensure_ascii=False, default=str)

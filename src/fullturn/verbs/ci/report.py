@@ -1,34 +1,42 @@
-"""The report of a pipeline, of whatever it left behind."""
+"""The report of a pipeline: its verdict, and the files that it is written to."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from fullturn.core.entities import RunRecord
 from fullturn.core.errors import FullturnError
 from fullturn.core.showing import Block, Result, Style, line, styled, view
+from fullturn.gates import advice
 from fullturn.pipeline import junit
 from fullturn.pipeline import report as writer
-from fullturn.pipeline.records import Delivery, Ended
+from fullturn.pipeline.records import Checkout, Delivery, Ended, Verdict
 from fullturn.pipeline.steps import EVALUATE, REPORT, STEPS_FILE, Step
 from fullturn.verbs import candidate
+from fullturn.verbs.ci import changes
+from fullturn.verbs.ci.changes import ComparedRuns
 from fullturn.verbs.ci.checkout import checkout
-from fullturn.verbs.ci.reporting import gather
+from fullturn.verbs.ci.collector import ReportCollector
 from fullturn.verbs.gate import find_gate
 from fullturn.verbs.workspace import Workspace
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
 """Where GitHub Actions names the file of a step's summary."""
+_BY_CODE: Mapping[int, Verdict] = {1: "FAILED", 3: "INCONCLUSIVE"}
+_REQUIRED = {step.name for step in EVALUATE if not step.always}
+_ALWAYS = {step.name for step in EVALUATE if step.always}
+"""The report itself: it is no step that was not reached."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reported(Result):
-    """A report, and the folder that it was written into."""
+    """A report, and the folder that it was written to."""
 
     delivery: Delivery
     folder: str
@@ -45,25 +53,46 @@ def report(project: Workspace, output: str | Path | None = None) -> Reported:
     `output` is the folder, by default `ci-report`; in GitHub Actions the report is also written to
     the step summary. Missing evidence is left out, and damaged evidence is reported as a warning.
     """
-    run, gate = _on_record(project)
-    delivery = gather(project, _ends(steps_file(project)), run, gate, checkout(project))
+    run, gate = _find_candidate(project)
+    delivery = collect(project, _read_steps(steps_file(project)), run, gate, checkout(project))
     folder = Path(output) if output else project.root / REPORT
     _write(delivery, folder)
     return Reported(delivery, str(folder))
 
 
+def collect(
+    project: Workspace,
+    ended: Sequence[Ended],
+    candidate: RunRecord | None,
+    gate_run: str | None,
+    checkout: Checkout,
+) -> Delivery:
+    """The content of the report on a candidate, whose valid gate is the run `gate_run`.
+
+    Missing evidence is left out, and damaged evidence becomes a warning. If the tracking server or
+    the app is unavailable, the report has only the steps.
+    """
+    bare = _bare(project, tuple(ended), checkout)
+    try:
+        delivery = ReportCollector(project, candidate, gate_run).complete(bare)
+    except FullturnError as error:
+        verdict, reason = _of_steps(bare.steps) or ("COULD_NOT_EVALUATE", str(error))
+        return replace(bare, verdict=verdict, reason=reason)
+    verdict, reason = _verdict(delivery)
+    return replace(delivery, verdict=verdict, reason=reason)
+
+
 def steps_file(project: Workspace) -> Path:
-    """Where the commands of a pipeline say how they ended."""
+    """The file to which the commands of a pipeline write how they ended."""
     named = os.environ.get(STEPS_FILE)
     return project.root / named if named else project.state / "ci-steps.jsonl"
 
 
-def _ends(path: Path) -> list[Ended]:
-    """How each step before the report ended, from the file that its commands wrote; a line that a
-    command could not write to its end is of a step that was not reached."""
+def _read_steps(path: Path) -> list[Ended]:
+    """How each step before the report ended; a line that is cut short counts as not reached."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    whole = (json.loads(text) for text in lines if text.endswith("}"))
-    known = {entry["command"]: entry for entry in whole}
+    complete = (json.loads(text) for text in lines if text.endswith("}"))
+    known = {entry["command"]: entry for entry in complete}
     return [_ended(step, known.get(step.command)) for step in EVALUATE if not step.always]
 
 
@@ -74,8 +103,7 @@ def _ended(step: Step, entry: Mapping[str, Any] | None) -> Ended:
 
 
 def _write(delivery: Delivery, folder: Path) -> None:
-    """The report as Markdown, JSON and JUnit XML, which Git ignores; in GitHub Actions the page
-    is the step's summary too."""
+    """Write Markdown, JSON and JUnit XML, ignored by Git; on GitHub also the step's summary."""
     folder.mkdir(parents=True, exist_ok=True)
     page = writer.to_markdown(delivery)
     texts = {"report.md": page, "report.json": writer.to_json(delivery)}
@@ -86,14 +114,59 @@ def _write(delivery: Delivery, folder: Path) -> None:
             file.write(page + "\n")
 
 
-def _on_record(project: Workspace) -> tuple[RunRecord | None, str | None]:
+def _find_candidate(project: Workspace) -> tuple[RunRecord | None, str | None]:
+    """The checkout's candidate and its gate's run, as far as they are stored."""
     try:
         run = candidate.find(project)
         gated = find_gate(project, run) if run else None
-    except FullturnError:  # the step that met it says so
+    except FullturnError:  # the step that raised it reports it
         return None, None
     # The champion's own gate compared with the one before it: it decides nothing here.
     return run, gated.run if gated and gated.version is None else None
+
+
+def _bare(project: Workspace, ended: tuple[Ended, ...], checkout: Checkout) -> Delivery:
+    return Delivery(
+        project=project.settings.name,
+        verdict="COULD_NOT_EVALUATE",
+        reason="",
+        checkout=checkout,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        steps=tuple(one for one in ended if one.exit_code is not None or one.name not in _ALWAYS),
+        warnings=tuple(changes.code_warnings(checkout, ComparedRuns(None, None, None))),
+    )
+
+
+def _verdict(delivery: Delivery) -> tuple[Verdict, str]:
+    """From the first step that failed, otherwise from the gate."""
+    gate, stopped = delivery.gate, _of_steps(delivery.steps)
+    if stopped is not None:
+        by_gate = _first_failed(delivery.steps) == "gate" and gate and gate.outcome == stopped[0]
+        return (stopped[0], advice.why(gate)) if by_gate and gate else stopped
+    if gate is not None and not (delivery.unchanged and gate.outcome == "PASSED"):
+        return gate.outcome, advice.why(gate)
+    if delivery.unchanged and delivery.champion:
+        return "PASSED", (
+            f"The candidate is the champion's own run ({delivery.champion.name}): code, data, "
+            "environment and parameters are the same, so nothing was trained or compared."
+        )
+    return "COULD_NOT_EVALUATE", "This candidate has no gate report: run `fullturn ci`."
+
+
+def _first_failed(steps: Sequence[Ended]) -> str | None:
+    return next((step.name for step in steps if step.exit_code), None)
+
+
+def _of_steps(steps: Sequence[Ended]) -> tuple[Verdict, str] | None:
+    """The verdict of the first step that failed or was not reached; None if all are done."""
+    for step in steps:
+        if step.exit_code:
+            verdict = _BY_CODE.get(step.exit_code, "COULD_NOT_EVALUATE")
+            why = step.reason or f"it ended with exit code {step.exit_code}"
+            return verdict, f"Step '{step.name}' stopped the pipeline: {why}"
+        if step.exit_code is None and step.name in _REQUIRED:
+            return "COULD_NOT_EVALUATE", f"Step '{step.name}' was not reached."
+    return None
 
 
 @view.register

@@ -7,31 +7,108 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import multiprocessing
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from fullturn.core.errors import FullturnError, exit_code, from_system
+from fullturn.core.errors import CouldNotEvaluate, FullturnError, exit_code, from_system
 from fullturn.core.locks import project_lock
+from fullturn.core.settings import FILE, STATE
 from fullturn.core.showing import Block, Cell, Result, grid, line, plain, styled, then, view
 from fullturn.pipeline import steps
 from fullturn.pipeline.steps import Step
-from fullturn.verbs.ci.base import base
-from fullturn.verbs.ci.checkout import code, tests
+from fullturn.registry import promotion
+from fullturn.verbs import candidate
+from fullturn.verbs.ci.checkout import checkout, code, merge_base, tests, worktree
 from fullturn.verbs.ci.report import report, steps_file
 from fullturn.verbs.data import commit
 from fullturn.verbs.deliver import deliver
 from fullturn.verbs.gate import gate
+from fullturn.verbs.promote import promote
 from fullturn.verbs.release import OnLook
 from fullturn.verbs.train import train
 from fullturn.verbs.workspace import Progress, Workspace, silent, unwatched
 
 
 @dataclass(frozen=True, slots=True)
+class Base(Result):
+    """What the candidate will be compared with, and why."""
+
+    champion: int | None
+    reason: str
+
+
+def base(project: Workspace) -> Base:
+    """The champion to compare with; in an empty local registry, the base branch's model.
+
+    That model is trained in this environment, and promoted if it passes its own gate. So a pipeline
+    without access to the team's registry, such as on a fork, can still compare.
+
+    Raises:
+        CouldNotEvaluate: the base branch's model cannot be trained or gated here.
+    """
+    champion = promotion.sync_alias(project.store)
+    if champion is not None:
+        return Base(champion, f"version {champion} is champion")
+    if project.shared:
+        return Base(None, f"the registry of '{project.settings.name}' has no champion yet")
+    common = merge_base(project)
+    if common is None:
+        return Base(None, "no champion yet, and no base branch that this one differs from")
+    where = f"commit {common[:12]} of {checkout(project).base}"
+    with worktree(project, common) as folder:
+        if not (folder / FILE).exists():
+            return Base(None, f"no champion yet, and {where} contains no project")
+        outcome = _make_in_subprocess(folder, project.state, where)
+    champion = promotion.sync_alias(project.store)
+    how = f"version {champion}, the model of {where}, trained here" if champion else "nothing"
+    return Base(champion, f"{how}: its gate {outcome}")
+
+
+def _make_in_subprocess(folder: Path, state: Path, where: str) -> str:
+    """In a separate process: the base branch's modules have the names of this checkout's."""
+    context = multiprocessing.get_context("spawn")
+    try:
+        with ProcessPoolExecutor(1, mp_context=context) as pool:
+            return pool.submit(make_champion, folder, state, where).result()
+    except FullturnError as error:
+        raise CouldNotEvaluate(
+            f"the model of {where} cannot be trained here: {error} (to compare with the team's "
+            "champion instead, set MLFLOW_TRACKING_URI to its registry)"
+        ) from error
+    except BrokenProcessPool as error:
+        raise CouldNotEvaluate(
+            f"the process that trained the model of {where} died; free memory and try again"
+        ) from error
+
+
+def make_champion(folder: Path, state: Path, where: str) -> str:
+    """Commit the data, train, gate and promote the model of a checkout; returns the outcome."""
+    os.environ[STATE] = str(state)
+    project = Workspace.open(folder)
+    commit(project, [], where)
+    trial, _ = candidate.trained(project)
+    gated = gate(project, trial.run.id, cached=True)
+    if gated.version and promotion.champion(project.store) is None:
+        promote(project, str(gated.version.version), f"the model of {where}, to compare with")
+    return gated.report.outcome
+
+
+@view.register
+def _(result: Base) -> Iterator[Block]:
+    yield line(result.reason)
+
+
+@dataclass(frozen=True, slots=True)
 class StepEnded(Result):
-    """How a step of the pipeline ended; the answer is that of its command."""
+    """How a step of the pipeline ended; `answer` is the result of its command."""
 
     step: str
     code: int
@@ -40,11 +117,11 @@ class StepEnded(Result):
 
     @property
     def exit_code(self) -> int:
-        """Of the step's command."""
+        """Exit code of the step's command."""
         return self.code
 
     def to_dict(self) -> Any:
-        """Its name, exit code and answer, or the error in its place."""
+        """Its name and exit code, and its answer or error."""
         failed = {"error": self.error, "exit_code": self.exit_code} if self.error else None
         return {
             "step": self.step,
@@ -59,9 +136,9 @@ class PipelineRun(Result):
 
     steps: tuple[StepEnded, ...]
     report: str
-    """The file of the report."""
+    """File of the report."""
     delivered: bool = False
-    """Whether it was to deliver, too."""
+    """Whether delivery was among the steps."""
     _rows = "steps"
 
     @property
@@ -76,7 +153,7 @@ class PipelineRun(Result):
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """Who follows a pipeline: gets each step as it begins and ends, and what it says meanwhile."""
+    """Callbacks of a pipeline: each step as it begins and ends, and its progress."""
 
     on_step: Callable[[int, int, Step], None] = lambda number, of, step: None
     on_end: Callable[[StepEnded], None] = lambda ended: None
@@ -105,32 +182,34 @@ CALLS: Mapping[str, Call] = {
     "register": Call(gate, (steps.CANDIDATE,), {"cached": True}),
     "release": Call(deliver, (steps.CANDIDATE,)),
 }
-"""For each step what its command calls."""
-UNWATCHED = Watcher()
+"""What the command of each step calls."""
+NO_CALLBACKS = Watcher()
 
 
-def ci(project: Workspace, *, watcher: Watcher = UNWATCHED) -> PipelineRun:
+def ci(project: Workspace, *, watcher: Watcher = NO_CALLBACKS) -> PipelineRun:
     """Run the pipeline on this checkout: tests, data, training, gate, report.
 
-    Nothing that users see is changed. What a step raises ends the run, which goes on with the
-    report; its exit code is that of the step: 1 refused, 3 inconclusive, 4 could not evaluate.
+    Changes nothing that users see. After a step that fails, only the report is written; the exit
+    code is that of the step: 1 refused, 3 inconclusive, 4 could not evaluate.
 
     Raises:
-        Conflict: another process is at work on this project.
+        Conflict: another process is working on this project.
     """
-    return _run(project, steps.EVALUATE, "fullturn ci", watcher)
+    return _run_steps(project, steps.EVALUATE, "fullturn ci", watcher)
 
 
-def cd(project: Workspace, *, watcher: Watcher = UNWATCHED) -> PipelineRun:
-    """Run the pipeline, register what passed, and bring it to users.
+def cd(project: Workspace, *, watcher: Watcher = NO_CALLBACKS) -> PipelineRun:
+    """Run the pipeline, register the candidate if it passed, and release it.
 
     Raises:
-        Conflict: another process is at work on this project.
+        Conflict: another process is working on this project.
     """
-    return _run(project, (*steps.EVALUATE, *steps.DELIVER), "fullturn cd", watcher)
+    return _run_steps(project, (*steps.EVALUATE, *steps.DELIVER), "fullturn cd", watcher)
 
 
-def _run(project: Workspace, chosen: Sequence[Step], what: str, watcher: Watcher) -> PipelineRun:
+def _run_steps(
+    project: Workspace, chosen: Sequence[Step], what: str, watcher: Watcher
+) -> PipelineRun:
     ended: list[StepEnded] = []
     with contextlib.ExitStack() as lock:
         lock.enter_context(project_lock(project.state, what))
@@ -140,17 +219,17 @@ def _run(project: Workspace, chosen: Sequence[Step], what: str, watcher: Watcher
                 lock.close()  # a release locks the project itself
             if step.always or not any(one.exit_code for one in ended):
                 watcher.on_step(number, len(chosen), step)
-                ended.append(_step(project, step, watcher))
+                ended.append(_run_step(project, step, watcher))
                 watcher.on_end(ended[-1])
     page = str(project.root / steps.REPORT / "report.md")
     return PipelineRun(tuple(ended), page, delivered=steps.DELIVER[-1] in chosen)
 
 
-def _step(project: Workspace, step: Step, watcher: Watcher) -> StepEnded:
+def _run_step(project: Workspace, step: Step, watcher: Watcher) -> StepEnded:
     call, began = CALLS[step.name], time.monotonic()
     try:
         answer = call.function(
-            project, *call.arguments, **call.options, **_listening(call.function, watcher)
+            project, *call.arguments, **call.options, **_callbacks(call.function, watcher)
         )
         ended = StepEnded(step.name, answer.exit_code, answer)
     except (FullturnError, OSError) as error:
@@ -161,8 +240,8 @@ def _step(project: Workspace, step: Step, watcher: Watcher) -> StepEnded:
     return ended
 
 
-def _listening(function: Callable[..., Any], watcher: Watcher) -> dict[str, Any]:
-    """What of the watcher a function can tell."""
+def _callbacks(function: Callable[..., Any], watcher: Watcher) -> dict[str, Any]:
+    """The callbacks that a function accepts."""
     known = inspect.signature(function).parameters
     names = ("on_line", "on_look", "progress")
     return {name: getattr(watcher, name) for name in names if name in known}
