@@ -1,12 +1,18 @@
 """A bundle: sealed, verified, and in formats that run no code."""
 
+import os
 import pickle
+import socket
+import sys
 import zipfile
 from pathlib import Path
 
+import mlflow
+import pandas as pd
 import pytest
 
 from fullturn.core.errors import BundleError, IntegrityError
+from fullturn.store import save_pyfunc
 from fullturn.subjects import bundle
 from tests.verbs.toy import Toy
 
@@ -83,3 +89,130 @@ def test_probes_tell_when_answers_differ(folder: Path) -> None:
     other = {"probe": [{"input": row, "output": {"label": "delivery"}}]}
     assert bundle.probe(predictor, same) == []
     assert len(bundle.probe(predictor, other)) == 1
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "registered_model_meta"])
+def test_only_the_manifest_at_the_top_is_left_unsealed(folder: Path, name: str) -> None:
+    (folder / bundle.FILES / name).write_bytes(pickle.dumps({"a": 1}))
+    with pytest.raises(IntegrityError, match=rf"'bundle/{name}' is not in the manifest"):
+        bundle.verify(folder)
+    assert any(name in line for line in bundle.unsafe_files(folder))
+
+
+def test_the_note_that_mlflow_adds_is_no_part_of_a_bundle_but_a_file_of_its_name_is(
+    folder: Path,
+) -> None:
+    note = folder / "registered_model_meta"
+    note.write_text("model_name: toy\nmodel_version: '1'\n")
+    bundle.verify(folder)
+    note.write_bytes(pickle.dumps({"a": 1}))
+    with pytest.raises(IntegrityError, match="'registered_model_meta' is not in the manifest"):
+        bundle.verify(folder)
+
+
+def test_the_listing_of_others_models_has_their_manifest_json(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text("{}")
+    listed = bundle.listing(tmp_path)
+    (tmp_path / "manifest.json").write_text("{} ")
+    assert bundle.differences(tmp_path, listed) == ["'manifest.json' was changed"]
+
+
+def fifo(path: Path, outside: Path) -> None:
+    os.mkfifo(path)
+
+
+def unix_socket(path: Path, outside: Path) -> None:
+    before = Path.cwd()
+    os.chdir(path.parent)  # the address of a socket may have 107 bytes
+    try:
+        with socket.socket(socket.AF_UNIX) as one:
+            one.bind(path.name)
+    finally:
+        os.chdir(before)
+
+
+def link_out(path: Path, outside: Path) -> None:
+    (outside / "theirs.json").write_text("{}")
+    path.symlink_to(outside / "theirs.json")
+
+
+def link_to_folder(path: Path, outside: Path) -> None:
+    path.symlink_to(outside, target_is_directory=True)
+
+
+@pytest.mark.parametrize(
+    ("plant", "reason"),
+    [
+        (fifo, "is a FIFO"),
+        (unix_socket, "is a socket"),
+        (link_out, "is a link that leads out of the folder"),
+        (link_to_folder, "is a link that leads out of the folder"),
+    ],
+)
+def test_what_is_no_file_of_the_bundle_is_named_and_never_read(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, plant: object, reason: str
+) -> None:
+    assert callable(plant)
+    plant(folder / bundle.FILES / "planted.json", tmp_path_factory.mktemp("outside"))
+    with pytest.raises(IntegrityError, match=rf"'bundle/planted.json' {reason}"):
+        bundle.verify(folder)
+    assert any("planted.json" in line for line in bundle.unsafe_files(folder))
+    with pytest.raises(BundleError, match="planted.json"):
+        bundle.seal(folder)
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", "3", '{"a": 1}', '{"a": {"bytes": 1}}', "[" * 100_000, '{"a":' * 100_000]
+)
+def test_a_manifest_that_is_none_is_a_clear_error(folder: Path, text: str) -> None:
+    (folder / bundle.MANIFEST).write_text(text)
+    with pytest.raises(BundleError, match=r"manifest\.json"):
+        bundle.verify(folder)
+    (folder / bundle.FILES / bundle.RECORD).write_text(text)
+    with pytest.raises(BundleError, match=r"bundle\.json"):
+        bundle.read_record(folder)
+
+
+PLANTED = """
+from pathlib import Path
+Path(__file__).with_name("imported").touch()
+from tests.verbs.toy import Toy
+"""
+
+
+@pytest.fixture
+def planted(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder on Python's path with a module that says when it is imported."""
+    (tmp_path / "planted_app.py").write_text(PLANTED)
+    bundle.write_record(folder, {"app": "planted_app:Toy"})
+    save_pyfunc(folder, bundle.FILES, "fullturn.subjects.bundle", [("text", "text")], {})
+    bundle.seal(folder)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "planted_app", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("toml", [None, 'name = "toy"\napp = "tests.verbs.toy:Toy"\n'])
+def test_a_module_that_only_the_bundle_names_is_not_imported(
+    folder: Path, planted: Path, toml: str | None
+) -> None:
+    if toml:
+        (planted / "fullturn.toml").write_text(toml)
+    with pytest.raises(BundleError, match="bundle.json names app 'planted_app:Toy'"):
+        mlflow.pyfunc.load_model(str(folder))
+    assert not (planted / "imported").exists()
+
+
+def test_the_app_of_the_project_is_imported(folder: Path, planted: Path) -> None:
+    (planted / "fullturn.toml").write_text('name = "toy"\napp = "planted_app:Toy"\n')
+    loaded = mlflow.pyfunc.load_model(str(folder))
+    assert loaded.predict(pd.DataFrame([{"text": "hello"}])) == [{"label": "billing"}]
+    assert (planted / "imported").exists()
+
+
+def test_a_report_nested_too_deeply_is_damaged_and_no_crash() -> None:
+    from fullturn.gates import report
+
+    with pytest.raises(IntegrityError, match="damaged"):
+        report.from_json("[" * 100_000)

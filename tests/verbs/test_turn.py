@@ -131,8 +131,12 @@ def test_without_a_champion_the_next_step_is_named(project: Workspace) -> None:
         predict.predict(project, [ROW])
 
 
-def test_plain_mlflow_loads_and_serves_the_champion(project: Workspace) -> None:
+def test_plain_mlflow_loads_and_serves_the_champion(
+    project: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     turned(project)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    monkeypatch.chdir(project.root)  # a project's own app is only loaded there
     loaded = mlflow.pyfunc.load_model("models:/toy@champion")
     assert loaded.predict(pd.DataFrame([ROW])) == [{"label": "billing"}]
     folder = project.store.fetch_model(versions.version(project.store, "1").source)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from fullturn.core.entities import ReleasePlan
+from fullturn.core.parsing import from_json
 from fullturn.core.tags import ModelTags
 
 KEY = ModelTags.key("release")
@@ -32,7 +33,7 @@ def read(tags: Mapping[str, str]) -> ReleasePlan | None:
     if not model.release:
         return None
     try:
-        plan = _plan(json.loads(model.release))
+        plan = _plan(from_json(model.release))
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"tag {KEY} is no plan ({error}): {model.release[:200]}") from None
     return None if plan.run == model.release_ended else plan

@@ -12,6 +12,7 @@ from typing import Any
 
 from fullturn.core.entities import Evaluation, Example, Input, ScoredRow
 from fullturn.core.errors import IntegrityError
+from fullturn.core.parsing import from_json
 
 
 def fingerprint(example: Example) -> str:
@@ -41,12 +42,12 @@ def from_jsonl(path: Path, renamed: Mapping[str, str] | None = None) -> Evaluati
         IntegrityError: the file is not whole.
     """
     try:
-        head, *lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        head, *lines = [from_json(line) for line in path.read_text(encoding="utf-8").splitlines()]
         rows = tuple(_row(line, renamed or {}) for line in lines)
         if len(rows) != head.pop("stored_rows"):
             raise ValueError("rows are missing")
         return Evaluation(rows=rows, **head)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise IntegrityError(
             f"{path} is not a whole evaluation: {error}; evaluate again"
         ) from error

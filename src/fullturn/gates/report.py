@@ -11,6 +11,7 @@ from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
+from fullturn.core import parsing
 from fullturn.core.entities import CheckResult, GateReport
 from fullturn.core.errors import CouldNotEvaluate, IntegrityError
 from fullturn.gates import advice, plots
@@ -52,7 +53,7 @@ def from_json(text: str) -> GateReport:
         IntegrityError: the text is not whole, or was changed.
     """
     try:
-        body = json.loads(text)
+        body = parsing.from_json(text)
         if body.pop(DIGEST) != _digest(body):
             raise ValueError(f"its content has another {DIGEST} than it states")
         results = tuple(_result(result) for result in body.pop("results"))

@@ -17,6 +17,8 @@ from typing import Any
 
 from fullturn.core.entities import Input, Output
 from fullturn.core.errors import BundleError, FullturnError, IntegrityError
+from fullturn.core.parsing import from_json
+from fullturn.subjects.contents import Contents, contents
 from fullturn.subjects.protocols import App, Predictor
 
 FILES = "bundle"
@@ -24,23 +26,26 @@ MANIFEST = "manifest.json"
 RECORD = "bundle.json"
 SAFE_SUFFIXES = frozenset({".json", ".jsonl", ".txt", ".md", ".safetensors", ".skops"})
 _OUTSIDE = frozenset({"MLmodel"})
-_UNSEALED = frozenset({MANIFEST, "registered_model_meta"})
-"""The manifest itself, and what MLflow adds to a folder when it fetches a model."""
 
 
 def seal(folder: Path) -> str:
-    """Write the manifest of a bundle; returns the manifest's sha256, the bundle's digest."""
-    text = json.dumps(listing(folder), indent=1, sort_keys=True)
+    """Write the manifest of a bundle; returns the manifest's sha256, the bundle's digest.
+
+    Raises:
+        BundleError: there is something that is no file, or a link that leads out of the folder.
+    """
+    text = json.dumps(_listing(_sealable(folder)), indent=1, sort_keys=True)
     (folder / MANIFEST).write_text(text, encoding="utf-8")
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def listing(folder: Path) -> dict[str, dict[str, Any]]:
-    """Every file of a folder by its name there, with sha256 and size; no manifest of ours."""
-    return {
-        _relative(path, folder): {"sha256": _sha256(path), "bytes": path.stat().st_size}
-        for path in _files(folder)
-    }
+    """Every file of a folder by its name there, with sha256 and size.
+
+    Raises:
+        BundleError: there is something that is no file, or a link that leads out of the folder.
+    """
+    return _listing(contents(folder))
 
 
 def verify(folder: Path, digest: str | None = None) -> str:
@@ -56,7 +61,7 @@ def verify(folder: Path, digest: str | None = None) -> str:
             f"the manifest of {folder} has sha256 {found[:12]}, recorded was {digest[:12]}; "
             "do not use this bundle: retrain, or restore its files"
         )
-    problems = differences(folder, entries)
+    problems = _differences(_sealable(folder), entries)
     if problems:
         raise IntegrityError(f"bundle {folder}: {'; '.join(problems[:5])}; restore it or retrain")
     return found
@@ -64,11 +69,9 @@ def verify(folder: Path, digest: str | None = None) -> str:
 
 def unsafe_files(folder: Path) -> list[str]:
     """Files in a format that could run code when loaded, with the reason."""
-    return [
-        f"{_relative(path, folder)}: {reason}"
-        for path in _files(folder)
-        if _relative(path, folder) not in _OUTSIDE and (reason := _unsafe(path))
-    ]
+    found = _sealable(folder)
+    reasons = {name: _unsafe(path) for name, path in found.files.items() if name not in _OUTSIDE}
+    return [*found.refused, *(f"{name}: {reason}" for name, reason in reasons.items() if reason)]
 
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
@@ -84,7 +87,7 @@ def read_record(folder: Path) -> dict[str, Any]:
         BundleError: it is missing or not what `write_record` writes.
     """
     try:
-        record = json.loads((folder / FILES / RECORD).read_text(encoding="utf-8"))
+        record = from_json((folder / FILES / RECORD).read_bytes())
     except (OSError, ValueError) as error:
         raise BundleError(f"{folder / FILES / RECORD} cannot be read: {error}; retrain") from None
     if not isinstance(record, dict) or "app" not in record:
@@ -149,26 +152,53 @@ class Pyfunc:
 
 def _load_pyfunc(path: str) -> Pyfunc:
     """Entry point of MLflow's python_function flavour; `path` is the `bundle` folder."""
-    from fullturn.subjects.catalog import find
+    from fullturn.subjects.catalog import trusted
 
     folder = Path(path).parent
-    app = find(str(read_record(folder)["app"]))
+    app = trusted(str(read_record(folder)["app"]), Path.cwd())
     return Pyfunc(load(app, folder))
 
 
 def _manifest(folder: Path) -> tuple[dict[str, Any], str]:
     try:
         text = (folder / MANIFEST).read_bytes()
-        return json.loads(text), hashlib.sha256(text).hexdigest()
+        entries = from_json(text)
     except (OSError, ValueError) as error:
         raise BundleError(f"{folder} has no readable {MANIFEST}: {error}") from None
+    if not isinstance(entries, dict) or not all(map(_is_entry, entries.values())):
+        raise BundleError(
+            f"{folder / MANIFEST} does not list files with their sha256; restore it, or retrain"
+        )
+    return entries, hashlib.sha256(text).hexdigest()
+
+
+def _is_entry(entry: Any) -> bool:
+    return isinstance(entry, dict) and isinstance(entry.get("sha256"), str)
 
 
 def differences(folder: Path, entries: Mapping[str, Any]) -> list[str]:
-    """Files that are missing, unexpected or changed against a `listing`, a sentence each."""
-    present = {_relative(path, folder): path for path in _files(folder)}
+    """What is missing, unexpected, changed or no file against a `listing`, a sentence each."""
+    return _differences(contents(folder), entries)
+
+
+def _sealable(folder: Path) -> Contents:
+    return contents(folder, frozenset({MANIFEST}))
+
+
+def _listing(found: Contents) -> dict[str, dict[str, Any]]:
+    if found.refused:
+        raise BundleError(f"{found.refused[0]}: a model has regular files only; write it as one")
+    return {
+        name: {"sha256": _sha256(path), "bytes": path.stat().st_size}
+        for name, path in found.files.items()
+    }
+
+
+def _differences(found: Contents, entries: Mapping[str, Any]) -> list[str]:
+    present = found.files
     shared = sorted(entries.keys() & present.keys())
     return [
+        *found.refused,
         *(f"'{name}' is missing" for name in sorted(entries.keys() - present.keys())),
         *(f"'{name}' is not in the manifest" for name in sorted(present.keys() - entries.keys())),
         *(
@@ -177,14 +207,6 @@ def differences(folder: Path, entries: Mapping[str, Any]) -> list[str]:
             if _sha256(present[name]) != entries[name]["sha256"]
         ),
     ]
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.is_file() and _relative(path, folder) not in _UNSEALED
-    )
 
 
 def _unsafe(path: Path) -> str | None:
@@ -210,10 +232,6 @@ def _unsafe_archive(path: Path) -> str | None:
 
 def _formats() -> str:
     return ", ".join(sorted(SAFE_SUFFIXES))
-
-
-def _relative(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).as_posix()
 
 
 def _sha256(path: Path) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fullturn.core import plugins
-from fullturn.core.errors import SettingsError
+from fullturn.core import settings as reader
+from fullturn.core.errors import BundleError, NotFound, SettingsError
 from fullturn.core.settings import state_folder
 from fullturn.subjects.protocols import App
 
@@ -46,6 +47,30 @@ def find(
             return MlflowModel()
         return MlflowModel(settings.data, settings.model, store)
     return _own(name, root)
+
+
+def trusted(name: str, folder: Path) -> App:
+    """The app that a bundle names: fullturn's own, or that of the project in `folder`, or above it.
+
+    A bundle comes from outside. That it names a module is no reason to import it.
+
+    Raises:
+        BundleError: the project names another app, or there is none.
+    """
+    if name in BUILT_IN:
+        return find(name)
+    try:
+        root = reader.find_root(folder)
+    except NotFound:
+        root = None
+    settings = reader.read(root) if root else None
+    if settings is None or settings.app != name:
+        found = f"{root} names '{settings.app}'" if settings else f"{folder} is in no project"
+        raise BundleError(
+            f"bundle.json names app '{name}', code of a project, and {found}; load it in the "
+            f"folder of the project whose fullturn.toml has app = '{name}'"
+        )
+    return find(name, settings, root)
 
 
 def _own(name: str, root: Path | None) -> App:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from fullturn.core.entities import ModelVersion
 from fullturn.core.errors import BundleError, DataError, NotFound
+from fullturn.core.parsing import from_json
 from fullturn.core.wording import listed
 from fullturn.store.pyfunc import ModelFile, described, unknown_types
 from fullturn.subjects.table import Kind
@@ -74,11 +75,11 @@ def read(folder: Path) -> ModelReference:
         BundleError: it is missing or damaged.
     """
     try:
-        content = json.loads((folder / REFERENCE).read_text(encoding="utf-8"))
+        content = from_json((folder / REFERENCE).read_bytes())
         reading = content.pop("reading")
         reading = Reading(**{**reading, "classes": tuple(reading["classes"])})
         return ModelReference(reading=reading, **content)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise BundleError(f"{folder / REFERENCE} cannot be read: {error}; gate it again") from None
 
 

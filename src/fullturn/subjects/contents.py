@@ -1,0 +1,70 @@
+"""The files of a model's folder: what is there by name, and what may not be there at all.
+
+Only regular files can be sealed. What blocks whoever reads it (a FIFO, a socket, a device) and what
+leads somewhere else (a link out of the folder, a link to a folder) is named and never read.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+META = "registered_model_meta"
+"""What MLflow adds to the folder of a model that it fetches by name and version."""
+_LONGEST_META = 4096
+_KINDS = {
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFBLK: "a device",
+    stat.S_IFCHR: "a device",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What is in a folder and in the folders below it."""
+
+    files: Mapping[str, Path]
+    """Regular files by their name from the folder on, such as `bundle/model.json`."""
+    refused: tuple[str, ...]
+    """What is neither a regular file nor a folder, a sentence each."""
+
+
+def contents(folder: Path, without: frozenset[str] = frozenset()) -> Contents:
+    """The files of a folder, but for those at its top that are named in `without`, and MLflow's."""
+    root, files, refused = folder.resolve(), {}, []
+    for place, folders, names in os.walk(root):
+        for name in (*folders, *names):
+            path = Path(place, name)
+            why = _refused(path, root)
+            key = path.relative_to(root).as_posix()
+            if why is not None:
+                refused.append(f"'{key}' {why}")
+            elif path.is_file() and key not in without and not _is_meta(key, path):
+                files[key] = path
+    return Contents(dict(sorted(files.items())), tuple(sorted(refused)))
+
+
+def _refused(path: Path, root: Path) -> str | None:
+    kind = stat.S_IFMT(path.lstat().st_mode)
+    if kind in _KINDS:
+        return f"is {_KINDS[kind]}, not a file"
+    if kind != stat.S_IFLNK:
+        return None
+    try:
+        target = path.resolve(strict=True)
+    except (OSError, RuntimeError):
+        return "is a link that leads nowhere"
+    if not target.is_relative_to(root):
+        return "is a link that leads out of the folder"
+    return None if stat.S_ISREG(target.stat().st_mode) else "is a link to something that is no file"
+
+
+def _is_meta(key: str, path: Path) -> bool:
+    """Whether it is MLflow's note, and not a file that only has its name."""
+    if key != META or path.stat().st_size > _LONGEST_META:
+        return False
+    return path.read_bytes().startswith(b"model_name:")
