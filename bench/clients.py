@@ -1,8 +1,8 @@
 """Tracking clients, each as its makers use it: log steps, and count what is on disk afterwards.
 
-    <python of the client's environment> bench/clients.py log|kept NAME FOLDER SERVER
+    <python of the client's environment> bench/clients.py log|stored NAME FOLDER SERVER
 
-`log` logs 1,000 steps of 5 metrics, says how long the calls took, and waits to be killed. `kept`
+`log` logs 1,000 steps of 5 metrics, says how long the calls took, and waits to be killed. `stored`
 counts the whole steps that a reader finds later. Runs in an environment that holds the client and
 nothing of ours, so nothing but the standard library is imported here at the top. Where a client has
 a call for several metrics at once, it is used.
@@ -52,7 +52,7 @@ def each(log: Callable[[str, float, int], object]) -> Log:
 
 
 def whole(names: Iterable[str]) -> int:
-    """Steps that were kept whole: the fewest points of any metric."""
+    """Steps that were stored whole: the fewest points of any metric."""
     counted = Counter(names)
     return min(counted[name] for name in METRICS)
 
@@ -161,11 +161,11 @@ def log_clearml(folder: Path, _: str) -> float:
 # What is found after the kill: whole steps.
 
 
-def kept_mlflow_sqlite(folder: Path, _: str) -> int:
+def stored_mlflow_sqlite(folder: Path, _: str) -> int:
     return whole(name for (name,) in rows(folder / "mlflow.db", "select key from metrics"))
 
 
-def kept_wandb(folder: Path, _: str) -> int:
+def stored_wandb(folder: Path, _: str) -> int:
     from wandb.proto.wandb_internal_pb2 import Record
 
     (path,) = folder.glob("wandb/offline-run-*/*.wandb")
@@ -189,13 +189,13 @@ def wandb_records(path: Path) -> Iterator[bytes]:
             parts = b""
 
 
-def kept_trackio(folder: Path, _: str) -> int:
+def stored_trackio(folder: Path, _: str) -> int:
     if not (folder / "bench.db").exists():
         return 0
     return int(rows(folder / "bench.db", "select count(*) from metrics")[0][0])
 
 
-def kept_neptune(folder: Path, _: str) -> int:
+def stored_neptune(folder: Path, _: str) -> int:
     """Operations in the files of its queue: JSON documents, the last perhaps cut off."""
     operations = (
         document["obj"]
@@ -205,7 +205,7 @@ def kept_neptune(folder: Path, _: str) -> int:
     return whole("/".join(one["path"]) for one in operations if one["type"] == "LogFloats")
 
 
-def kept_neptune_scale(folder: Path, _: str) -> int:
+def stored_neptune_scale(folder: Path, _: str) -> int:
     from neptune_api.proto.neptune_pb.ingest.v1.common_pb2 import UpdateRunSnapshot
 
     (file,) = folder.glob("*/run_operations.sqlite3")
@@ -213,7 +213,7 @@ def kept_neptune_scale(folder: Path, _: str) -> int:
     return whole(name for (blob,) in found for name in UpdateRunSnapshot.FromString(blob).append)
 
 
-def kept_aim(folder: Path, _: str) -> int:
+def stored_aim(folder: Path, _: str) -> int:
     """After `aim storage reindex`; before it, a run that was killed shows nothing."""
     import aim
 
@@ -227,7 +227,7 @@ def kept_aim(folder: Path, _: str) -> int:
     )
 
 
-def kept_swanlab(folder: Path, _: str) -> int:
+def stored_swanlab(folder: Path, _: str) -> int:
     from swanlab.proto.swanlab.record.v1.record_pb2 import Record
     from swanlab.sdk.internal.core_python.store import DataStoreReader
 
@@ -240,7 +240,7 @@ def kept_swanlab(folder: Path, _: str) -> int:
     return whole(one.scalar.key for one in records if one.HasField("scalar"))
 
 
-def kept_comet(folder: Path, _: str) -> int:
+def stored_comet(folder: Path, _: str) -> int:
     """Messages in its folder for temporary files; `comet upload` wants them in a zip file."""
     messages = (
         message
@@ -251,7 +251,7 @@ def kept_comet(folder: Path, _: str) -> int:
     return whole(metric["metricName"] for metric in wanted)
 
 
-def kept_clearml(folder: Path, _: str) -> int:
+def stored_clearml(folder: Path, _: str) -> int:
     events = (
         event
         for file in folder.glob("cache/offline/*/metrics.jsonl")
@@ -285,7 +285,7 @@ def documents(text: str) -> Iterator[dict]:
 
 def main() -> None:
     what, name, folder, server = sys.argv[1:]
-    if what == "kept":
+    if what == "stored":
         print(globals()[f"kept_{name}"](Path(folder), server), flush=True)
         return
     print(ELAPSED, globals()[f"log_{name}"](Path(folder), server), flush=True)

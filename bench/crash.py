@@ -23,7 +23,7 @@ from typing import Any
 import httpx
 
 from fullturn.serving import log
-from kept import keep, typed
+from results import save, typed
 from served import Row, rows, serving, wine_project
 
 CLIENTS = 8
@@ -32,7 +32,7 @@ JUDGED = 4
 
 
 class Notes:
-    """What clients were told is kept."""
+    """What the server acknowledged to clients."""
 
     def __init__(self) -> None:
         self.answered: list[str] = []
@@ -69,13 +69,13 @@ def measure(root: Path, kills: int) -> dict[str, Any]:
             os.kill(process.pid, signal.SIGKILL)
             for client in clients:
                 client.join()
-    kept = [one.id for one in log.predictions(project.state)]
+    stored = [one.id for one in log.predictions(project.state)]
     judged = {one.prediction for one in log.feedback(project.state)}
     return {
         "kills": kills,
         "answered": len(notes.answered),
-        "lost": len(set(notes.answered) - set(kept)),
-        "twice": len(kept) - len(set(kept)),
+        "lost": len(set(notes.answered) - set(stored)),
+        "twice": len(stored) - len(set(stored)),
         "feedback": len(notes.judged),
         "feedback_lost": len(set(notes.judged) - judged),
     }
@@ -90,13 +90,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         found = measure(Path(folder), arguments.n)
     if arguments.keep:
-        keep("crash", typed(), found)
+        save("crash", typed(), found)
     if arguments.json:
         print(json.dumps(found, indent=2))
         return
     print(f"kills: {found['kills']}")
     print(f"predictions: {found['answered']:,} acknowledged, {found['lost']} lost, "
-          f"{found['twice']} kept twice")  # fmt: skip
+          f"{found['twice']} stored twice")  # fmt: skip
     print(f"feedback: {found['feedback']:,} acknowledged, {found['feedback_lost']} lost")
 
 

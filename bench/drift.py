@@ -41,7 +41,7 @@ from fullturn.statistics.edetector import Bets, EDetector
 from fullturn.statistics.mmd import VectorBets
 from fullturn.statistics.rates import MeanBets
 from fullturn.subjects.vectors import sentence_vectors
-from kept import keep, typed
+from results import save, typed
 
 DECLARED = 1000
 THRESHOLD = 100_000
@@ -382,7 +382,7 @@ def main() -> None:
     found = [measure(one, runs) for one in alone()]
     lines = compared(count, clean)
     if arguments.keep:
-        keep("drift", typed(), cited(lines))
+        save("drift", typed(), cited(lines))
     if arguments.json:
         body = {"alone": [asdict(one) for one in found], "compared": [asdict(one) for one in lines]}
         print(json.dumps(body, indent=2))

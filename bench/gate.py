@@ -30,7 +30,7 @@ from fullturn.core.settings import GateSettings
 from fullturn.gates import Evidence, compute_check
 from fullturn.gates.quality import NonInferior
 from fullturn.statistics.inputs import Codes, Floats
-from kept import keep, typed
+from results import save, typed
 
 LIMITS = GateSettings()
 RIGHT = 0.75
@@ -239,7 +239,7 @@ def main() -> None:
         parser.error(f"-n {arguments.n}: give at least 1")
     rates = [measure(setting, arguments.n, seed) for seed, setting in enumerate(SETTINGS)]
     if arguments.keep:
-        keep("gate", typed(), cited(rates, arguments.n))
+        save("gate", typed(), cited(rates, arguments.n))
     if arguments.json:
         result = {"pairs": arguments.n, "limits": LIMITS.model_dump(), "rates": rates}
         print(json.dumps(result, default=asdict, indent=2))

@@ -5,7 +5,7 @@
 
 Every tool logs 1,000 steps in a process of its own, says how long the calls took, and is then
 killed by SIGKILL; a reader counts the steps, a second later where helper processes or a server
-may still be busy with them. Tools take turns, three times; figures are medians, "kept" is the
+may still be busy with them. Tools take turns, three times; figures are medians, "stored" is the
 worst. The tracking server is a real `mlflow server` on 127.0.0.1 over SQLite. The last figure is
 the rate at which the journal's drain fills that server.
 """
@@ -36,17 +36,17 @@ from clients import (
     METRICS,
     PATIENCE,
     STEPS,
-    kept_trackio,
-    kept_wandb,
     log_mlflow,
     log_mlflow_async,
     log_trackio,
     log_wandb,
     step_metrics,
+    stored_trackio,
+    stored_wandb,
     timed,
 )
 from fullturn.core.journal import Drain, Journal, decode_step, encode_step, read
-from kept import keep, typed
+from results import save, typed
 
 REPEATS = 3
 BACKLOG = 2000
@@ -116,15 +116,15 @@ def mlflow_sink(folder: Path, server: str) -> Callable[[Sequence[bytes]], None]:
 # What the parent finds after the kill: whole steps.
 
 
-def kept_journal(folder: Path, _: str) -> int:
+def stored_journal(folder: Path, _: str) -> int:
     return sum(1 for _ in read(folder / "steps.journal"))
 
 
-def kept_journal_draining(folder: Path, server: str) -> int:
-    return kept_journal(folder, server) - BACKLOG
+def stored_journal_draining(folder: Path, server: str) -> int:
+    return stored_journal(folder, server) - BACKLOG
 
 
-def kept_mlflow(folder: Path, server: str) -> int:
+def stored_mlflow(folder: Path, server: str) -> int:
     run_id = (folder / "run_id").read_text(encoding="ascii")
     return min(metric_count(server, run_id, name) for name in METRICS)
 
@@ -152,7 +152,7 @@ def metric_count(server: str, run_id: str, name: str) -> int:
 class Tool:
     title: str
     log: Callable[[Path, str], float]
-    kept: Callable[[Path, str], int]
+    stored: Callable[[Path, str], int]
     lingers: bool = False
 
 
@@ -160,20 +160,20 @@ class Tool:
 class Figures:
     title: str
     us_per_step: list[float] = field(default_factory=list)
-    kept: list[int] = field(default_factory=list)
+    stored: list[int] = field(default_factory=list)
     reason: str | None = None
 
 
 JOURNAL, DRAINING, DRAIN = "journal", "draining", "drain"
 TOOLS = {
-    JOURNAL: Tool("fullturn journal", log_journal, kept_journal),
+    JOURNAL: Tool("fullturn journal", log_journal, stored_journal),
     DRAINING: Tool(
-        "fullturn journal, its drain at work", log_journal_draining, kept_journal_draining
+        "fullturn journal, its drain at work", log_journal_draining, stored_journal_draining
     ),
-    "trackio": Tool("trackio", log_trackio, kept_trackio),
-    "wandb": Tool("wandb offline", log_wandb, kept_wandb, lingers=True),
-    "async": Tool("MLflow async (HTTP)", log_mlflow_async, kept_mlflow, lingers=True),
-    "mlflow": Tool("MLflow (HTTP)", log_mlflow, kept_mlflow),
+    "trackio": Tool("trackio", log_trackio, stored_trackio),
+    "wandb": Tool("wandb offline", log_wandb, stored_wandb, lingers=True),
+    "async": Tool("MLflow async (HTTP)", log_mlflow_async, stored_mlflow, lingers=True),
+    "mlflow": Tool("MLflow (HTTP)", log_mlflow, stored_mlflow),
 }
 
 
@@ -213,12 +213,12 @@ def measure(name: str, server: str, figures: Figures) -> None:
         try:
             seconds = log_and_die(own_child(name, Path(folder), server), Path(folder))
             time.sleep(float(TOOLS[name].lingers))
-            kept = TOOLS[name].kept(Path(folder), server)
+            stored = TOOLS[name].stored(Path(folder), server)
         except (NotMeasured, httpx.HTTPError, sqlite3.Error, OSError, ValueError) as error:
             figures.reason = str(error)
             return
     figures.us_per_step.append(seconds / STEPS * 1e6)
-    figures.kept.append(kept)
+    figures.stored.append(stored)
 
 
 def measure_drain(server: str) -> dict[str, Any]:
@@ -226,7 +226,7 @@ def measure_drain(server: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         try:
             seconds = log_and_die(own_child(DRAIN, Path(folder), server), Path(folder))
-            arrived = [kept_mlflow(run, server) for run in Path(folder).iterdir() if run.is_dir()]
+            arrived = [stored_mlflow(run, server) for run in Path(folder).iterdir() if run.is_dir()]
         except (NotMeasured, httpx.HTTPError, OSError) as error:
             return {"reason": str(error)}
     if arrived != [BACKLOG] * REPEATS:
@@ -296,7 +296,8 @@ def installed(package: str) -> str | None:
 def table(result: dict[str, Any]) -> Iterator[str]:
     versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items())
     yield f"{result['cores']} cores, Python {result['python']}, {versions}"
-    yield f"{'one step of 5 metrics':38}{'µs':>9}  {'(range)':17}{'× ours':>8}{'kept of 1,000':>15}"
+    head = f"{'one step of 5 metrics':38}{'µs':>9}  {'(range)':17}{'× ours':>8}"
+    yield f"{head}{'stored of 1,000':>15}"
     ours = result["rows"][0]["us_per_step"]
     for row in result["rows"]:
         if row["reason"] is not None:
@@ -305,7 +306,8 @@ def table(result: dict[str, Any]) -> Iterator[str]:
         times = row["us_per_step"]
         spread = f"({min(times):,.1f}–{max(times):,.1f})"
         ratio = f"{median(times) / median(ours):,.1f}" if ours else "–"
-        yield f"{row['title']:38}{median(times):9,.1f}  {spread:17}{ratio:>8}{min(row['kept']):15,}"
+        least = min(row["stored"])
+        yield f"{row['title']:38}{median(times):9,.1f}  {spread:17}{ratio:>8}{least:15,}"
     reason, rate = result["drain"].get("reason"), result["drain"].get("metrics_per_second", 0)
     figure = f"not measured: {reason}" if reason else f"{rate:,.0f} metrics/s"
     yield f"drain into MLflow over HTTP, log_batch(1000): {figure}"
@@ -319,7 +321,7 @@ def cited(result: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"steps": result["steps"], "metrics": result["metrics_per_step"]}
     for name, row in rows.items():
         found[f"us.{name}"] = round(median(row["us_per_step"]), 2)
-        found[f"survived.{name}"] = min(row["kept"])
+        found[f"survived.{name}"] = min(row["stored"])
     if {"journal", "mlflow"} <= rows.keys():
         found["ratio"] = round(found["us.mlflow"] / found["us.journal"])
     return found
@@ -353,7 +355,7 @@ def main() -> None:
         return
     result = measure_all()
     if arguments.keep:
-        keep("journal", typed(), cited(result))
+        save("journal", typed(), cited(result))
     print(json.dumps(result, indent=2) if arguments.json else "\n".join(table(result)))
 
 

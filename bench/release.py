@@ -38,7 +38,7 @@ from fullturn.release.evidence import Evidence, reserved_share
 from fullturn.release.records import Decision, Stage
 from fullturn.statistics.intervals import wilson
 from fullturn.statistics.sequential import log_wealth
-from kept import keep, typed
+from results import save, typed
 
 RATE = 0.03
 SHARED = 0.8
@@ -393,7 +393,7 @@ def main() -> None:
     found, checked = measure(releases), replayed(4 if arguments.quick else 20)
     ends = [whole(rate, releases) for rate in RATES]
     if arguments.keep:
-        keep("release", typed(), cited(found, releases))
+        save("release", typed(), cited(found, releases))
     if arguments.json:
         result = {"releases": releases, "horizon": HORIZON, "found": found, "whole": ends}
         print(json.dumps(result, default=asdict, indent=2))

@@ -30,7 +30,7 @@ from typing import Any
 
 from fullturn.registry import versions
 from fullturn.verbs.workspace import Workspace
-from kept import keep, typed
+from results import save, typed
 from served import command, free_port, load, rows, serving, wine_project, write_bodies
 
 CONNECTIONS = (1, 16, 64)
@@ -272,7 +272,7 @@ def main() -> None:
     arguments = parser.parse_args()
     result = measure_all(*((2.0, 1) if arguments.quick else (5.0, 3)))
     if arguments.keep:
-        keep("serving", typed(), cited(result))
+        save("serving", typed(), cited(result))
     print(json.dumps(result, indent=2) if arguments.json else "\n".join(table(result)))
 
 

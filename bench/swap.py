@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from fullturn.verbs.workspace import Workspace
-from kept import keep, typed
+from results import save, typed
 from served import load, result, rows, serving, start_load, wine_project, write_bodies
 
 CONNECTIONS = 16
@@ -94,7 +94,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         found = measure(Path(folder), 50 if arguments.quick else 1000)
     if arguments.keep:
-        keep("swap", typed(), cited(found))
+        save("swap", typed(), cited(found))
     print(json.dumps(found, indent=2) if arguments.json else "\n".join(lines(found)))
 
 

@@ -41,7 +41,7 @@ import httpx
 
 import clients
 import journal
-from kept import RESULTS, keep
+from results import RESULTS, save
 
 LOCKS = Path(__file__).with_name("trackers")
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fullturn" / "trackers"
@@ -88,7 +88,7 @@ class Measured:
     """Of one kind, over all repeats."""
 
     us: list[float] = field(default_factory=list)
-    kept: list[int] = field(default_factory=list)
+    stored: list[int] = field(default_factory=list)
     reason: str | None = None
 
 
@@ -132,19 +132,19 @@ def measure(name: str, server: str, found: Measured) -> None:
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as place:
         folder = Path(place)
         try:
-            seconds, kept = ours(name, folder, server) or theirs(name, folder, server)
+            seconds, stored = ours(name, folder, server) or theirs(name, folder, server)
         except (*FAULTS, OSError, ValueError) as error:
             found.reason = str(error)
             return
     found.us.append(seconds / clients.STEPS * 1e6)
-    found.kept.append(kept)
+    found.stored.append(stored)
 
 
 def ours(name: str, folder: Path, server: str) -> tuple[float, int] | None:
     if KINDS[name].lock is not None:
         return None
     seconds = journal.log_and_die(journal.own_child(name, folder, server), folder)
-    return seconds, journal.TOOLS[name].kept(folder, server)
+    return seconds, journal.TOOLS[name].stored(folder, server)
 
 
 def theirs(name: str, folder: Path, server: str) -> tuple[float, int]:
@@ -155,8 +155,8 @@ def theirs(name: str, folder: Path, server: str) -> tuple[float, int]:
         seconds = journal.log_and_die([python, clients.__file__, "log", *words], folder, settings)
         time.sleep(1)
     if kind.over_http:
-        return seconds, journal.kept_mlflow(folder, server)
-    reader = [python, clients.__file__, "kept", *words]
+        return seconds, journal.stored_mlflow(folder, server)
+    reader = [python, clients.__file__, "stored", *words]
     done = subprocess.run(
         reader, capture_output=True, text=True, env=settings, check=False, timeout=clients.PATIENCE
     )
@@ -200,7 +200,7 @@ def measure_all() -> dict[str, Measured]:
 
 
 def figures(found: Mapping[str, Measured]) -> dict[str, int | float | str]:
-    """As they are kept: `wandb.us`, `wandb.ratio`, `wandb.survived`, …"""
+    """As they are saved: `wandb.us`, `wandb.ratio`, `wandb.survived`, …"""
     ours = min(found[OURS].us)
     flat: dict[str, int | float | str] = {"load": round(os.getloadavg()[1], 1)}
     for name, one in found.items():
@@ -210,7 +210,7 @@ def figures(found: Mapping[str, Measured]) -> dict[str, int | float | str]:
             continue
         us = min(one.us)
         flat |= {f"{name}.us": round(us, 1), f"{name}.median_us": round(median(one.us), 1)}
-        flat |= {f"{name}.ratio": round(us / ours, 1), f"{name}.survived": min(one.kept)}
+        flat |= {f"{name}.ratio": round(us / ours, 1), f"{name}.survived": min(one.stored)}
     return flat
 
 
@@ -234,14 +234,14 @@ HEAD = (
 )  # fmt: skip
 
 
-def table(kept: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+def table(stored: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     """The rows under `HEAD`, or two cells for a client that was not measured."""
     for name, kind in KINDS.items():
-        if reason := kept.get(f"{name}.reason"):
+        if reason := stored.get(f"{name}.reason"):
             yield kind.title, f"not measured: {reason}"
-        elif f"{name}.us" in kept:
+        elif f"{name}.us" in stored:
             one = {
-                key.partition(".")[2]: v for key, v in kept.items() if key.startswith(f"{name}.")
+                key.partition(".")[2]: v for key, v in stored.items() if key.startswith(f"{name}.")
             }
             weights = (f"{one[key]}" if key in one else "–" for key in ("packages", "megabytes"))
             us = (f"{one[key]:,.1f}" for key in ("us", "median_us", "ratio"))
@@ -250,25 +250,25 @@ def table(kept: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
         yield title, f"not measured: {reason}"
 
 
-def plain(kept: Mapping[str, Any]) -> Iterator[str]:
+def plain(stored: Mapping[str, Any]) -> Iterator[str]:
     shape = "{:46} {:>12} {:>10} {:>10} {:>8} {:>18} {:>9} {:>5}"
     yield shape.format(*HEAD)
-    for row in table(kept):
+    for row in table(stored):
         yield shape.format(*row) if len(row) == len(HEAD) else f"{row[0]:46} {row[1]}"
 
 
 def markdown(result: Mapping[str, Any]) -> str:
-    """The block of the page, from a kept result."""
-    kept = result["figures"]
+    """The block of the page, from a saved result."""
+    stored = result["figures"]
     lines = [
         f"Measured on {result['date']} with `{result['command']}` on {result['machine']}; "
-        f"load average at the end: {kept['load']}.",
+        f"load average at the end: {stored['load']}.",
         "",
         f"| {' | '.join(HEAD)} |",
         "|---|---|--:|--:|--:|--:|--:|--:|",
     ]
     empty = len(HEAD) - 2
-    for row in table(kept):
+    for row in table(stored):
         lines.append(f"| {' | '.join(row)} |{' |' * (empty if len(row) == 2 else 0)}")
     return "\n".join([BEGIN, *lines, END])
 
@@ -285,7 +285,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print all repeats as JSON")
     parser.add_argument("--keep", action="store_true", help="keep the figures for the lesson")
     parser.add_argument(
-        "--markdown", action="store_true", help="write the kept figures to the page"
+        "--markdown", action="store_true", help="write the saved figures to the page"
     )
     arguments = parser.parse_args()
     if arguments.markdown:
@@ -295,7 +295,7 @@ def main() -> None:
     found = measure_all()
     flat = figures(found)
     if arguments.keep:
-        keep(NAME, "python bench/trackers.py --keep", flat)
+        save(NAME, "python bench/trackers.py --keep", flat)
     detail = {name: vars(one) for name, one in found.items()}
     print(json.dumps(detail, indent=2) if arguments.json else "\n".join(plain(flat)))
 

@@ -30,7 +30,7 @@ from fullturn.serving.observations import Observer
 from fullturn.statistics.intervals import wilson
 from fullturn.verbs import monitor
 from fullturn.verbs.workspace import Workspace
-from kept import Points, keep, typed
+from results import Points, save, typed
 
 BLOCK = 40
 """Judged answers whose share of right ones is one point."""
@@ -214,7 +214,7 @@ def main() -> None:
         scenes = ran(Path(folder) / "demo")
         found = turn(Workspace.open(Path(folder) / "demo"), scenes)
     if arguments.keep:
-        keep("turn", typed(), found.figures, found.series)
+        save("turn", typed(), found.figures, found.series)
     if arguments.json:
         print(json.dumps(vars(found), indent=2))
     else:

@@ -10,7 +10,7 @@ from fullturn.core.tags import ReleaseTags
 from fullturn.release import state
 from fullturn.release.ledger import Decided
 from fullturn.release.state import Release
-from fullturn.serving.deployment import wanted
+from fullturn.serving.deployment import desired_state
 from fullturn.store import Store
 
 GOOD = Decided("promote", "PASSED", "it is good", "controller")
@@ -33,7 +33,7 @@ def begun(store: Store, tested: ModelVersion, settings: ReleaseSettings | None =
 
 def followed(store: Store) -> bool:
     """Whether a server would send requests to the version under test."""
-    return wanted(store.registered(store.name)).plan is not None
+    return desired_state(store.registered(store.name)).plan is not None
 
 
 def abort(store: Store) -> Release:

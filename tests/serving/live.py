@@ -104,7 +104,7 @@ def live(
     with (
         running.listening("127.0.0.1", 0) as listener,
         service(state, plan) as served,
-        running.beside(served, listener),
+        running.run_in_thread(served, listener),
     ):
         address = running.address_of(listener)
         with httpx.Client(base_url=address, timeout=30, trust_env=False) as client:

@@ -10,7 +10,7 @@ import pytest
 
 from fullturn.core.entities import Column
 from fullturn.serving import log
-from fullturn.serving.feedback import FeedbackStore, Said
+from fullturn.serving.feedback import FeedbackEntry, FeedbackStore
 from fullturn.serving.log import PredictionLog
 from tests.serving.live import CONTRACT, ROW, Live, live, together
 from tests.serving.test_log import prediction
@@ -59,8 +59,8 @@ BAD = {
     "expected is a text": ({"id": "a", "expected": "long"}, "a value for label"),
     "unknown field": ({"id": "a", "score": 1, "by": "b"}, "unknown field 'by'"),
     "long source": ({"id": "a", "score": 1, "source": "x" * 201}, "200 characters"),
-    "none": ([], "0 feedbacks"),
-    "too many": ([{"id": "a", "score": 1}] * 1001, "1001 feedbacks"),
+    "none": ([], "0 feedback entries"),
+    "too many": ([{"id": "a", "score": 1}] * 1001, "1001 feedback entries"),
 }
 
 
@@ -117,10 +117,10 @@ def test_of_many_at_once_one_is_the_first(one: Live) -> None:
 
 def test_forgotten_ids_are_found_in_the_log(tmp_path: Path) -> None:
     with PredictionLog(tmp_path) as writer:
-        desk = FeedbackStore(tmp_path, writer, most=2)
+        store = FeedbackStore(tmp_path, writer, most=2)
         made = [prediction(number) for number in range(5)]
         writer.append(made)
-        desk.remember(made)
-        said = [Said(one.id, None, 1.0, "") for one in made]
-        assert desk.keep(said) == [False] * 5
-        assert desk.keep(said) == [True] * 5
+        store.remember(made)
+        said = [FeedbackEntry(one.id, None, 1.0, "") for one in made]
+        assert store.store(said) == [False] * 5
+        assert store.store(said) == [True] * 5

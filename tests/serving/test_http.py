@@ -153,7 +153,7 @@ def test_mlflows_csv_is_refused_with_what_to_send_instead(one: Live) -> None:
     for table in ("text,n\nhello,1\n", "1,2\n3,4\n", '"text"\n"hello"\n'):
         answer = one.client.post("/invocations", content=table, headers=header)
         assert answer.status_code == 400
-        assert "MLflow's CSV is not taken: send JSON" in answer.json()["error"]
+        assert "MLflow's CSV is not supported: send JSON" in answer.json()["error"]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b'{"inputs": [NaN]}', b"\xff\xfe", b"[" * 5000])

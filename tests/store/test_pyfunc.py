@@ -73,5 +73,5 @@ def test_answers_become_a_list_of_plain_values(given: Any, values: list[Any]) ->
 
 @pytest.mark.parametrize("given", ["yes", {"label": ["a"]}, 3.5, None])
 def test_an_answer_that_is_no_list_of_rows_is_refused(given: Any) -> None:
-    with pytest.raises(TypeError, match="not a row for each row"):
+    with pytest.raises(TypeError, match="not a value for each row"):
         listed(given)

@@ -265,8 +265,8 @@ def test_an_unreachable_tracking_server_is_told_with_a_report(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
     assert run(["-C", str(mine), "ci"]) == 4
     found = report(mine)
-    assert found["verdict"] == "COULD_NOT_EVALUATE" and "does not answer" in found["reason"]
-    assert "does not answer" in (mine / "ci-report" / "report.md").read_text()
+    assert found["verdict"] == "COULD_NOT_EVALUATE" and "is unreachable" in found["reason"]
+    assert "is unreachable" in (mine / "ci-report" / "report.md").read_text()
 
 
 def test_one_pipeline_at_a_time_works_on_a_state(mine: Path, locked: Callable[[Path], Any]) -> None:

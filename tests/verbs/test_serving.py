@@ -237,7 +237,7 @@ def test_it_serves_on_when_mlflow_is_down_and_follows_it_when_it_is_back(
         second = versions.version(project.store, str(registered(project, smoothing=0.5)))
         with server(project, port=0) as address:
             test_faults.stop(mlflow)
-            until(lambda: "does not answer" in str(told(address)["registry"]), 60)
+            until(lambda: "is unreachable" in str(told(address)["registry"]), 60)
             assert asked(address).json()["version"] == 1
             assert httpx.get(f"{address}/readyz").status_code == 200
             mlflow = test_faults.server(folder, port)

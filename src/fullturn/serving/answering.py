@@ -1,4 +1,4 @@
-"""From the rows of requests to predictions: who answers, what they answered, or why not."""
+"""From the rows of requests to predictions: which version answers, its outputs and errors."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ class NotAnswered(Exception):
 
 @dataclass(slots=True, eq=False)
 class Work:
-    """The rows of one request on their way, and what became of them."""
+    """The rows of one request, and their predictions once they are made."""
 
     rows: Sequence[Input]
     key: str
-    """The entity that asks; empty if the request names none: it is its own."""
+    """The entity that asks; of a request that names none, the id of its first row."""
     answered: asyncio.Future[None]
     refused: str | None = None
-    """Why the rows break the contract: they are logged, and asked of nobody."""
+    """Why the rows break the contract: they are logged, but no version gets them."""
     arrived: float = field(default_factory=time.perf_counter)
     ids: Sequence[str] = ()
     arm: Arm = "champion"
     version: int = 0
     predictions: Sequence[Prediction] = ()
     failure: FullturnError | None = None
-    """Of the first row that has no output."""
+    """The error of the first row that has no output."""
     logged: bool = True
 
 
 @dataclass(slots=True)
 class Pace:
-    """How many rows are asked at once: as many as are answered in about `seconds`.
+    """How many rows are predicted at a time: as many as take about `seconds`.
 
-    A model that takes a batch as fast as a row gets batches; an LLM, a row at a time.
+    A model that is as fast for a batch as for a row gets batches; an LLM gets a row at a time.
     """
 
     seconds: float
@@ -58,10 +58,10 @@ class Pace:
         self.rows = max(1, min(affordable, 2 * self.rows))
 
 
-def arranged(
+def assign_arms(
     works: Sequence[Work], deployment: Deployment, now: int
 ) -> list[tuple[LoadedVersion, list[Work]]]:
-    """Give each row an id and each request an arm; the requests by the version that answers."""
+    """Give each row an id and each request an arm; returns the requests by version."""
     ids = new_ids(now, sum(len(work.rows) for work in works))
     groups: dict[int, tuple[LoadedVersion, list[Work]]] = {}
     for work in works:
@@ -77,18 +77,18 @@ def arranged(
 def new_ids(now: int, count: int) -> Iterator[str]:
     """32 hexadecimal digits each: 12 of the time in ms, then 80 random bits (as in UUIDv7).
 
-    Ids of one time lie together, so a table finds one without opening all of its files. A
-    trace takes the id of its prediction.
+    Ids made at about the same time sort together, so a table finds one without opening all of its
+    files. A trace has the id of its prediction.
     """
     begin, drawn = f"{now:012x}", secrets.token_hex(10 * count)
     return (begin + drawn[place : place + 20] for place in range(0, 20 * count, 20))
 
 
-def settle(slot: LoadedVersion, works: Sequence[Work], now: int, pace: Pace, most: int) -> None:
-    """Ask a version for all rows of these works, and note its predictions in them.
+def run_batch(slot: LoadedVersion, works: Sequence[Work], now: int, pace: Pace, most: int) -> None:
+    """Predict all rows of these works with a version, and store the predictions in the works.
 
     Raises:
-        NotAnswered: nobody waits any more for any of them.
+        NotAnswered: nobody waits for any of them any more.
     """
     asked = [row for work in works if not work.refused for row in work.rows]
 
@@ -108,13 +108,13 @@ def settle(slot: LoadedVersion, works: Sequence[Work], now: int, pace: Pace, mos
 def _prediction(
     work: Work, now: int, row: Input, one: str, result: Output | FullturnError, latency: float
 ) -> Prediction:
-    output, error = split(result)
+    output, error = output_and_error(result)
     if error is not None:
         work.failure = work.failure or (result if isinstance(result, FullturnError) else None)
     return Prediction(one, 0, now, work.arm, work.version, work.key, row, output, latency, error)
 
 
-def split(result: Output | FullturnError) -> tuple[Output | None, str | None]:
+def output_and_error(result: Output | FullturnError) -> tuple[Output | None, str | None]:
     """The output and the error of a prediction."""
     if isinstance(result, UsageError):
         return None, f"{VIOLATION}{result}"
@@ -123,15 +123,15 @@ def split(result: Output | FullturnError) -> tuple[Output | None, str | None]:
     return result, None
 
 
-def storable(work: Work) -> None:
-    """Turn outputs of this work that are not JSON, which nothing can represent, into errors."""
-    work.predictions = [_storable(one) for one in work.predictions]
+def replace_unserializable(work: Work) -> None:
+    """Turn outputs of this work that JSON cannot represent into errors."""
+    work.predictions = [_serializable(one) for one in work.predictions]
     failed = next((one.error for one in work.predictions if one.error), None)
     if failed and not work.failure:
         work.failure = AppError(failed)
 
 
-def _storable(one: Prediction) -> Prediction:
+def _serializable(one: Prediction) -> Prediction:
     try:
         encode(one, 0)
     except TypeError as error:
@@ -146,15 +146,15 @@ def answers(
     most: int,
     wanted: Callable[[], bool] = lambda: True,
 ) -> list[Output | FullturnError]:
-    """A version's output for each row, or why it has none; asked in parts that `pace` allows.
+    """A version's output or error for each row; predicted in parts as large as `pace` allows.
 
     Raises:
-        NotAnswered: between two parts they are not `wanted` any more.
+        NotAnswered: they are no longer `wanted`; checked before each part.
     """
     found: list[Output | FullturnError] = []
     while len(found) < len(rows):
         if not wanted():
-            raise NotAnswered("nobody waits for it any more")
+            raise NotAnswered("nobody waits for the answer any more")
         part = rows[len(found) : len(found) + min(most, pace.rows)]
         started = time.perf_counter()
         found += _answers(slot, part)
@@ -163,22 +163,22 @@ def answers(
 
 
 def _answers(slot: LoadedVersion, rows: Sequence[Input]) -> list[Output | FullturnError]:
-    """One bad row does not spoil the others: if they fail together, each is asked alone."""
-    found = _asked(slot, rows)
+    """If a batch fails, each row is predicted separately: a bad row does not spoil the others."""
+    found = _predict(slot, rows)
     if isinstance(found, list):
         return [*found]
     if len(rows) == 1:
         return [found]
-    each = (_asked(slot, [row]) for row in rows)
+    each = (_predict(slot, [row]) for row in rows)
     return [one[0] if isinstance(one, list) else one for one in each]
 
 
-def _asked(slot: LoadedVersion, rows: Sequence[Input]) -> list[Output] | FullturnError:
+def _predict(slot: LoadedVersion, rows: Sequence[Input]) -> list[Output] | FullturnError:
     try:
         outputs = list(slot.predictor.predict(rows))
     except FullturnError as error:
         return error
-    except Exception as error:  # noqa: BLE001  whatever a user's app raises
+    except Exception as error:  # noqa: BLE001  a user's app may raise anything
         return AppError(f"version {slot.version} failed: {type(error).__name__}: {error}")
     if len(outputs) != len(rows):
         return AppError(f"version {slot.version} gave {len(outputs)} outputs for {len(rows)} rows")

@@ -1,8 +1,8 @@
-"""Batches that form by themselves: whatever is queued when the worker is free, up to a limit.
+"""Batches that form automatically: whatever is queued when the worker is free, up to a limit.
 
-Nobody waits on a timer. One thread predicts: it takes what is there, asks each arm's version once,
-puts the records of all of it into the prediction log in one write, and only then lets the answers
-go. Shadow work waits in a queue of its own, is done when no live row waits, and is dropped first.
+There is no timer to wait for. One thread predicts: it takes what is queued, calls each arm's
+version once, writes all records into the prediction log in one write, and only then releases the
+answers. Shadow work has a queue of its own, runs when no live row waits, and is dropped first.
 """
 
 from __future__ import annotations
@@ -19,27 +19,35 @@ from typing import Protocol
 
 from fullturn.core.entities import Prediction
 from fullturn.core.errors import FullturnError
-from fullturn.serving.answering import Full, NotAnswered, Pace, Work, arranged, settle, storable
+from fullturn.serving.answering import (
+    Full,
+    NotAnswered,
+    Pace,
+    Work,
+    assign_arms,
+    replace_unserializable,
+    run_batch,
+)
 from fullturn.serving.deployment import Deployment, LoadedVersion
 from fullturn.serving.metrics import Metrics
 from fullturn.serving.shadow import Shadows
 
 SWEEP = 0.2
-"""Seconds between two looks for requests that are out of time."""
+"""Seconds between two checks for requests that have timed out."""
 LONGEST = 0.25
-"""Seconds that a batch should take at most: who is in it waits for all of it."""
+"""Seconds that a batch should take at most: each request in it waits for all of it."""
 
 
 class Log(Protocol):
     """Where predictions are stored."""
 
     def append(self, entries: Sequence[Prediction]) -> None:
-        """Keep these, or raise."""
+        """Store these, or raise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the queues take."""
+    """Sizes of batches and queues."""
 
     batch_rows: int = 64
     queue_rows: int = 2048
@@ -51,7 +59,7 @@ class Limits:
 
 
 OnLogged = Callable[[LoadedVersion, Sequence[Prediction]], None]
-"""Called with what a version answered, once it is logged and before the answers leave."""
+"""Called with the predictions of a version once they are logged, before they are sent."""
 
 
 class Batcher:
@@ -111,7 +119,7 @@ class Batcher:
 
     @property
     def alive(self) -> bool:
-        """Whether the thread is there."""
+        """Whether the worker thread runs."""
         return self._thread.is_alive()
 
     @property
@@ -139,7 +147,7 @@ class Batcher:
                 work.answered.set_result(None)
 
     def _sweep(self) -> None:
-        """Give up on requests that are out of time; the oldest come first."""
+        """Fail requests that have timed out; the oldest come first."""
         oldest = time.perf_counter() - self._limits.timeout
         while self._open and (self._open[0].answered.done() or self._open[0].arrived < oldest):
             work = self._open.popleft()
@@ -158,7 +166,7 @@ class Batcher:
                     self._serve(self._batch())
                 else:
                     self._shadow()
-            except Exception as error:  # noqa: BLE001  the thread must live
+            except Exception as error:  # noqa: BLE001  the thread must go on
                 self.failure = f"the server failed: {error!r}"
 
     def _fill(self) -> bool:
@@ -194,12 +202,12 @@ class Batcher:
             self._deliver(works, failure)
 
     def _answered(self, works: list[Work]) -> str | None:
-        """Answer and log; why that failed."""
+        """Answer and log; returns why that failed, or None."""
         deployment, now = self._current(), time.time_ns() // 1_000_000
         begun = time.perf_counter()
-        groups = arranged(works, deployment, now)
+        groups = assign_arms(works, deployment, now)
         for slot, group in groups:
-            settle(slot, group, now, self._pace, self._limits.batch_rows)
+            run_batch(slot, group, now, self._pace, self._limits.batch_rows)
         failure = self._log_all(works)
         if failure:
             for work in works:
@@ -216,11 +224,11 @@ class Batcher:
             return self._logged([one for work in works for one in work.predictions])
         except TypeError:
             for work in works:
-                storable(work)
+                replace_unserializable(work)
             return self._logged([one for work in works for one in work.predictions])
 
     def _logged(self, made: Sequence[Prediction]) -> str | None:
-        """Log and count; why that failed."""
+        """Log and count; returns why that failed, or None."""
         try:
             self._log.append(made)
         except FullturnError as error:

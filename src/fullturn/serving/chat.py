@@ -1,7 +1,7 @@
 """OpenAI's chat protocol for assistants: the last message of the user is the question.
 
-https://platform.openai.com/docs/api-reference/chat: what is not read here (temperature, tools …)
-is ignored, as other servers do. `citations` and `version` are fields of our own.
+https://platform.openai.com/docs/api-reference/chat: fields that are not read here (temperature,
+tools …) are ignored, as other servers do. `citations` and `version` are fields of our own.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from fullturn.core.wording import shown
 from fullturn.serving.inputs import Malformed, fields, key_of
 
 _PIECE = re.compile(r"\S*\s*(?:\S+\s*){0,3}")
-"""Up to four words: what one event of a stream brings."""
+"""Up to four words: the content of one event of a stream."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """What a chat asks."""
+    """A question in the form of a chat."""
 
     question: str
     key: str
@@ -59,7 +59,7 @@ def _content(content: Any) -> str:
 
 
 def completion(one: Prediction, text: str, model: str) -> dict[str, Any]:
-    """A whole answer."""
+    """An answer in one piece."""
     output = one.output or {}
     choice = {
         "index": 0,

@@ -1,8 +1,8 @@
-"""Who answers: the loaded versions, the arm of a request, and how the registry is followed.
+"""Which version answers: loaded versions, the arm of a request, and following the registry.
 
-A deployment never changes; `Follower` swaps one for another between two batches. What does not
-load leaves the old one serving, and is tried again later, or at once when the registry asks for
-something else.
+A deployment never changes; `Follower` swaps one for another between two batches. If a version does
+not load, the old one continues to serve; loading is retried later, or at once when the registry
+asks for something else.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Deployment:
     plan: ReleasePlan | None = None
 
     def releasing(self, stage: str) -> bool:
-        """Whether a release is in this stage now, its lease not run out."""
+        """Whether a release is in this stage now, and its lease has not expired."""
         plan = self.plan
         return (
             plan is not None
@@ -63,9 +63,9 @@ class Deployment:
         )
 
     def arm_of(self, key: str) -> Arm:
-        """Whom an entity gets: always the same arm, whatever else is asked meanwhile.
+        """The arm of an entity: always the same one, whatever else is asked meanwhile.
 
-        Canary and baseline are equally large; a growing share keeps their members.
+        Canary and baseline are equally large; when the share grows, their members stay.
         """
         if self.plan is None or not self.releasing("canary"):
             return "champion"
@@ -86,12 +86,12 @@ class Deployment:
 
 
 def bucket(salt: str, key: str) -> int:
-    """Where an entity falls, 0 to 9,999, evenly."""
+    """The bucket of an entity, 0 to 9,999, evenly distributed."""
     digest = hashlib.blake2b(f"{salt}\0{key}".encode("utf-8", "replace"), digest_size=8).digest()
     return int.from_bytes(digest) % BUCKETS
 
 
-def wanted(model: Registered) -> DesiredState:
+def desired_state(model: Registered) -> DesiredState:
     """What aliases and tags of the registered model ask for; a bad plan is not followed."""
     champion = model.aliases.get(CHAMPION_ALIAS)
     try:
@@ -102,10 +102,10 @@ def wanted(model: Registered) -> DesiredState:
 
 Look = Callable[[], DesiredState]
 Load = Callable[[int], LoadedVersion]
-"""Loads a version and has it answer its probe rows; raises if it cannot."""
+"""Loads a version and checks it on its probe rows; raises if it cannot."""
 
 RETRY = 30.0
-"""Seconds until a version that did not load is tried again."""
+"""Seconds until a version that did not load is retried."""
 _log = logging.getLogger("fullturn.serving")
 _log.addHandler(logging.NullHandler())
 
@@ -115,7 +115,7 @@ class Follower:
 
     Raises:
         NotFound: there is no champion.
-        FullturnError: the registry does not answer, or the champion does not load.
+        FullturnError: the registry is unreachable, or the champion does not load.
     """
 
     def __init__(self, look: Look, load: Load, poll: float) -> None:
@@ -137,17 +137,17 @@ class Follower:
         self._follow()
 
     def start(self) -> None:
-        """Begin to look every `poll` seconds."""
+        """Start to check the registry every `poll` seconds."""
         self._thread.start()
 
     def close(self) -> None:
-        """Stop looking."""
+        """Stop checking."""
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join(10)
 
     def step(self) -> None:
-        """Look once, and serve what the registry asks for as far as it loads."""
+        """Check once, and serve what the registry asks for, as far as it loads."""
         try:
             self.wanted = self._look()
             self.stale = None
@@ -189,7 +189,7 @@ class Follower:
             return None
         try:
             return self._fetched(version)
-        except Exception as error:  # noqa: BLE001  whatever a user's app raises
+        except Exception as error:  # noqa: BLE001  a user's app may raise anything
             self._tried[version] = time.monotonic()
             self.failures[version] = f"version {version} does not load: {error}"
             current = self.current.champion.version
@@ -204,7 +204,7 @@ class Follower:
         return slot
 
     def _forget(self) -> None:
-        """Unload what is neither served nor the champion before, which a rollback may need."""
+        """Unload what is neither served nor the previous champion, which a rollback may need."""
         needed = {*self.current.versions, self._previous.version}
         self._warm = {version: slot for version, slot in self._warm.items() if version in needed}
         asked = {self.wanted.champion, self.wanted.plan.version if self.wanted.plan else None}

@@ -1,4 +1,4 @@
-"""What became known of answers: labels and scores, attached to prediction ids at any later time."""
+"""Feedback on answers: labels and scores, attached to prediction ids at any later time."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from fullturn.core.errors import DataError, NotFound
 from fullturn.core.values import parsed, stored_value
 from fullturn.core.wording import nearest, shown
 from fullturn.serving import log
-from fullturn.serving.inputs import Malformed, only
+from fullturn.serving.inputs import Malformed, reject_unknown
 
 RECENT = 100_000
-"""So many ids are known without looking into the log."""
+"""Ids that are known without reading the log, at most."""
 MOST = 1000
-"""So many in one request."""
+"""Feedback entries in one request, at most."""
 SOURCE_LENGTH = 200
 LABEL_ROLES = ("label", "slice", "group")
 """Roles of the columns that a training row needs besides the input."""
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """One feedback, checked, before it is known whether the prediction exists."""
+class FeedbackEntry:
+    """Validated feedback, before it is known whether the prediction exists."""
 
     prediction: str
     expected: Mapping[str, Any] | None
@@ -37,7 +37,7 @@ class Said:
     source: str
 
 
-def of_body(body: bytes, contract: Contract) -> list[Said]:
+def of_body(body: bytes, contract: Contract) -> list[FeedbackEntry]:
     """`{"id", "expected": {label: value} | "score": 0..1, "source"}`, or a list of such.
 
     Raises:
@@ -49,14 +49,14 @@ def of_body(body: bytes, contract: Contract) -> list[Said]:
         raise Malformed(f"the body is not JSON: {error}; send an object", 400) from None
     entries = found if isinstance(found, list) else [found]
     if not 0 < len(entries) <= MOST:
-        raise Malformed(f"{len(entries)} feedbacks in one request; send 1 to {MOST}")
-    return [_said(entry, contract) for entry in entries]
+        raise Malformed(f"{len(entries)} feedback entries in one request; send 1 to {MOST}")
+    return [_entry(entry, contract) for entry in entries]
 
 
-def _said(entry: Any, contract: Contract) -> Said:
+def _entry(entry: Any, contract: Contract) -> FeedbackEntry:
     if not isinstance(entry, dict):
         raise Malformed(f"feedback is {shown(entry)}; send an object with 'id'")
-    only(entry, "id", "expected", "score", "source")
+    reject_unknown(entry, "id", "expected", "score", "source")
     number, source = entry.get("id"), entry.get("source", "")
     if not isinstance(number, str) or not number:
         raise Malformed(f"id = {shown(number)}; send the id that came with the answer")
@@ -67,7 +67,7 @@ def _said(entry: Any, contract: Contract) -> Said:
     expected, score = entry.get("expected"), entry.get("score")
     if expected is None and score is None:
         raise Malformed("feedback needs 'expected', the right answer, or 'score', 0 to 1")
-    return Said(number, _expected(expected, contract), _score(score), source)
+    return FeedbackEntry(number, _expected(expected, contract), _score(score), source)
 
 
 def _score(score: Any) -> float | None:
@@ -101,12 +101,12 @@ def _expected(expected: Any, contract: Contract) -> dict[str, Any] | None:
 
 
 def _taken(contract: Contract) -> str:
-    """Every column that feedback may tell, and what it is for."""
+    """Every column that feedback may contain, and its role."""
     return ", ".join(f"{name} ({role})" for role in LABEL_ROLES for name in contract.names(role))
 
 
 class FeedbackStore:
-    """Takes feedback: knows recent ids at once and looks others up in the log."""
+    """Stores feedback: recent ids are known at once, others are looked up in the log."""
 
     def __init__(self, state: Path, writer: log.PredictionLog, most: int = RECENT) -> None:
         self._state, self._writer, self._most = state, writer, most
@@ -116,15 +116,15 @@ class FeedbackStore:
         self._one_at_a_time = threading.Lock()
 
     def remember(self, made: Iterable[Prediction]) -> None:
-        """These were logged; the oldest ids are forgotten for them."""
+        """Note that these were logged; the oldest ids are forgotten to make room."""
         with self._mutex:
             for one in made:
                 self._recent[one.id] = False
             while len(self._recent) > self._most:
                 del self._recent[next(iter(self._recent))]
 
-    def keep(self, said: Sequence[Said]) -> list[bool]:
-        """Log these; for each, whether it replaces one before. All of them are stored, or none.
+    def store(self, entries: Sequence[FeedbackEntry]) -> list[bool]:
+        """Log these; returns for each whether it replaces earlier feedback. All or none is stored.
 
         Raises:
             NotFound: an id is not in the log.
@@ -132,12 +132,12 @@ class FeedbackStore:
         """
         with self._one_at_a_time:
             replaced, within = [], set[str]()
-            for one in said:
+            for one in entries:
                 replaced.append(one.prediction in within or self._judged(one.prediction))
                 within.add(one.prediction)
             now = time.time_ns() // 1_000_000
             self._writer.append(
-                [Feedback(s.prediction, 0, now, s.expected, s.score, s.source) for s in said]
+                [Feedback(s.prediction, 0, now, s.expected, s.score, s.source) for s in entries]
             )
             self._mark(within)
             return replaced
@@ -153,7 +153,7 @@ class FeedbackStore:
             return judged
         try:
             log.find(self._state, number)
-        except NotFound:  # names a folder of the server, which is nobody's business out there
+        except NotFound:  # its message names a folder of the server
             reason = f"no prediction {shown(number)}; send an id that came with an answer"
             raise NotFound(reason) from None
         return bool(log.feedback_on(self._state, number))

@@ -1,7 +1,6 @@
-"""The HTTP surface: the way from a request to a reply, and its bounds.
+"""The HTTP surface: from a request to a reply, within limits.
 
-`/predict` and `/invocations` take a short way past Starlette's router; otherwise all routes share
-one way.
+`/predict` and `/invocations` bypass Starlette's router; otherwise all routes share one path.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ from fullturn.serving.answering import Full
 from fullturn.serving.replies import JSON, Refusal, Reply, error_body, refusal
 from fullturn.serving.routes import Handler, Routes, Served
 
-HELD_BYTES = 256 * 2**20
-"""Bytes of bodies on their way in, of all requests together."""
+BUFFERED_BYTES = 256 * 2**20
+"""Bytes of incomplete bodies, of all requests together, at most."""
 
 
 class Application:
@@ -33,15 +32,15 @@ class Application:
         self._served = served
         self._most, self._timeout = served.settings.body_bytes, served.settings.timeout
         self._requests = served.metrics.requests
-        self._held = 0
+        self._buffered = 0
         handlers = Routes(served)
         self._hot = handlers.hot
         routes = [
             *(self._route(path, one, "POST") for path, one in handlers.posts.items()),
             *(self._route(path, one, "GET") for path, one in handlers.gets.items()),
             *(
-                self._route(path, one, "GET", asks_token=False)
-                for path, one in handlers.open_to_all.items()
+                self._route(path, one, "GET", needs_token=False)
+                for path, one in handlers.public.items()
             ),
         ]
         self._paths = {route.path for route in routes}
@@ -78,14 +77,16 @@ class Application:
 
         return counting
 
-    def _route(self, path: str, handler: Handler, method: str, *, asks_token: bool = True) -> Route:
-        return Route(path, self._endpoint(handler, asks_token), methods=[method])
+    def _route(
+        self, path: str, handler: Handler, method: str, *, needs_token: bool = True
+    ) -> Route:
+        return Route(path, self._endpoint(handler, needs_token), methods=[method])
 
     def _endpoint(
-        self, handler: Handler, asks_token: bool
+        self, handler: Handler, needs_token: bool
     ) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
-            reply = await self._reply(handler, request.scope, request.receive, asks_token)
+            reply = await self._reply(handler, request.scope, request.receive, needs_token)
             kind = reply.kind.decode()
             headers = {name.decode(): value.decode() for name, value in reply.headers}
             if isinstance(reply.body, bytes):
@@ -102,17 +103,17 @@ class Application:
         return Response(error_body(reason), error.status_code, headers, JSON.decode())
 
     async def _reply(
-        self, handler: Handler, scope: Scope, receive: Receive, asks_token: bool = True
+        self, handler: Handler, scope: Scope, receive: Receive, needs_token: bool = True
     ) -> Reply:
         try:
-            if asks_token and self._served.token is not None:
+            if needs_token and self._served.token is not None:
                 _require_token(scope, self._served.token)
             return await handler(await self._body(receive))
         except Exception as error:  # noqa: BLE001  every error gets an answer
             return refusal(error)
 
     async def _body(self, receive: Receive) -> bytes:
-        """The body; not more of it is ever held than is allowed."""
+        """The body; never more of it is buffered than is allowed."""
         try:
             async with asyncio.timeout(self._timeout):
                 part, more = await self._part(receive)
@@ -123,26 +124,26 @@ class Application:
 
     async def _whole(self, part: bytes, receive: Receive) -> bytes:
         parts, size, more = [part], len(part), True
-        self._held += size
+        self._buffered += size
         try:
             while more:
                 part, more = await self._part(receive)
                 parts.append(part)
                 size += len(part)
-                self._held += len(part)
+                self._buffered += len(part)
                 if size > self._most:
                     raise self._too_large()
-                if self._held > HELD_BYTES:
+                if self._buffered > BUFFERED_BYTES:
                     raise Full
             return b"".join(parts)
         finally:
-            self._held -= size
+            self._buffered -= size
 
     async def _part(self, receive: Receive) -> tuple[bytes, bool]:
-        """What came, and whether more comes."""
+        """The next part, and whether more follows."""
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Refusal(400, "the client went away")
+            raise Refusal(400, "the client disconnected")
         part = message.get("body", b"")
         if len(part) > self._most:
             raise self._too_large()

@@ -1,7 +1,7 @@
 """From the body of a request to rows that the contract allows.
 
 What is wrong with the form of a body is a `Malformed`, which its sender has to correct. What is
-wrong with a row breaks the contract: the sender is told why; it is counted and logged.
+wrong with a row breaks the contract: the sender gets the reason; the row is counted and logged.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
 
 class Malformed(Exception):
-    """The body is not what the route takes; `status` is 400 for what is no JSON, else 422."""
+    """The body is not what the route takes; `status` is 400 if it is not JSON, else 422."""
 
     def __init__(self, reason: str, status: int = 422) -> None:
         super().__init__(reason)
@@ -36,17 +36,17 @@ class Malformed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a request asks: its rows, and on whose behalf."""
+    """What a request asks: its rows, and the entity that asks."""
 
     rows: Sequence[Any]
     key: str = ""
 
 
 def fields(body: bytes, instead: str = "send an object") -> dict[str, Any]:
-    """The JSON object in a body; `instead` says what to send in place of what is no JSON.
+    """The JSON object in a body; `instead` says what to send if it is not JSON.
 
     Raises:
-        Malformed: it is no JSON, or no object.
+        Malformed: it is not JSON, or not an object.
     """
     try:
         found = orjson.loads(body)
@@ -57,8 +57,8 @@ def fields(body: bytes, instead: str = "send an object") -> dict[str, Any]:
     return found
 
 
-def only(found: Mapping[str, Any], *known: str) -> None:
-    """Refuse fields that nobody reads.
+def reject_unknown(found: Mapping[str, Any], *known: str) -> None:
+    """Refuse unknown fields.
 
     Raises:
         Malformed: there is one.
@@ -79,12 +79,12 @@ def of_predict(body: bytes) -> Asked:
     found = fields(body)
     if len(found) > 1 or "inputs" not in found:
         _refuse_bare_row(found)
-        only(found, "inputs", "key")
+        reject_unknown(found, "inputs", "key")
     return Asked(_rows(found, "inputs"), key_of(found.get("key")))
 
 
 def _refuse_bare_row(found: Mapping[str, Any]) -> None:
-    """A row that was sent without its envelope is shown inside it."""
+    """Refuse a row sent without its envelope; the message shows the row inside it."""
     names = [name for name in found if name != "key"]
     if not names or "inputs" in found or nearest(names[0], ["inputs"]):
         return
@@ -108,7 +108,7 @@ def of_invocations(body: bytes) -> Asked:
     Raises:
         Malformed: it is something else, such as MLflow's CSV.
     """
-    found = fields(body, "MLflow's CSV is not taken: send JSON, such as dataframe_split")
+    found = fields(body, "MLflow's CSV is not supported: send JSON, such as dataframe_split")
     named = [form for form in FORMS if form in found]
     if len(named) != 1:
         raise Malformed(f"send exactly one of {', '.join(FORMS)}, not {named or list(found)[:5]}")
@@ -128,7 +128,7 @@ def key_of(value: Any) -> str:
     """The entity that asks; empty if none is named.
 
     Raises:
-        Malformed: it is no text or whole number, or too long.
+        Malformed: it is neither a text nor a whole number, or too long.
     """
     if value is None:
         return ""
@@ -189,21 +189,21 @@ LOGGED_BYTES = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """Rows as the contract wants them; or as they came, and the first reason that they break it."""
+    """Rows as the contract defines them; or as they came, with the reason why they break it."""
 
     rows: Sequence[Input]
     refused: str | None = None
 
 
 class Rows:
-    """Checks rows against a contract as `values.checked` does; ordinary cells take a short way."""
+    """Checks rows against a contract as `values.checked` does; ordinary cells take a fast path."""
 
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
         self._cells = {c.name: _cell(c) for c in contract.columns if c.role == "input"}
 
     def checked(self, rows: Sequence[Any]) -> Checked:
-        """The rows as the contract wants them; if one breaks it, all as they came."""
+        """The rows as the contract defines them; if one breaks it, all as they came."""
         cells = self._cells
         made: list[Input] = []
         for number, row in enumerate(rows, 1):
@@ -220,7 +220,7 @@ class Rows:
 
 
 def _cell(column: Column) -> Callable[[Any], Any]:
-    """Takes a cell to what the contract stores; raises DataError if it breaks its column."""
+    """Converts a cell to the value that is stored; raises DataError if it breaks its column."""
     if column.kind == "number":
         return _number(column)
     if column.kind == "text":

@@ -1,11 +1,11 @@
-"""The prediction log: what was asked, what was answered, and what became known of it later.
+"""The prediction log: requests, their answers, and feedback that arrives later.
 
-An answer leaves only after its record is in a journal (`predictions.journal`). A drain carries
+An answer is sent only after its record is in a journal (`predictions.journal`). A drain moves
 the journal to two Delta tables, `log/predictions` and `log/feedback`, which Spark, DuckDB and
-Polars read too. Readers see both, so nothing that was acknowledged is ever out of sight.
+Polars read too. Readers see both, so nothing that was acknowledged is ever missing.
 
 Exactly once: `sequence` only grows, also when the clock is set back; each commit to a table names
-the last one that it contains, and what is not above it was delivered before.
+the last one that it contains; entries up to that one were delivered before.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ class PredictionLog:
         self._drain = _drain(state).start()
 
     def append(self, entries: Sequence[Prediction | Feedback]) -> None:
-        """Keep these, in one write up to 16 MB; each is given the next `sequence`.
+        """Append these, in one write up to 16 MB; each gets the next `sequence`.
 
         Raises:
-            DiskFull: they do not fit; none of that write is stored.
+            DiskFull: there is no space; none of that write is stored.
             CouldNotEvaluate: the journal cannot be written for another reason.
         """
         with self._mutex:
@@ -74,7 +74,7 @@ class PredictionLog:
         return str(self._drain.failure) if self._drain.failure else None
 
     def close(self) -> None:
-        """Deliver what is left, for a few seconds at most, and let another process write."""
+        """Deliver the rest, for a few seconds at most, and release the lock."""
         self._journal.close()
         self._drain.close(timeout=5)
         if self._lock >= 0:
@@ -180,7 +180,7 @@ def _last_sequence(state: Path) -> int:
 
 
 def _parts(payloads: Sequence[bytes]) -> Iterable[list[bytes]]:
-    """As few writes as the journal takes them in."""
+    """As few writes as the journal accepts."""
     if sum(map(len, payloads)) + 8 * len(payloads) <= LARGEST_WRITE:
         yield list(payloads)
         return
@@ -190,7 +190,7 @@ def _parts(payloads: Sequence[bytes]) -> Iterable[list[bytes]]:
 def _rows(state: Path, name: str, where: int | tuple[str, str]) -> list[dict[str, Any]]:
     """Rows after a sequence, or with this value of a column; each once, in order of sequence.
 
-    The journal is read first: what a drain delivers in between is then seen twice, not missed.
+    The journal is read first: what a drain delivers meanwhile is then read twice, not missed.
     """
     waiting = _waiting(state, name)
     table = opened(state / TABLES / name)

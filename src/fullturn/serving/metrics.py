@@ -22,7 +22,7 @@ BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0
 """Upper bounds of the latency histogram, in seconds."""
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Gauges = Callable[[], Mapping[str, tuple[str, float]]]
-"""By name, what a gauge tells and its value now."""
+"""By name, what a gauge measures and its current value."""
 
 
 class Metrics:
@@ -44,7 +44,7 @@ class Metrics:
         self._registry.register(self)
 
     def watch(self, gauges: Gauges) -> None:
-        """Show these too."""
+        """Report these gauges too."""
         self._gauges = gauges
 
     def answered(self, made: Iterable[Prediction]) -> None:

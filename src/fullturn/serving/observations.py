@@ -1,4 +1,4 @@
-"""From the prediction log to evidence: what was answered, and what each answer was worth."""
+"""From the prediction log to evidence: what was answered, and the loss of each answer."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from fullturn.subjects.scores import scores_of
 
 
 class Observer:
-    """Reads the log from a point on, a part at each call, always in the order of the log.
+    """Reads the log from a starting point, new entries at each call, in the order of the log.
 
-    Reading the same log again gives the same observations, so whoever folds them can be killed
-    and start over. The first feedback on a prediction is the one that counts here: evidence that
-    was acted upon is not taken back.
+    Reading the same log again gives the same observations, so a process that folds them can be
+    killed and start over. The first feedback on a prediction is the one that counts here: evidence
+    that was acted upon is not withdrawn.
     """
 
     def __init__(self, state: Path, scorer: Scorer, after: int) -> None:
@@ -29,8 +29,8 @@ class Observer:
         self._judged: dict[str, Feedback] = {}
 
     def read(self) -> list[Observation]:
-        """What came since the last call."""
-        # Feedback first: what it is about has been logged then, and is read next.
+        """What was logged since the last call."""
+        # Feedback first: its predictions were logged before it, and are read next.
         judgements = log.feedback(self._state, self._after)
         answers = log.predictions(self._state, self._after)
         both: list[Prediction | Feedback] = [*answers, *judgements]
@@ -63,10 +63,10 @@ class Observer:
 def observed_loss(
     scorer: Scorer, prediction: Prediction, feedback: Feedback
 ) -> Iterator[Observation]:
-    """What feedback says of an answer: 1 minus its primary score; nothing if it does not tell.
+    """The loss of an answer by its feedback, 1 minus the primary score; nothing if unknown.
 
-    A label tells of any answer to the request, a score only of the one that the user saw. An
-    answer that the app cannot score against its label is an observation too, and says why.
+    A label applies to every answer to the request, a score only to the one that the user saw. An
+    answer that the app cannot score against its label is an observation too, with the reason.
     """
     if prediction.output is None:
         yield Observation(prediction, 1.0)

@@ -1,4 +1,4 @@
-"""What the server answers, in OpenAPI 3.1, made from the contract of the app."""
+"""The description of the server in OpenAPI 3.1, generated from the contract."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ERROR: _Schema = {
 _REASONS = {
     400: "The body is not JSON.",
     401: "The token is missing or wrong.",
-    404: "There is no such thing.",
+    404: "Not found.",
     408: "The body did not arrive in time.",
     413: "The body or the number of rows is too large.",
     422: "The body has another form, or a row breaks the contract.",
@@ -42,15 +42,15 @@ _BAD_BODY = (400, 408, 413, 422, 429, 503)
 
 
 def description(name: str, contract: Contract, *, chats: bool, token: bool) -> _Schema:
-    """The whole document; `chats` for assistants, `token` if one is asked."""
+    """The whole document; `chats` for assistants, `token` if one is required."""
     paths = {
         "/predict": _post("Answer rows.", _predict(contract), _answer("outputs")),
         "/invocations": _post("Answer rows, in MLflow's scoring protocol.",
                               _invocations(contract), _answer("predictions")),
-        "/feedback": _post("Say what became known of answers.", _feedback(contract),
+        "/feedback": _post("Send labels or scores of answers.", _feedback(contract),
                            {"anyOf": [_STORED, _list(_STORED)]}, 404),
         "/healthz": _get("Whether the server runs.", {"alive": {"const": True}}),
-        "/readyz": _get("Whether it answers.",
+        "/readyz": _get("Whether it can answer.",
                         {"ready": {"const": True}, "version": {"type": "integer"}}, 503),
         "/version": _get("What is served.", {"model": _TEXT, "version": {"type": "integer"}}),
         "/openapi.json": _get("This document.", {"openapi": _TEXT}),
@@ -65,11 +65,11 @@ def description(name: str, contract: Contract, *, chats: bool, token: bool) -> _
         "paths": paths,
     }
     if token:
-        _ask_token(document)
+        _require_token(document)
     return document
 
 
-def _ask_token(document: _Schema) -> None:
+def _require_token(document: _Schema) -> None:
     scheme = {"type": "http", "scheme": "bearer"}
     document["components"] = {"securitySchemes": {"token": scheme}}
     document["security"] = [{"token": []}]

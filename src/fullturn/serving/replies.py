@@ -31,7 +31,7 @@ class Reply:
 
 
 class Refusal(Exception):
-    """A request that is not answered, for a reason that no other error names."""
+    """A request that is not answered, for a reason that no other error covers."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -39,7 +39,7 @@ class Refusal(Exception):
 
 
 class Failed(Exception):
-    """A row has no output; the work says why, and under which ids that is logged."""
+    """A row has no output; the work has the reason, and the ids under which it is logged."""
 
     def __init__(self, work: Work) -> None:
         super().__init__(str(work.failure))
@@ -47,12 +47,12 @@ class Failed(Exception):
 
 
 def as_json(content: Any) -> Reply:
-    """A good answer."""
+    """A successful answer."""
     return Reply(200, orjson.dumps(content, option=_OPTIONS))
 
 
 def error_body(reason: str, ids: Sequence[str] | None = None) -> bytes:
-    """The body of an answer that says why not."""
+    """The body of a reply to a request that is refused."""
     return orjson.dumps({"error": reason} if ids is None else {"error": reason, "ids": ids})
 
 

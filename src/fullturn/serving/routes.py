@@ -20,7 +20,7 @@ from fullturn.serving.openapi import description
 from fullturn.serving.replies import Failed, Refusal, Reply, as_json
 
 FEEDBACK_WAITING = 64
-"""So many requests with feedback are looked up at a time."""
+"""Requests with feedback that are looked up at a time, at most."""
 Handler = Callable[[bytes], Awaitable[Reply]]
 """From a body to a reply; what it raises, `replies.refusal` turns into one."""
 
@@ -37,7 +37,7 @@ class Served:
     token: str | None
     batcher: Batcher
     follower: Follower
-    desk: FeedbackStore
+    feedback_store: FeedbackStore
     metrics: Metrics
 
 
@@ -52,7 +52,7 @@ class Routes:
             "/predict": self._predict,
             "/invocations": self._invocations,
         }
-        """Those that a model is asked through; they count every microsecond."""
+        """Routes to the model, where every microsecond counts."""
         self.posts: dict[str, Handler] = {
             **self.hot,
             "/feedback": self._feedback,
@@ -63,11 +63,11 @@ class Routes:
             "/metrics": self._metrics,
             "/openapi.json": self._openapi,
         }
-        self.open_to_all: dict[str, Handler] = {
+        self.public: dict[str, Handler] = {
             "/healthz": self._healthz,
             "/readyz": self._readyz,
         }
-        """Those that ask no token."""
+        """Routes that need no token."""
 
     async def _predict(self, body: bytes) -> Reply:
         work = await self._answered(inputs.of_predict(body))
@@ -80,7 +80,7 @@ class Routes:
     async def _chat(self, body: bytes) -> Reply:
         served = self._served
         if served.text_of is None or served.contract.text is None:
-            raise Refusal(404, f"'{served.name}' is no assistant; ask it at /predict")
+            raise Refusal(404, f"'{served.name}' is not an assistant; send rows to /predict")
         asked = chat.of_body(body)
         work = await self._answered(Asked([{served.contract.text: asked.question}], asked.key))
         one = work.predictions[0]
@@ -90,18 +90,18 @@ class Routes:
         return as_json(chat.completion(one, text, model))
 
     async def _feedback(self, body: bytes) -> Reply:
-        said = feedback.of_body(body, self._served.contract)
+        entries = feedback.of_body(body, self._served.contract)
         if self._feedback_waiting >= FEEDBACK_WAITING:
             raise Full
         self._feedback_waiting += 1
         try:
-            replaced = await asyncio.to_thread(self._served.desk.keep, said)
+            replaced = await asyncio.to_thread(self._served.feedback_store.store, entries)
         finally:
             self._feedback_waiting -= 1
-        self._served.metrics.feedback += len(said)
+        self._served.metrics.feedback += len(entries)
         stored = [
             {"id": one.prediction, "replaced": before}
-            for one, before in zip(said, replaced, strict=True)
+            for one, before in zip(entries, replaced, strict=True)
         ]
         return as_json(stored if body.lstrip().startswith(b"[") else stored[0])
 
@@ -110,7 +110,7 @@ class Routes:
 
     async def _readyz(self, _: bytes) -> Reply:
         if not self._served.batcher.alive:
-            raise NotAnswered("no predictions are made: the server stops")
+            raise NotAnswered("no predictions are made: the server is shutting down")
         return as_json({"ready": True, "version": self._served.follower.current.champion.version})
 
     async def _version(self, _: bytes) -> Reply:

@@ -1,7 +1,7 @@
-"""The socket and the loop under the HTTP surface: uvicorn, with bounds on the head of a request.
+"""The socket and the loop under the HTTP surface: uvicorn, with limits on the head of a request.
 
-Without them a client that sends a byte of a header now and then occupies its connection for ever,
-and one that never ends its headers fills the memory. (The body is bounded in `http`.)
+Without them a client that sends a byte of a header now and then occupies its connection forever,
+and one that never ends its headers fills the memory. (The body is limited in `http`.)
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what came; refuse a head without end."""
+        """Take the data; refuse an endless head."""
         super().data_received(data)
         if self._head_begun != inf:
             self._head_bytes += len(data)
@@ -57,7 +57,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_begun, self._head_bytes = self.loop.time(), 0
 
     def on_headers_complete(self) -> Any:
-        """Its head is whole."""
+        """Its head is complete."""
         self._head_begun = inf
         return super().on_headers_complete()
 
@@ -69,7 +69,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 CONNECTIONS = 4096
-"""So many at a time."""
+"""Open connections, at most."""
 GRACE = 10
 """Seconds that requests in flight get when the server stops."""
 KEEP_ALIVE = 60
@@ -79,12 +79,12 @@ STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 def run(served: Served, listener: socket.socket) -> None:
     """Answer until SIGTERM or SIGINT, then answer what is in flight; for the main thread."""
-    with _deaf():
+    with _ignoring_stop_signals():
         _server(served).run(sockets=[listener])
 
 
 @contextmanager
-def beside(served: Served, listener: socket.socket) -> Iterator[None]:
+def run_in_thread(served: Served, listener: socket.socket) -> Iterator[None]:
     """Answer in a thread of its own, for the length of a `with` block.
 
     Raises:
@@ -109,7 +109,7 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
 
     Raises:
         CouldNotEvaluate: the port is in use, or may not be used.
-        UsageError: the host is no address of this machine.
+        UsageError: the host is not an address of this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -121,7 +121,7 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
 
 
 def address_of(listener: socket.socket) -> str:
-    """Where to send requests."""
+    """The URL for requests."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
@@ -161,8 +161,8 @@ def _await_start(server: uvicorn.Server, thread: threading.Thread) -> None:
 
 
 @contextmanager
-def _deaf() -> Iterator[None]:
-    """uvicorn raises the signal that stopped it once more, before anything was closed."""
+def _ignoring_stop_signals() -> Iterator[None]:
+    """uvicorn raises the signal that stopped it again, before anything is closed."""
     before = {number: signal.signal(number, lambda *_: None) for number in STOPPING}
     try:
         yield

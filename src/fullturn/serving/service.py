@@ -1,4 +1,4 @@
-"""Everything behind the routes, put together and at work: log, follower, batcher, feedback."""
+"""Everything behind the routes, wired together: log, follower, batcher, feedback."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fullturn.serving.routes import Served
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be served, and from where it comes."""
+    """What is served, and how it is found and loaded."""
 
     name: str
     contract: Contract
@@ -29,7 +29,7 @@ class Plan:
     token: str | None = None
     text_of: Callable[[Output], str] | None = None
     on_logged: OnLogged | None = None
-    """Called with what was logged, before the answers leave."""
+    """Called with what was logged, before the answers are sent."""
 
 
 @contextmanager
@@ -39,33 +39,33 @@ def service(state: Path, plan: Plan) -> Iterator[Served]:
     Raises:
         Conflict: another process writes this prediction log.
         NotFound: there is no champion.
-        FullturnError: it does not load, or the registry does not answer.
+        FullturnError: it does not load, or the registry is unreachable.
     """
     settings = plan.settings
     with ExitStack() as stack:
         writer = stack.enter_context(PredictionLog(state))
         follower = Follower(plan.look, plan.load, settings.poll)
-        desk, metrics = FeedbackStore(state, writer), Metrics()
+        feedback, metrics = FeedbackStore(state, writer), Metrics()
         batcher = Batcher(
             lambda: follower.current,
             writer,
             _limits(settings),
             metrics,
-            _both(desk, plan.on_logged),
+            _both(feedback, plan.on_logged),
         )
         metrics.watch(lambda: _gauges(follower, batcher, writer))
         follower.start()
         stack.callback(follower.close)
         stack.callback(batcher.close)
         yield Served(
-            plan.name, plan.contract, plan.text_of, settings, plan.token, batcher, follower, desk,
-            metrics,
+            plan.name, plan.contract, plan.text_of, settings, plan.token, batcher, follower,
+            feedback, metrics,
         )  # fmt: skip
 
 
-def _both(desk: FeedbackStore, other: OnLogged | None) -> OnLogged:
+def _both(feedback: FeedbackStore, other: OnLogged | None) -> OnLogged:
     def on_logged(slot: LoadedVersion, made: Sequence[Prediction]) -> None:
-        desk.remember(made)
+        feedback.remember(made)
         if other is not None:
             other(slot, made)
 

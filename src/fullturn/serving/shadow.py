@@ -1,4 +1,4 @@
-"""Copies of live rows for a version under test: bounded, and never in the way."""
+"""Copies of live rows for a version under test: bounded, and never ahead of live rows."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from fullturn.core.entities import Input, Output, Prediction
 from fullturn.core.errors import FullturnError
-from fullturn.serving.answering import Pace, Work, answers, new_ids, split
+from fullturn.serving.answering import Pace, Work, answers, new_ids, output_and_error
 from fullturn.serving.deployment import LoadedVersion
 
 LONGEST = 0.01
-"""Seconds that live rows may have to wait for shadow work, about."""
+"""Seconds that live rows may have to wait for shadow work, approximately."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class _Copy:
     key: str
     copy_of: str
     waited: float
-    """Seconds that the live row had waited; the shadow's answer is as late as its original."""
+    """Seconds that the live row waited; they count as latency of the shadow too."""
 
 
 class Shadows:
@@ -37,11 +37,11 @@ class Shadows:
         return len(self._copies)
 
     def clear(self) -> None:
-        """Forget them."""
+        """Drop all copies."""
         self._copies.clear()
 
     def copy(self, works: Sequence[Work], begun: float) -> int:
-        """Queue copies of rows that were answered; how many found no room."""
+        """Queue copies of answered rows; returns how many did not fit."""
         made = [(work, one) for work in works if not work.refused for one in work.predictions]
         room = max(0, self._most - len(self._copies))
         self._copies.extend(
@@ -50,7 +50,7 @@ class Shadows:
         return max(0, len(made) - room)
 
     def answered(self, slot: LoadedVersion, now: int, most: int) -> list[Prediction]:
-        """Answer a few; how few depends on how long the last ones took."""
+        """Answer a few; how many depends on how long the last ones took."""
         size = min(self._pace.rows, most, len(self._copies))
         taken = [self._copies.popleft() for _ in range(size)]
         started = time.perf_counter()
@@ -70,7 +70,7 @@ def _prediction(
     result: Output | FullturnError,
     spent: float,
 ) -> Prediction:
-    output, error = split(result)
+    output, error = output_and_error(result)
     latency = one.waited + spent
     return Prediction(
         number,

@@ -118,7 +118,7 @@ def matching(table: DeltaTable, where: int | tuple[str, str]) -> Iterator[dict[s
             yield from (
                 _parsed(dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)
             )
-    except Exception as error:  # noqa: BLE001  of a damaged file deltalake raises just that
+    except Exception as error:  # noqa: BLE001  deltalake raises just that for a damaged file
         raise _unreadable(table.table_uri, error) from None
 
 
@@ -171,7 +171,9 @@ def _require_room(path: Path, size: int) -> None:
     """Refuse early: deltalake prints a panic of its own when the disk fills under it."""
     folder = next(one for one in (path, *path.parents) if one.exists())
     if shutil.disk_usage(folder).free < size + 2**16:
-        raise DiskFull(f"no space left for {path}; predictions stay in the journal: free some")
+        raise DiskFull(
+            f"no space left for {path}; predictions stay in the journal; free some space"
+        )
 
 
 def _unreadable(path: Path | str, error: Exception) -> IntegrityError:

@@ -2,7 +2,7 @@
 
 The only package that imports mlflow, and only when it is first needed. MLflow is the system of
 record: everything written here looks right in MLflow's own pages, and stays there when fullturn is
-taken away.
+removed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Store(Runs, Models, Traces):
 
 
 def current() -> Store:
-    """The tracking server that MLflow is pointed at, for what is loaded outside a project."""
+    """The tracking server that MLflow is set to, for models that are loaded outside a project."""
     from pathlib import Path
 
     from fullturn.store.client import mlflow

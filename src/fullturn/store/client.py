@@ -1,6 +1,6 @@
-"""The only module that imports mlflow, once somebody writes: that takes seconds.
+"""The only module that imports mlflow, and only for a write: the import takes seconds.
 
-Everything else of the store takes from here what it needs of MLflow.
+The rest of the store imports from here what it needs of MLflow.
 """
 
 from __future__ import annotations

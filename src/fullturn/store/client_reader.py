@@ -1,4 +1,4 @@
-"""A project read through MLflow's client: any address that MLflow takes, in seconds."""
+"""A project read through MLflow's client: slow, but for every address that MLflow supports."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from fullturn.store.reading import (
 
 
 class ClientReader:
-    """Reads what MLflow's client gives; its errors are ours."""
+    """Reads through MLflow's client and raises our errors."""
 
     def __init__(self, uri: str, name: str, connected: Callable[[], Any]) -> None:
-        """`connected` gives MLflow's client; only when it is asked is the server."""
+        """`connected` returns MLflow's client; it is called when something is read."""
         self.uri, self.name = uri, name
         self._connected = connected
 
@@ -48,7 +48,7 @@ class ClientReader:
 
     @guarded
     def search(self, query: RunQuery) -> list[RunRecord]:
-        """Page through a search; a run that starts meanwhile moves the pages on by one."""
+        """Page through a search; a run that starts meanwhile shifts the pages by one."""
         experiment = self.experiment()
         found: dict[str, RunRecord] = {}
         token = None
@@ -80,14 +80,14 @@ class ClientReader:
             token = page.token
             if not token:
                 break
-        # A search leaves the aliases out.
+        # A search does not return aliases.
         of = self._client.get_registered_model(name).aliases if found else {}
         named = [version_of(v, {a for a, n in of.items() if n == v.version}) for v in found]
         return sorted(named, key=lambda v: v.version)
 
     @guarded
     def registered(self, name: str) -> Registered:
-        """Aliases and tags of a registered model; none of a model that is not there."""
+        """Aliases and tags of a registered model; empty if there is no such model."""
         try:
             found = self._client.get_registered_model(name)
         except MlflowException as error:

@@ -70,11 +70,11 @@ def _unavailable(uri: str, error: BaseException) -> str:
     else:
         step = "check `tracking_uri` in fullturn.toml, or MLFLOW_TRACKING_URI, and try again"
     reason = _first_line(_cause(error))
-    return f"the tracking server {uri} does not answer or refuses: {reason}; {step}"
+    return f"the tracking server {uri} is unreachable or denied access: {reason}; {step}"
 
 
 def _cause(error: BaseException) -> BaseException:
-    """What the system or SQLite said, under the layers that passed it on."""
+    """The error of the system or of SQLite that the other errors wrap."""
     found, below = error, error.__cause__ or error.__context__
     while below is not None:
         if isinstance(below, OSError | sqlite3.Error):
@@ -91,7 +91,7 @@ def _first_line(error: BaseException) -> str:
 class Connection:
     """A tracking server and the experiment of one project on it.
 
-    The first call connects, and raises StoreUnavailable if the server does not answer.
+    The first call connects, and raises StoreUnavailable if the server is unreachable.
     """
 
     def __init__(
@@ -99,11 +99,11 @@ class Connection:
     ) -> None:
         """`artifacts` is the folder for files of a local (SQLite) store; a server has its own.
 
-        `artifact_root`, an absolute path or an address, comes before both. A database without a
-        server needs it.
+        `artifact_root`, an absolute path or an address, takes precedence over both. A database
+        without a server needs it.
 
         Raises:
-            SettingsError: `uri` is a folder, or nothing that MLflow knows; or a login in the
+            SettingsError: `uri` is a folder, or unknown to MLflow; or a login in the
                 environment contains an illegal character.
         """
         credentials.trim_logins()
@@ -122,7 +122,7 @@ class Connection:
 
     @cached_property
     def _light(self) -> Reader | None:
-        """The light reader, as long as it was never unsure."""
+        """The light reader; None once it was unsure."""
         return light_reader(self.uri, self.name)
 
     @cached_property
@@ -132,7 +132,7 @@ class Connection:
         return ClientReader(self.uri, self.name, lambda: self._client)
 
     def _ask(self, question: Callable[[Reader], R]) -> R:
-        """The light reader's answer; MLflow's client's, from then on, when that one is unsure."""
+        """The light reader's answer; once that is unsure, the answer of MLflow's client."""
         light = self._light
         if light is not None:
             with contextlib.suppress(Unsure):
@@ -147,7 +147,7 @@ class Connection:
 
     @cached_property
     def experiment_id(self) -> str:
-        """The experiment's id; it is made if need be."""
+        """The experiment's id; it is created if it does not exist."""
         return self._ask(lambda reader: reader.experiment()) or self._new_experiment()
 
     @guarded
@@ -172,7 +172,7 @@ class Connection:
         if self._kind == "database":
             raise SettingsError(
                 f"{self.uri} is a database without a server: files of runs would stay on this "
-                "machine, where nobody else finds them. Set artifact_root in fullturn.toml, or "
+                "machine, out of reach of others. Set artifact_root in fullturn.toml, or "
                 "MLFLOW_DEFAULT_ARTIFACT_ROOT, to a shared folder or a bucket (s3://…); or run "
                 "`mlflow server` on the database and name its address as tracking_uri"
             )
@@ -191,7 +191,7 @@ class Connection:
         if location and is_elsewhere(location):
             raise SettingsError(
                 f"files of experiment '{self.name}' go to {location}, a folder that this machine "
-                "does not have: mount it, or begin another experiment (`name` in fullturn.toml) "
+                "does not have: mount it, or use another experiment (`name` in fullturn.toml) "
                 "with artifact_root set to a place that every machine reaches"
             )
         return self._client

@@ -1,4 +1,4 @@
-"""Artifacts that lie in a folder of this machine."""
+"""Artifacts in a folder of this machine."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def folder_of(address: str | None) -> Path:
 
 
 def existing(folder: Path) -> Path:
-    """The folder, which is there.
+    """The folder, if it exists.
 
     Raises:
-        Unsure: it is not.
+        Unsure: it does not.
     """
     if not folder.is_dir():
         raise Unsure(f"no folder: {folder}")
@@ -38,7 +38,7 @@ def relative(name: str) -> PurePosixPath:
     """The name of an artifact as a path inside its root.
 
     Raises:
-        Unsure: it leads out of there, or is not written in the shortest way.
+        Unsure: it leads outside, or is not in its shortest form.
     """
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or str(path) != name or not path.parts:
@@ -49,7 +49,7 @@ def relative(name: str) -> PurePosixPath:
 def fetch(root: Path, run_id: str, name: str, into: Path | None) -> Path:
     """The path of an artifact below `root`; of a copy in the folder `into`, if one is named.
 
-    As MLflow does it, a file lies right in that folder, and a folder under its whole name.
+    As in MLflow, a file is placed directly in that folder, and a folder under its whole name.
 
     Raises:
         NotFound: there is no such artifact.
@@ -74,5 +74,5 @@ def fetch(root: Path, run_id: str, name: str, into: Path | None) -> Path:
 
 
 def no_artifact(run_id: str, name: str) -> NotFound:
-    """What is said of an artifact that a run does not have."""
+    """The error for an artifact that a run does not have."""
     return NotFound(f"run {run_id} has no artifact '{name}'; was it interrupted?")

@@ -1,7 +1,7 @@
 """A plain HTTP connection to an MLflow server: no proxy, logins from the environment only.
 
-Whatever is no plain answer (an error of the network, a login that is refused, a redirection) is
-left to MLflow's client, which tries again and whose errors are known.
+Anything but a plain answer (a network error, a refused login, a redirect) is left to MLflow's
+client, which retries and whose errors are known.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ if TYPE_CHECKING:
     import httpx
 
 TIMEOUT = 10.0
-"""Seconds for an answer; then MLflow's client is asked, which waits longer."""
+"""Timeout in seconds; after it MLflow's client is used, which waits longer."""
 API = "/api/2.0/mlflow/"
 _ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 _PREFIX = "MLFLOW_TRACKING_"
 _KNOWN = frozenset({"URI", "USERNAME", "PASSWORD", "TOKEN", "INSECURE_TLS", "SERVER_CERT_PATH"})
-"""Environment variables, after MLFLOW_TRACKING_, that are understood here."""
+"""Environment variables, after MLFLOW_TRACKING_, that are supported here."""
 _PASSWORDS = (".mlflow/credentials", ".netrc", "_netrc")
-"""Files in a person's home that are not."""
+"""Files in the home folder that are not."""
 _GONE = "RESOURCE_DOES_NOT_EXIST"
 
 
 class Server:
-    """An MLflow server; raises Unsure where MLflow's client has to be asked."""
+    """An MLflow server; raises Unsure where MLflow's client has to be used."""
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
 
     @classmethod
     def of(cls, uri: str) -> Server | None:
-        """The server at an address; None if the way to it is not understood here."""
+        """The server at an address; None if reaching it takes more than is supported here."""
         parts = urlsplit(uri)
         known = {f"{_PREFIX}{name}" for name in _KNOWN}
         named = {name for name, value in os.environ.items() if name.startswith(_PREFIX) and value}
@@ -56,7 +56,7 @@ class Server:
         return None if any(file.exists() for file in files) else cls(uri)
 
     def one(self, what: str, part: str, **params: Any) -> dict[str, Any] | None:
-        """One part of an answer of the API; None of something that does not exist."""
+        """One part of an answer of the API; None if the thing does not exist."""
         found = self.ask("GET", API + what, params=params)
         if found.get("error_code") == _GONE:
             return None
@@ -75,7 +75,7 @@ class Server:
         return found
 
     def listed(self, path: str) -> list[dict[str, Any]]:
-        """What a folder of the artifact store that the server passes on has."""
+        """The entries of a folder in the artifact store that the server proxies."""
         return list(self.ask("GET", _ARTIFACTS, params={"path": path}).get("files", ()))
 
     def download(self, artifact: str, to: Path) -> None:
@@ -116,7 +116,7 @@ def _login() -> dict[str, str]:
 
 
 def _trusted() -> ssl.SSLContext | bool:
-    """Whose certificates are believed, as MLflow's client does."""
+    """Which certificates are trusted: the same as by MLflow's client."""
     import ssl
 
     if _variable("INSECURE_TLS").lower() in ("true", "1"):

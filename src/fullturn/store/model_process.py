@@ -3,7 +3,7 @@
 It loads the model of a folder and answers requests that come over standard input. A message is its
 length, 8 bytes, and JSON. The first one out says that the model is loaded, or why not. What the
 model prints goes to standard error. It ends when its standard input does, so that it does not
-outlive whoever started it.
+outlive the process that started it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from fullturn.store.pyfunc import load_any
 
 HEADER = struct.Struct(">Q")
 LOOK_EVERY = 2.0
-"""Seconds between two looks whether the parent is still there."""
+"""Seconds between two checks whether the parent still runs."""
 
 
 def encoded(message: Any) -> bytes:
@@ -50,7 +50,7 @@ def main(folder: str, kinds: str) -> None:
     threading.Thread(target=_receive, args=(requests, waiting), daemon=True).start()
     try:
         model = load_any(Path(folder), json.loads(kinds))
-    except BaseException as error:  # noqa: BLE001  whatever their code raises
+    except BaseException as error:  # noqa: BLE001  their code may raise anything
         _send(out, {"error": f"loading raised {error!r}"})
         return
     _send(out, {"ready": True})
@@ -62,7 +62,7 @@ def main(folder: str, kinds: str) -> None:
             continue
         try:
             _send(out, model.answer(request["rows"]))
-        except Exception as error:  # noqa: BLE001  whatever their code raises
+        except Exception as error:  # noqa: BLE001  their code may raise anything
             _send(out, {"error": f"predict() raised {error!r}"})
 
 

@@ -59,7 +59,7 @@ class Models(Connection):
     def register(
         self, name: str, source: str, run_id: str, tags: Mapping[str, str], description: str = ""
     ) -> ModelVersion:
-        """Add the next version to a registered model, which is made if need be.
+        """Add the next version to a registered model, which is created if it does not exist.
 
         The server numbers versions without gaps or repeats, also under concurrent calls.
         """
@@ -90,7 +90,7 @@ class Models(Connection):
         return self._ask(lambda reader: reader.versions(name))
 
     def registered(self, name: str) -> Registered:
-        """Aliases and tags of a registered model, in one call; none of a model not there yet."""
+        """Aliases and tags of a registered model, in one call; empty if there is no such model."""
         return self._ask(lambda reader: reader.registered(name))
 
     @guarded
@@ -102,8 +102,8 @@ class Models(Connection):
     def alias(self, name: str, alias: str) -> int | None:
         """The version that an alias points at, or None.
 
-        Not asked for by the alias: a server with logins answers that of a model that is not there
-        yet with "permission denied" (MLflow 3.17, app basic-auth).
+        Not requested by its name: of a model that does not exist yet, a server with logins answers
+        "permission denied" (MLflow 3.17, app basic-auth).
         """
         return self.registered(name).aliases.get(alias)
 

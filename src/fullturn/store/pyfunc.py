@@ -1,8 +1,8 @@
-"""Models that somebody else saved with MLflow: what their files say, and how they are asked.
+"""Models that somebody else saved with MLflow: what their files say, and how they predict.
 
 Files are described without being loaded. A model that is nothing but a skops archive of known types
-of scikit-learn is loaded without running code of its own; everything else is loaded by MLflow, as
-its flavour demands, which may run any code: see `fullturn.store.model_process`.
+of scikit-learn is loaded without running any code of its own; everything else is loaded by MLflow,
+as its flavour demands, which may run any code: see `fullturn.store.model_process`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class ModelFile:
 
     @property
     def is_skops(self) -> bool:
-        """Whether it is a skops archive and nothing besides."""
+        """Whether it is a skops archive and nothing else."""
         return (self.loader, self.serialization) == ("mlflow.sklearn", "skops") and (
             not self.has_code
         )
@@ -84,14 +84,14 @@ def unknown_types(folder: Path, model: ModelFile) -> list[str]:
     """Types in a skops archive that are not known to be harmless.
 
     Raises:
-        BundleError: it is no archive of skops.
+        BundleError: it is not a skops archive.
     """
     from skops.io import get_untrusted_types
 
     try:
         return list(get_untrusted_types(file=folder / model.data))
     except Exception as error:
-        raise BundleError(f"{folder / model.data} is no skops archive: {error!r}") from error
+        raise BundleError(f"{folder / model.data} is not a skops archive: {error!r}") from error
 
 
 class LoadedModel:
@@ -142,13 +142,13 @@ def load_any(folder: Path, kinds: Mapping[str, str]) -> LoadedModel:
     loaded = mlflow.pyfunc.load_model(str(folder))
     try:
         raw = loaded.get_raw_model()
-    except Exception:  # noqa: BLE001  a model of one's own, or of a flavour that has none
+    except Exception:  # noqa: BLE001  a custom model, or a flavour without a raw model
         raw = None
     return LoadedModel(described(folder), kinds, loaded.predict, raw)
 
 
 def frame(rows: Sequence[Input], model: ModelFile, kinds: Mapping[str, str]) -> Any:
-    """Rows as the model wants them: a DataFrame with the types of its signature, or an array.
+    """Rows as the model expects them: a DataFrame with the types of its signature, or an array.
 
     Raises:
         ValueError: a value does not fit its column's type.
@@ -179,7 +179,9 @@ def listed(predictions: Any) -> list[Any]:
     if hasattr(predictions, "tolist"):  # an array, a Series
         predictions = predictions.tolist()
     if isinstance(predictions, str | bytes | Mapping) or not isinstance(predictions, Iterable):
-        raise TypeError(f"predict() gave a {type(predictions).__name__}, not a row for each row")
+        raise TypeError(
+            f"predict() returned a {type(predictions).__name__}, not a value for each row"
+        )
     return [plain(one[0] if _is_single(one) else one) for one in predictions]
 
 
@@ -215,7 +217,7 @@ def _inputs(signature: Any) -> tuple[tuple[ModelColumn, ...], str | None]:
 
 
 def _column(values: list[Any], column: ModelColumn) -> Any:
-    """One column, with the type that MLflow's check of the signature asks for."""
+    """One column, with the type that MLflow's check of the signature requires."""
     import pandas as pd
 
     if column.type in ("double", "float"):

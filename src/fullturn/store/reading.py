@@ -1,7 +1,7 @@
-"""What can be read of a project, and the light readers of it: they load in milliseconds.
+"""What can be read of a project, and its light readers, which load in milliseconds.
 
-A light reader gives exactly what MLflow's client gives (one suite of tests runs over all of
-them), or it raises `Unsure`, and then the client is asked.
+A light reader returns exactly what MLflow's client returns (one suite of tests checks all of
+them), or it raises `Unsure`, and then the client is used.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fullturn.core.records import Registered
 from fullturn.core.tags import KIND
 
 PAGE = 1000
-"""Runs, or versions, asked for in one call."""
+"""Runs, or versions, requested in one call."""
 INFO = ("run_id", "run_name", "status", "start_time", "end_time")
 """What a run's record is made of, besides its parameters, metrics and tags."""
 
@@ -28,7 +28,7 @@ _WORKSPACES = ("MLFLOW_WORKSPACE", "MLFLOW_ENABLE_WORKSPACES")
 
 
 class Unsure(Exception):
-    """A light reader cannot tell what MLflow's client would say."""
+    """A light reader cannot know what MLflow's client would return."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Reader(Protocol):
         """All versions of a registered model, oldest first; none if there is no such model."""
 
     def registered(self, name: str) -> Registered:
-        """Aliases and tags of a registered model; none of a model that is not there."""
+        """Aliases and tags of a registered model; empty if there is no such model."""
 
     def artifact(self, run_id: str, name: str, into: Path | None) -> Path:
         """A local path of a run's artifact, a file or a folder. Raises NotFound."""
@@ -83,7 +83,7 @@ def light_reader(uri: str, experiment: str) -> Reader | None:
 
 
 def conditions(query: RunQuery) -> str:
-    """A query in MLflow's search language; what it finds has to be compared with `meets`."""
+    """A query in MLflow's search language; its results must be filtered with `meets`."""
     asked = [f"tags.`{key}` {_equal_to(value)}" for key, value in query.tags.items()]
     if query.status:
         asked.append(f"attributes.status {_equal_to(query.status)}")
@@ -108,7 +108,7 @@ def version_query(name: str) -> str:
 def _equal_to(value: str) -> str:
     """The second half of a condition in MLflow's search language, which has no escapes.
 
-    A value with both kinds of quotes is matched by a pattern: the caller must compare again.
+    A value with both kinds of quotes is matched by a pattern: the caller must filter the results.
     """
     for quote_mark in ("'", '"'):
         if quote_mark not in value:
@@ -122,7 +122,7 @@ def run_record(
     metrics: Mapping[str, float],
     tags: Mapping[str, str],
 ) -> RunRecord:
-    """A run from what every server says of it: `info` has its id, name, status and times."""
+    """A run from what every server returns: `info` has its id, name, status and times."""
     start, end = info["start_time"], info["end_time"]
     return RunRecord(
         id=info["run_id"],

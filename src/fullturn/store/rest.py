@@ -36,7 +36,7 @@ class RestReader:
 
     @classmethod
     def of(cls, uri: str, experiment: str) -> RestReader | None:
-        """The reader for an address; None if the way to it is not understood here."""
+        """The reader for an address; None if reaching it takes more than is supported here."""
         server = Server.of(uri)
         return cls(server, experiment) if server else None
 
@@ -90,7 +90,7 @@ class RestReader:
         return sorted((_version(one, aliases) for one in found), key=lambda one: one.version)
 
     def registered(self, name: str) -> Registered:
-        """Aliases and tags of a registered model; none of a model that is not there."""
+        """Aliases and tags of a registered model; empty if there is no such model."""
         found = self._server.one("registered-models/get", "registered_model", name=name) or {}
         aliases = {one["alias"]: int(one["version"]) for one in found.get("aliases", ())}
         return registered_model(aliases, _pairs(found.get("tags", ())))
@@ -111,7 +111,7 @@ class RestReader:
         return self._download(root, [name], into, parent) / Path(name).name
 
     def model(self, source: str) -> Path:
-        """The local folder of a logged model; that of a download, if the server has the files."""
+        """The local folder of a logged model; a download, if the server has the files."""
         number = quote(source.removeprefix("models:/"), safe="")
         found = self._server.one(f"logged-models/{number}", "model")
         if found is None:
@@ -134,7 +134,7 @@ class RestReader:
             yield from self._below(root, name) if is_folder else [name]
 
     def _listed(self, root: str, folder: str) -> Iterator[tuple[str, bool]]:
-        """What a folder of artifacts has: names from `root` on, and whether each is a folder."""
+        """Entries of a folder of artifacts: names from `root` on, and whether each is a folder."""
         path = "/".join(part for part in (_inside(root), folder) if part)
         for one in self._server.listed(path):
             name = str(files.relative(one["path"]))
@@ -153,7 +153,7 @@ class RestReader:
 
 
 def _inside(root: str) -> str:
-    """Where a server keeps the artifacts below `root`, in the store that it passes on."""
+    """Where the artifacts below `root` are in the store that the server proxies."""
     parts = urlsplit(root)
     if parts.scheme != "mlflow-artifacts" or parts.netloc or "%" in root:
         raise Unsure(root)

@@ -1,7 +1,7 @@
-"""Calls that lost a race inside the tracking server's database are made again.
+"""Calls that lost a race inside the tracking server's database are retried.
 
 MLflow writes a tag or an alias by "read it, then insert or update" in one transaction. Of two
-processes that insert at once, the database turns one down: a unique key, a deadlock, a lock. It
+processes that insert at once, the database rejects one: a unique key, a deadlock, a lock. It
 rolls that transaction back as a whole, so nothing was written and the call can be repeated; then
 it finds the other's row and updates it.
 """
@@ -24,7 +24,7 @@ from fullturn.store.client import (
 
 ATTEMPTS = 20
 LONGEST_PAUSE = 0.5
-"""Seconds; the pauses grow up to it, each cut at random, so that racers do not meet again."""
+"""Seconds; the pauses grow up to it, each cut at random, so that racers do not collide again."""
 _CODES = frozenset({"BAD_REQUEST", "TEMPORARILY_UNAVAILABLE", "INTERNAL_ERROR"})
 """What MLflow makes of a database's errors; any other code is an answer of its own."""
 _LOST = re.compile(
@@ -39,7 +39,7 @@ R = TypeVar("R")
 
 
 def retried(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Call it; after a lost race again, up to ATTEMPTS times in some five seconds.
+    """Call it, and after a lost race call it again: up to ATTEMPTS times in about five seconds.
 
     Only for calls that change nothing when they fail, or the same when repeated.
     """
@@ -54,7 +54,7 @@ def retried(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
 
 
 def lost_race(error: Exception) -> bool:
-    """Whether the database preferred another transaction to this one."""
+    """Whether the database rejected this transaction in favour of another."""
     if isinstance(error, MlflowException) and error.error_code not in _CODES:
         return False
     return _LOST.search(str(error)) is not None

@@ -84,7 +84,7 @@ class Runs(Connection):
         self._client.log_inputs(run_id, [entities.DatasetInput(entity, [tag])])
 
     def run(self, run_id: str) -> RunRecord:
-        """Read a run back."""
+        """A run by its id."""
         return self._ask(lambda reader: reader.run(run_id))
 
     def runs(
@@ -97,13 +97,13 @@ class Runs(Connection):
         """Runs of this project, newest first: all, or the newest `limit`.
 
         Only those of one kind, of one status, with these values of these tags, if given: the
-        server then sends no others.
+        server filters.
         """
         asked = {**({KIND: kind} if kind else {}), **(tags or {})}
         return self._search(RunQuery(asked, status, limit=limit))
 
     def runs_called(self, reference: str, kind: str | None = None) -> list[RunRecord]:
-        """Runs whose id begins so (4 characters or more), then those of this name, newest first."""
+        """Runs whose id begins with `reference` (4 characters or more), then those of this name."""
         of_kind = {KIND: kind} if kind else {}
         queries = [RunQuery(of_kind, name=reference)]
         if _ID.fullmatch(reference):
@@ -115,7 +115,7 @@ class Runs(Connection):
 
     @guarded
     def put(self, run_id: str, path: Path, folder: str | None = None) -> None:
-        """Store a file, or what a folder holds, as artifacts of a run."""
+        """Store a file, or the contents of a folder, as artifacts of a run."""
         if path.is_dir():
             self._files.log_artifacts(run_id, str(path), folder)
         else:

@@ -1,4 +1,4 @@
-"""A project in an SQLite database of MLflow's, read without MLflow.
+"""A project in MLflow's SQLite database, read without MLflow.
 
 Only where the database's schema is a known one. Each question is one transaction: it sees what
 was committed before it, as a whole, and holds no lock between questions.
@@ -31,7 +31,7 @@ _PREFIX = "sqlite:///"
 
 @dataclass(frozen=True)
 class SqliteReader:
-    """Reads one database file; what is not there yet is empty, and is not made."""
+    """Reads one database file; one that does not exist reads as empty and is not created."""
 
     uri: str
     path: Path
@@ -41,7 +41,7 @@ class SqliteReader:
     def of(cls, uri: str, experiment: str) -> SqliteReader | None:
         """The reader for an address such as sqlite:////folder/mlflow.db.
 
-        None for one with an escape or an option: SQLAlchemy reads those by rules of its own.
+        None for one with an escape or an option: SQLAlchemy interprets those by its own rules.
         """
         path = uri.removeprefix(_PREFIX)
         if not uri.startswith(_PREFIX) or not path or set(path) & set("%?") or path[0] == ":":
@@ -99,7 +99,7 @@ class SqliteReader:
         ]
 
     def registered(self, name: str) -> Registered:
-        """Aliases and tags of a registered model; none of a model that is not there."""
+        """Aliases and tags of a registered model; empty if there is no such model."""
         with self._opened() as database:
             aliases = {row["alias"]: row["version"] for row in database.execute(_ALIASES, (name,))}
             tags = {row["key"]: row["value"] for row in database.execute(_MODEL_TAGS, (name,))}
@@ -182,7 +182,7 @@ def _by_run(
 
 
 def _empty() -> sqlite3.Connection:
-    """A database with the tables asked for, and nothing in them."""
+    """An empty database with the tables that are read."""
     database = sqlite3.connect(":memory:", isolation_level=None)
     database.executescript(_TABLES)
     return database

@@ -17,7 +17,7 @@ from fullturn.core.errors import CouldNotEvaluate, SettingsError
 from fullturn.core.tags import TraceTags
 from fullturn.registry import promotion, versions
 from fullturn.serving import running
-from fullturn.serving.deployment import DesiredState, LoadedVersion, wanted
+from fullturn.serving.deployment import DesiredState, LoadedVersion, desired_state
 from fullturn.serving.routes import Served
 from fullturn.serving.service import Plan, service
 from fullturn.tracking.traces import TraceSpool, traced
@@ -87,7 +87,7 @@ def _beside(project: Workspace, host: str | None, port: int | None) -> Iterator[
     with (
         _listening(project, host, port) as listener,
         _served(project) as served,
-        running.beside(served, listener),
+        running.run_in_thread(served, listener),
     ):
         address = running.address_of(listener)
         with announced(project.state, address, served.follower.current.champion.version):
@@ -139,7 +139,7 @@ def _served(project: Workspace) -> Iterator[Served]:
     promotion.sync_alias(store)
 
     def look() -> DesiredState:
-        return wanted(store.registered(store.name))
+        return desired_state(store.registered(store.name))
 
     def load(number: int) -> LoadedVersion:
         version = versions.version(store, str(number))

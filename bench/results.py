@@ -18,13 +18,13 @@ Figure = int | float | str
 Points = Sequence[Sequence[float]]
 
 
-def keep(
+def save(
     name: str,
     command: str,
     figures: Mapping[str, Figure],
     series: Mapping[str, Points] | None = None,
 ) -> Path:
-    """Write `figures` as the kept result `name`; returns the file.
+    """Write `figures` as the result `name`; returns the file.
 
     `command` is what makes it again, as typed in the checkout. `series` are points of a plot.
     """
@@ -40,7 +40,7 @@ def keep(
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f"{name}.json"
     path.write_text(_dumped(body), encoding="utf-8")
-    print(f"kept as {path.relative_to(RESULTS.parents[3])}", file=sys.stderr)
+    print(f"saved as {path.relative_to(RESULTS.parents[3])}", file=sys.stderr)
     return path
 
 
