@@ -33,7 +33,7 @@ def test_it_asks_judges_and_turns_to_other_subjects(project: Workspace) -> None:
         Audience(address, pools, project.state, MANNERS) as audience,
     ):
         first = audience.wait_for(60)
-        audience.turn_to("new")
+        audience.switch_to("new")
         second = audience.wait_for(60)
     assert first.failed == second.failed == 0
     assert second.asked >= 120 and second.judged > 20

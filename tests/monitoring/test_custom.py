@@ -88,7 +88,7 @@ def test_unchanged_traffic_raises_no_alarm() -> None:
 @pytest.mark.parametrize(
     ("name", "error", "message"),
     [
-        ("Namesake", SettingsError, "Namesake' is called 'quality', as another is"),
+        ("Namesake", SettingsError, "Namesake' has the name 'quality' of another detector"),
         ("Unbounded", AppError, r"Unbounded' gave .* not a number in \[0, 1\]"),
         ("Raises", AppError, "Raises' raised KeyError"),
         ("Sure", SettingsError, "Sure': margin = 0.0"),

@@ -51,7 +51,7 @@ def cut(row: Row, rng: Any) -> Row:
         (sometimes(0.3, weight=None), "input.weight", "'weight' is missing in"),
         (sometimes(0.3, country=None), "input.country", "'country' is missing in"),
         (sometimes(0.5, note=None), "input.note", "'note' is missing in"),
-        ({"change": scaled}, "input.weight", "times what it was, as between units"),
+        ({"change": scaled}, "input.weight", "times what it was, as if the unit had changed"),
         (sometimes(1, weight=2.5), "input.weight", "'weight' is 2.5 in 100%, before"),
         (sometimes(1, country="it"), "input.country", "it has become constant"),
         ({"change": cut}, "input.note.length", "'note' ends at 20 characters in"),
@@ -68,7 +68,7 @@ def test_a_fault_of_the_pipeline_is_named(planted: dict[str, Any], column: str, 
 def test_another_unit_is_seen_in_a_few_requests(n: int) -> None:
     found = case(n=n, change=scaled)
     assert found.verdict == "broken pipeline"
-    assert "as between units" in found.reason
+    assert "as if the unit had changed" in found.reason
 
 
 def test_a_moderate_shift_is_no_other_unit() -> None:
@@ -96,7 +96,7 @@ def test_failures_and_slowness_are_never_a_matter_of_training(detector: str, say
 def test_labels_show_a_harmful_shift() -> None:
     found = case("quality", labelled=300, right=0.5)
     assert found.verdict == "harmful shift"
-    assert "the mean loss of 300 labelled requests" in found.reason
+    assert "on 300 labelled requests" in found.reason
     assert found.labelled == 300
 
 

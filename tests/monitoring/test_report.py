@@ -113,7 +113,7 @@ def test_the_page_says_all_there_is_to_say(reported: Reported) -> None:
         assert all(" ".join(change.sentence.split()) in said for change in alarm.diagnosis.changes)
         for example in alarm.diagnosis.examples:
             assert example["id"] in titles and example["id"][:8] in said
-        assert f"after {report.seen_as(alarm)}." in said
+        assert f"after {report.observed_count(alarm)}." in said
         assert report.MEANING in said
     assert report.summary(states, alarms) in said
     assert "at most 1 in 10,000 requests" in said
@@ -177,7 +177,7 @@ def test_markdown_has_a_row_for_each_detector_and_a_part_for_each_alarm(reported
 )
 def test_an_alarm_counts_what_its_detector_reads(detector: str, requests: int, says: str) -> None:
     alarm = replace(REPORTS["shifted"][1][0], detector=detector, requests=requests)
-    assert report.seen_as(alarm) == says
+    assert report.observed_count(alarm) == says
 
 
 def outputs(detector: str, *cells: dict[str, object]) -> list[dict[str, object]]:
@@ -185,7 +185,7 @@ def outputs(detector: str, *cells: dict[str, object]) -> list[dict[str, object]]
     alarm = REPORTS["shifted"][1][0]
     shown = tuple({"id": "p", "input": {"note": "same"}, "output": one} for one in cells)
     found = replace(alarm.diagnosis, changes=(), examples=shown)
-    told = report.telling(replace(alarm, detector=detector, diagnosis=found))
+    told = report.informative_examples(replace(alarm, detector=detector, diagnosis=found))
     assert all(one["input"] == {"note": "same"} for one in told)
     return [one["output"] for one in told]
 
@@ -203,7 +203,7 @@ def test_the_summary_counts_alarms_and_names_what_they_mean() -> None:
     assert report.summary(*REPORTS["clean"]) == "No alarm in 600 requests"
     assert report.summary(states, alarms[:1]).startswith("1 alarm in 900 requests: ")
     assert report.summary([], []) == "No alarm in 0 requests"
-    assert report.together([]) == 0.0
+    assert report.combined_arl([]) == 0.0
 
 
 def test_the_tone_is_that_of_the_worst_alarm() -> None:

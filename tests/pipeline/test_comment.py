@@ -169,7 +169,7 @@ def test_nothing_that_a_stranger_wrote_calls_a_person_or_loads_a_picture(
     ("change", "code", "words"),
     [
         ({"token": "renewed"}, 2, "says 401 Unauthorized: GITHUB_TOKEN has expired or is wrong"),
-        ({"may_write": False}, 2, "says 403 Forbidden: GITHUB_TOKEN may not do that"),
+        ({"may_write": False}, 2, "says 403 Forbidden: GITHUB_TOKEN lacks permission"),
         ({"may_write": False, "limited": True}, 4, "says 403 Forbidden; run the job again later"),
         ({"fails_with": 502}, 4, "says 502 Bad Gateway; run the job again later"),
         ({"fails_with": 404}, 2, f"there is no repository '{REPOSITORY}'"),
@@ -200,7 +200,7 @@ def test_a_platform_that_does_not_answer_could_not_be_asked(
 ) -> None:
     monkeypatch.setenv("GITHUB_API_URL", f"http://127.0.0.1:{free_port()}")
     assert comment(report) == 4
-    assert "does not answer" in said(capsys)
+    assert "is unreachable" in said(capsys)
 
 
 def test_an_answer_of_another_form_is_no_crash(
@@ -208,7 +208,7 @@ def test_an_answer_of_another_form_is_no_crash(
 ) -> None:
     github.pulls.append({"number": 1, "state": "open", "head": None})
     assert comment(report) == 4
-    assert "an answer of an unknown form" in said(capsys)
+    assert "an unexpected answer" in said(capsys)
 
 
 @pytest.mark.parametrize("name", ["GITHUB_TOKEN", "GITHUB_API_URL", "GITHUB_REPOSITORY"])
@@ -228,7 +228,7 @@ def test_a_report_that_is_not_there_and_a_wrong_commit_are_usage(
     github: Platform, report: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert comment(report, "main") == 2
-    assert "'main' is no commit" in said(capsys)
+    assert "'main' is not a commit" in said(capsys)
     report.unlink()
     assert comment(report) == 2
     assert "fullturn ci report" in said(capsys)

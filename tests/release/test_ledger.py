@@ -53,16 +53,16 @@ def test_a_decision_is_replaced_only_by_one_that_names_it(store: Store) -> None:
 def test_one_release_at_a_time(store: Store) -> None:
     assert ledger.begin(store, RUNS).under_way == RUNS
     book = ledger.begin(store, OTHERS)
-    assert (book.under_way, book.turned_away) == (RUNS, {OTHERS})
+    assert (book.under_way, book.rejected) == (RUNS, {OTHERS})
     ledger.end(store, RUNS, ABORT)
     later = ledger.begin(store, "c" * 32)
-    assert (later.under_way, later.turned_away) == ("c" * 32, {OTHERS})
+    assert (later.under_way, later.rejected) == ("c" * 32, {OTHERS})
 
 
 def test_a_request_that_a_server_was_sent_twice_changes_nothing() -> None:
     entries = [begins("a"), begins("a"), ends("a", "promote"), ends("a", "promote")]
     book = ledger.replay(enumerate(entries, 1))
-    assert book.decisions["a"].number == 3 and book.turned_away == set()
+    assert book.decisions["a"].number == 3 and book.rejected == set()
 
 
 def test_entries_of_others_in_the_same_model_are_passed_over() -> None:
@@ -82,5 +82,5 @@ def test_what_was_decided_stays_unless_a_later_entry_names_it(
             now, last = book.decisions[run], entries[length - 1]
             assert now == decided or (last.seen == decided.number and now.number == length)
         assert book.under_way not in book.decisions
-        assert not book.begun & book.turned_away
+        assert not book.begun & book.rejected
         before = book

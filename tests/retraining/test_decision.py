@@ -46,7 +46,7 @@ def test_a_small_loss_is_not() -> None:
 def test_few_labels_decide_nothing() -> None:
     found = decide(situation([1.0, 0.0, 0.0, 1.0]), COSTLY)
     assert not found.retrain and found.outcome == "INCONCLUSIVE"
-    assert "4 labels do not decide it" in found.reason
+    assert "too few labels to tell (4 labels)" in found.reason
     none = decide(situation([]), COSTLY)
     assert none.outcome == "INCONCLUSIVE" and "no labels" in none.reason
 

@@ -133,7 +133,7 @@ def shifted(live: Live) -> Alarm:
     monitor = Monitor(live.project)
     monitor.step()
     live.note("the audience asks about new topics")
-    limit = live.audience.turn_to("new").asked + PATIENCE
+    limit = live.audience.switch_to("new").asked + PATIENCE
     start = time.time_ns()
     while not (alarms := monitor.step()):
         if live.audience.counts().asked > limit:
@@ -172,7 +172,7 @@ def retrained(live: Live) -> None:
             if not story.as_json:
                 show_step(step)
     story.record(steps=[step.what for step in steps])
-    live.audience.turn_to("after")
+    live.audience.switch_to("after")
     with live.phase("after: new topics, unseen questions"):
         live.audience.wait_for(WARM)
 

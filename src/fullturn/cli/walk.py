@@ -91,7 +91,7 @@ def _project(story: Walk) -> Workspace:
     from fullturn.demo import example
 
     story.scene("Project", "an assistant that answers questions about MLOps from a handbook")
-    project = example.afresh(story.folder)
+    project = example.create(story.folder)
     if not story.as_json:
         say(f"{escape(story.folder)}/: fullturn.toml, handbook/, questions.jsonl, CI workflows")
     return project
@@ -117,7 +117,7 @@ def _experiments(story: Walk, project: Workspace) -> list[Trial]:
     story.scene("Experiments", "candidates are compared question by question; weak ones stop early")
     trials: list[Trial] = []
     with progress() as watch:
-        arriving = example.raced(project)
+        arriving = example.race(project)
         for number, name in enumerate(example.CANDIDATES):
             watch(f"candidate '{name}'", number, len(example.CANDIDATES))
             trials.append(next(arriving))

@@ -29,7 +29,7 @@ _PACE = "pace "
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a user asks, and what a reviewer would say is right."""
+    """A question of a user, and the answer that a reviewer considers correct."""
 
     input: Mapping[str, Any]
     expected: Mapping[str, Any]
@@ -43,9 +43,9 @@ class TrafficProfile:
     rate: float = 150.0
     """Requests per second, at most."""
     labelled: float = 0.7
-    """Share of answers that somebody judges later."""
+    """Share of answers that a reviewer labels later."""
     delay: int = 20
-    """So many requests later."""
+    """Requests between an answer and its label."""
 
 
 @dataclass(slots=True)
@@ -71,7 +71,7 @@ class Audience:
         folder: Path,
         profile: TrafficProfile,
     ) -> None:
-        """`folder` takes the file with the pools; the first of them is asked from first."""
+        """`folder` is for the file with the pools; questions come from the first pool at first."""
         self._script = folder / "audience.json"
         record = {
             "address": address,
@@ -82,7 +82,7 @@ class Audience:
 
     def __enter__(self) -> Self:
         words = [sys.executable, "-m", "fullturn.demo.audience", str(self._script)]
-        # A session of its own: Ctrl-C is for us, and the end of its input is for it.
+        # A session of its own: Ctrl-C reaches only us; it stops at the end of its input.
         self._process = subprocess.Popen(
             words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
             start_new_session=True,
@@ -100,7 +100,7 @@ class Audience:
             self._process.stdout.close()
 
     def leave(self) -> None:
-        """Ask nothing more; what is in flight is answered first."""
+        """Send nothing more, and wait for the answers in flight."""
         if self._process.stdin:
             self._process.stdin.close()
         try:
@@ -111,24 +111,24 @@ class Audience:
 
     def counts(self) -> Counts:
         """What it has seen so far."""
-        return self._tell("counts")
+        return self._send("counts")
 
-    def turn_to(self, pool: str) -> Counts:
-        """From now on, ask from another pool."""
-        return self._tell(pool)
+    def switch_to(self, pool: str) -> Counts:
+        """Take questions from another pool from now on."""
+        return self._send(pool)
 
     def pace(self, rate: float) -> Counts:
-        """From now on, ask so often a second, at most."""
-        return self._tell(f"{_PACE}{rate}")
+        """Send at most this many requests a second from now on."""
+        return self._send(f"{_PACE}{rate}")
 
     def wait_for(self, requests: int, seconds: float = 60.0) -> Counts:
-        """Wait until it has asked so many more, or the time is over."""
+        """Wait until it has sent this many more requests, or the time is over."""
         deadline, target = time.monotonic() + seconds, self.counts().asked + requests
         while (seen := self.counts()).asked < target and time.monotonic() < deadline:
             time.sleep(0.05)
         return seen
 
-    def _tell(self, command: str) -> Counts:
+    def _send(self, command: str) -> Counts:
         assert self._process.stdin and self._process.stdout
         self._process.stdin.write(command + "\n")
         return Counts(**json.loads(self._process.stdout.readline()))
@@ -136,7 +136,7 @@ class Audience:
 
 @dataclass(slots=True)
 class _Crowd:
-    """The inside of the audience's process."""
+    """The audience inside its process."""
 
     connection: http.client.HTTPConnection
     pools: Mapping[str, Sequence[Mapping[str, Any]]]
@@ -148,7 +148,7 @@ class _Crowd:
     _waiting: deque[tuple[int, str, Mapping[str, Any], int]] = field(default_factory=deque)
 
     def run(self) -> None:
-        """Ask, until it is time to leave."""
+        """Send requests until it is time to stop."""
         draw = random.Random(self.profile.seed)
         due = began = time.monotonic()
         while not self.leaving.is_set() and self.counts.asked < MOST_REQUESTS:
@@ -179,8 +179,8 @@ class _Crowd:
     def _judge(self) -> None:
         while self._waiting and self._waiting[0][0] <= self.counts.asked:
             _, prediction, expected, reviewer = self._waiting.popleft()
-            said = {"id": prediction, "expected": expected, "source": f"reviewer-{reviewer}"}
-            self.counts.judged += self._post("/feedback", said) is not None
+            label = {"id": prediction, "expected": expected, "source": f"reviewer-{reviewer}"}
+            self.counts.judged += self._post("/feedback", label) is not None
 
     def _post(self, path: str, body: Mapping[str, Any]) -> Any:
         """The answer's JSON; None if it failed."""
@@ -196,7 +196,7 @@ class _Crowd:
 
 
 def main(script: Path) -> None:
-    """Ask in a thread; take commands, a line each, and answer each with the counts."""
+    """Send requests in a thread; read commands, a line each, and reply to each with the counts."""
     record = json.loads(script.read_text(encoding="utf-8"))
     place = urlsplit(record["address"])
     connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=30)

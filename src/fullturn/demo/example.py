@@ -36,7 +36,7 @@ LOST = ("11-", "12-", "13-", "14-", "16-")
 """Chapters that are missing from the truncated copy."""
 
 
-def afresh(folder: Path) -> Workspace:
+def create(folder: Path) -> Workspace:
     """Create the example project in `folder`; an earlier one is replaced.
 
     Raises:
@@ -54,15 +54,15 @@ def afresh(folder: Path) -> Workspace:
     return Workspace.open(folder)
 
 
-def raced(project: Workspace, candidates: Mapping[str, Params] = CANDIDATES) -> Iterator[Trial]:
+def race(project: Workspace, candidates: Mapping[str, Params] = CANDIDATES) -> Iterator[Trial]:
     """Train the candidates in turn, each in a race with the best one so far."""
     trials: list[Trial] = []
     for name, params in candidates.items():
-        trials.append(train_one(project, params, name=name, best=leading(trials)))
+        trials.append(train_one(project, params, name=name, best=leader(trials)))
         yield trials[-1]
 
 
-def leading(trials: list[Trial]) -> Trial | None:
+def leader(trials: list[Trial]) -> Trial | None:
     """The best candidate that finished its race."""
     finished = (trial for trial in trials if not trial.race.stopped)
     return max(finished, key=lambda trial: trial.score, default=None)

@@ -15,15 +15,15 @@ from fullturn.monitoring.columns import Watched
 from fullturn.statistics.inputs import Floats
 
 STRONG = 4.0
-"""Standard errors from which on a difference is listed: with some tens of figures, no chance."""
+"""Standard errors from which on a difference is listed: hardly chance with tens of figures."""
 _ALARMED = 2.0
-"""Enough in a column whose own detector alarmed: that something changed is shown already."""
+"""Enough in a column whose own detector alarmed, which shows that something changed."""
 NULLS = 0.1
-"""So much larger a share of missing values is a fault of the pipeline."""
+"""A share of missing values larger by this is a fault of the pipeline."""
 _CONSTANT = 0.9
-"""Share of one value that makes a column constant, if it was half of that before at most."""
+"""Share of one value that makes a column constant, if it was at most half of that before."""
 _CUT = 0.2
-"""Share of texts of exactly the greatest length that says that texts are cut."""
+"""Share of texts of exactly the greatest length from which on texts count as cut."""
 _FACTOR = 3.0
 """A ratio between units is at least this large, or as small."""
 _SAME_SHAPE = 0.5
@@ -36,7 +36,7 @@ def changes(
 ) -> list[Change]:
     """What differs clearly between two lists of values (`Watched.values`); may be nothing.
 
-    A difference that its figures do not show, such as of the tails about one median, is left out.
+    A difference that its figures do not show, such as of the tails around one median, is left out.
 
     `alarmed`: the column's own detector has shown that it changed, however few rows there are.
     """
@@ -95,15 +95,15 @@ def _location(column: Watched, before: Sequence[float], after: Sequence[float]) 
     says = f"{of}'{column.column}' has a median of {figure(high)}, before {figure(low)}"
     ratio = _unit_ratio(x, y) if column.side == "input" and column.kind == "number" else None
     if ratio is not None:
-        says += f": every value is about {ratio:.3g} times what it was, as between units"
+        says += f": every value is about {ratio:.3g} times what it was, as if the unit had changed"
     strength = abs(_rank_sum(x, y))
     yield Change(column.name, "median", low, high, strength, ratio is not None, says)
 
 
 def _unit_ratio(x: Floats, y: Floats) -> float | None:
-    """The ratio of the medians, if it is large and the values only got another unit; else None.
+    """The ratio of the medians, if it is large and only the unit seems to have changed; else None.
 
-    Of few rows quartiles say little: their values must then all lie beyond the old ones, and be
+    With few rows quartiles say little: all values must then lie outside the old ones, and be
     spread no wider, as ratios.
     """
     signs = np.sign([x.min(), x.max(), y.min(), y.max()])
@@ -120,7 +120,7 @@ def _unit_ratio(x: Floats, y: Floats) -> float | None:
 
 
 def _constant(column: Watched, before: Sequence[Any], after: Sequence[Any]) -> Iterator[Change]:
-    """An input that was many values and now is one; missing ones are `_missing`'s."""
+    """An input that had many values and now has one; missing ones are left to `_missing`."""
     value, hits = Counter(after).most_common(1)[0]
     m, n, was = len(before), len(after), sum(one == value for one in before)
     if column.side == "output" or n < 5 or value in _NOTHING:
@@ -163,7 +163,7 @@ def _cut(column: Watched, before: Sequence[float], after: Sequence[float]) -> It
         same = int((x == most).sum())
         strength = proportions((same, x.size), (hits, y.size))
         share, was = hits / y.size, same / x.size
-        says = f"'{column.column}' ends at {most:g} characters in {percent(share)}: it is cut"
+        says = f"'{column.column}' ends at {most:g} characters in {percent(share)}: it is cut off"
         yield Change(column.name, f"share of length {most:g}", was, share, strength, True, says)
 
 

@@ -21,7 +21,7 @@ _FEW = 20
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A column, and what of it is watched."""
+    """A column, and which of its properties is watched."""
 
     side: Side
     column: str
@@ -39,10 +39,10 @@ class Watched:
 
 
 def watched(contract: Contract, reference: Sequence[ScoredRow]) -> tuple[Watched, ...]:
-    """Every input column, and every output that the reference's outputs let one watch.
+    """Every input column, and every output of a kind that can be watched.
 
-    Texts are watched for what they say and for their length; lists of an output for theirs,
-    if it varies. Objects, and lists of them, are not watched.
+    Of texts, content and length are watched; of lists in an output the length, if it
+    varies. Objects, and lists of them, are not watched.
     """
     columns = [column for column in contract.columns if column.role == "input"]
     kinds: dict[str, tuple[Kind, ...]] = {

@@ -15,7 +15,7 @@ from fullturn.statistics.rates import MeanBets
 
 
 class RateDetector(ABC):
-    """Base of a detector of one's own: it alarms when the mean of a value in [0, 1] rises.
+    """Base of custom detectors: it alarms when the mean of a value in [0, 1] rises.
 
     The first line of its docstring says what an alarm means. The mean may be as high as that of
     the reference (the validation rows of the champion), and `margin` above it. Each detector
@@ -27,9 +27,9 @@ class RateDetector(ABC):
 
     @abstractmethod
     def value(self, row: Input, output: Output | None) -> float | None:
-        """How much of it an answered request shows, in [0, 1]; None if it cannot say.
+        """The value of an answered request, in [0, 1]; None if it is not known.
 
-        `output` is None where no answer was given.
+        `output` is None if there is no answer.
         """
 
     @classmethod
@@ -42,7 +42,7 @@ def find(named: Sequence[str], root: Path | None) -> Mapping[str, RateDetector]:
     """The detectors that fullturn.toml names or installed packages offer, by name.
 
     Raises:
-        SettingsError: one cannot be made, is no RateDetector or has no name.
+        SettingsError: one cannot be created, is not a RateDetector or has no name.
     """
     found = plugins.chosen("detector", named, root, RateDetector)
     for name, one in found.items():
@@ -56,27 +56,29 @@ def find(named: Sequence[str], root: Path | None) -> Mapping[str, RateDetector]:
 def plans(
     custom: Mapping[str, RateDetector], reference: Sequence[ScoredRow], taken: Sequence[str]
 ) -> Iterator[Plan]:
-    """Each detector with the mean that it may see, for those that can be exceeded at all.
+    """Each detector with the highest mean without an alarm, if that can be exceeded at all.
 
     Raises:
         SettingsError: another detector has its name.
-        AppError: a detector raised, or gave a value outside [0, 1].
+        AppError: a detector raised, or returned a value outside [0, 1].
     """
     names = set(taken)
     for origin, one in custom.items():
         if one.name in names:
-            raise SettingsError(f"detector '{origin}' is called '{one.name}', as another is")
+            raise SettingsError(
+                f"detector '{origin}' has the name '{one.name}' of another detector"
+            )
         names.add(one.name)
-        asked = _Asked(origin, one)
-        values = [asked(row.input, row.output) for row in reference]
+        guarded = _Guarded(origin, one)
+        values = [guarded(row.input, row.output) for row in reference]
         known = [value for value in values if value is not None]
         most = sum(known) / max(1, len(known)) + one.margin
         if most < 1:
-            yield Plan(one.name, one.what(), MeanBets(most), asked.read, asked.can)
+            yield Plan(one.name, one.what(), MeanBets(most), guarded.read, guarded.is_readable)
 
 
-class _Asked:
-    """A detector that is asked with care: its faults name it."""
+class _Guarded:
+    """A detector whose errors name it."""
 
     def __init__(self, origin: str, detector: RateDetector) -> None:
         self._origin, self._detector = origin, detector
@@ -88,12 +90,14 @@ class _Asked:
             raise AppError(f"detector '{self._origin}' raised {error!r}") from error
         if value is None or 0 <= value <= 1:
             return value
-        raise AppError(f"detector '{self._origin}' gave {value!r}, not a number in [0, 1] or None")
+        raise AppError(
+            f"detector '{self._origin}' returned {value!r}, not a number in [0, 1] or None"
+        )
 
-    def can(self, one: Observation) -> bool:
-        """Whether it can say something of an observation."""
+    def is_readable(self, one: Observation) -> bool:
+        """Whether it has a value for an observation."""
         return self(one.prediction.input, one.prediction.output) is not None
 
     def read(self, some: Sequence[Observation]) -> list[float | None]:
-        """Its values."""
+        """Its values, one of each observation."""
         return [self(one.prediction.input, one.prediction.output) for one in some]

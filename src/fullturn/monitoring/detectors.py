@@ -1,4 +1,4 @@
-"""The detectors of a version: what each reads of an observation, and the bets behind it."""
+"""The detectors of a version: the values that each reads, and the bets behind it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Detector:
     curve: Curve = field(default_factory=Curve)
 
     def fold(self, observations: Sequence[Observation]) -> tuple[list[Observation], Folded]:
-        """Take those that it can read of the next observations: they, and what came of them."""
+        """Fold the next observations; returns those that it could read, and the result."""
         seen = [one for one in observations if self.plan.has(one)]
         if not seen:
             return [], Folded(np.empty(0), ())
@@ -61,11 +61,11 @@ def detectors(
     vectors: Vectors,
     custom: Mapping[str, RateDetector] = MappingProxyType({}),
 ) -> list[Detector]:
-    """All that can be watched; each has the run length of the whole times their number.
+    """All detectors that apply; each has the overall run length times their number.
 
     So all of them together raise at most one false alarm in `limits.arl` requests
-    (`fullturn.statistics.edetector`). `custom` are detectors of one's own, by where they come
-    from: they share the same budget.
+    (`fullturn.statistics.edetector`). `custom` are detectors of the project, by origin; they
+    share the same budget.
     """
     plans = [
         *_columns(contract, reference, vectors),
@@ -105,7 +105,7 @@ def _columns(
 
 
 def _thinned(reference: Sequence[ScoredRow]) -> list[ScoredRow]:
-    """At most four rows of a group: ranks take rows for independent, paraphrases are not."""
+    """At most four rows of a group: ranks assume independent rows, which paraphrases are not."""
     taken = Counter[str]()
     usable = []
     for row in reference:
@@ -129,7 +129,7 @@ _HAS: dict[str, Callable[[Observation], bool]] = {
 
 
 def _bets(column: Watched, before: Sequence[Any], vectors: Vectors) -> Bets | None:
-    # Another seed for each: ties are then broken independently.
+    # A seed of its own for each, so that ties are broken independently.
     seed = zlib.crc32(column.name.encode())
     if column.kind == "category":
         return CategoryBets(before, seed)
@@ -198,7 +198,7 @@ def _service(
 
 
 def _scoring(limits: MonitoringSettings) -> Plan:
-    """Without scores nobody knows the quality: labels that cannot be used are no missing labels."""
+    """Without scores the quality is unknown: unusable labels differ from missing ones."""
     most = limits.rate_margin
     return Plan(
         SCORING,

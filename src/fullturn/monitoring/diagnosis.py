@@ -2,11 +2,11 @@
 
 1. The alarm is about the contract, failures, speed or scoring, or an input looks broken: nulls,
    another unit, a constant, cut texts → **broken pipeline**. Training on it would learn the fault.
-2. The labels show that the quality has fallen → **harmful shift**; that it has not fallen by
-   more than the margin → **harmless shift**.
+2. The labels show that quality dropped → **harmful shift**; that it did not drop by more than the
+   margin → **harmless shift**.
 3. Without enough labels: the estimated loss or the share of abstentions has clearly risen by more
    than the margin → **harmful shift**, on an estimate.
-4. Otherwise → **unclear**; the reason says how many labels there are.
+4. Otherwise → **unclear**; the reason names the number of labels.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from fullturn.monitoring.detectors import (
     violates,
 )
 from fullturn.monitoring.examples import (
-    along_difference,
     distinctive,
     examples,
-    newcomers,
-    standing_out,
+    new_texts,
+    rarity_scores,
+    shift_scores,
     texts_of,
 )
 from fullturn.statistics.inputs import Floats
@@ -68,7 +68,7 @@ class Case:
 
     @cached_property
     def changes(self) -> tuple[Change, ...]:
-        """Of all columns, the strongest first."""
+        """Changes of all columns, the strongest first."""
         if not self.answered:
             return ()
         found = list[Change]()
@@ -83,7 +83,7 @@ class Case:
 
     @cached_property
     def texts(self) -> tuple[list[str], list[str]]:
-        """Of the requests, and of the reference."""
+        """Texts of the requests, and of the reference."""
         return texts_of(self.contract, self.answered, self.reference)
 
     @cached_property
@@ -97,14 +97,14 @@ class Case:
 
     @cached_property
     def new(self) -> list[bool]:
-        """Which texts of the requests are unlike the reference's; none if that may be chance."""
-        return newcomers(*self.embedded)
+        """Which texts of the requests differ from the reference's; none if that may be chance."""
+        return new_texts(*self.embedded)
 
     @property
     def shown_changes(self) -> tuple[Change, ...]:
         """The changes that examples should show: of columns that look broken, or that alarmed.
 
-        An answer that changed is better shown by a question on the new subject, if there is one.
+        A change of answers is better shown by a question on a new topic, if there is one.
         """
         broken = tuple(one for one in self.changes if one.broken)
         mine = tuple(one for one in self.changes if one.column == self.detector)
@@ -119,7 +119,7 @@ class Case:
 
     @cached_property
     def loss(self) -> Interval | None:
-        """Of the labelled requests, at 95 %; None for fewer than two."""
+        """Mean loss of the labelled requests, at 95 %; None for fewer than two."""
         losses = [one.loss for one in self.labelled if one.loss is not None]
         return cluster_mean(losses, range(len(losses))) if len(losses) > 1 else None
 
@@ -147,14 +147,14 @@ def diagnose(case: Case) -> Diagnosis:
 
 
 def _nearness(case: Case) -> list[float]:
-    """How near each request is to the change."""
+    """How well each request shows the change."""
     if case.shown_changes or not (any(case.texts[0]) and any(case.texts[1])):
-        return standing_out(case.contract, case.answered, case.reference, case.shown_changes)
-    return along_difference(*case.embedded)
+        return rarity_scores(case.contract, case.answered, case.reference, case.shown_changes)
+    return shift_scores(*case.embedded)
 
 
 def _words(case: Case) -> tuple[str, ...]:
-    """Of the texts that are new against all others: the rest would drown a new subject."""
+    """Words of the new texts against all others; the rest would hide a new topic."""
     live, before = case.texts
     if not any(case.new):
         return distinctive(live, before)
@@ -166,8 +166,8 @@ def _words(case: Case) -> tuple[str, ...]:
 
 Rule = Callable[[Case], tuple[Verdict, str] | None]
 _FAULTS = {
-    ERRORS: "requests fail; no training repairs that",
-    SLOW: "answers are slow; no training repairs that: look at the server and what it calls",
+    ERRORS: "requests fail; retraining does not repair that",
+    SLOW: "answers are slow; retraining does not repair that: check the server and what it calls",
 }
 
 
@@ -179,7 +179,7 @@ def _broken(case: Case) -> tuple[Verdict, str] | None:
         first = f", the first: {case.unscored[0]}" if case.unscored else ""
         return "broken pipeline", (
             f"{count} labelled answers could not be scored{first}; correct score() of the app, or "
-            "the labels that it is given"
+            "the labels passed to it"
         )
     broken = [change.sentence for change in case.changes if change.broken]
     bad, was = _violations(case)
@@ -190,24 +190,24 @@ def _broken(case: Case) -> tuple[Verdict, str] | None:
     return ("broken pipeline", "; ".join(broken)) if broken else None
 
 
-def _fallen(case: Case) -> tuple[Verdict, str] | None:
+def _measured(case: Case) -> tuple[Verdict, str] | None:
     if case.loss is None:
         return None
     loss, most = case.loss, case.expected + case.limits.margin
     figures = (
-        f"the mean loss of {len(case.labelled)} labelled requests is {loss.estimate:.3f} "
-        f"[{loss.low:.3f}, {loss.high:.3f}], the reference's was {case.expected:.3f}"
+        f"mean loss {loss.estimate:.3f} [{loss.low:.3f}, {loss.high:.3f}] on {len(case.labelled)} "
+        f"labelled requests, was {case.expected:.3f} on the reference"
     )
     if loss.high < case.expected:
         return "harmless shift", f"{figures}: no harm, the loss is lower than before"
     if loss.high < most:
         return "harmless shift", f"{figures}: it has not risen by {case.limits.margin:g}"
     if loss.low > case.expected or (case.detector == QUALITY and loss.estimate > most):
-        return "harmful shift", f"{figures}: the quality has fallen"
+        return "harmful shift", f"{figures}: quality dropped"
     return None
 
 
-def _foreseen(case: Case) -> tuple[Verdict, str] | None:
+def _estimates(case: Case) -> tuple[Verdict, str] | None:
     for rule in (_estimated, _abstained):
         if found := rule(case):
             return "harmful shift", found
@@ -225,8 +225,8 @@ def _estimated(case: Case) -> str | None:
     if low <= case.expected or losses.mean() < case.expected + case.limits.margin:
         return None
     return (
-        f"without enough labels, from confidence: the estimated loss is {losses.mean():.3f}, "
-        f"the reference's was {case.expected:.3f}"
+        f"too few labels; the loss estimated from confidence is {losses.mean():.3f}, was "
+        f"{case.expected:.3f} on the reference"
     )
 
 
@@ -239,14 +239,14 @@ def _abstained(case: Case) -> str | None:
     m, n = len(case.reference), len(live)
     if y / n - x / m < case.limits.margin or proportions((x, m), (y, n)) < STRONG:
         return None
-    return f"without enough labels: {y / n:.0%} of requests get no answer, before {x / m:.0%}"
+    return f"too few labels; {y / n:.0%} of requests get no answer, before {x / m:.0%}"
 
 
 def _unclear(case: Case) -> tuple[Verdict, str]:
     n = len(case.labelled)
     return "unclear", (
-        f"{n} labelled requests since the change do not decide whether the quality has fallen by "
-        f"{case.limits.margin:g}; give feedback on more of them"
+        f"too few labels to tell whether quality dropped by {case.limits.margin:g}: {n} since the "
+        "change; give feedback on more requests"
     )
 
 
@@ -256,4 +256,4 @@ def _violations(case: Case) -> tuple[int, tuple[int, int]]:
     return bad, (was, len(case.reference))
 
 
-RULES: Sequence[Rule] = (_broken, _fallen, _foreseen, _unclear)
+RULES: Sequence[Rule] = (_broken, _measured, _estimates, _unclear)

@@ -17,7 +17,7 @@ from fullturn.subjects.assistant.text import content, stem, words
 
 MOST = 8
 _PRIOR = 50.0
-"""Weight of what both sets say together, in words."""
+"""Weight of the words of both sets together, in words."""
 _DISTINCT = 2.5
 """Standard errors from which on a word is distinctive."""
 
@@ -28,7 +28,7 @@ _PLAIN = frozenset(
     "same another still even say says said know see look put keep give tell ask happen happens "
     "happened through off up down out over under again back first last own".split()
 )
-"""Words that name no subject, besides the stopwords of retrieval."""
+"""Words that name no topic, besides the stopwords of retrieval."""
 
 
 def distinctive(texts: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
@@ -48,7 +48,7 @@ def distinctive(texts: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
         odds = math.log(x / (n + _PRIOR - x)) - math.log(y / (m + _PRIOR - y))
         scores[name] = odds / math.sqrt(1 / x + 1 / y)
     found = [name for name, score in scores.items() if score >= _DISTINCT and ours[name] > 1]
-    # Alphabetical among equals: the same texts give the same words.
+    # Alphabetical among equals, so that the same texts give the same words.
     found.sort(key=lambda name: (-scores[name], name))
     spelt = _spellings(texts)
     return tuple(spelt[name] for name in found[:MOST])
@@ -72,16 +72,16 @@ def _words(text: str) -> list[str]:
 SHOWN = 5
 _LONGEST = 300
 _INSIDE = 0.9
-"""Share of the reference that is nearer than a newcomer."""
+"""Share of the reference that a new text must exceed."""
 
 
-def standing_out(
+def rarity_scores(
     contract: Contract,
     answered: Sequence[Observation],
     reference: Sequence[ScoredRow],
     changes: Sequence[Change],
 ) -> list[float]:
-    """For each request, how much it stands out in the columns of these changes."""
+    """For each request, how unusual it is in the columns of these changes."""
     columns = {column.name: column for column in watched(contract, reference)}
     scores = np.zeros(len(answered))
     for change in changes:
@@ -95,16 +95,16 @@ def standing_out(
     return [float(score) for score in scores]
 
 
-def along_difference(ours: Floats, theirs: Floats) -> list[float]:
-    """For each live text, how far its vector lies in the direction of the mean difference."""
+def shift_scores(ours: Floats, theirs: Floats) -> list[float]:
+    """For each live text, how far its vector is in the direction of the mean difference."""
     return [float(x) for x in ours @ (ours.mean(axis=0) - theirs.mean(axis=0))]
 
 
-def newcomers(ours: Floats, theirs: Floats) -> list[bool]:
-    """Which live texts lie where hardly any of the reference did; none if that is chance.
+def new_texts(ours: Floats, theirs: Floats) -> list[bool]:
+    """Which live texts are where hardly any of the reference is; none if that may be chance.
 
-    Every other text says where the change points, and the rest are judged by it, both ways
-    round: no text votes on itself. Vectors of shapes (n, d) and (m, d).
+    Cross-fitted: every other text gives the direction of the change, by which the rest are judged,
+    and the reverse; no text is judged by itself. Vectors of shapes (n, d) and (m, d).
     """
     if len(ours) < 4 or not len(theirs):
         return [False] * len(ours)
@@ -147,7 +147,7 @@ def _cells(column: Watched) -> Callable[[Any, Any], Any]:
 
 
 def _rarity(before: Sequence[Any], live: Sequence[Any]) -> list[float]:
-    """1 minus the share of the reference that is as far out, or of the same category."""
+    """1 minus the share of the reference that is as far from the median, or in the category."""
     if isinstance(next(iter(live)), float):
         middle = float(np.median(before))
         if not math.isfinite(middle):

@@ -1,4 +1,4 @@
-"""What a detector reads, and what it bets on, before its average run length is known."""
+"""What a detector reads and what it bets on, before its average run length is known."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Plan:
 
     name: str
     what: str
-    """What an alarm of it says, in a sentence."""
+    """What its alarm means, in a sentence."""
     bets: Bets
     read: Read
-    """Values of observations that have all that is read."""
+    """Values of observations that have what is read."""
     has: Callable[[Observation], bool]
     labelled: bool = False
     """Whether it reads losses; all others read answered requests."""

@@ -1,4 +1,4 @@
-"""The state of monitoring, as JSON to store, as Markdown to post, and as a page with plots.
+"""The state of monitoring, as JSON, as Markdown, and as a page with plots.
 
 Only geometry is decided here, in per cent of the width and height; `page.html.jinja` draws it.
 """
@@ -21,7 +21,7 @@ from fullturn.monitoring.detectors import ESTIMATE, QUALITY, SCORING
 from fullturn.monitoring.watch import DetectorState
 
 TOP = 12.0
-"""Where the threshold lies, in per cent from the top."""
+"""Position of the threshold, in per cent from the top."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,11 @@ class Panel:
         return f"{self.x(first)},100 {self.line} {self.x(last)},100"
 
     def x(self, observation: int) -> float:
-        """Where an observation lies, in per cent of the width."""
+        """Position of an observation, in per cent of the width."""
         return round(100 * observation / max(1, self.state.requests), 2)
 
     def y(self, statistic: float) -> float:
-        """Where a statistic lies, in per cent from the top; logarithms, since it multiplies."""
+        """Position of a statistic, in per cent from the top; logarithmic, since it multiplies."""
         share = math.log1p(min(statistic, self.state.threshold)) / math.log1p(self.state.threshold)
         return round(100 - (100 - TOP) * share, 2)
 
@@ -78,7 +78,7 @@ MEANING = "An alarm says that something changed; its verdict says whether that m
 
 
 def to_json(states: Sequence[DetectorState], alarms: Sequence[Alarm]) -> str:
-    """Every detector and these alarms; a cell that is no JSON value becomes text."""
+    """Every detector and these alarms; a cell that is not a JSON value becomes text."""
     body = {"detectors": [asdict(s) for s in states], "alarms": [asdict(a) for a in alarms]}
     return json.dumps(body, indent=1, ensure_ascii=False, default=str) + "\n"
 
@@ -87,7 +87,7 @@ def from_json(text: str) -> tuple[list[DetectorState], list[Alarm]]:
     """What `to_json` wrote.
 
     Raises:
-        IntegrityError: the text is not whole, or was changed.
+        IntegrityError: the text is incomplete, or was changed.
     """
     try:
         body = json.loads(text)
@@ -103,7 +103,7 @@ def from_json(text: str) -> tuple[list[DetectorState], list[Alarm]]:
 
 
 def alarm_of(body: Mapping[str, Any]) -> Alarm:
-    """An alarm from its JSON object; raises TypeError or KeyError if it is none."""
+    """An alarm from its JSON object; raises TypeError or KeyError if it is something else."""
     diagnosis = dict(body["diagnosis"])
     diagnosis["changes"] = tuple(Change(**change) for change in diagnosis["changes"])
     for name in ("words", "examples"):
@@ -116,7 +116,7 @@ def to_markdown(states: Sequence[DetectorState], alarms: Sequence[Alarm]) -> str
     lines = [f"## {summary(states, alarms)}", "", *([MEANING, ""] if alarms else [])]
     for alarm in alarms:
         lines += _alarm(alarm)
-    lines += ["| Detector | Observations | Of the way | Run length | Alarms |"]
+    lines += ["| Detector | Observations | Of threshold | Run length | Alarms |"]
     lines += ["|---|--:|--:|--:|--:|"]
     lines += [
         f"| {_cell(s.name)} | {s.requests:,} | {s.share:.0%} | ≥ {s.arl:,.0f} | {s.alarms} |"
@@ -132,7 +132,12 @@ def to_html(states: Sequence[DetectorState], alarms: Sequence[Alarm]) -> str:
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters.update(moment=moment, figure=figure, seen_as=seen_as, telling=telling)
+    environment.filters.update(
+        moment=moment,
+        figure=figure,
+        observed_count=observed_count,
+        informative_examples=informative_examples,
+    )
     source = files("fullturn.monitoring").joinpath("page.html.jinja").read_text(encoding="utf-8")
     return environment.from_string(source).render(
         summary=summary(states, alarms),
@@ -142,13 +147,13 @@ def to_html(states: Sequence[DetectorState], alarms: Sequence[Alarm]) -> str:
         classes=CLASSES,
         panels=panels(states, alarms),
         top=TOP,
-        together=together(states),
+        combined_arl=combined_arl(states),
         requests=max((state.requests for state in states), default=0),
     )
 
 
 def summary(states: Sequence[DetectorState], alarms: Sequence[Alarm]) -> str:
-    """In a sentence: how many alarms, and what they seem to mean."""
+    """In a sentence: the number of alarms, and their verdicts."""
     seen = max((state.requests for state in states), default=0)
     if not alarms:
         return f"No alarm in {seen:,} requests"
@@ -158,25 +163,25 @@ def summary(states: Sequence[DetectorState], alarms: Sequence[Alarm]) -> str:
 
 
 def tone(alarms: Sequence[Alarm]) -> str:
-    """The worst tone of the alarms; without one, that of a gate that passed."""
+    """The worst tone of the alarms; without alarms, that of a gate that passed."""
     found = {CLASSES[alarm.diagnosis.verdict] for alarm in alarms}
     return next((name for name in ("FAILED", "INCONCLUSIVE") if name in found), "PASSED")
 
 
-def together(states: Sequence[DetectorState]) -> float:
-    """Requests to a false alarm of any detector, at least, on average; 0 without detectors."""
+def combined_arl(states: Sequence[DetectorState]) -> float:
+    """Mean number of requests to a false alarm of any detector, at least; 0 without detectors."""
     rate = sum(1 / state.arl for state in states)
     return 1 / rate if rate else 0.0
 
 
 def moment(milliseconds: int) -> str:
-    """A time for people."""
+    """A time in readable form."""
     time = datetime.fromtimestamp(milliseconds / 1000, UTC)
     return f"{time.day} {time:%B %Y, %H:%M:%S} UTC"
 
 
-def seen_as(alarm: Alarm) -> str:
-    """What its detector had seen when it alarmed, as it counts: requests, answers or labels."""
+def observed_count(alarm: Alarm) -> str:
+    """The observations of its detector before the alarm: requests, answers or labels."""
     noun = "request"
     if alarm.detector in (QUALITY, SCORING):
         noun = "labelled answer"
@@ -185,10 +190,10 @@ def seen_as(alarm: Alarm) -> str:
     return f"{alarm.requests:,} {noun}" + ("s" if alarm.requests != 1 else "")
 
 
-def telling(alarm: Alarm) -> list[dict[str, Any]]:
-    """The examples, without outputs that are the same in all: unless they changed, they are noise.
+def informative_examples(alarm: Alarm) -> list[dict[str, Any]]:
+    """The examples without outputs that are the same in all and did not change: those are noise.
 
-    Of a single example nothing is left out.
+    A single example is shown in full.
     """
     shown = alarm.diagnosis.examples
     changed = {alarm.detector, *(change.column for change in alarm.diagnosis.changes)}
@@ -214,12 +219,12 @@ def _alarm(alarm: Alarm) -> Iterator[str]:
     yield f"{_cell(found.reason[:1].upper() + found.reason[1:])}."
     yield ""
     yield (
-        f"Version {alarm.version}, {moment(alarm.time)}, after {seen_as(alarm)}; "
+        f"Version {alarm.version}, {moment(alarm.time)}, after {observed_count(alarm)}; "
         f"statistic {figure(alarm.statistic)}, threshold {figure(alarm.threshold)}."
     )
     yield ""
     if found.words:
-        yield from (f"More than before, the texts say: **{_cell(', '.join(found.words))}**.", "")
+        yield from (f"Words that became more frequent: **{_cell(', '.join(found.words))}**.", "")
     yield from (f"- {_cell(change.sentence)}" for change in found.changes)
     yield from (f"- e.g. {_cell(_example(example))}" for example in found.examples)
     yield ""

@@ -1,4 +1,4 @@
-"""The watch over one version: observations in, alarms and the state of each detector out."""
+"""Monitoring of one version: observations in, alarms and the state of each detector out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fullturn.monitoring.diagnosis import Case, diagnose
 from fullturn.statistics.edetector import BLOCK, Crossing
 
 WINDOW = 1000
-"""How many of the newest observations a diagnosis sees."""
+"""Newest observations that a diagnosis uses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class DetectorState:
 
     name: str
     what: str
-    """What an alarm of it says."""
+    """What its alarm means."""
     requests: int
     """Observations that it has seen."""
     statistic: float
@@ -44,12 +44,12 @@ class DetectorState:
 
 
 class Watch:
-    """Folds the observations of one version, in the order in which they became known.
+    """Folds the observations of one version, in the order of the log.
 
-    The same observations give the same alarms, in however many calls they come. `reference` is
+    The same observations give the same alarms, in however many calls they arrive. `reference` is
     what the version was approved on. Traffic that differs from it from the start alarms at once:
-    nobody has shown that the version is good for it. `vectors` embeds texts; `custom` are detectors
-    of one's own, by where they come from.
+    the version was not approved for it. `vectors` embeds texts; `custom` are detectors of the
+    project, by origin.
 
     Raises:
         CouldNotEvaluate: there are no reference rows.
@@ -75,7 +75,7 @@ class Watch:
         self._labelled: list[Observation] = []
 
     def observe(self, observations: Iterable[Observation]) -> list[Alarm]:
-        """Take the next observations: the alarms that they raise, in order."""
+        """Fold the next observations; returns the alarms that they raise, in order."""
         taken, alarms = list(observations), list[Alarm]()
         for start in range(0, len(taken), BLOCK):
             alarms += self._block(taken[start : start + BLOCK])
@@ -87,10 +87,10 @@ class Watch:
         return tuple(_state(detector) for detector in self._detectors)
 
     def diagnosed(self, alarm: Alarm) -> Alarm:
-        """The alarm, diagnosed again with all that has become known since.
+        """The alarm, diagnosed again with everything observed since.
 
         A broken pipeline shows in requests, not in labels: when those of the alarm are no longer
-        stored, later ones, which may be sound, do not acquit it.
+        stored, later ones, which may be sound, do not overturn the verdict.
         """
         is_complete = self._answered and self._answered[0].prediction.sequence <= alarm.sequence
         if alarm.diagnosis.verdict == "broken pipeline" and not is_complete:
@@ -116,7 +116,7 @@ class Watch:
         self, detector: Detector, crossing: Crossing, rest: Sequence[Observation], later: int
     ) -> Alarm:
         """`rest`: the observations from the alarming one on, `later` of them the detector's."""
-        # What came after the alarm in this call must not show in it.
+        # What was observed after the alarm in this call must not affect it.
         ignore = sum(one.loss is None for one in rest[1:])
         answered = _without(self._answered, ignore)
         labelled = _without(self._labelled, len(rest) - 1 - ignore)

@@ -1,4 +1,4 @@
-"""One comment of a pull request on GitHub: found by its first line, and renewed.
+"""One comment of a pull request on GitHub: found by its first line, and updated.
 
 Which pull request it is follows from the commit that GitHub says was evaluated, never from what
 the report says. https://docs.github.com/rest/pulls/pulls and /rest/issues/comments.
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     import httpx
 
 AUTHOR = "github-actions[bot]"
-"""Who writes with a workflow's own token; a comment of anybody else is left alone."""
+"""The author of comments written with a workflow's own token; only those are replaced."""
 _PAGES = 30
-"""Of 100 entries each: so many are read at most."""
+"""Pages of 100 entries that are read, at most."""
 _TIMEOUT = 20.0
 _RIGHT = "permissions: pull-requests: write"
 
@@ -45,8 +45,8 @@ class Posted:
     pull_request: int
     address: str
     """Of the comment, for a browser."""
-    renewed: bool
-    """Whether it took the place of an older one."""
+    updated: bool
+    """Whether it replaced an older one."""
 
 
 def repository(environment: Mapping[str, str], name: str | None = None) -> Repository:
@@ -58,25 +58,25 @@ def repository(environment: Mapping[str, str], name: str | None = None) -> Repos
     """
     found = name or _variable(environment, "GITHUB_REPOSITORY")
     if not re.fullmatch(r"\w[\w-]*/(?!\.\.?$)[\w.-]+", found, re.ASCII):
-        raise UsageError(f"'{found[:60]}' is no repository; name it as owner/name")
+        raise UsageError(f"'{found[:60]}' is not a repository; name it as owner/name")
     address = _variable(environment, "GITHUB_API_URL").rstrip("/")
     token = secret("GITHUB_TOKEN", environment=environment)
     return Repository(address, found, token or _variable(environment, "GITHUB_TOKEN"))
 
 
 def post(at: Repository, head: str, base: str | None, text: str) -> Posted | None:
-    """Write `text` into the open pull request whose newest commit is `head`; None if none has it.
+    """Write `text` into the open pull request whose newest commit is `head`; None if there is none.
 
-    If several have it, that into the branch `base` is meant.
+    If there are several, the one into the branch `base` is used.
 
     Raises:
-        UsageError: `head` is no commit; the token does not suffice; there is no such repository.
-        CouldNotEvaluate: GitHub does not answer, or not as documented.
+        UsageError: `head` is not a commit; the token lacks permission; there is no such repository.
+        CouldNotEvaluate: GitHub is unreachable, or answers otherwise than documented.
     """
     import httpx
 
     if not re.fullmatch(r"[0-9a-f]{40,64}", head):
-        raise UsageError(f"'{head[:60]}' is no commit; give all its 40 digits")
+        raise UsageError(f"'{head[:60]}' is not a commit; give all its 40 digits")
     headers = {
         "Accept": "application/vnd.github+json",
         "Authorization": f"Bearer {at.token}",
@@ -90,12 +90,10 @@ def post(at: Repository, head: str, base: str | None, text: str) -> Posted | Non
         proxy = proxies.proxy_for(at.address)
         through = f" through the proxy {proxy}" if proxy else ""
         raise CouldNotEvaluate(
-            f"{at.address} does not answer{through}: {error}; run the job again"
+            f"{at.address} is unreachable{through}: {error}; run the job again"
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CouldNotEvaluate(
-            f"{at.address} gave an answer of an unknown form: {error}"
-        ) from error
+        raise CouldNotEvaluate(f"{at.address} returned an unexpected answer: {error}") from error
 
 
 def _pull_request(client: httpx.Client, at: Repository, head: str, base: str | None) -> int | None:
@@ -146,9 +144,11 @@ def _ask(
     if answer.status_code == 401:
         raise SettingsError(f"{said}: GITHUB_TOKEN has expired or is wrong; pass a job's own token")
     if answer.status_code == 403 and answer.headers.get("x-ratelimit-remaining") != "0":
-        raise SettingsError(f"{said}: GITHUB_TOKEN may not do that; the job needs {_RIGHT}")
+        raise SettingsError(f"{said}: GITHUB_TOKEN lacks permission; the job needs {_RIGHT}")
     if answer.status_code == 404:
-        raise NotFound(f"{said}: there is no repository '{at.name}', or the token may not see it")
+        raise NotFound(
+            f"{said}: there is no repository '{at.name}', or the token has no access to it"
+        )
     raise CouldNotEvaluate(f"{said}; run the job again later")
 
 

@@ -17,8 +17,8 @@ _LONGEST = 4000
 def to_junit(delivery: Delivery) -> str:
     """Suite `pipeline` with a case for each step, suite `gate` with one for each check.
 
-    What the evidence refuses is a failure; what it leaves open, or could not be had, an error;
-    what was not reached, does not apply or was waived is skipped.
+    What the evidence refuses is a failure; what is inconclusive or missing is an error; what was
+    not reached, does not apply or was waived is skipped.
     """
     root = ET.Element("testsuites", name=_clean(f"fullturn {delivery.project}"))
     pipeline = ET.SubElement(root, "testsuite", name="pipeline")

@@ -70,7 +70,7 @@ class Difference:
     """Of the interval; for slices, that all intervals cover their values together."""
     unit: str = SHARE
     margin: float | None = None
-    """Its own, where it is not that of all scores."""
+    """Its own, if it differs from that of the other scores."""
 
     @property
     def moved(self) -> bool:
@@ -80,7 +80,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """A test row whose primary score is another than the champion's."""
+    """A test row whose primary score differs from the champion's."""
 
     id: str
     question: str
@@ -99,7 +99,7 @@ class DataChange:
     after: str
     """Digests."""
     known: bool
-    """Whether both are in this table: otherwise the counts below say nothing."""
+    """Whether both are in this table: otherwise the counts below mean nothing."""
     added: int = 0
     removed: int = 0
     changed: int = 0
@@ -133,7 +133,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """All that the report of a pipeline says."""
+    """Everything in the report of a pipeline."""
 
     project: str
     verdict: Verdict
@@ -144,7 +144,7 @@ class Delivery:
     """ISO 8601, UTC."""
     steps: tuple[Ended, ...]
     warnings: tuple[str, ...] = ()
-    """To be said loudly: the test set changed, uncommitted changes, …"""
+    """Shown at the top: the test set changed, uncommitted changes, …"""
     candidate: Subject | None = None
     champion: Subject | None = None
     margin: float = 0.0
@@ -162,7 +162,7 @@ class Delivery:
     params: Mapping[str, tuple[str | None, str | None]] = field(default_factory=dict)
     """Champion's value, candidate's value; only what differs."""
     files: Mapping[str, tuple[str | None, str | None]] | None = None
-    """The same of the files of code, by sha256; None if one of them is not on record."""
+    """The same of the files of code, by sha256; None if one of them was not recorded."""
     packages: Mapping[str, tuple[str | None, str | None]] | None = None
     """The same of the environments."""
     data: DataChange | None = None

@@ -1,4 +1,4 @@
-"""How the report writes numbers, draws intervals with characters, and how long its lists are."""
+"""Numbers, intervals drawn with characters, and the lengths of lists in the report."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def amount(value: float | None, unit: str) -> str:
 
 
 def reading(of: Difference, margin: float) -> str:
-    """What an interval says of the candidate; a metric's own margin comes first."""
+    """What an interval says about the candidate; a metric's own margin takes precedence."""
     margin = margin if of.margin is None else of.margin
     if of.low > 0:
         return "better"
@@ -49,12 +49,12 @@ def reading(of: Difference, margin: float) -> str:
         return "worse by more than the margin" if margin else "worse"
     if of.low >= -margin:
         return "worse, within the margin" if of.high < 0 else "not worse"
-    return "worse, margin not excluded" if of.high < 0 else "not decided"
+    return "worse, margin not excluded" if of.high < 0 else "inconclusive"
 
 
 @dataclass(frozen=True, slots=True)
 class ReportLimits:
-    """Most entries of a list, rows that flipped (each way), checks, and characters of a text."""
+    """At most: entries of a list, flipped rows each way, checks, characters of a text."""
 
     lists: int
     flips: int
@@ -62,24 +62,24 @@ class ReportLimits:
     text: int
 
 
-ROOMS = (
+LIMITS = (
     ReportLimits(20, 10, 40, 300),
     ReportLimits(12, 6, 30, 160),
     ReportLimits(6, 3, 20, 80),
     ReportLimits(3, 2, 5, 60),
 )
-"""The first with which the page is short enough is taken; with the last one it always is."""
+"""The first with which the page is short enough is used; with the last one it always is."""
 
 
 def left_out(entries: Sized, most: int) -> str:
     """A line on what a list does not show; empty if it shows all."""
     left = len(entries) - most
-    return f"… and {left:,} more, left out here; all are in the report's JSON." if left > 0 else ""
+    return f"… and {left:,} more, not shown; all are in the report's JSON." if left > 0 else ""
 
 
 _NAME, _AXIS = 21, 33
 _LEAST = 0.02
-"""Half the axis is at least this wide, in score points: tiny differences should look tiny."""
+"""Half the axis is at least this wide, in score points: tiny differences must look tiny."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ def _line(of: Difference, axis: Axis, margin: float) -> str:
 
 
 def _padded(name: str) -> str:
-    """A name on exactly the columns that it has; fences cannot end in it."""
+    """A name, cut or padded to its column; it cannot end a code fence."""
     shown, width = "", 0
     for letter in plain(name).replace("`", "'"):
         width += _width(letter)

@@ -14,13 +14,13 @@ from fullturn.core.wording import code, prose
 from fullturn.pipeline import sections
 from fullturn.pipeline.junit import to_junit
 from fullturn.pipeline.records import Delivery, Ended
-from fullturn.pipeline.rendering import ROOMS, ReportLimits, left_out
+from fullturn.pipeline.rendering import LIMITS, ReportLimits, left_out
 from fullturn.pipeline.stored import from_json, to_json
 
 __all__ = ["MARKER", "MOST", "from_json", "to_json", "to_junit", "to_markdown"]
 
 MARKER = "<!-- fullturn-report -->"
-"""The first line: by it the comment of an earlier run is found and replaced."""
+"""The first line; the comment of an earlier run is found by it and replaced."""
 MOST = 60_000
 """Characters of a page; GitHub takes 65,536 in a comment."""
 SIGNS = {"PASSED": "✅", "FAILED": "❌", "INCONCLUSIVE": "❔", "COULD_NOT_EVALUATE": "⛔"}
@@ -36,9 +36,9 @@ _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
 def to_markdown(delivery: Delivery) -> str:
-    """The page, in GitHub's Markdown: fewer than MOST characters, lists shortened if need be."""
+    """The page, in GitHub's Markdown: fewer than MOST characters, lists shortened if necessary."""
     page = ""
-    for room in ROOMS:
+    for room in LIMITS:
         page = "\n".join(_page(delivery, room)) + "\n"
         if len(page) < MOST:
             break

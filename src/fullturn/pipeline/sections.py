@@ -1,4 +1,4 @@
-"""The parts of the report: what differs in scores and rows, and what went in."""
+"""The parts of the report: differences in scores, rows and inputs."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _plot(delivery: Delivery, room: ReportLimits) -> Iterator[str]:
 
 
 def _plotted(slices: Sequence[Difference], scores: Sequence[Difference]) -> list[Difference]:
-    """Slices that moved, and others that are no wider: tiny ones would set the scale for all."""
+    """Slices that moved, and others that are no wider: tiny ones would set the scale of all."""
     widest = max(_width(one) for one in (*scores, *(one for one in slices if one.moved)))
     return [one for one in slices if one.moved or _width(one) <= 2 * widest][:_PLOTTED]
 
@@ -138,7 +138,7 @@ Changed = Mapping[str, tuple[str | None, str | None]]
 
 
 def ingredients(delivery: Delivery, room: ReportLimits) -> Iterator[str]:
-    """What the candidate has other than the champion, and what both cost."""
+    """How the candidate's inputs differ from the champion's, and what both cost."""
     if delivery.champion is not None and delivery.candidate is not None:
         yield from ("### What differs from the champion", "")
         yield from _changed("Parameters", delivery.params, room)
@@ -151,7 +151,7 @@ def ingredients(delivery: Delivery, room: ReportLimits) -> Iterator[str]:
 
 def _changed(what: str, changed: Changed | None, room: ReportLimits) -> Iterator[str]:
     if changed is None:
-        yield from (f"**{what}**: one of the two is not on record.", "")
+        yield from (f"**{what}**: not recorded for one of the two.", "")
     elif not changed:
         yield from (f"**{what}**: nothing differs.", "")
     else:
@@ -165,7 +165,7 @@ def _changed(what: str, changed: Changed | None, room: ReportLimits) -> Iterator
 
 
 def _short(files: Changed | None) -> Changed | None:
-    """Digests as long as Git shows them."""
+    """Digests shortened as by Git."""
     if files is None:
         return None
     return {n: (a and a[:7], b and b[:7]) for n, (a, b) in files.items()}
@@ -173,7 +173,7 @@ def _short(files: Changed | None) -> Changed | None:
 
 def _data(change: DataChange | None, room: ReportLimits) -> Iterator[str]:
     if change is None:
-        yield from ("**Data**: one of the two is not on record.", "")
+        yield from ("**Data**: not recorded for one of the two.", "")
     elif change.before == change.after:
         yield from (f"**Data**: nothing differs ({code(change.after[:12])}).", "")
     elif not change.known:

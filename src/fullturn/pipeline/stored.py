@@ -16,14 +16,14 @@ from fullturn.pipeline.records import Delivery, Difference
 LARGEST = 2**20
 """Characters of JSON that are read."""
 _BOUND = 1e12
-"""Numbers beyond it are no figure of a report."""
+"""Larger numbers are rejected."""
 
 
 def to_json(delivery: Delivery) -> str:
-    """The delivery as JSON, ASCII only, so that no tool can read it otherwise than written.
+    """The delivery as JSON, ASCII only, so that every tool reads it as written.
 
     Raises:
-        CouldNotEvaluate: a figure is NaN, infinite, or no JSON value.
+        CouldNotEvaluate: a figure is NaN, infinite, or not a JSON value.
     """
     try:
         return json.dumps(asdict(delivery), indent=1, allow_nan=False) + "\n"
@@ -36,7 +36,7 @@ def to_json(delivery: Delivery) -> str:
 
 
 def from_json(text: str) -> Delivery:
-    """The delivery that `to_json` wrote: every field of the right kind, and no other.
+    """The delivery that `to_json` wrote: every field of the right type, and no other.
 
     Raises:
         IntegrityError: it is something else, or longer than LARGEST.
@@ -62,7 +62,7 @@ def _reader() -> Callable[[str], Delivery]:
     from pydantic import BaseModel, ConfigDict
 
     class Sealed(BaseModel):
-        """A dataclass takes its rules from the model around it; alone it would forgive."""
+        """A dataclass takes its strictness from the model around it."""
 
         model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
         delivery: Delivery
@@ -77,11 +77,11 @@ def _check(of: Difference) -> None:
         inside = inside and 0 <= of.champion <= 1 and 0 <= of.candidate <= 1
     ordered = -most <= of.low <= of.estimate <= of.high <= most
     if not (inside and ordered and of.rows >= 0):
-        raise _refused(f"the figures of {shown(of.name)} are no difference of scores")
+        raise _refused(f"the figures of {shown(of.name)} are not a valid difference of scores")
 
 
 def _no_number(word: str) -> float:
-    raise ValueError(f"{word} is no figure")
+    raise ValueError(f"{word} is not a valid figure")
 
 
 def _whole(digits: str) -> int:
@@ -99,5 +99,5 @@ def _finite(digits: str) -> float:
 
 def _refused(why: str) -> IntegrityError:
     return IntegrityError(
-        f"this is no report of a pipeline: {why[:300]}; write it with `fullturn ci report`"
+        f"this is not a pipeline report: {why[:300]}; write it with `fullturn ci report`"
     )

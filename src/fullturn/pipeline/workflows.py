@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from fullturn.core.settings import Settings
 
 REQUIREMENTS = "requirements.txt"
-"""What a runner installs; written once, and then the user's."""
+"""What a runner installs; written once, then left to the user."""
 MARK = "# Written by fullturn"
 """In each workflow file that we wrote; a file without it is never replaced."""
 ARTIFACT = "model-report"
 """Under this name `model-ci` hands the report folder to `model-comment`."""
 REPORT_JSON = f"{REPORT}/report.json"
 DEFAULT_BRANCHES = ("main", "master")
-"""What is delivered without `base` in [ci]: whichever there is. GitLab knows it by itself."""
+"""What is delivered without `base` in [ci]: whichever there is. GitLab knows it automatically."""
 SIGNING_KEY = "FULLTURN_SIGNING_KEY"
 """The secret with the private key, unless `private_key_env` in [signing] names another."""
 DELIVER_JOB = (step("code"), step("data"), step("train"), *DELIVER)
-"""On a fresh runner: what DELIVER needs comes first, found again rather than made."""
+"""On a fresh runner: what DELIVER needs comes first, reused rather than recomputed."""
 COMMENT = Step(
     "comment",
     f'ci comment --report "$RUNNER_TEMP/{REPORT_JSON}" --head "$HEAD"',
@@ -72,7 +72,7 @@ def requirements() -> str:
 
 
 def foreign(folder: Path, rendered: Mapping[str, str]) -> tuple[str, ...]:
-    """Paths that are taken by files of somebody else's: they lack the line that ours begin with."""
+    """Paths of files that fullturn did not write: they lack the first line of ours."""
     return tuple(path for path in rendered if MARK not in _text(folder / path, MARK))
 
 
@@ -85,7 +85,7 @@ def differences(folder: Path, rendered: Mapping[str, str]) -> dict[str, str]:
 
 
 def write(folder: Path, rendered: Mapping[str, str]) -> tuple[str, ...]:
-    """Write what is not there, and in place of older files of ours; returns what was written."""
+    """Write missing files, and replace older files of ours; returns what was written."""
     changed = tuple(differences(folder, rendered))
     for path in changed:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -128,7 +128,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701 (what is rendered is YAML of our own words)
+        autoescape=False,  # noqa: S701 (what is rendered is YAML of our own)
     )
     environment.filters["quoted"] = _quoted
     environment.filters["block"] = _block

@@ -1,1 +1,1 @@
-"""From shadow over canary to champion, or back: what the evidence says."""
+"""Releases: from shadow through canary to champion, or rolled back, on evidence."""

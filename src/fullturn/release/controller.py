@@ -1,4 +1,4 @@
-"""Looks at the evidence on a release until it is decided."""
+"""Checks the evidence of a release until it is decided."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from fullturn.store import Store
 LOOK_EVERY = 0.5
 """Seconds between two looks; the tests are valid at every look."""
 FOLDER = "releases"
-"""Of the looks, a journal for each release, in the project's state."""
+"""Folder in the project's state with a journal of the looks of each release."""
 REPORTS = ("release/report.json", "release/report.md", "release/report.html")
 OnLook = Callable[[Release, Decision], None]
 Observe = Callable[[], Sequence[Observation]]
-"""What has become known since the last call."""
+"""Returns the observations since the last call."""
 
 
 class Controller:
-    """Takes one release to its decision, from wherever it is."""
+    """Takes one release to its decision, from its current stage."""
 
     def __init__(self, store: Store, release: Release, folder: Path, observe: Observe) -> None:
-        """`observe` gives what was answered since the release began, and what that was worth."""
+        """`observe` returns the observations since the release began, new ones at each call."""
         self.store, self.release = store, release
         self._observe = observe
         self._evidence = Evidence(release.settings)
@@ -57,7 +57,7 @@ class Controller:
         return self.release
 
     def look(self) -> Decision:
-        """Read what came, decide, and do what follows."""
+        """Read new observations, decide, and act on the decision."""
         decision = self.peek()
         self._record(decision)
         if decision.action == "advance":
@@ -69,7 +69,7 @@ class Controller:
         return decision
 
     def peek(self) -> Decision:
-        """What the evidence says now; nothing follows from it."""
+        """What the evidence says now; changes nothing."""
         new = [one for one in self._observe() if self._counts(one)]
         self._seen += len(new)
         self._evidence.fold(new)
@@ -77,13 +77,13 @@ class Controller:
         return decide(self._evidence, self.release.stage, elapsed)
 
     def _counts(self, one: Observation) -> bool:
-        """Not what another release, or a champion since then, has answered."""
+        """Whether one of the two versions of this release answered it."""
         tested = one.prediction.arm in ("shadow", "canary")
         wanted = self.release.version if tested else self.release.champion
         return one.prediction.version == wanted
 
     def _record(self, decision: Decision) -> None:
-        """The look, in MLflow and in a local file: its statistics, and what it decided."""
+        """Store the statistics and the decision of a look in MLflow and in a local file."""
         self._looks.parent.mkdir(exist_ok=True)
         with Journal(self._looks) as journal:
             journal.append(orjson.dumps(asdict(decision)))

@@ -1,9 +1,9 @@
-"""From evidence to what happens next: go on, advance, promote, or roll back.
+"""From evidence to the next action: go on, advance, promote, or roll back.
 
 A breach of any guardrail rolls back at once. A stage passes when it has its minimum of requests
-and every guardrail asked of it is shown to be worse by less than the margin; each at level α, as
-all of them must be shown (intersection-union test; Berger, Technometrics 24, 1982). What is not
-shown by the deadline, for want of evidence or of labels, goes back to the champion.
+and every required guardrail is shown to be worse by less than the margin; each at level α, as all
+of them must be shown (intersection-union test; Berger, Technometrics 24, 1982). Without that
+by the deadline, for lack of evidence or of labels, the release is rolled back.
 """
 
 from __future__ import annotations
@@ -65,14 +65,14 @@ def _verdict(
 def _missing(
     readings: Sequence[Reading], requests: int, minimum: int, settings: ReleaseSettings
 ) -> list[str]:
-    """What a stage still lacks, in words; nothing if it passes."""
+    """What a stage still lacks, in words; empty if it passes."""
     few = [f"{requests:,} of {minimum:,} requests"] if requests < minimum else []
     unclear = (reading for reading in readings if reading.asked and not reading.cleared)
     return few + [_unclear(reading, settings) for reading in unclear]
 
 
 def _unscored(evidence: Evidence, stage: Stage, readings: Sequence[Reading]) -> list[str]:
-    """Nobody knows how good a version is whose answers cannot be scored."""
+    """The quality of a version is unknown if its answers cannot be scored."""
     failed, labelled = evidence.unscored(stage)
     asked = any(reading.guardrail == "loss" and reading.asked for reading in readings)
     if not asked or failed <= evidence.settings.margin * labelled:

@@ -1,13 +1,13 @@
-"""The evidence of one release, folded from observations in the order in which they come.
+"""The evidence of one release, folded from observations in the order of the log.
 
 Each guardrail has one fortune for the whole release, staked on "worse" pair by pair. In shadow,
 where pairs decide early, four fifths of it are staked; the rest is reserved, so that the canary
-never starts with an empty purse. Sums of such bets are bets, so the fortune exceeds 1/a with
+never starts with nothing to stake. Sums of such bets are bets, so the fortune exceeds 1/a with
 probability at most a if the version is not worse (Ville's inequality), in both stages together,
-however often one looks, and with labels that come late: each is staked on when it arrives.
+however often one looks, and with late labels: each is staked on when it arrives.
 
 Answers of one batch may fail or be late together: a pause of the machine is one event. Of those
-that fail with the same words, or are slow, the first is staked on.
+that fail with the same message, or are slow, only the first is staked on.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from fullturn.statistics.sequential import EProcess, mean_bounds
 RESERVED = 0.2
 """Share of each guardrail's fortune that shadow does not touch."""
 CONFIDENCE = "confidence"
-"""How sure a version says it is differs with every training: that is no other answer."""
+"""The output column that is not compared: it differs with every training."""
 _LARGEST = 700.0
 """Logarithm of the largest evidence that is reported; a float can represent it."""
 
 
 def reserved_share(settings: ReleaseSettings) -> float:
-    """How much of a fortune is left for the canary; all of it if there is no shadow."""
+    """Share of a fortune that is left for the canary; all of it if there is no shadow."""
     return RESERVED if settings.shadow_requests else 1.0
 
 
@@ -51,9 +51,9 @@ class Comparison:
         self._candidate = self._champion = 0.0
 
     def add(self, pair: Pair) -> None:
-        """Take a pair; what is repeated speaks neither against a version nor for the other.
+        """Take a pair; a repeated symptom counts neither against a version nor for the other.
 
-        With one exception: promotion takes all that speaks against the candidate.
+        With one exception: for promotion everything against the candidate counts.
         """
         candidate, champion, first = pair
         difference = candidate.bad - champion.bad
@@ -120,26 +120,26 @@ class _Seen(NamedTuple):
 
 
 class Evidence:
-    """What is known of one release. The same observations give the same evidence."""
+    """The evidence of one release. The same observations give the same evidence."""
 
     def __init__(self, settings: ReleaseSettings) -> None:
         self.settings = settings
         self._watched = {name: _Watched(settings) for name in settings.guardrails}
-        self._twins = {name: CanaryPairs() for name in settings.guardrails}
+        self._pairings = {name: CanaryPairs() for name in settings.guardrails}
         self._copies, self._labelled_copies = Copies[_Seen](), Copies[Value]()
         self._labelled = Remembered()
         self._batches: dict[Arm, tuple[int, set[str]]] = {}
         self._answered: Counter[Arm] = Counter()
         self._labels, self._unscored = Counter[Arm](), Counter[Arm]()
         self.first_unscored: str | None = None
-        """Why the first answer that could not be scored was not."""
+        """Why the first unscored answer could not be scored."""
         self._compared = self._equal = 0
 
     def fold(self, observations: Iterable[Observation]) -> None:
         """Take these, in this order.
 
         They are of one release: the champion's answers and those of the version under test.
-        Leave out rows that break the contract, as no version was asked for them.
+        Leave out rows that break the contract, as no version got them.
         """
         for one in observations:
             if one.prediction.arm in ("canary", "baseline"):
@@ -155,7 +155,7 @@ class Evidence:
 
     def unscored(self, stage: Stage) -> tuple[int, int]:
         """Labelled answers that the app could not score, and all labelled ones; of the two arms,
-        where they are the larger share. A loss of 1 on both sides says nothing of either."""
+        where they are the larger share. A loss of 1 on both sides says nothing about either."""
         arms: tuple[Arm, Arm] = (
             ("shadow", "champion") if stage == "shadow" else ("canary", "baseline")
         )
@@ -196,7 +196,7 @@ class Evidence:
         )
 
     def _asked(self, name: Guardrail, stage: Stage) -> bool:
-        """Whether a stage must clear a guardrail.
+        """Whether a stage must show a guardrail to be not worse.
 
         Shadow leaves the loss to the canary while fewer than half of its requests have a label.
         """
@@ -241,9 +241,9 @@ class Evidence:
             self.first_unscored = self.first_unscored or observed.unscored
 
     def _pair(self, name: Guardrail, one: Prediction, value: Value) -> None:
-        if name in self._twins:
+        if name in self._pairings:
             key = None if one.key == one.id else one.key
-            for pair in self._twins[name].match(key, one.arm == "canary", value):
+            for pair in self._pairings[name].match(key, one.arm == "canary", value):
                 self._add(name, "canary", pair)
 
     def _add(self, name: Guardrail, stage: Stage, pair: Pair) -> None:
@@ -274,7 +274,7 @@ class Evidence:
 
 
 def _lost(loss: float) -> Value:
-    """A loss that an app could not tell is a whole one: what is missing does not pass."""
+    """A loss that an app could not compute counts as 1: missing evidence does not pass."""
     return Value(1.0 if math.isnan(loss) else min(1.0, max(0.0, loss)))
 
 
@@ -282,8 +282,8 @@ def output_digest(output: Output | None) -> bytes | None:
     """Equal for outputs that are equal once every number is rounded to 6 digits."""
     if output is None:
         return None
-    said = {name: value for name, value in output.items() if name != CONFIDENCE}
-    text = json.dumps(_rounded(said), sort_keys=True, default=str)
+    compared = {name: value for name, value in output.items() if name != CONFIDENCE}
+    text = json.dumps(_rounded(compared), sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=8).digest()
 
 

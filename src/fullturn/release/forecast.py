@@ -1,7 +1,7 @@
-"""Before a release starts: what it may do wrong, and what it can find, at the expected traffic.
+"""Before a release starts: its error rate, and what it can detect at the expected traffic.
 
 Answers are drawn as yes or no, which varies most: graded losses need fewer. Each request is an
-entity of its own here; where entities ask again, read requests as entities.
+entity of its own here; if entities send several requests, read requests as entities.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from fullturn.statistics.sequential import log_wealth
 POWER = 0.8
 _DRAWS = 400
 _MOST = 2**30
-"""Pairs beyond which nobody waits."""
+"""Pairs at which the search stops."""
 _WORDS = {
     "shadow": ("requests that both versions answer", "requests", ""),
     "canary": (
@@ -32,13 +32,13 @@ _WORDS = {
         "do not count for it",
     ),
 }
-"""What each stage asks of whom, and which answers count."""
+"""By stage: the requests that it uses, whose they are, and which answers count."""
 Rates = tuple[float, float]
-"""How often only the version under test goes wrong, and how often only the champion does."""
+"""How often only the version under test fails, and how often only the champion does."""
 
 
 def forecast(settings: ReleaseSettings, rate: float = 0.03, shared: float = 0.8) -> Forecast:
-    """What a release with these settings can find out.
+    """What a release with these settings can detect.
 
     `rate` is the champion's share of what a guardrail counts, and `shared` how much of that the
     version under test gets wrong as well when it answers the same request. Simulated with a
@@ -61,7 +61,7 @@ def forecast(settings: ReleaseSettings, rate: float = 0.03, shared: float = 0.8)
 
 
 def sentences(found: Forecast) -> list[str]:
-    """A forecast for people: the two promises and what they assume, then a line for each stage."""
+    """A forecast in sentences: its guarantee and assumptions, then a line for each stage."""
     strikes_both = f", and in shadow {_percent(found.shared)} of these fail in both versions"
     shadowed = any(one.stage == "shadow" for one in found.stages)
     return [
@@ -148,7 +148,7 @@ def _smallest(pairs: int, breach: float, rates: Callable[[float], Rates]) -> flo
 
 
 def _needed(rates: Rates, settings: ReleaseSettings) -> int:
-    """By bisection: the pairs that show an equally good version to be so with chance POWER."""
+    """By bisection: pairs that show an equally good version to be not worse with chance POWER."""
 
     def shown(pairs: int) -> bool:
         evidence = log_wealth([-1.0, 0.0, 1.0], _drawn(pairs, rates), -settings.margin)
@@ -165,7 +165,7 @@ def _needed(rates: Rates, settings: ReleaseSettings) -> int:
 
 
 def _drawn(pairs: int, rates: Rates) -> Floats:
-    """Counts of pairs lost, tied and won, shape (_DRAWS, 3); the same luck every time."""
+    """Counts of pairs lost, tied and won, shape (_DRAWS, 3); with a fixed seed."""
     lost, won = rates
     chances = [lost, max(0.0, 1 - lost - won), won]
     return np.random.default_rng(0).multinomial(pairs, chances, _DRAWS).astype(np.float64)

@@ -2,9 +2,9 @@
 
 MLflow cannot compare-and-set the tags of a run, but it numbers the versions of a registered model
 atomically. So each release that begins, and each decision to end one, is one more version of the
-registered model `<name>-releases`; everybody replays the same entries in the same order. A release
-begins only if no other is under way. Of two decisions on one release the first counts, whoever
-made it on whatever machine; a later one takes effect only if it names the one that it replaces.
+registered model `<name>-releases`; every process replays the same entries in the same order. A
+release begins only if no other is under way. Of two decisions on one release the first counts, on
+whatever machine it was made; a later one takes effect only if it names the one that it replaces.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ class Decided:
     reason: str
     actor: str
     number: int = 0
-    """Of its entry."""
+    """Number of its entry."""
 
 
 @dataclass(slots=True)
 class Ledger:
-    """What the entries say together."""
+    """The state that follows from the entries."""
 
     under_way: str | None = None
     """Run of the release that has begun and is not decided."""
     begun: set[str] = field(default_factory=set)
-    turned_away: set[str] = field(default_factory=set)
+    rejected: set[str] = field(default_factory=set)
     """Runs of releases that began while another was under way: they never count."""
     decisions: dict[str, Decided] = field(default_factory=dict)
     """By run, the decision that counts."""
@@ -53,13 +53,13 @@ def read(store: Store) -> Ledger:
 
 
 def begin(store: Store, run: str) -> Ledger:
-    """Enter that a release begins; whether it counts, the ledger says."""
+    """Append the begin of a release; the ledger says whether it counts."""
     _append(store, run, ReleaseEntryTags(event=BEGIN), "begins")
     return read(store)
 
 
 def end(store: Store, run: str, decided: Decided, replaces: int = 0) -> Ledger:
-    """Enter a decision; which one counts, the ledger says. `replaces` is the number of another."""
+    """Append a decision; the ledger says which one counts. `replaces` is the number of another."""
     entry = ReleaseEntryTags(
         event=END,
         seen=replaces,
@@ -73,7 +73,7 @@ def end(store: Store, run: str, decided: Decided, replaces: int = 0) -> Ledger:
 
 
 def replay(entries: Iterable[tuple[int, ReleaseEntryTags]]) -> Ledger:
-    """What numbered entries, in their order, say together."""
+    """The state that follows from numbered entries, in their order."""
     ledger = Ledger()
     for number, entry in entries:
         if entry.release is None:
@@ -86,10 +86,10 @@ def replay(entries: Iterable[tuple[int, ReleaseEntryTags]]) -> Ledger:
 
 
 def _begin(ledger: Ledger, run: str) -> None:
-    if run in ledger.begun or run in ledger.turned_away:
+    if run in ledger.begun or run in ledger.rejected:
         return
     if ledger.under_way is not None:
-        ledger.turned_away.add(run)
+        ledger.rejected.add(run)
         return
     ledger.begun.add(run)
     if run not in ledger.decisions:

@@ -1,21 +1,21 @@
-"""Who is compared with whom, so that a difference of a pair is a fair bet.
+"""Which answers are compared, so that the difference of a pair is a fair bet.
 
 In shadow both versions answer the same request (`Copies`). In canary each entity belongs to one
-arm (`Twins`), and its requests resemble one another: a user whose every question fails is one
-piece of bad luck, not a hundred. So an answer is paired with the other arm's answer to an entity
+arm (`CanaryPairs`), and its requests resemble one another: a user whose every question fails is
+one observation, not a hundred. So an answer is paired with the other arm's answer to an entity
 with the same record: as many answers so far, as bad in sum. None is used twice, or before the
 earlier ones of its entity. If the versions are equal, both answers are draws from one
-distribution whatever happened before, and their difference has expectation 0. This keeps what a
-comparison of first answers alone would throw away; only where few entities ask often do records
-drift so far apart that many answers find no twin, and there the entities are too few indeed.
+distribution whatever happened before, and their difference has expectation 0. A comparison of first
+answers alone would discard most of these; only where few entities ask often do records diverge so
+far that many answers find no partner, and there the entities are too few indeed.
 
 For values of 0 and 1 it is exact if the answers to one entity are exchangeable, as number and sum
-then say all (de Finetti); graded values have the same record if their sums agree to one decimal.
-A request without a key is an entity of its own.
+are then sufficient (de Finetti); graded values have the same record if their sums agree to one
+decimal. A request without a key is an entity of its own.
 
-A difference between twins tells whether the version is worse, not by how much: of a user whose
-every question fails only the first finds a twin. How much is told by first answers alone, which
-are independent of one another.
+A difference within a pair shows whether the version is worse, not by how much: of a user whose
+every question fails only the first finds a partner. How much is estimated from first answers alone,
+which are independent of one another.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Pair(NamedTuple):
 
 
 class Remembered:
-    """The last OPEN ids, to tell what is said for the first time."""
+    """The last OPEN ids, to detect repetitions."""
 
     def __init__(self) -> None:
         self._ids: dict[str, None] = {}
@@ -67,15 +67,15 @@ class Remembered:
 
 
 class Copies(Generic[T]):
-    """Pairs of answers to the same request, in whichever order they come."""
+    """Pairs of answers to the same request, in whichever order they arrive."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[bool, T] | None] = {}
 
     def match(self, request: str, tested: bool, value: T) -> tuple[T, T] | None:
-        """The value of the version under test and that of the champion, once both are there.
+        """The value of the version under test and that of the champion, once both are known.
 
-        Each side counts once: what is said again about a request changes nothing.
+        Each side counts once: a second value for a request changes nothing.
         """
         if request not in self._known:
             self._known[request] = tested, value
@@ -116,8 +116,8 @@ class CanaryPairs:
     def match(self, key: str | None, tested: bool, value: Value) -> list[Pair]:
         """Pairs that this answer completes.
 
-        More than one if answers to these entities had waited behind it. Without a `key` the
-        answer is all that there is of its entity.
+        More than one if later answers to these entities were waiting for it. Without a `key`
+        the answer is the only one of its entity.
         """
         entity = _Entity(tested)
         if key is not None:
@@ -128,7 +128,7 @@ class CanaryPairs:
         pairs, ready = list[Pair](), [entity] if len(entity.backlog) == 1 else []
         while ready:
             one = ready.pop()
-            other = self._twin(one)
+            other = self._partner(one)
             if other is not None:
                 first = one.count == 0
                 values = one.take(), other.take()
@@ -136,7 +136,7 @@ class CanaryPairs:
                 ready += [each for each in (other, one) if each.backlog]
         return pairs
 
-    def _twin(self, entity: _Entity) -> _Entity | None:
+    def _partner(self, entity: _Entity) -> _Entity | None:
         """The first that waits in the other arm with the same record; else this one waits."""
         queue = self._waiting.setdefault(entity.record, deque())
         if not queue or queue[0].tested == entity.tested:

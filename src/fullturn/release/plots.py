@@ -1,4 +1,4 @@
-"""What a release report draws: evidence and differences over requests.
+"""Charts of a release report: evidence and differences over requests.
 
 Only geometry is decided here, in per cent of width and height; `report.html.jinja` draws it.
 """
@@ -13,13 +13,13 @@ from itertools import pairwise
 from fullturn.release.records import Decision, Reading
 
 _FLOOR = 1e-3
-"""Evidence below is drawn at the bottom: it is as good as none."""
+"""Smaller evidence is drawn at the bottom: it is negligible."""
 Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """From values to per cent; what lies outside is drawn at the end."""
+    """From values to per cent; values outside are clamped."""
 
     low: float
     high: float
@@ -31,7 +31,7 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A labelled place on an axis, in per cent."""
+    """A labelled position on an axis, in per cent."""
 
     at: float
     label: str
@@ -39,7 +39,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One guardrail's way through a chart; `tone` is a class of the page's style."""
+    """The line of one guardrail; `tone` is a class of the page's style."""
 
     name: str
     tone: str
@@ -51,7 +51,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Lines over requests, and a limit they should stay below. Heights count from the top."""
+    """Lines over requests, and a limit to stay below. Heights count from the top."""
 
     title: str
     lines: tuple[Line, ...]

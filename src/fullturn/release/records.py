@@ -1,4 +1,4 @@
-"""What a look at a release finds. Everything here is plain enough to be stored as JSON."""
+"""What a look at a release finds, in records that can be stored as JSON."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Reading:
     staked: int
     """Pairs that `worse` rests on in this stage; in canary, also of later answers."""
     discordant: int
-    """Those of `staked` whose two values differ: the others do not say who is worse."""
+    """Those of `staked` whose two values differ: the others do not show which is worse."""
     champion: float
     candidate: float
     """Means over the pairs: share of errors, share of slow answers, mean loss."""
@@ -34,14 +34,14 @@ class Reading:
     worse: float
     """Evidence now that the version is worse, of the whole release; an e-value."""
     worse_peak: float
-    """The largest it ever was: this one rolls back."""
+    """Its maximum so far: a release is rolled back on this one."""
     worse_at: float
     """Evidence that rolls back."""
     not_worse: float
     """Evidence now, in this stage, that it is worse by less than the margin; an e-value."""
     not_worse_at: float
     asked: bool
-    """Whether this stage needs it to be shown not worse."""
+    """Whether this stage requires it to be shown not worse."""
 
     @property
     def difference(self) -> float:
@@ -60,7 +60,7 @@ class Reading:
 
     @property
     def worse_text(self) -> str:
-        """Whether it is shown to be worse, for a person: "no", "8 of 60" or "shown"."""
+        """Whether it is shown to be worse, in words: "no", "8 of 60" or "shown"."""
         if self.breached:
             return "shown"
         return "no" if self.worse_peak < 2 else _so_far(self.worse_peak, self.worse_at)
@@ -77,7 +77,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Decision(Result):
-    """A look at a release: what is known, what follows from it, and why."""
+    """A look at a release: the evidence, the action that follows, and why."""
 
     stage: Stage
     action: Action
@@ -100,29 +100,29 @@ class Decision(Result):
 
 @dataclass(frozen=True, slots=True)
 class StageForecast:
-    """What one stage can find out, said before it starts."""
+    """What one stage can detect, computed before it starts."""
 
     stage: Stage
     pairs: int
     """Pairs of answers that are expected: all requests in shadow, one arm's in canary."""
     smallest: float | None
-    """The smallest regression of a guardrail that so many find; None if none is large enough."""
+    """The smallest regression of a guardrail that these pairs detect; None if none is."""
     needed: int
     """Pairs after which a version that is as good as the champion is shown to be not worse."""
     requests: int
-    """Requests of all users that give so many pairs, the stage's minimum included."""
+    """Requests of all users that give so many pairs; at least the stage's minimum."""
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a release can promise at the traffic foreseen."""
+    """What a release can guarantee and detect at the expected traffic."""
 
     false_rollback: float
     """Highest probability that a version which is not worse is rolled back by a breach."""
     rate: float
     """Assumed of the champion: its share of errors, slow answers or loss."""
     shared: float
-    """Assumed in shadow: how much of it strikes both versions alike."""
+    """Assumed in shadow: the share of it that affects both versions."""
     power: float
     """The chance to which `smallest` and `needed` refer."""
     margin: float
@@ -130,5 +130,5 @@ class Forecast:
 
 
 def _so_far(evidence: float, limit: float) -> str:
-    """Rounded down: what is not there yet never looks as if it were."""
+    """Rounded down, so that evidence never looks sufficient before it is."""
     return f"{int(evidence):,} of {limit:,.0f}"

@@ -1,4 +1,4 @@
-"""A release's looks as JSON to keep, as Markdown, and as a page to read."""
+"""The looks at a release as JSON, as Markdown, and as a page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fullturn.release import plots
 from fullturn.release.records import Decision, Reading
 
 SHOWN = 300
-"""Looks that a report holds, at most: those at which something changed, evenly spread."""
+"""Looks in a report, at most: those at which something changed, evenly spread."""
 _SIGNS = {"PASSED": "✅", "FAILED": "❌", "INCONCLUSIVE": "❔"}
 _ENDS = {
     "promote": "Promoted",
@@ -93,9 +93,9 @@ def to_html(title: str, looks: Sequence[Decision]) -> str:
 
 
 def ending(look: Decision) -> str:
-    """What a look decides, in two or three words."""
+    """The action of a look, in two or three words."""
     if look.action == "roll back" and look.outcome == "INCONCLUSIVE":
-        return "Back to the champion, inconclusive"
+        return "Rolled back, inconclusive"
     return _ENDS[look.action]
 
 
@@ -111,7 +111,7 @@ def thinned(looks: Sequence[Decision]) -> list[Decision]:
         CouldNotEvaluate: there are none.
     """
     if not looks:
-        raise CouldNotEvaluate("nobody looked at this release: there is nothing to report")
+        raise CouldNotEvaluate("there were no looks at this release: there is nothing to report")
     shown = [looks[0]]
     shown += [one for last, one in pairwise(looks) if _changed(last, one)]
     step = -(-len(shown) // SHOWN)

@@ -1,12 +1,12 @@
-"""A release on record: a run in MLflow that says where it is, so that any process can go on.
+"""A release is stored as a run in MLflow with its stage, so that any process can resume it.
 
-How it ends is decided in the ledger, once; the tags of its run repeat it for everybody who reads
-MLflow. What the server does follows from one tag of the registered model, the plan, which runs
-out if nobody renews it: without a controller, everyone gets the champion.
+How it ends is decided in the ledger, once; the tags of its run repeat it for readers of MLflow.
+What the server does follows from one tag of the registered model, the plan, which expires if it is
+not renewed: without a controller, all traffic goes to the champion.
 
-A plan is withdrawn only after the end was decided. So whoever writes a plan asks the ledger
-afterwards, and withdraws it again if the release has ended meanwhile: of an abort and a renewal,
-in whatever order their steps come, the abort prevails.
+A plan is withdrawn only after the end was decided. A process that writes a plan therefore reads
+the ledger afterwards, and withdraws the plan again if the release has ended meanwhile: of an abort
+and a renewal, in whatever order their steps occur, the abort prevails.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from fullturn.store import Store
 
 KIND = "release"
 LEASE = 30.0
-"""Seconds that the server follows a plan which nobody renews."""
+"""Seconds that the server follows a plan that is not renewed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Release(Result):
-    """One version on its way to users, or back."""
+    """The release of one version."""
 
     run: str
     version: int
@@ -44,10 +44,10 @@ class Release(Result):
     """Of the release, in seconds since 1970."""
     stage_began: float
     settings: ReleaseSettings
-    """As they were at the start: a change of fullturn.toml does not move the goal posts."""
+    """As they were at the start: later changes of fullturn.toml do not apply."""
     actor: str
     ending: Ending | None = None
-    """Decided, and perhaps not carried out yet."""
+    """Decided, but perhaps not finalized yet."""
     outcome: Outcome | None = None
     reason: str = ""
     decision: int = 0
@@ -61,9 +61,9 @@ def begin(
     settings: ReleaseSettings,
     origin: Mapping[str, str],
 ) -> Release:
-    """Put a release on record, and let the server begin with it.
+    """Record a release, and let the server start it.
 
-    `origin` are the tags that say who began it, from which code.
+    `origin` are the tags with its author and code.
 
     Raises:
         Conflict: another release was first.
@@ -85,7 +85,7 @@ def begin(
 
 
 def resume(store: Store, release: Release) -> Release:
-    """Let the server follow a release that begins, or that a controller had left.
+    """Let the server follow a release that begins, or that has lost its controller.
 
     Raises:
         Conflict: another release was first.
@@ -101,19 +101,19 @@ def releases(store: Store, version: int | None = None) -> list[Release]:
 
 
 def under_way(store: Store) -> Release | None:
-    """The release that has not been carried out to its end, if there is one."""
+    """The release that is not finished, if there is one."""
     running = store.runs(KIND, status="RUNNING")
     return next(iter(_read_all(store, running)), None) if running else None
 
 
 def read(store: Store, run: str) -> Release:
-    """A release as it is on record now."""
+    """A release as it is stored now."""
     return _release(store.run(run), ledger.read(store))
 
 
 def current(store: Store, release: Release) -> Release:
-    """The release as it is on record, without reading its run, and all its metrics, at every look:
-    as long as its plan is in force, it has not ended.
+    """The release as it is stored. As long as its plan is in force, it has not ended, and its run
+    with all its metrics is not read.
 
     Raises:
         Conflict: its plan was withdrawn, and it has not ended.
@@ -123,23 +123,23 @@ def current(store: Store, release: Release) -> Release:
     found = read(store, release.run)
     if found.ending is None:
         raise Conflict(
-            f"the plan of the release of version {release.version} was withdrawn by somebody who "
-            f"did not end it; `fullturn release {release.version}` resumes it, `fullturn release "
+            f"the plan of the release of version {release.version} was withdrawn, but the release "
+            f"was not ended; `fullturn release {release.version}` resumes it, `fullturn release "
             "abort` ends it"
         )
     return found
 
 
 def has_controller(store: Store, release: Release) -> bool:
-    """Whether somebody looks at it: its plan is renewed, and the server follows it."""
+    """Whether a controller is running: its plan is renewed, and the server follows it."""
     plan = _in_force(store, release)
     return plan is not None and plan.until > time.time()
 
 
 def renew(store: Store, release: Release) -> Release:
-    """Let the server follow the plan for another while; written only when half of it is over.
+    """Extend the lease of the plan, once half of it is over.
 
-    Only a plan in force is extended. Returns the release, ended if somebody ended it.
+    Only a plan in force is extended. Returns the release, which may have ended meanwhile.
 
     Raises:
         Conflict: its plan was withdrawn, and it has not ended.
@@ -153,7 +153,7 @@ def renew(store: Store, release: Release) -> Release:
 
 
 def advance(store: Store, release: Release) -> Release:
-    """On to the canary, unless somebody has ended it.
+    """Advance to the canary, unless the release has ended.
 
     Raises:
         Conflict: its plan was withdrawn, and it has not ended.
@@ -167,18 +167,18 @@ def advance(store: Store, release: Release) -> Release:
 
 
 def decide(store: Store, release: Release, decided: Decided) -> Release:
-    """Decide how a release ends, unless that is decided; returns it as it was decided first."""
+    """Decide how a release ends, unless that is decided; returns it with the first decision."""
     found = read(store, release.run)
     return found if found.ending is not None else _decide(store, found, decided, 0)
 
 
 def overrule(store: Store, release: Release, decided: Decided) -> Release:
-    """Replace a decision that cannot be carried out; returns the release as it is decided then."""
+    """Replace a decision that cannot be carried out; returns the release with the new one."""
     return _decide(store, release, decided, release.decision)
 
 
 def withdraw(store: Store, release: Release) -> None:
-    """Everyone gets the champion, also if the plan is renewed once more by mistake."""
+    """Send all traffic to the champion, even if the plan is renewed once more by mistake."""
     tags = ModelTags.read(store.registered(store.name).tags)
     if tags.release_ended == release.run and not tags.release:
         return
@@ -189,7 +189,7 @@ def withdraw(store: Store, release: Release) -> None:
 
 
 def close(store: Store, release: Release) -> None:
-    """End the run of a release that was carried out."""
+    """End the run of a release that is finished."""
     withdraw(store, release)
     what = "promoted" if release.ending == "promote" else "rolled back"
     note = f"**Version {release.version} {what}**: {release.reason}"
@@ -201,7 +201,7 @@ def _decide(store: Store, release: Release, decided: Decided, replaces: int) -> 
     counts = ledger.end(store, release.run, decided, replaces).decisions[release.run]
     ended = _with(release, counts)
     if ended.ending == "roll back":
-        withdraw(store, ended)  # users first, then what repeats the decision for readers
+        withdraw(store, ended)  # the traffic first, then the tags that repeat the decision
     store.tag_run(release.run, _decision_tags(ended))
     return ended
 
@@ -232,11 +232,11 @@ def _entered(store: Store, release: Release) -> Release:
         Conflict: another one is under way there; the run of this one is closed.
     """
     book = ledger.read(store)
-    if release.ending is None and release.run not in book.begun | book.turned_away:
+    if release.ending is None and release.run not in book.begun | book.rejected:
         if book.under_way is not None:
-            _free(store, book.under_way, release.actor)
+            _unblock(store, book.under_way, release.actor)
         book = ledger.begin(store, release.run)
-    if release.run in book.turned_away:
+    if release.run in book.rejected:
         store.tag_run(release.run, {NOTE: "Another release began first."})
         store.end_run(release.run, "KILLED")
         raise Conflict(
@@ -247,7 +247,7 @@ def _entered(store: Store, release: Release) -> Release:
     return _with(release, decided) if decided else release
 
 
-def _free(store: Store, run: str, actor: str) -> None:
+def _unblock(store: Store, run: str, actor: str) -> None:
     """Decide a release whose run was ended or deleted in MLflow: it would block every other."""
     if run not in {one.id for one in store.runs(KIND, status="RUNNING")}:
         reason = "its run was ended or deleted in MLflow"
@@ -271,7 +271,7 @@ def _read_all(store: Store, runs: Sequence[RunRecord]) -> list[Release]:
     if not runs:
         return []
     book = ledger.read(store)
-    counted = (run for run in runs if run.id not in book.turned_away and _is_release(run))
+    counted = (run for run in runs if run.id not in book.rejected and _is_release(run))
     return [_release(run, book) for run in counted]
 
 
@@ -281,12 +281,12 @@ def _is_release(run: RunRecord) -> bool:
 
 
 def _release(run: RunRecord, book: Ledger) -> Release:
-    """A release by the tags of its run, and by the ledger.
+    """A release from the tags of its run, and the ledger.
 
     Version 0.1 had no ledger: the tags of its releases count.
     """
     if not _is_release(run):
-        raise NotFound(f"run {run.id} is no release of this project")
+        raise NotFound(f"run {run.id} is not a release of this project")
     tags = ReleaseTags.read(run.tags)
     release = Release(
         run=run.id,

@@ -1,9 +1,9 @@
-"""From an alarm to a costed decision: is training worth it, and may it be done?
+"""From an alarm to a costed decision: is training worth it, and is it allowed?
 
 Drift alone is a poor trigger. Training pays when the loss that it is expected to avoid until the
 next decision exceeds what training, review and rollout cost (Žliobaitė, Budka and Stahl,
 "Towards cost-sensitive adaptation", Neurocomputing 150, 2015). A broken pipeline is repaired, not
-learned. Maximum age, cooldown and budget bound what the sum says.
+learned. Maximum age, cooldown and budget limit what the costs suggest.
 """
 
 from __future__ import annotations
@@ -25,34 +25,34 @@ Verdict = Literal["broken pipeline", "harmless shift", "harmful shift", "unclear
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What is known when the question comes up. Times in seconds since 1970."""
+    """What the decision is based on. Times in seconds since 1970."""
 
     now: float
     trained: float
     """When the champion was trained."""
     alarm: str | None
-    """The detector that asks, or None if nothing alarmed."""
+    """The detector that alarmed, if any."""
     verdict: Verdict | None
-    """What the diagnosis of the alarm says."""
+    """The verdict of the alarm's diagnosis."""
     losses: tuple[float, ...]
     """Of labelled answers since the change, each in [0, 1]."""
     keys: tuple[str, ...]
-    """Who asked for each of them: an entity's answers are not independent."""
+    """The entity of each of them, as an entity's answers are not independent."""
     reference_loss: float
     """Mean loss on the rows that the champion was approved on."""
     new_rows: int
-    """Rows that can be trained on and were not."""
+    """Rows that can be trained on and have not been."""
     retrainings: tuple[float, ...] = ()
-    """When earlier ones were decided for."""
+    """Times of earlier decisions to retrain."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetrainingDecision:
-    """Whether to train, why, and the sum behind it."""
+    """Whether to train, why, and the costs behind it."""
 
     retrain: bool
     outcome: Outcome
-    """PASSED: train. FAILED: the sum or a bound says no. INCONCLUSIVE: too few labels to say."""
+    """PASSED: train. FAILED: the costs or a limit say no. INCONCLUSIVE: too few labels to tell."""
     trigger: str
     reason: str
     excess: Interval | None
@@ -65,10 +65,10 @@ class RetrainingDecision:
 
 def decide(situation: Situation, settings: RetrainingSettings) -> RetrainingDecision:
     """Train or not. Changes nothing."""
-    asks = trigger(situation, settings)
+    reason_to_ask = trigger(situation, settings)
     excess = _excess(situation)
     avoided = _avoided(excess, settings) if excess else None
-    outcome, reason = _verdict(situation, settings, asks, avoided)
+    outcome, reason = _verdict(situation, settings, reason_to_ask, avoided)
     figures = {
         "labels": len(situation.losses),
         "new_rows": situation.new_rows,
@@ -79,12 +79,12 @@ def decide(situation: Situation, settings: RetrainingSettings) -> RetrainingDeci
         "cost": settings.cost,
     }
     return RetrainingDecision(
-        outcome == "PASSED", outcome, asks, reason, excess, avoided, settings.cost, figures
+        outcome == "PASSED", outcome, reason_to_ask, reason, excess, avoided, settings.cost, figures
     )
 
 
 def trigger(situation: Situation, settings: RetrainingSettings) -> str:
-    """What asks for a training: an alarm, or the champion's age; NOTHING if nothing does."""
+    """The reason to retrain: an alarm, or the champion's age; NOTHING without one."""
     if situation.alarm:
         return f"alarm of {situation.alarm}"
     too_old = situation.now - situation.trained > settings.maximum_age_days * DAY
@@ -109,22 +109,22 @@ def _avoided(excess: Interval, settings: RetrainingSettings) -> Interval:
 
 
 def _verdict(
-    situation: Situation, settings: RetrainingSettings, asks: str, avoided: Interval | None
+    situation: Situation, settings: RetrainingSettings, reason_to_ask: str, avoided: Interval | None
 ) -> tuple[Outcome, str]:
-    if asks == NOTHING:
+    if reason_to_ask == NOTHING:
         return "FAILED", "nothing alarmed, and the champion is not too old"
     if situation.verdict == "broken pipeline":
         return "FAILED", "the pipeline is broken: fix it before retraining"
-    bound = _bound(situation, settings)
-    if bound:
-        return "FAILED", bound
-    if asks == AGE:
+    limit = _limit(situation, settings)
+    if limit:
+        return "FAILED", limit
+    if reason_to_ask == AGE:
         return "PASSED", f"the champion is older than {settings.maximum_age_days:g} days"
-    return _sum(situation, settings, avoided)
+    return _by_cost(situation, settings, avoided)
 
 
-def _bound(situation: Situation, settings: RetrainingSettings) -> str | None:
-    """What forbids it, whatever the sum says."""
+def _limit(situation: Situation, settings: RetrainingSettings) -> str | None:
+    """Why it is not allowed, whatever the costs; None if it is."""
     if not situation.new_rows:
         return "there are no new rows to learn from"
     since = situation.now - max(situation.retrainings, default=0.0)
@@ -136,22 +136,22 @@ def _bound(situation: Situation, settings: RetrainingSettings) -> str | None:
     return None
 
 
-def _sum(
+def _by_cost(
     situation: Situation, settings: RetrainingSettings, avoided: Interval | None
 ) -> tuple[Outcome, str]:
     if avoided is None:
-        return "INCONCLUSIVE", "no labels since the change: what it costs users is not known"
-    sums = (
+        return "INCONCLUSIVE", "no labels since the change: the cost to users is unknown"
+    costs = (
         f"expected to save {avoided.estimate:,.0f} [{avoided.low:,.0f}, {avoided.high:,.0f}] in "
         f"{settings.horizon_requests:,} requests, at {settings.wrong_answer:g} a wrong answer, "
         f"against a cost of {settings.cost:,g}"
     )
     labels = f"{len(situation.losses)} labels"
     if avoided.low > settings.cost:
-        return "PASSED", f"{sums} ({labels})"
+        return "PASSED", f"{costs} ({labels})"
     if avoided.high < settings.cost:
-        return "FAILED", f"not worth it: {sums} ({labels})"
-    return "INCONCLUSIVE", f"{sums}: {labels} do not decide it"
+        return "FAILED", f"not worth it: {costs} ({labels})"
+    return "INCONCLUSIVE", f"{costs}: too few labels to tell ({labels})"
 
 
 def _recent(situation: Situation, seconds: float) -> int:
@@ -163,7 +163,7 @@ def capped(
 ) -> tuple[list[T], int]:
     """Rows in order, but no more from one source than a share of all rows trained on.
 
-    `existing` rows are trained on anyway. Rows of the empty source are nobody's and not capped.
+    `existing` rows are trained on anyway. Rows with an empty source are not capped.
     Returns the remaining rows, and how many were left out.
     """
     counts = Counter(source for source in sources if source)
@@ -178,7 +178,7 @@ def capped(
 
 
 def _largest(counts: Mapping[str, int], others: int, share: float) -> int:
-    """The most rows that each source may give, so that none has more than its share of all."""
+    """The most rows of each source, so that none has more than its share of all."""
     limit = max(counts.values(), default=0)
     while limit and limit > share * (others + sum(min(n, limit) for n in counts.values())):
         limit -= 1

@@ -47,14 +47,14 @@ def perform(stage: Stage, options: Options, tell: Tell) -> None:
         tell(say("the audience asks about known topics"))
         alarms = _until(watch, audience, CALM, tell)
         turned = time.time_ns()
-        tell(mark(PLOT, audience.turn_to("new").asked, "new topics"))
+        tell(mark(PLOT, audience.switch_to("new").asked, "new topics"))
         tell(say("the audience asks about two topics that the data doesn't cover"))
         alarms += _until(watch, audience, PATIENCE, tell, stop=True)
         if alarms:
             asked = _asked(project, turned, alarms[0])
             tell(say(f"alarm of {alarms[0].detector} after {asked:,} requests on the new topics"))
             _until(watch, audience, AFTER, tell)
-        audience.turn_to("known")
+        audience.switch_to("known")
         tell(say("the audience returns to known topics"))
     if not alarms:
         raise Inconclusive(f"no alarm within {PATIENCE} requests")

@@ -35,15 +35,15 @@ def prepare(
 
     steps = len(candidates) + 4
     progress("the project and its data", 0, steps)
-    project = example.afresh(folder)
+    project = example.create(folder)
     commit(project, [], example.FIRST_DATA)
-    trials, arriving = [], example.raced(project, candidates)
+    trials, arriving = [], example.race(project, candidates)
     for number, name in enumerate(candidates, 1):
         progress(f"candidate '{name}'", number, steps)
         trials.append(next(arriving))
     progress(f"candidate '{example.CARELESS}' and its gate", steps - 3, steps)
     gate(project, train(project, example.CARELESS_PARAMS, name=example.CARELESS).run.id)
-    best = example.leading(trials)
+    best = example.leader(trials)
     assert best is not None
     progress(f"gate of '{best.run.name}'", steps - 2, steps)
     gated = gate(project, best.run.id)

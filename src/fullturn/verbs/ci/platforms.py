@@ -115,5 +115,5 @@ def _(result: Commented) -> Iterator[Block]:
     if posted is None:
         yield line(f"no open pull request has {head} as its newest commit; nothing to do")
         return
-    what = "updated" if posted.renewed else "created"
+    what = "updated" if posted.updated else "created"
     yield line(f"comment {what} in pull request {posted.pull_request}: {posted.address}")
