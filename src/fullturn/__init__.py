@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from fullturn.data.records import Difference, Summary
     from fullturn.gates.check import Check, Evidence, Verdict
     from fullturn.metrics.metric import RowMetric, SetMetric
-    from fullturn.monitoring.custom import RateDetector
+    from fullturn.monitoring.plans import RateDetector
     from fullturn.pipeline.records import Checkout
     from fullturn.project import Project, open  # noqa: A004
     from fullturn.registry.lineage import Lineage
@@ -75,7 +75,7 @@ _PLACES = {
     "data.records": "Difference Summary",
     "gates.check": "Check Evidence Verdict",
     "metrics.metric": "RowMetric SetMetric",
-    "monitoring.custom": "RateDetector",
+    "monitoring.plans": "RateDetector",
     "pipeline.records": "Checkout",
     "project": "Project open",
     "registry.lineage": "Lineage",

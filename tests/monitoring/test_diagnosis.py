@@ -124,13 +124,13 @@ def test_a_change_that_its_figures_do_not_show_is_not_listed() -> None:
 def test_few_labels_leave_it_unclear() -> None:
     found = case("input.note", labelled=10, texts=OLD + NEW)
     assert found.verdict == "unclear"
-    assert "give feedback on more of them" in found.reason
+    assert "give feedback on more requests" in found.reason
 
 
 def test_without_labels_confidence_foretells_harm_and_says_that_it_estimates() -> None:
     found = case("output.confidence", sure=0.55)
     assert found.verdict == "harmful shift"
-    assert "without enough labels" in found.reason and "estimated" in found.reason
+    assert "too few labels" in found.reason and "estimated" in found.reason
 
 
 def test_labels_overrule_the_estimate() -> None:

@@ -12,7 +12,7 @@ from fullturn.core.entities import Alarm, Observation
 from fullturn.core.errors import CouldNotEvaluate
 from fullturn.core.settings import MonitoringSettings
 from fullturn.monitoring import Watch
-from fullturn.monitoring.curve import MOST, Curve
+from fullturn.monitoring.detectors import CURVE_POINTS, Curve
 from tests.monitoring.streams import (
     CONTRACT,
     NEW,
@@ -283,5 +283,5 @@ def test_a_curve_keeps_its_peaks_in_little_room() -> None:
     whole.add(0, values)
     assert whole == curve
     points = curve.points(10_000)
-    assert len(points) <= MOST and points[-1][0] == 10_000
+    assert len(points) <= CURVE_POINTS and points[-1][0] == 10_000
     assert max(peak for _, peak in points) == 996.0

@@ -150,7 +150,7 @@ def test_what_is_no_report_is_refused_before_anything_is_asked(
     github.fails_with = 500  # whoever asked would hear it
     report.write_bytes(content)
     assert comment(report) == 1
-    assert "no report of a pipeline" in said(capsys)
+    assert "not a pipeline report" in said(capsys)
 
 
 def test_nothing_that_a_stranger_wrote_calls_a_person_or_loads_a_picture(

@@ -14,18 +14,18 @@ from markdown_it import MarkdownIt
 from fullturn.core.entities import CheckResult, Code, GateReport
 from fullturn.core.errors import CouldNotEvaluate, IntegrityError
 from fullturn.pipeline.records import (
+    LARGEST,
     Checkout,
     Cost,
     DataChange,
     Delivery,
     Difference,
-    Ended,
     Flip,
+    StepResult,
     Subject,
 )
-from fullturn.pipeline.rendering import drawn
 from fullturn.pipeline.report import MARKER, MOST, from_json, to_json, to_junit, to_markdown
-from fullturn.pipeline.stored import LARGEST
+from fullturn.pipeline.sections import drawn
 
 COMMIT = "0139311aa0c98a7c1e5d2b6f4e8d9c3b7a6f5e4d"
 HOSTILE = (
@@ -51,10 +51,10 @@ def flip(number: int, gained: bool) -> Flip:
 
 
 STEPS = (
-    Ended("tests", "ci tests", 0, 2.25),
-    Ended("train", "train --cached", 0, 1.5),
-    Ended("gate", "gate candidate --cached", 1, 3.0),
-    Ended("report", "ci report", None, 0.0),
+    StepResult("tests", "ci tests", 0, 2.25),
+    StepResult("train", "train --cached", 0, 1.5),
+    StepResult("gate", "gate candidate --cached", 1, 3.0),
+    StepResult("report", "ci report", None, 0.0),
 )
 GATE = GateReport(
     subject="a" * 32,
@@ -104,7 +104,7 @@ BARE = Delivery(
     reason="MLflow does not answer.",
     checkout=Checkout(Code(None, False, None), None, None),
     created="2026-11-02T09:15:00+00:00",
-    steps=(Ended("tests", "ci tests", 4, 2.0, "no pytest"),),
+    steps=(StepResult("tests", "ci tests", 4, 2.0, "no pytest"),),
 )
 SAME = replace(
     FULL,
@@ -268,7 +268,7 @@ def test_the_page_fits_a_comment_whatever_it_is_given() -> None:
             project=long,
             reason=long,
             checkout=Checkout(Code(COMMIT, True, long), long, long),
-            steps=tuple(Ended(long, long, 1, 1e12, long) for _ in range(300)),
+            steps=tuple(StepResult(long, long, 1, 1e12, long) for _ in range(300)),
             warnings=(long,) * 300,
             scores=(difference(long, 0.1),) * 300,
             slices=(difference(long, 0.1),) * 300,
@@ -281,7 +281,7 @@ def test_the_page_fits_a_comment_whatever_it_is_given() -> None:
         )
     )
     assert len(page) < MOST
-    assert "left out here" in page and "git checkout" in page
+    assert "not shown; all are" in page and "git checkout" in page
 
 
 # --- The plot ---------------------------------------------------------------------------------
@@ -360,7 +360,7 @@ def test_what_could_not_be_evaluated_is_an_error_in_junit() -> None:
 @given(text=st.text())
 def test_junit_is_xml_whatever_characters_come(text: str) -> None:
     results = (check(text, "FAILED", text), check("A", "FAILED", text, waived=text))
-    steps = (Ended(text, text, 1, 0.0, text),)
+    steps = (StepResult(text, text, 1, 0.0, text),)
     ugly = replace(FULL, project=text, steps=steps, gate=replace(GATE, results=results))
     assert len(suites(ugly)["gate"]) == 2
 
@@ -419,7 +419,7 @@ def changed(**fields: Any) -> str:
     ],
 )
 def test_json_that_is_no_delivery_is_refused(text: str) -> None:
-    with pytest.raises(IntegrityError, match="no report of a pipeline"):
+    with pytest.raises(IntegrityError, match="not a pipeline report"):
         from_json(text)
 
 
@@ -504,5 +504,5 @@ def test_a_metric_in_raw_units_is_listed_at_its_own_margin_and_not_plotted() -> 
 def test_figures_in_raw_units_are_checked_as_well(changed: dict[str, Any]) -> None:
     sound = replace(FULL, scores=(RMSE,))
     assert from_json(to_json(sound)) == sound
-    with pytest.raises(IntegrityError, match="'rmse' are no difference"):
+    with pytest.raises(IntegrityError, match="'rmse' are not a valid difference"):
         from_json(to_json(replace(FULL, scores=(replace(RMSE, **changed),))))

@@ -11,11 +11,12 @@ import pytest
 from fullturn.core.errors import CouldNotEvaluate, IntegrityError
 from fullturn.release.decision import decide
 from fullturn.release.evidence import Evidence
-from fullturn.release.plots import difference_charts, evidence_chart
 from fullturn.release.records import Decision, Stage
 from fullturn.release.report import (
     SHOWN,
+    difference_charts,
     ending,
+    evidence_chart,
     points,
     read_look,
     stages,

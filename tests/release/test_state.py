@@ -271,7 +271,7 @@ def test_a_release_that_version_0_1_began_goes_on(store: Store, tested: ModelVer
 def test_a_run_of_that_kind_that_is_no_release_is_passed_over(store: Store) -> None:
     run = store.start_run(state.KIND, "somebody's own", {}, {})
     assert state.releases(store) == [] and state.under_way(store) is None
-    with pytest.raises(NotFound, match="no release of this project"):
+    with pytest.raises(NotFound, match="not a release of this project"):
         state.read(store, run)
 
 

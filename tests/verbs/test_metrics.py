@@ -9,7 +9,7 @@ import pytest
 
 from fullturn.core.entities import Code
 from fullturn.core.errors import SettingsError
-from fullturn.pipeline.records import Checkout, Delivery, Ended
+from fullturn.pipeline.records import Checkout, Delivery, StepResult
 from fullturn.verbs import references
 from fullturn.verbs.ci.report import collect
 from fullturn.verbs.data import commit
@@ -80,7 +80,7 @@ def test_a_regression_is_gated_by_rmse_in_its_own_unit(root: Path) -> None:
 def delivered(project: Workspace, run: str, judged: str) -> Delivery:
     """What the report of a pipeline gathers of a gate."""
     checkout = Checkout(Code(None, False, None), None, None)
-    steps = (Ended("gate", "gate candidate", 1, 1.0),)
+    steps = (StepResult("gate", "gate candidate", 1, 1.0),)
     return collect(project, steps, references.run(project, run), judged, checkout)
 
 

@@ -9,7 +9,7 @@ import pytest
 from fullturn.core.entities import Code, Evaluation, Example, ScoredRow
 from fullturn.core.settings import GateSettings
 from fullturn.core.tags import PREFIX
-from fullturn.pipeline.records import Checkout, DataChange, Delivery, Ended, Flip
+from fullturn.pipeline.records import Checkout, DataChange, Delivery, Flip, StepResult
 from fullturn.pipeline.report import from_json, to_json, to_markdown
 from fullturn.subjects.subject import Subject
 from fullturn.verbs import gate, promote
@@ -29,12 +29,13 @@ from tests.verbs.toy import Toy, messages
 COMMIT = "16f6b83aa0c98a7c1e5d2b6f4e8d9c3b7a6f5e4d"
 CHECKOUT = Checkout(Code(COMMIT, False, None), "smoother", "main")
 DONE = tuple(
-    Ended(name, f"{name} …", 0, 1.0) for name in ("code", "tests", "base", "data", "train", "gate")
+    StepResult(name, f"{name} …", 0, 1.0)
+    for name in ("code", "tests", "base", "data", "train", "gate")
 )
-NOT_YET = Ended("report", "ci report", None, 0.0)
+NOT_YET = StepResult("report", "ci report", None, 0.0)
 
 
-def ending(name: str, code: int, reason: str = "") -> tuple[Ended, ...]:
+def ending(name: str, code: int, reason: str = "") -> tuple[StepResult, ...]:
     """Steps of which one failed: those after it were not reached."""
     place = [step.name for step in DONE].index(name)
     failed = replace(DONE[place], exit_code=code, reason=reason)
@@ -51,7 +52,7 @@ class Story:
     """Candidate's run and gate's run."""
 
     def report(
-        self, name: str, steps: tuple[Ended, ...] = DONE, checkout: Checkout = CHECKOUT
+        self, name: str, steps: tuple[StepResult, ...] = DONE, checkout: Checkout = CHECKOUT
     ) -> Delivery:
         """The report on one of them."""
         run, gate = self.gates[name]

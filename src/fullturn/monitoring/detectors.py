@@ -17,10 +17,8 @@ from fullturn.core.errors import DataError
 from fullturn.core.settings import MonitoringSettings
 from fullturn.core.values import checked
 from fullturn.monitoring.columns import CONFIDENCE, MISSING, Watched, as_number, watched
-from fullturn.monitoring.curve import Curve
-from fullturn.monitoring.custom import RateDetector
-from fullturn.monitoring.custom import plans as custom_plans
-from fullturn.monitoring.plan import Plan, Read
+from fullturn.monitoring.plans import Plan, RateDetector, Read
+from fullturn.monitoring.plans import plans as custom_plans
 from fullturn.statistics.conformal import CategoryBets, NumberBets
 from fullturn.statistics.edetector import Bets, EDetector, Folded
 from fullturn.statistics.mmd import TEACH, VectorBets
@@ -30,6 +28,37 @@ Vectors = Callable[[Sequence[str]], npt.NDArray[np.floating[Any]]]
 """Texts → one vector each, shape (n, d)."""
 QUALITY, ESTIMATE, CONTRACT, ERRORS, SLOW = "quality", "estimate", "contract", "errors", "slow"
 SCORING = "scoring"
+CURVE_POINTS = 400
+
+
+@dataclass(slots=True)
+class Curve:
+    """The statistic over observations, for a plot: at most 400 peaks, one per stretch."""
+
+    stretch: int = 1
+    peaks: list[float] = field(default_factory=list)
+
+    def add(self, first: int, statistics: Sequence[float]) -> None:
+        """The statistic after observations number `first`, `first` + 1, …"""
+        done = 0
+        while done < len(statistics):
+            place = (first + done) // self.stretch
+            until = min(len(statistics), (place + 1) * self.stretch - first)
+            peak = max(statistics[done:until])
+            if place < len(self.peaks):
+                self.peaks[place] = max(self.peaks[place], peak)
+            else:
+                self.peaks.append(peak)
+            done = until
+            if len(self.peaks) > CURVE_POINTS:
+                pairs = zip(self.peaks[::2], [*self.peaks[1::2], 0.0], strict=False)
+                self.peaks = [max(pair) for pair in pairs]
+                self.stretch *= 2
+
+    def points(self, count: int) -> tuple[tuple[int, float], ...]:
+        """Observation numbers, each the end of a stretch, with the peak in it."""
+        ends = (min(count, (n + 1) * self.stretch) for n in range(len(self.peaks)))
+        return tuple(zip(ends, self.peaks, strict=True))
 
 
 @dataclass(slots=True)

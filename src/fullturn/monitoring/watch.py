@@ -10,9 +10,9 @@ from types import MappingProxyType
 from fullturn.core.entities import Alarm, Contract, Observation, ScoredRow
 from fullturn.core.errors import CouldNotEvaluate
 from fullturn.core.settings import MonitoringSettings
-from fullturn.monitoring.custom import RateDetector
 from fullturn.monitoring.detectors import Detector, Vectors, detectors
 from fullturn.monitoring.diagnosis import Case, diagnose
+from fullturn.monitoring.plans import RateDetector
 from fullturn.statistics.edetector import BLOCK, Crossing
 
 WINDOW = 1000

@@ -1,4 +1,4 @@
-"""The report of a pipeline: one page of Markdown for a pull request, JSON, and JUnit XML.
+"""The report of a pipeline: one page of Markdown for a pull request, and JUnit XML.
 
 Everything on the page may come from a stranger: whatever is quoted goes through
 `fullturn.core.wording`, and the page is short enough for a comment whatever it is given.
@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from xml.etree import ElementTree as ET
 
 from fullturn.core.entities import CheckResult
-from fullturn.core.wording import code, prose
+from fullturn.core.wording import code, cut, prose
 from fullturn.pipeline import sections
-from fullturn.pipeline.junit import to_junit
-from fullturn.pipeline.records import Delivery, Ended
-from fullturn.pipeline.rendering import LIMITS, ReportLimits, left_out
-from fullturn.pipeline.stored import from_json, to_json
+from fullturn.pipeline.records import Delivery, StepResult, from_json, to_json
+from fullturn.pipeline.sections import LIMITS, ReportLimits, left_out
 
 __all__ = ["MARKER", "MOST", "from_json", "to_json", "to_junit", "to_markdown"]
 
@@ -38,51 +37,51 @@ _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 def to_markdown(delivery: Delivery) -> str:
     """The page, in GitHub's Markdown: fewer than MOST characters, lists shortened if necessary."""
     page = ""
-    for room in LIMITS:
-        page = "\n".join(_page(delivery, room)) + "\n"
+    for limits in LIMITS:
+        page = "\n".join(_page(delivery, limits)) + "\n"
         if len(page) < MOST:
             break
     return page
 
 
-def _page(delivery: Delivery, room: ReportLimits) -> Iterator[str]:
-    yield from (MARKER, *_verdict(delivery, room))
-    yield from _warnings(delivery, room)
+def _page(delivery: Delivery, limits: ReportLimits) -> Iterator[str]:
+    yield from (MARKER, *_verdict(delivery, limits))
+    yield from _warnings(delivery, limits)
     if delivery.unchanged and delivery.verdict == "PASSED":
         return
-    yield from _subjects(delivery, room)
-    yield from sections.compared(delivery, room)
-    yield from sections.ingredients(delivery, room)
-    yield from _checks(delivery, room)
-    yield from _steps(delivery, room)
+    yield from _subjects(delivery, limits)
+    yield from sections.compared(delivery, limits)
+    yield from sections.ingredients(delivery, limits)
+    yield from _checks(delivery, limits)
+    yield from _steps(delivery, limits)
     yield from _reproduce(delivery)
 
 
-def _verdict(delivery: Delivery, room: ReportLimits) -> Iterator[str]:
+def _verdict(delivery: Delivery, limits: ReportLimits) -> Iterator[str]:
     same = delivery.unchanged and delivery.verdict == "PASSED"
     word = "nothing to decide" if same else _HEADINGS[delivery.verdict]
     yield f"## {SIGNS[delivery.verdict]} {prose(delivery.project, 80)}: {word}"
-    yield from ("", prose(delivery.reason, 2 * room.text), "")
+    yield from ("", prose(delivery.reason, 2 * limits.text), "")
 
 
-def _warnings(delivery: Delivery, room: ReportLimits) -> Iterator[str]:
+def _warnings(delivery: Delivery, limits: ReportLimits) -> Iterator[str]:
     if delivery.warnings:
         yield "> [!WARNING]"
-        shown = [prose(text, 3 * room.text) for text in delivery.warnings[: room.lists]]
+        shown = [prose(text, 3 * limits.text) for text in delivery.warnings[: limits.lists]]
         bullet = "- " if len(delivery.warnings) > 1 else ""
         yield from (f"> {bullet}{text}" for text in shown)
-        if left := left_out(delivery.warnings, room.lists):
+        if left := left_out(delivery.warnings, limits.lists):
             yield f"> - {left}"
         yield ""
 
 
-def _subjects(delivery: Delivery, room: ReportLimits) -> Iterator[str]:
+def _subjects(delivery: Delivery, limits: ReportLimits) -> Iterator[str]:
     git = delivery.checkout
     facts = []
     for role, one in (("Candidate", delivery.candidate), ("Champion", delivery.champion)):
         if one is not None:
             of = f" of commit {code(one.commit[:12])}" if one.commit else ""
-            facts.append(f"{role}: {prose(one.name, room.text)}{of}")
+            facts.append(f"{role}: {prose(one.name, limits.text)}{of}")
     if git.branch:
         facts.append(code(git.branch) + (f" → {code(git.base)}" if git.base else ""))
     if git.code.commit:
@@ -91,19 +90,19 @@ def _subjects(delivery: Delivery, room: ReportLimits) -> Iterator[str]:
         yield from (" · ".join(facts), "")
 
 
-def _checks(delivery: Delivery, room: ReportLimits) -> Iterator[str]:
+def _checks(delivery: Delivery, limits: ReportLimits) -> Iterator[str]:
     if delivery.gate is None:
         return
     results = delivery.gate.results
     opened = "" if delivery.gate.outcome == "PASSED" else " open"
     yield f"<details{opened}><summary>Checks of the gate: {_counted(results)}</summary>"
     yield from ("", "| | Check | Found |", "|---|---|---|")
-    for one in results[: room.checks]:
-        waived = f" Waived: {prose(one.waived, room.text)}" if one.waived is not None else ""
-        found = f"{prose(one.reason, 2 * room.text)}{waived}"
-        title = f"{code(one.code)} {prose(one.title, room.text)}"
+    for one in results[: limits.checks]:
+        waived = f" Waived: {prose(one.waived, limits.text)}" if one.waived is not None else ""
+        found = f"{prose(one.reason, 2 * limits.text)}{waived}"
+        title = f"{code(one.code)} {prose(one.title, limits.text)}"
         yield f"| {_OF_CHECKS[one.outcome]} | {title} | {found} |"
-    yield from _closed(left_out(results, room.checks))
+    yield from _closed(left_out(results, limits.checks))
 
 
 def _counted(results: tuple[CheckResult, ...]) -> str:
@@ -112,21 +111,21 @@ def _counted(results: tuple[CheckResult, ...]) -> str:
     return ", ".join(f"{words.count(key)} {word}" for key, word in named.items() if key in words)
 
 
-def _steps(delivery: Delivery, room: ReportLimits) -> Iterator[str]:
+def _steps(delivery: Delivery, limits: ReportLimits) -> Iterator[str]:
     if not delivery.steps:
         return
     failed = any(step.exit_code for step in delivery.steps)
     seconds = sum(step.seconds for step in delivery.steps)
     yield f"<details{' open' if failed else ''}><summary>Steps: {seconds:.1f} s</summary>"
     yield from ("", "| | Step | Command | Seconds | |", "|---|---|---|--:|---|")
-    yield from (_step(step, room) for step in delivery.steps[: room.lists])
-    yield from _closed(left_out(delivery.steps, room.lists))
+    yield from (_step(step, limits) for step in delivery.steps[: limits.lists])
+    yield from _closed(left_out(delivery.steps, limits.lists))
 
 
-def _step(step: Ended, room: ReportLimits) -> str:
+def _step(step: StepResult, limits: ReportLimits) -> str:
     sign = _OF_STEPS.get(step.exit_code, "⛔")
     reached = step.exit_code is not None
-    said = prose(step.reason, room.text) or ("" if reached else "not reached")
+    said = prose(step.reason, limits.text) or ("" if reached else "not reached")
     seconds = f"{step.seconds:.1f}" if reached else "–"
     return f"| {sign} | {code(step.name, 60)} | {code(step.command)} | {seconds} | {said} |"
 
@@ -143,3 +142,70 @@ def _reproduce(delivery: Delivery) -> Iterator[str]:
         also = ", with the same uncommitted changes" if found.dirty else ""
         yield from (f"The same on your machine{also}:", "", "```sh")
         yield from (f"git checkout {found.commit} && fullturn ci", "```")
+
+
+_UNALLOWED = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML 1.0 cannot represent, even escaped (section 2.2)."""
+_LONGEST = 4000
+
+
+def to_junit(delivery: Delivery) -> str:
+    """Suite `pipeline` with a case for each step, suite `gate` with one for each check.
+
+    What the evidence refuses is a failure; what is inconclusive or missing is an error; what was
+    not reached, does not apply or was waived is skipped.
+    """
+    root = ET.Element("testsuites", name=_clean(f"fullturn {delivery.project}"))
+    pipeline = ET.SubElement(root, "testsuite", name="pipeline")
+    for step in delivery.steps:
+        _junit_step(pipeline, step)
+    if delivery.gate is not None:
+        gate = ET.SubElement(root, "testsuite", name="gate")
+        for result in delivery.gate.results:
+            _junit_check(gate, result)
+    for suite in root:
+        _count(suite)
+    _count(root)
+    ET.indent(root, " ")
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, "unicode") + "\n"
+
+
+def _junit_step(suite: ET.Element, step: StepResult) -> None:
+    case = _case(suite, step.name, "pipeline", max(0.0, step.seconds))
+    if step.exit_code is None:
+        _note(case, "skipped", "not reached", step.reason)
+    elif step.exit_code:
+        kind = "failure" if step.exit_code == 1 else "error"
+        _note(case, kind, f"exit code {step.exit_code}", step.reason)
+
+
+def _junit_check(suite: ET.Element, result: CheckResult) -> None:
+    case = _case(suite, f"{result.code} {result.title}", f"gate.{result.family}", 0.0)
+    if result.waived is not None:
+        _note(case, "skipped", f"waived: {result.waived}", f"{result.outcome}: {result.reason}")
+    elif result.outcome == "NOT_APPLICABLE":
+        _note(case, "skipped", "not applicable", result.reason)
+    elif result.outcome != "PASSED":
+        kind = "failure" if result.outcome == "FAILED" else "error"
+        _note(case, kind, result.reason, f"{result.outcome}: {result.reason}")
+
+
+def _case(suite: ET.Element, name: str, group: str, seconds: float) -> ET.Element:
+    given = {"classname": _clean(group), "name": _clean(name), "time": f"{seconds:.3f}"}
+    return ET.SubElement(suite, "testcase", given)
+
+
+def _note(case: ET.Element, kind: str, message: str, text: str) -> None:
+    ET.SubElement(case, kind, message=_clean(message)).text = _clean(text)
+
+
+def _count(suite: ET.Element) -> None:
+    cases = list(suite.iter("testcase"))
+    suite.set("tests", str(len(cases)))
+    for kind, word in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
+        suite.set(word, str(sum(case.find(kind) is not None for case in cases)))
+    suite.set("time", f"{sum(float(case.get('time', '0')) for case in cases):.3f}")
+
+
+def _clean(text: str) -> str:
+    return cut(_UNALLOWED.sub("\ufffd", text), _LONGEST)

@@ -17,7 +17,7 @@ from fullturn.core.records import VALIDATION
 from fullturn.core.showing import Block, Result, Style, grid, line, styled, then, view
 from fullturn.core.tags import NOTE, PARENT, AlarmTags
 from fullturn.monitoring import report
-from fullturn.monitoring.custom import find as custom_detectors
+from fullturn.monitoring.plans import find as custom_detectors
 from fullturn.monitoring.watch import DetectorState, Watch
 from fullturn.registry import promotion, versions
 from fullturn.serving.observations import Observer
@@ -288,7 +288,7 @@ def _(result: Seen) -> Iterator[Block]:
 def _(result: Alarm) -> Iterator[Block]:
     found = result.diagnosis
     verdict = styled(found.verdict, STYLES[found.verdict])
-    what = f" of {result.detector} after {report.seen_as(result)}: "
+    what = f" of {result.detector} after {report.observed_count(result)}: "
     yield line(styled("alarm", "bold"), what, verdict)
     yield line(f"  {found.reason}")
     if found.words:

@@ -17,7 +17,7 @@ from fullturn.core.entities import ModelVersion, RunRecord
 from fullturn.core.errors import CouldNotEvaluate, Inconclusive, Refused
 from fullturn.core.locks import project_lock
 from fullturn.core.showing import Block, Result, Table, line, styled, then, view
-from fullturn.monitoring.report import seen_as
+from fullturn.monitoring.report import observed_count
 from fullturn.registry import promotion
 from fullturn.release import state
 from fullturn.release.state import Release
@@ -115,7 +115,7 @@ class LoopRunner:
             self._monitor = Monitor(self.project)
         for alarm in self._monitor.step():
             found = alarm.diagnosis
-            what = f"alarm of {alarm.detector} after {seen_as(alarm)}: {found.verdict}"
+            what = f"alarm of {alarm.detector} after {observed_count(alarm)}: {found.verdict}"
             yield Step("monitoring", True, what, found.reason)
         trainable = self.project.subject.can("training")
         considered = retrain.consider(self._monitor) if trainable else None

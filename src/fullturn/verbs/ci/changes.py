@@ -12,7 +12,7 @@ from fullturn.core.records import ENVIRONMENT, SOURCES
 from fullturn.core.tags import OriginTags, TrainingTags
 from fullturn.core.wording import listed
 from fullturn.pipeline.records import Checkout, DataChange, Difference
-from fullturn.pipeline.rendering import interval, percent, signed
+from fullturn.pipeline.sections import interval, percent, signed
 from fullturn.verbs.workspace import Workspace, load, with_digest
 
 Changed = dict[str, tuple[str | None, str | None]]

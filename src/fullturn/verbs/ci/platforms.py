@@ -14,7 +14,7 @@ from fullturn.pipeline import comment as comments
 from fullturn.pipeline import report as reports
 from fullturn.pipeline import workflows as files
 from fullturn.pipeline.comment import Posted
-from fullturn.pipeline.stored import LARGEST
+from fullturn.pipeline.records import LARGEST
 from fullturn.verbs.workspace import Workspace
 
 
@@ -106,7 +106,7 @@ def _read(file: Path) -> str:
             f"{file} does not exist; the pipeline ended before its step `fullturn ci report`"
         ) from None
     except UnicodeDecodeError:
-        raise IntegrityError(f"{file} is no report of a pipeline: it is not UTF-8") from None
+        raise IntegrityError(f"{file} is not a pipeline report: it is not UTF-8") from None
 
 
 @view.register

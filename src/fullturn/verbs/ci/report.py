@@ -14,9 +14,8 @@ from fullturn.core.entities import RunRecord
 from fullturn.core.errors import FullturnError
 from fullturn.core.showing import Block, Result, Style, line, styled, view
 from fullturn.gates import advice
-from fullturn.pipeline import junit
 from fullturn.pipeline import report as writer
-from fullturn.pipeline.records import Checkout, Delivery, Ended, Verdict
+from fullturn.pipeline.records import Checkout, Delivery, StepResult, Verdict
 from fullturn.pipeline.steps import EVALUATE, REPORT, STEPS_FILE, Step
 from fullturn.verbs import candidate
 from fullturn.verbs.ci import changes
@@ -62,7 +61,7 @@ def report(project: Workspace, output: str | Path | None = None) -> Reported:
 
 def collect(
     project: Workspace,
-    ended: Sequence[Ended],
+    ended: Sequence[StepResult],
     candidate: RunRecord | None,
     gate_run: str | None,
     checkout: Checkout,
@@ -88,7 +87,7 @@ def steps_file(project: Workspace) -> Path:
     return project.root / named if named else project.state / "ci-steps.jsonl"
 
 
-def _read_steps(path: Path) -> list[Ended]:
+def _read_steps(path: Path) -> list[StepResult]:
     """How each step before the report ended; a line that is cut short counts as not reached."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     complete = (json.loads(text) for text in lines if text.endswith("}"))
@@ -96,10 +95,10 @@ def _read_steps(path: Path) -> list[Ended]:
     return [_ended(step, known.get(step.command)) for step in EVALUATE if not step.always]
 
 
-def _ended(step: Step, entry: Mapping[str, Any] | None) -> Ended:
+def _ended(step: Step, entry: Mapping[str, Any] | None) -> StepResult:
     if entry is None:
-        return Ended(step.name, step.line, None, 0.0)
-    return Ended(step.name, step.line, entry["exit_code"], entry["seconds"], entry["reason"])
+        return StepResult(step.name, step.line, None, 0.0)
+    return StepResult(step.name, step.line, entry["exit_code"], entry["seconds"], entry["reason"])
 
 
 def _write(delivery: Delivery, folder: Path) -> None:
@@ -107,7 +106,11 @@ def _write(delivery: Delivery, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     page = writer.to_markdown(delivery)
     texts = {"report.md": page, "report.json": writer.to_json(delivery)}
-    for name, text in {**texts, "junit.xml": junit.to_junit(delivery), ".gitignore": "*\n"}.items():
+    for name, text in {
+        **texts,
+        "junit.xml": writer.to_junit(delivery),
+        ".gitignore": "*\n",
+    }.items():
         (folder / name).write_text(text, encoding="utf-8")
     if summary := os.environ.get(SUMMARY):
         with Path(summary).open("a", encoding="utf-8") as file:
@@ -125,7 +128,7 @@ def _find_candidate(project: Workspace) -> tuple[RunRecord | None, str | None]:
     return run, gated.run if gated and gated.version is None else None
 
 
-def _bare(project: Workspace, ended: tuple[Ended, ...], checkout: Checkout) -> Delivery:
+def _bare(project: Workspace, ended: tuple[StepResult, ...], checkout: Checkout) -> Delivery:
     return Delivery(
         project=project.settings.name,
         verdict="COULD_NOT_EVALUATE",
@@ -153,11 +156,11 @@ def _verdict(delivery: Delivery) -> tuple[Verdict, str]:
     return "COULD_NOT_EVALUATE", "This candidate has no gate report: run `fullturn ci`."
 
 
-def _first_failed(steps: Sequence[Ended]) -> str | None:
+def _first_failed(steps: Sequence[StepResult]) -> str | None:
     return next((step.name for step in steps if step.exit_code), None)
 
 
-def _of_steps(steps: Sequence[Ended]) -> tuple[Verdict, str] | None:
+def _of_steps(steps: Sequence[StepResult]) -> tuple[Verdict, str] | None:
     """The verdict of the first step that failed or was not reached; None if all are done."""
     for step in steps:
         if step.exit_code:

@@ -7,11 +7,11 @@ import pytest
 from fullturn import Input, Output, RateDetector
 from fullturn.core.errors import AppError, SettingsError
 from fullturn.core.settings import MonitoringSettings
-from fullturn.monitoring.custom import find
+from fullturn.monitoring.plans import find
 from fullturn.monitoring.watch import Watch
 from tests.monitoring.streams import CONTRACT, Row, reference, traffic, vectors
 
-HERE = "tests.monitoring.test_custom"
+HERE = "tests.monitoring.test_plans"
 
 
 class Heavy(RateDetector):
@@ -89,7 +89,7 @@ def test_unchanged_traffic_raises_no_alarm() -> None:
     ("name", "error", "message"),
     [
         ("Namesake", SettingsError, "Namesake' has the name 'quality' of another detector"),
-        ("Unbounded", AppError, r"Unbounded' gave .* not a number in \[0, 1\]"),
+        ("Unbounded", AppError, r"Unbounded' returned .* not a number in \[0, 1\]"),
         ("Raises", AppError, "Raises' raised KeyError"),
         ("Sure", SettingsError, "Sure': margin = 0.0"),
         ("Nameless", SettingsError, "Nameless' lacks `name`"),

@@ -1,17 +1,35 @@
-"""Detectors of a project's own, or of an installed package."""
+"""The plan of a detector, and the plans of detectors that a project adds."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from fullturn.core import plugins
 from fullturn.core.entities import Input, Observation, Output, ScoredRow
 from fullturn.core.errors import AppError, SettingsError
-from fullturn.monitoring.plan import Plan
+from fullturn.statistics.edetector import Bets
 from fullturn.statistics.rates import MeanBets
+
+Read = Callable[[Sequence[Observation]], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A detector before its average run length is known."""
+
+    name: str
+    what: str
+    """What its alarm means, in a sentence."""
+    bets: Bets
+    read: Read
+    """Values of observations that have what is read."""
+    has: Callable[[Observation], bool]
+    labelled: bool = False
+    """Whether it reads losses; all others read answered requests."""
 
 
 class RateDetector(ABC):
