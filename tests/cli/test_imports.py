@@ -40,7 +40,7 @@ READS = {
     "data diff 1 2": TABLE,
     "lineage champion": SETTINGS,
     f"lineage {ANSWER}": TABLE | {"orjson"},
-    "release status": TABLE | {"orjson", "numpy"},
+    "release status": SETTINGS | {"orjson"},
     "compare second third": SETTINGS | {"numpy"},
 }
 FAILURES = {"release status": 2}
@@ -94,3 +94,9 @@ def test_a_wrong_setting_is_refused_before_anything_is_imported(tmp_path: Path) 
     (tmp_path / "fullturn.toml").write_text('name = "x"\nnothing = 1\n')
     code, names = loaded("-C", str(tmp_path), "turn")
     assert code == 2 and names <= SETTINGS
+
+
+def test_an_answer_without_a_server_does_not_wait_for_mlflow(tmp_path: Path) -> None:
+    root = unpack(tmp_path)
+    code, names = loaded("-C", str(root), "predict", "text=where is my parcel")
+    assert code == 0 and not names & {"mlflow", "deltalake", "pyarrow", "pandas"}

@@ -5,7 +5,7 @@
     champion             an alias of that model
     models:/NAME/3       a version of any registered model; also models:/NAME@ALIAS
     4f2a, a name         a run: its id, the first 4 characters of it or more, or its name
-    32 hex digits        a prediction, if no run has this id
+    32 hex digits        a prediction, if no run has this id; tr- before them: an answer's trace
 
 The first meaning that fits counts. A version also leads to its run, and a run to its version.
 """
@@ -30,12 +30,13 @@ NO_WORDS: Words = MappingProxyType({})
 _MEANS: Mapping[Kind, str] = {
     "version": "a version or an alias of '{model}' (known: {known})",
     "run": "the id of a run, its first 4 characters or more, or the name of one (`fullturn runs`)",
-    "prediction": "the id of a prediction, 32 hexadecimal digits, which comes with the answer",
+    "prediction": "the id of a prediction or a trace, 32 hexadecimal digits, which comes with the "
+    "answer",
 }
 MODELS = "models:/"
 SHORTEST = 4
 """Characters of a run's id that mean it, at least."""
-_PREDICTION = re.compile("[0-9a-f]{32}")
+_PREDICTION = re.compile("(tr-)?[0-9a-f]{32}")
 _REGISTERED = re.compile(r"models:/(?P<name>[^/@]+)(?:/(?P<version>\d+)|@(?P<alias>[^/@]+))")
 
 

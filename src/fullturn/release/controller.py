@@ -18,7 +18,7 @@ from fullturn.release.decision import decide
 from fullturn.release.evidence import Evidence
 from fullturn.release.ledger import Decided, Ending
 from fullturn.release.records import Decision
-from fullturn.release.state import Release
+from fullturn.release.state import OnLook, Release
 from fullturn.store import Store
 
 LOOK_EVERY = 0.5
@@ -26,7 +26,6 @@ LOOK_EVERY = 0.5
 FOLDER = "releases"
 """Folder in the project's state with a journal of the looks of each release."""
 REPORTS = ("release/report.json", "release/report.md", "release/report.html")
-OnLook = Callable[[Release, Decision], None]
 Observe = Callable[[], Sequence[Observation]]
 """Returns the observations since the last call."""
 

@@ -12,7 +12,7 @@ and a renewal, in whatever order their steps occur, the abort prevails.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -24,7 +24,7 @@ from fullturn.core.showing import Result
 from fullturn.core.tags import NOTE, PARENT, ModelTags, OriginTags, ReleaseTags
 from fullturn.release import ledger
 from fullturn.release.ledger import Decided, Ending, Ledger
-from fullturn.release.records import Stage
+from fullturn.release.records import Decision, Stage
 from fullturn.store import Store
 
 KIND = "release"
@@ -52,6 +52,10 @@ class Release(Result):
     reason: str = ""
     decision: int = 0
     """Number of the decision in the ledger; 0 for none, or one of version 0.1."""
+
+
+OnLook = Callable[[Release, Decision], None]
+"""Gets a release and each look at it."""
 
 
 def begin(

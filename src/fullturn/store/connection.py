@@ -6,6 +6,7 @@ import contextlib
 import functools
 import re
 import sqlite3
+import sys
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -52,7 +53,7 @@ def guarded(call: Callable[P, R]) -> Callable[P, R]:
 
 
 def _translated(error: MlflowException, uri: str) -> FullturnError:
-    if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+    if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"):
         return NotFound(f"{_first_line(error)} (tracking server {uri})")
     if error.error_code == "INVALID_PARAMETER_VALUE":
         return UsageError(f"{_first_line(error)} (tracking server {uri})")
@@ -144,6 +145,11 @@ class Connection:
     def is_light(self) -> bool:
         """Whether reads go without MLflow's client."""
         return self._light is not None
+
+    @property
+    def writes_at_once(self) -> bool:
+        """Whether this process has imported MLflow: otherwise its first write takes seconds."""
+        return "fullturn.store.client" in sys.modules
 
     @cached_property
     def experiment_id(self) -> str:

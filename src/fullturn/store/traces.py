@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from fullturn.core.errors import NotFound
 from fullturn.core.records import Span, Traced
 from fullturn.core.redaction import redacted_values
 from fullturn.store.connection import Connection, guarded
@@ -46,6 +47,24 @@ class Traces(Connection):
         root = _span(traced.id, 0, whole)
         spans = [root, *(_span(traced.id, n, step) for n, step in enumerate(steps, 1))]
         retried(client.log_spans, self.experiment_id, spans)
+
+    @guarded
+    def answer(self, trace_id: str) -> Traced:
+        """The whole of an answer that was traced, without its steps; `trace_id` without `tr-`.
+
+        Raises:
+            NotFound: there is no such trace.
+        """
+        from fullturn.store.client import TracingClient
+
+        found = TracingClient(self.uri).get_trace(f"tr-{trace_id}")
+        whole = next((span for span in found.data.spans if span.parent_id is None), None)
+        if whole is None:
+            raise NotFound(f"trace 'tr-{trace_id}' has no spans in MLflow")
+        ends = int(whole.start_time_ns), int(whole.end_time_ns or whole.start_time_ns)
+        span = Span(whole.name, whole.span_type, whole.inputs, whole.outputs, *ends)
+        run = found.info.trace_metadata.get("mlflow.sourceRun", "")
+        return Traced(trace_id, (span,), dict(found.info.tags), run)
 
     @guarded
     def traces(self, limit: int = 100) -> list[dict[str, Any]]:

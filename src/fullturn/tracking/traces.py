@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +20,7 @@ from fullturn.store import Store
 
 TRACES = "-traces"
 """Ends the name of a spool's journal, after the run's id."""
+_OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
 
 def traced(
@@ -82,7 +83,7 @@ class TraceSpool:
 
     def keep(self, traces: Iterable[Traced]) -> None:
         """Keep these traces: one write, as above."""
-        self._journal.append_many([orjson.dumps(asdict(trace)) for trace in traces])
+        self._journal.append_many(map(encode, traces))
 
     def _of(self, row: ScoredRow) -> Traced:
         tags = TraceTags(row=row.id, scores=row.scores).write()
@@ -98,9 +99,27 @@ class TraceSink:
     def __call__(self, payloads: Sequence[bytes]) -> None:
         """Write these traces."""
         for payload in payloads:
-            self.store.trace(_read(orjson.loads(payload)))
+            self.store.trace(decode(payload))
 
 
-def _read(record: dict[str, Any]) -> Traced:
+def waiting(folder: Path) -> Iterator[Traced]:
+    """Traces in the journals of a folder that have not been sent to MLflow yet."""
+    for path in sorted(folder.glob(f"*{TRACES}.journal")):
+        yield from map(decode, Drain(path, _nowhere).waiting())
+
+
+def encode(trace: Traced) -> bytes:
+    """A trace as a record of a journal; what JSON lacks is written as text."""
+    return orjson.dumps(asdict(trace), default=str, option=_OPTIONS)
+
+
+def decode(payload: bytes) -> Traced:
+    """The trace that `encode` wrote."""
+    record: dict[str, Any] = orjson.loads(payload)
     spans = tuple(Span(**span) for span in record["spans"])
     return Traced(record["id"], spans, record["tags"], record["run_id"])
+
+
+def _nowhere(payloads: Sequence[bytes]) -> None:
+    """Takes no record: for a drain that only reads."""
+    raise NotImplementedError

@@ -6,13 +6,19 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import cast
 
-from fullturn.core.entities import Feedback, Output, Prediction
+from fullturn.core.entities import Arm, Feedback, Output, Prediction
+from fullturn.core.records import Traced
 from fullturn.core.showing import Block, Result, by_field, facts, then, view
+from fullturn.core.tags import TraceTags
 from fullturn.registry import lineage as registry
 from fullturn.registry.lineage import Lineage
 from fullturn.verbs import references
 from fullturn.verbs.workspace import Workspace
+
+TRACE = "tr-"
+"""Begins the id of a trace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +36,8 @@ class PredictionLineage(Result):
 def lineage(project: Workspace, reference: str | int) -> Lineage | PredictionLineage:
     """Trace a version or an answer to its run, commit, data and gate.
 
-    A prediction id, returned with each answer, also shows the request, the answer, its citations
-    and its feedback.
+    The id of a prediction or of a trace, returned with each answer, also shows the request, the
+    answer, its citations and its feedback.
 
     Raises:
         NotFound: there is no such version, run or prediction.
@@ -54,17 +60,51 @@ def of_version(project: Workspace, reference: str | int) -> Lineage:
 def of_prediction(project: Workspace, number: str) -> PredictionLineage:
     """The way from a prediction to everything that made it, offline.
 
+    `tr-` before the number means the trace of an answer, which is in MLflow unless it still waits.
+
     Raises:
-        NotFound: the log has no such prediction, or the registry no such version.
+        NotFound: there is no such prediction or trace, or the registry has no such version.
     """
     from fullturn.serving import log
 
-    found = log.find(project.state, number)
+    found = _traced(project, number) or log.find(project.state, number)
     return PredictionLineage(
         prediction=found,
         feedback=tuple(log.feedback_on(project.state, number)),
         passages=tuple(map(str, (found.output or {}).get("citations", ()))),
         lineage=of_version(project, found.version),
+    )
+
+
+def _traced(project: Workspace, number: str) -> Prediction | None:
+    """The answer of a trace; None if the prediction log has it, or the number is none of a trace.
+
+    Raises:
+        NotFound: there is no such trace.
+    """
+    if not number.startswith(TRACE):
+        return None
+    from fullturn.tracking.runs import JOURNALS
+    from fullturn.tracking.traces import waiting
+
+    name = number.removeprefix(TRACE)
+    found = next((one for one in waiting(project.state / JOURNALS) if one.id == name), None)
+    return answered(found or project.store.answer(name))
+
+
+def answered(trace: Traced) -> Prediction:
+    """A traced answer as the prediction log would have it."""
+    whole, tags = trace.spans[0], TraceTags.read(trace.tags)
+    return Prediction(
+        id=f"{TRACE}{trace.id}",
+        sequence=0,
+        time=whole.start // 1_000_000,
+        arm=cast(Arm, tags.arm or "champion"),
+        version=tags.version or 0,
+        key=tags.key_ or f"{TRACE}{trace.id}",
+        input=whole.inputs,
+        output=whole.outputs,
+        latency=(whole.end - whole.start) / 1e9,
     )
 
 

@@ -11,7 +11,6 @@ from fullturn.core.errors import BundleError, NotFound
 from fullturn.registry import promotion, versions
 from fullturn.subjects import bundle
 from fullturn.subjects.protocols import Predictor
-from fullturn.verbs.verify import require
 from fullturn.verbs.workspace import Workspace
 
 
@@ -50,5 +49,7 @@ def _files(project: Workspace, version: ModelVersion) -> tuple[Path, Mapping[str
     """The files and the record of a version, verified as far as the project asks for it."""
     folder, record = versions.files(project.store, version)
     if project.settings.serving.signed:
+        from fullturn.verbs.verify import require
+
         require(project, version, folder)
     return folder, record

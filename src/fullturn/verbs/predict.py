@@ -1,14 +1,23 @@
-"""The champion's answers to rows: by the running server, or by its files and traced in MLflow."""
+"""The champion's answers to rows: by the running server, or by its files and traced in MLflow.
+
+Whoever asks does not wait for MLflow, whose import takes seconds: a trace is in a local journal
+before its answer is given, where `lineage` finds it. It is sent by this process if that has
+imported MLflow, otherwise by one in the background; should both fail, by the next `fullturn runs`
+or turn.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
+import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fullturn.core.entities import Input, Output
-from fullturn.core.errors import AppError
+from fullturn.core.errors import AppError, FullturnError
 from fullturn.core.showing import Block, Result, Table, grid, line, styled, then, view
 from fullturn.core.tags import TraceTags
 from fullturn.core.values import checked
@@ -46,8 +55,9 @@ def predict(project: Workspace, rows: Iterable[Input] | pd.DataFrame) -> Answers
     """The champion's answer to each row.
 
     If `fullturn serve` runs on this machine, it answers and logs the predictions, as any other
-    client's; otherwise the champion is loaded and each answer is traced in MLflow. A row names the
-    input columns; a pandas table has one row for each.
+    client's; otherwise the champion is loaded and each answer is traced: locally before it is
+    given, in MLflow a few seconds later. A row names the input columns; a pandas table has one row
+    for each.
 
     Raises:
         NotFound: there is no champion.
@@ -57,7 +67,9 @@ def predict(project: Workspace, rows: Iterable[Input] | pd.DataFrame) -> Answers
     number = promotion.champion(project.store)
     served = running_server.ask(project, rows, number) if rows and number else None
     if served is None:
-        return Answers(_answered(project, rows))
+        found = Answers(_answered(project, rows))
+        _ship(project)
+        return found
     return Answers(
         Answered(row, one.output, one.version, one.latency, prediction=one.prediction)
         for row, one in zip(rows, served, strict=True)
@@ -66,20 +78,37 @@ def predict(project: Workspace, rows: Iterable[Input] | pd.DataFrame) -> Answers
 
 def _answered(project: Workspace, rows: Sequence[Input]) -> Iterator[Answered]:
     """By the champion's files; each answer is traced before the next."""
-    from fullturn.tracking.traces import traced
+    from fullturn.core.journal import Journal
+    from fullturn.tracking.runs import journal_path
+    from fullturn.tracking.traces import TRACES, encode, traced
     from fullturn.verbs.loading import champion
 
     version, predictor = champion(project)
     tags = TraceTags(version=version.version).write()
-    for row in rows:
-        start = time.perf_counter()
-        outputs = predictor.predict([row])
-        latency = time.perf_counter() - start
-        if len(outputs) != 1:
-            raise AppError(f"version {version.version} gave {len(outputs)} outputs for 1 row")
-        trace = traced(row, outputs[0], latency, tags, version.run_id)
-        project.store.trace(trace)
-        yield Answered(row, outputs[0], version.version, latency, f"tr-{trace.id}")
+    with Journal(journal_path(project.state, version.run_id, TRACES)) as journal:
+        for row in rows:
+            start = time.perf_counter()
+            outputs = predictor.predict([row])
+            latency = time.perf_counter() - start
+            if len(outputs) != 1:
+                raise AppError(f"version {version.version} gave {len(outputs)} outputs for 1 row")
+            trace = traced(row, outputs[0], latency, tags, version.run_id)
+            journal.append(encode(trace))
+            yield Answered(row, outputs[0], version.version, latency, f"tr-{trace.id}")
+
+
+def _ship(project: Workspace) -> None:
+    """Send the traces that wait, or let a process in the background do it."""
+    from fullturn.tracking.runs import reap
+
+    if project.store.writes_at_once:
+        with contextlib.suppress(FullturnError):  # they wait in their journal
+            reap(project.store, project.state)
+        return
+    command = [sys.executable, "-m", "fullturn", "-C", str(project.root), "runs"]
+    detached = ["/bin/sh", "-c", '"$@" </dev/null >/dev/null 2>&1 &', "sh", *command]
+    with contextlib.suppress(OSError):
+        subprocess.run(detached, start_new_session=True, check=False)
 
 
 def _mappings(rows: Any) -> Iterable[Input]:
@@ -100,7 +129,7 @@ def _(result: Answered) -> Iterator[Block]:
         for name, value in output.items():
             yield line(f"{name}: ", styled(_cell(value), "bold"))
         yield line(styled(f"version {result.version} · {took:.1f} ms", "dim"))
-    yield then(f"fullturn lineage {result.prediction or result.version}")
+    yield then(f"fullturn lineage {_id(result)}")
 
 
 @view.register
@@ -121,7 +150,11 @@ def _(result: Answers) -> Iterator[Block]:
             for one in result
         ),
     )
-    yield then(f"fullturn lineage {result[0].prediction or result[0].version}")
+    yield then(f"fullturn lineage {_id(result[0])}")
+
+
+def _id(one: Answered) -> str:
+    return one.prediction or one.trace
 
 
 def _short(value: object) -> str:

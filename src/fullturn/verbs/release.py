@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from fullturn.core.entities import ModelVersion, Observation
 from fullturn.core.errors import Conflict, Inconclusive, NotFound, NotGated, Refused
@@ -12,22 +13,16 @@ from fullturn.core.showing import Block, Result, Style, grid, line, styled, then
 from fullturn.core.tags import VersionTags
 from fullturn.registry import promotion, versions
 from fullturn.release import state
-from fullturn.release.controller import FOLDER, REPORTS, Controller, OnLook
-from fullturn.release.forecast import forecast, sentences
 from fullturn.release.ledger import Decided
 from fullturn.release.records import Decision, Reading
 from fullturn.release.state import KIND, Release
-from fullturn.serving.log import VIOLATION
-from fullturn.serving.observations import Observer
+from fullturn.release.state import OnLook as OnLook  # noqa: PLC0414  also imported from here
 from fullturn.tracking.runs import RunPlan, recorded
 from fullturn.verbs import references
-from fullturn.verbs.loading import load_version
 from fullturn.verbs.workspace import Workspace, unwatched
 
-__all__ = [
-    "FOLDER", "REPORTS", "OnLook", "ReleaseStatus", "abort", "begin", "follow", "foreseen",
-    "release", "status",
-]  # fmt: skip
+if TYPE_CHECKING:
+    from fullturn.release.controller import Controller
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +86,8 @@ def begin(project: Workspace, version: ModelVersion) -> Release:
         Refused: the version was rolled back before; that is final.
         BundleError, IntegrityError: its files do not load.
     """
+    from fullturn.verbs.loading import load_version
+
     champion = _may_begin(project, version)
     load_version(project, version)
     owner = project.settings.experiment.owner
@@ -127,6 +124,8 @@ def finalize(project: Workspace, release: Release) -> Release:
 
 def foreseen(project: Workspace) -> list[str]:
     """What a release with the project's settings may do wrong and can find, in sentences."""
+    from fullturn.release.forecast import forecast, sentences
+
     return sentences(forecast(project.settings.release))
 
 
@@ -224,6 +223,10 @@ def _overrule(project: Workspace, release: Release, reason: str) -> Release:
 
 
 def _controller(project: Workspace, release: Release) -> Controller:
+    from fullturn.release.controller import FOLDER, Controller
+    from fullturn.serving.log import VIOLATION
+    from fullturn.serving.observations import Observer
+
     observer = Observer(project.state, project.subject, round(release.began * 1e9))
 
     def observe() -> list[Observation]:
