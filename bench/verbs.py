@@ -35,7 +35,7 @@ from fullturn.verbs.data import commit
 from fullturn.verbs.train import train
 from fullturn.verbs.turn import turn
 from fullturn.verbs.workspace import Workspace
-from kept import RESULTS, keep
+from results import RESULTS, save
 from served import WINE, rows, serving
 
 NAME, REPEATS = "verbs", 5
@@ -305,7 +305,7 @@ def main() -> None:
     except FullturnError as error:
         raise SystemExit(f"not measured: {error}") from error
     if arguments.keep:
-        keep(NAME, "python bench/verbs.py --keep", flat)
+        save(NAME, "python bench/verbs.py --keep", flat)
     print(json.dumps(flat, indent=2) if arguments.json else "\n".join(plain(flat)))
 
 

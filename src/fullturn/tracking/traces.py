@@ -102,6 +102,17 @@ class TraceSink:
             self.store.trace(decode(payload))
 
 
+def send(store: Store, path: Path) -> None:
+    """Send the traces of a journal, and remove it.
+
+    Raises:
+        StoreUnavailable: they wait in it until the next time.
+    """
+    drain = Drain(path, TraceSink(store))
+    drain.replay()
+    drain.close()
+
+
 def waiting(folder: Path) -> Iterator[Traced]:
     """Traces in the journals of a folder that have not been sent to MLflow yet."""
     for path in sorted(folder.glob(f"*{TRACES}.journal")):

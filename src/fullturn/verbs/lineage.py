@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import cast
 
 from fullturn.core.entities import Arm, Feedback, Output, Prediction
+from fullturn.core.errors import NotFound
 from fullturn.core.records import Traced
 from fullturn.core.showing import Block, Result, by_field, facts, then, view
 from fullturn.core.tags import TraceTags
@@ -67,29 +68,36 @@ def of_prediction(project: Workspace, number: str) -> PredictionLineage:
     """
     from fullturn.serving import log
 
-    found = _traced(project, number) or log.find(project.state, number)
+    found = _prediction(project, number)
     return PredictionLineage(
         prediction=found,
-        feedback=tuple(log.feedback_on(project.state, number)),
+        feedback=tuple(log.feedback_on(project.state, found.id)),
         passages=tuple(map(str, (found.output or {}).get("citations", ()))),
         lineage=of_version(project, found.version),
     )
 
 
-def _traced(project: Workspace, number: str) -> Prediction | None:
-    """The answer of a trace; None if the prediction log has it, or the number is none of a trace.
+def _prediction(project: Workspace, number: str) -> Prediction:
+    """From the prediction log; of a trace that the log does not have, from where it waits, or
+    from MLflow.
 
     Raises:
-        NotFound: there is no such trace.
+        NotFound: there is no such prediction or trace.
     """
-    if not number.startswith(TRACE):
-        return None
+    from fullturn.serving import log
     from fullturn.tracking.runs import JOURNALS
     from fullturn.tracking.traces import waiting
 
     name = number.removeprefix(TRACE)
-    found = next((one for one in waiting(project.state / JOURNALS) if one.id == name), None)
-    return answered(found or project.store.answer(name))
+    if name == number:
+        return log.find(project.state, number)
+    for trace in waiting(project.state / JOURNALS):
+        if trace.id == name:
+            return answered(trace)
+    try:
+        return log.find(project.state, name)
+    except NotFound:
+        return answered(project.store.answer(name))
 
 
 def answered(trace: Traced) -> Prediction:

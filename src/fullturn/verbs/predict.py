@@ -27,7 +27,13 @@ from fullturn.verbs import running_server
 from fullturn.verbs.workspace import Workspace
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
+
+    from fullturn.core.entities import ModelVersion
+    from fullturn.core.journal import Journal
+    from fullturn.subjects.protocols import Predictor
 
 SHOWN = 60
 """Characters of an input in a table."""
@@ -67,43 +73,53 @@ def predict(project: Workspace, rows: Iterable[Input] | pd.DataFrame) -> Answers
     number = promotion.champion(project.store)
     served = running_server.ask(project, rows, number) if rows and number else None
     if served is None:
-        found = Answers(_answered(project, rows))
-        _ship(project)
-        return found
+        return _by_files(project, rows)
     return Answers(
         Answered(row, one.output, one.version, one.latency, prediction=one.prediction)
         for row, one in zip(rows, served, strict=True)
     )
 
 
-def _answered(project: Workspace, rows: Sequence[Input]) -> Iterator[Answered]:
-    """By the champion's files; each answer is traced before the next."""
+def _by_files(project: Workspace, rows: Sequence[Input]) -> Answers:
     from fullturn.core.journal import Journal
     from fullturn.tracking.runs import journal_path
-    from fullturn.tracking.traces import TRACES, encode, traced
+    from fullturn.tracking.traces import TRACES
     from fullturn.verbs.loading import champion
 
     version, predictor = champion(project)
+    path = journal_path(project.state, version.run_id, TRACES)
+    with Journal(path) as journal:
+        found = Answers(_answered(version, predictor, rows, journal))
+    if found:
+        _send(project, path)
+    return found
+
+
+def _answered(
+    version: ModelVersion, predictor: Predictor, rows: Sequence[Input], journal: Journal
+) -> Iterator[Answered]:
+    """Each answer is traced before the next."""
+    from fullturn.tracking.traces import encode, traced
+
     tags = TraceTags(version=version.version).write()
-    with Journal(journal_path(project.state, version.run_id, TRACES)) as journal:
-        for row in rows:
-            start = time.perf_counter()
-            outputs = predictor.predict([row])
-            latency = time.perf_counter() - start
-            if len(outputs) != 1:
-                raise AppError(f"version {version.version} gave {len(outputs)} outputs for 1 row")
-            trace = traced(row, outputs[0], latency, tags, version.run_id)
-            journal.append(encode(trace))
-            yield Answered(row, outputs[0], version.version, latency, f"tr-{trace.id}")
+    for row in rows:
+        start = time.perf_counter()
+        outputs = predictor.predict([row])
+        latency = time.perf_counter() - start
+        if len(outputs) != 1:
+            raise AppError(f"version {version.version} gave {len(outputs)} outputs for 1 row")
+        trace = traced(row, outputs[0], latency, tags, version.run_id)
+        journal.append(encode(trace))
+        yield Answered(row, outputs[0], version.version, latency, f"tr-{trace.id}")
 
 
-def _ship(project: Workspace) -> None:
-    """Send the traces that wait, or let a process in the background do it."""
-    from fullturn.tracking.runs import reap
+def _send(project: Workspace, path: Path) -> None:
+    """Send the traces of a journal to MLflow, or let a process in the background do it."""
+    from fullturn.tracking.traces import send
 
     if project.store.writes_at_once:
-        with contextlib.suppress(FullturnError):  # they wait in their journal
-            reap(project.store, project.state)
+        with contextlib.suppress(FullturnError):  # they wait for the next `fullturn runs`
+            send(project.store, path)
         return
     command = [sys.executable, "-m", "fullturn", "-C", str(project.root), "runs"]
     detached = ["/bin/sh", "-c", '"$@" </dev/null >/dev/null 2>&1 &', "sh", *command]
