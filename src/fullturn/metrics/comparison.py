@@ -140,7 +140,7 @@ def difference(
         standard_error=standard_error(totals, unit),
         rows=len(ours),
         groups=int(totals.groups),
-        discordant_groups=np.count_nonzero(np.bincount(codes[a != b])),
+        discordant_groups=int(np.count_nonzero(np.bincount(codes[a != b]))),
         totals=totals,
         reach=reach,
     )

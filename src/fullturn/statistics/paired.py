@@ -62,7 +62,7 @@ def paired_difference(
         standard_error=standard_error(totals),
         rows=ours.size,
         groups=int(totals.groups),
-        discordant_groups=np.count_nonzero(np.bincount(codes[ours != theirs])),
+        discordant_groups=int(np.count_nonzero(np.bincount(codes[ours != theirs]))),
         confidence=share,
     )
 
