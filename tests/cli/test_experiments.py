@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from fullturn.cli.output import show
+from fullturn.core.errors import UsageError
 from fullturn.core.tags import PREFIX
 from fullturn.evaluation.race import Race
-from fullturn.verbs.train import Trial, Trials
+from fullturn.verbs.train import Trial, Trials, train
+from fullturn.verbs.workspace import Workspace
 from tests.cli.test_bad_inputs import csv_of, init, rows, run, use
 from tests.tracking.test_comparison import A, B
 from tests.tracking.test_comparison import run as record
@@ -41,3 +43,53 @@ def test_without_runs_the_next_step_is_named(
     for words, said in (("runs", "no runs yet"), ("runs --kind gate", "no gate runs yet")):
         assert run("-C", str(tmp_path / "project"), *words.split()) == 0
         assert capsys.readouterr().out.splitlines() == [said, "next: fullturn turn"]
+
+
+@pytest.fixture
+def committed(tmp_path: Path, empty_database: Path) -> Path:
+    assert init(tmp_path, csv_of(rows(120))) == 0
+    use(tmp_path / "project", empty_database)
+    assert run("-C", str(tmp_path / "project"), "data", "commit") == 0
+    return tmp_path / "project"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["-p", f"penalty={'9' * 5000}"], "penalty = '999"),
+        (["-p", f"penalty={'9' * 4000}"], "allowed is float, 0.001 to 1000"),
+        (["--seed", "-1"], "-1 is not in the range"),
+        (["--seed", "99999999999"], "not in the range"),
+        (["-p", "max_rows=2", "--seed", "1"], "max_rows = 2 draws rows of one label only"),
+        (["--search", "2", "-p", "penaltie=1"], "unknown parameter 'penaltie'"),
+    ],
+)
+def test_a_wrong_parameter_is_a_usage_error(
+    committed: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    capsys.readouterr()
+    assert run("-C", str(committed), "train", *words) == 2
+    printed = " ".join(capsys.readouterr().err.split())
+    assert said in printed and len(printed) < 400
+
+
+def test_a_number_of_thousands_of_digits_in_the_settings_is_a_usage_error(
+    committed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (committed / "fullturn.toml").open("a") as file:
+        file.write(f"\n[release]\nmargin = {'9' * 5000}\n")
+    assert run("-C", str(committed), "runs") == 2
+    assert "fullturn.toml" in capsys.readouterr().err
+    with pytest.raises(UsageError, match=r"seed = -1: allowed is 0 to 4294967295"):
+        train(None, seed=-1)  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_a_search_varies_only_what_is_not_set(committed: Path) -> None:
+    words = ["--search", "3", "-p", "penalty=0.7", "--name", "first", "--seed", "5"]
+    assert run("-C", str(committed), "train", *words) == 0
+    found = Workspace.open(committed).store.runs("train")
+    assert len(found) == 3 and {one.params["penalty"] for one in found} == {"0.7"}
+    assert len({str(one.params) for one in found}) == 3
+    assert [one.name for one in found].count("first") == 1
+    assert {one.tags[f"{PREFIX}seed"] for one in found} == {"5"}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from fullturn.core.entities import Column, Contract, Dataset, Example, Output, Params, Scores
@@ -103,3 +104,91 @@ def test_files_that_a_bundle_refers_to_are_looked_at_too(tmp_path: Path) -> None
     assert both.unsafe == ("model.pkl: is a pickle",)
     (tmp_path / bundle.FILES / "reference.json").write_text("{ }")
     assert "was changed" in Subject(Elsewhere(), "x").inspect(tmp_path, digest).problems[0]
+
+
+class Broken(Numbers):
+    """An app that breaks its protocol in the way that a test names."""
+
+    def __init__(self, **returns: Any) -> None:
+        self._returns = returns
+
+    def train(self, data: Dataset, params: Params, run: Run) -> Path:
+        return self._value("train")
+
+    def load(self, bundle: Path) -> Predictor:
+        return self if "predict" in self._returns else self._value("load")
+
+    def predict(self, rows: Any) -> Any:
+        return self._value("predict")
+
+    def score(self, row: Example, output: Output) -> Scores:
+        return self._value("score")
+
+    def _value(self, name: str) -> Any:
+        value = self._returns[name]
+        if isinstance(value, Exception):
+            raise value
+        return value
+
+
+ROW = Example("row-1", {"x": 1.0}, {"y": "a"}, "test", "", {})
+HERE = Path("/")
+BREAKS: dict[str, tuple[Broken, Any, str]] = {
+    "train raises": (
+        Broken(train=KeyError("x")),
+        lambda s: s.train(None, {}, None),
+        r"train\(\) of app 'numbers' raised KeyError\('x'\) in test_subject.py, line \d+; correct",
+    ),
+    "train returns nothing": (
+        Broken(train=None),
+        lambda s: s.train(None, {}, None),
+        r"train\(\) of app 'numbers' returned None, a NoneType; return the folder",
+    ),
+    "load raises": (
+        Broken(load=ValueError("old")),
+        lambda s: s.load_files(HERE),
+        r"load\(\) of app 'numbers' raised ValueError\('old'\)",
+    ),
+    "load returns no predictor": (
+        Broken(load={"a": 1}),
+        lambda s: s.load_files(HERE),
+        r"load\(\) of app 'numbers' returned .*return an object with predict",
+    ),
+    "predict raises": (
+        Broken(predict=ZeroDivisionError("0")),
+        lambda s: s.load_files(HERE).predict([{"x": 1}]),
+        r"predict\(\) of app 'numbers' raised ZeroDivisionError\('0'\) in test_subject.py",
+    ),
+    "predict returns nothing": (
+        Broken(predict=None),
+        lambda s: s.load_files(HERE).predict([{"x": 1}]),
+        r"predict\(\) of app 'numbers' raised TypeError",
+    ),
+    "predict returns labels": (
+        Broken(predict=["a"]),
+        lambda s: s.load_files(HERE).predict([{"x": 1}]),
+        r"predict\(\) of app 'numbers' returned 'a', a str; return a dict for each row",
+    ),
+    "a NumPy number": (
+        Broken(),
+        lambda s: s.comparable({"label": np.int64(3)}),
+        r"predict\(\) of app 'numbers' gave an output that is not JSON .*int64.*float\(x\)",
+    ),
+    "score raises": (
+        Broken(score=IndexError("1")),
+        lambda s: s.score(ROW, {}),
+        r"score\(\) on row 'row-1' of app 'numbers' raised IndexError\('1'\)",
+    ),
+    "score returns a number": (
+        Broken(score=1.0),
+        lambda s: s.score(ROW, {}),
+        r"score\(\) on row 'row-1' of app 'numbers' returned 1.0, a float; return a mapping",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BREAKS)
+def test_an_app_that_breaks_its_protocol_is_named_with_method_and_next_step(case: str) -> None:
+    app, call, message = BREAKS[case]
+    with pytest.raises(AppError, match=message):
+        call(Subject(app, "numbers"))

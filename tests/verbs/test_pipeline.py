@@ -13,6 +13,7 @@ import pytest
 
 from fullturn.cli import run
 from fullturn.registry import promotion
+from fullturn.verbs.ci.run import CALLS, Call
 from fullturn.verbs.workspace import Workspace
 from tests.conftest import free_port
 from tests.projects import copied
@@ -303,3 +304,16 @@ def test_json_tells_each_step_and_its_answer(
     assert [step["step"] for step in said["steps"]][:3] == ["code", "tests", "base"]
     assert said["exit_code"] == 0
     assert said["steps"][4]["answer"]["trained_before"] is True
+
+
+def test_a_crash_of_a_step_is_a_fault_of_ours_and_the_report_is_still_written(
+    mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(project: Workspace) -> None:
+        raise RuntimeError("no such thing")
+
+    monkeypatch.setattr("fullturn.verbs.ci.run.CALLS", {**CALLS, "base": Call(crash)})
+    assert run(["-C", str(mine), "ci"]) == 70
+    page = (mine / "ci-report" / "report.md").read_text()
+    assert "fullturn itself failed" in page and "no such thing" in page
+    assert len(list((mine / ".fullturn" / "faults").iterdir())) == 1

@@ -12,7 +12,9 @@ import click
 
 from fullturn.cli.commands import cli
 from fullturn.cli.output import say_error
+from fullturn.core import faults
 from fullturn.core.errors import FullturnError, exit_code, from_system
+from fullturn.core.faults import FAULT
 from fullturn.pipeline.steps import STEPS_FILE, note_end
 
 INTERRUPTED = (
@@ -55,3 +57,6 @@ def _ended(words: list[str]) -> tuple[int, str]:
         return 0, ""
     except OSError as error:
         return exit_code(from_system(error)), str(from_system(error))
+    except Exception as error:  # noqa: BLE001  a crash is no verdict
+        folder = words[1] if words[:1] == ["-C"] and len(words) > 1 else "."
+        return FAULT, faults.report(error, faults.command_of(words), faults.state_of(Path(folder)))

@@ -53,7 +53,7 @@ def cli(ctx: click.Context, folder: str) -> None:
 
     New here? `fullturn demo` runs the whole lifecycle in two minutes. Every command supports
     --json. Exit codes: 0 success or passed, 1 refused by evidence, 2 usage error, 3 inconclusive,
-    4 could not evaluate.
+    4 could not evaluate, 70 a fault of fullturn itself.
     """
     ctx.obj = folder
 

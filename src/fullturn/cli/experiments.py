@@ -61,7 +61,9 @@ def show(version: int, as_json: bool) -> int:
 @click.option("--search", type=int, metavar="N", help="Compare N parameter sets.")
 @click.option("--name", help="Name of the run.")
 @click.option("--data", type=int, metavar="V", help="Dataset version; default: the newest.")
-@click.option("--seed", type=int, help="Random seed; default: from fullturn.toml.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), help="Random seed; default: from fullturn.toml."
+)
 @click.option(
     "--cached",
     is_flag=True,
@@ -71,11 +73,11 @@ def show(version: int, as_json: bool) -> int:
 def train(params: tuple[str, ...], as_json: bool, **options: Any) -> int:
     """Train one parameter set, or search over many.
 
-    In a search, each candidate is compared with the best one so far, row by row on the validation
-    split, and stops early if it is shown to be worse. With --cached, train the candidate of this
-    checkout: the parameters of fullturn.toml, else those that a search found for the champion, on
-    the newest dataset version. An existing run with the same code, data, environment and parameters
-    is reused.
+    A search varies the parameters that -p does not set. Each candidate is compared with the best
+    one so far, row by row on the validation split, and stops early if it is shown to be worse. With
+    --cached, train the candidate of this checkout: the parameters of fullturn.toml, else those that
+    a search found for the champion, on the newest dataset version. An existing run with the same
+    code, data, environment and parameters is reused.
     """
     project, chosen = open_project(), parameters(params, "-p")
     with progress() as on_progress:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from fullturn.core.redaction import redacted
 from fullturn.core.showing import MARKS, Cell, Grid, Line, Style, to_json, view
+from fullturn.core.wording import visible, visible_json
 from fullturn.pipeline.steps import STEPS_FILE
 
 if TYPE_CHECKING:
@@ -31,9 +32,24 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False, width=width)
 
 
+def safe(text: str) -> str:
+    """Text from anywhere as it may reach a terminal: no escape sequences, and no secrets."""
+    return visible(redacted(text))
+
+
 def say(text: str = "") -> None:
     """A line or paragraph with rich markup."""
-    console().print(text)
+    console().print(safe(text))
+
+
+def say_note(sentence: str) -> None:
+    """A note on stderr, which no program has to read."""
+    print(f"note: {safe(sentence)}", file=sys.stderr)
+
+
+def say_verbatim(text: str) -> None:
+    """Text to be copied: not wrapped, and without markup."""
+    print(safe(text))
 
 
 def show(result: object, *, next_too: bool = True) -> None:
@@ -52,7 +68,9 @@ def _text(cell: Cell) -> Text:
     from rich.text import Text
 
     parts = cell if isinstance(cell, tuple) else (cell,)
-    pieces = ((p, "") if isinstance(p, str) else (p.text, _style(p.styles)) for p in parts)
+    pieces = (
+        (safe(p), "") if isinstance(p, str) else (safe(p.text), _style(p.styles)) for p in parts
+    )
     return Text.assemble(*pieces)
 
 
@@ -70,24 +88,24 @@ def say_next(*steps: str) -> None:
         return
     say("[dim]next:[/dim]")
     for step in steps:  # one per line, unwrapped, so that they can be copied
-        console().print(f"  {step}", soft_wrap=True)
+        console().print(safe(f"  {step}"), soft_wrap=True)
 
 
 def say_error(message: str, code: int, *, as_json: bool) -> None:
     """An error on stderr, or as JSON on stdout."""
     if as_json:
-        print(json.dumps({"error": message, "exit_code": code}))
+        say_json({"error": message, "exit_code": code})
         return
     from rich.text import Text
 
     screen = console(stderr=True)
-    text = Text.assemble(("error: ", "bold red"), message)
+    text = Text.assemble(("error: ", "bold red"), safe(message))
     screen.print(text, soft_wrap=not screen.is_terminal)
 
 
 def say_json(value: Any) -> None:
     """Any record as JSON on one line."""
-    print(to_json(value))
+    print(visible_json(redacted(to_json(value))))
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], title: str = "") -> None:
@@ -96,14 +114,16 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], title: s
 
     named = any(name.lstrip(">") for name in columns)
     grid = Table(
-        title=title or None, title_justify="left", box=None, pad_edge=False, show_header=named
+        title=safe(title) or None, title_justify="left", box=None, pad_edge=False, show_header=named
     )
     for number, name in enumerate(columns):
         right = name.startswith(">")
         justify: Any = "right" if right else "left"
-        grid.add_column(name.lstrip(">"), justify=justify, overflow="fold", no_wrap=number == 0)
+        grid.add_column(
+            safe(name.lstrip(">")), justify=justify, overflow="fold", no_wrap=number == 0
+        )
     for row in rows:
-        grid.add_row(*row)
+        grid.add_row(*(safe(cell) if isinstance(cell, str) else cell for cell in row))
     console().print(grid)
 
 
@@ -132,8 +152,7 @@ def progress() -> Iterator[Progress]:
     with console(stderr=True).status("working") as status:
 
         def show(what: str, done: int, total: int) -> None:
-            status.update(
-                f"{what}" + (f" {done + 1} of {total}" if total > 1 and done < total else "")
-            )
+            count = f" {done + 1} of {total}" if total > 1 and done < total else ""
+            status.update(f"{safe(what)}{count}")
 
         yield show

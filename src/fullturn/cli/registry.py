@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from fullturn.cli.output import progress
+from fullturn.cli.output import progress, say_note
 from fullturn.cli.verb import answer, json_option, open_project, parameters
 
 
@@ -32,7 +32,7 @@ def gate(
 
     project = open_project()
     for sentence in renamed_floors(project):
-        click.echo(f"note: {sentence}", err=True)
+        say_note(sentence)
     reasons = {code: str(reason) for code, reason in parameters(waive, "--waive").items()}
     with progress() as on_progress:
         gated = project.gate(

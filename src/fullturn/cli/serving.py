@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fullturn.cli.output import escape, say, say_json, say_next, show
+from fullturn.cli.output import escape, say, say_json, say_next, say_verbatim, show
 from fullturn.cli.verb import answer, json_option, open_project
 
 if TYPE_CHECKING:
@@ -63,13 +63,14 @@ def serve(host: str | None, port: int | None, as_json: bool) -> None:
 
 def show_server(found: Opened) -> None:
     """The address of a server, its routes, and a request to try."""
-    say(f"version {found.version} of '{escape(found.model)}' at [bold]{found.address}[/bold]")
+    address = f"[bold]{escape(found.address)}[/bold]"
+    say(f"version {found.version} of '{escape(found.model)}' at {address}")
     for route, about in ROUTES.items():
         if found.chats or "chat" not in route:
             say(f"  {route} [dim]{about}[/dim]")
     body = json.dumps({"inputs": [found.example]}, ensure_ascii=False).replace("'", "'\\''")
     token = " -H 'Authorization: Bearer TOKEN'" if found.asks_token else ""
-    click.echo(f"try:\n  curl {found.address}/predict{token} -d '{body}'")
+    say_verbatim(f"try:\n  curl {found.address}/predict{token} -d '{body}'")
     say_next("fullturn lineage PREDICTION-ID", "fullturn promote VERSION", "stop with Ctrl-C")
 
 

@@ -20,12 +20,13 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def open_project() -> Project:
     """The project that this command works on; hints at renamed settings go to stderr."""
+    from fullturn.cli.output import say_note
     from fullturn.core.settings import renamed
     from fullturn.project import Project
 
     project = Project.open(Path(click.get_current_context().obj))
     for sentence in renamed(project.root):
-        click.echo(f"note: {sentence}", err=True)
+        say_note(sentence)
     return project
 
 
@@ -60,6 +61,6 @@ def _value(text: str) -> str | int | float | bool:
 
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except ValueError:  # no TOML, or a whole number of thousands of digits
         return text
     return value if isinstance(value, str | int | float | bool) else text

@@ -24,6 +24,8 @@ RENAMED: Mapping[str, str] = {
     "serving.unlogged": "serving.serve_without_log",
 }
 """Settings renamed in this version. An old name is accepted until the next version."""
+MAX_SEED = 2**32 - 1
+"""The largest that every library takes."""
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -78,7 +80,7 @@ class ModelSettings(_Table):
 class ExperimentSettings(_Table):
     """[experiment]: parameters of a run, and how a search compares candidates."""
 
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, le=MAX_SEED)
     """Random seed of a run."""
     params: Mapping[str, str | int | float | bool] = {}
     """Parameters that override the app's defaults."""
@@ -424,7 +426,7 @@ def _table(root: Path) -> dict[str, Any]:
         raise SettingsError(
             f"{path} does not exist; create a project with `fullturn init`"
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # also a whole number of thousands of digits
         raise SettingsError(f"{path} is not valid TOML: {error}") from None
 
 

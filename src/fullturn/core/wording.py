@@ -7,6 +7,7 @@ nothing quoted may end its cell, make a link or an image, call a person or anoth
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -18,7 +19,10 @@ SHOWN = 5
 
 def shown(value: Any) -> str:
     """A value for a message, cut at 60 characters."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits, or nested too deeply
+        text = f"a {type(value).__name__} too large to show"
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
@@ -38,6 +42,28 @@ def lines(problems: Sequence[str]) -> str:
     """One line each, the first few of them."""
     more = [f"… and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
     return "\n".join(f"  {line}" for line in [*problems[:SHOWN], *more])
+
+
+_STEERING = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+"""What steers a terminal or reorders a line: control characters but tab and line feed, bidi
+overrides and isolates, invisible format characters, halves of surrogate pairs."""
+
+
+def visible(text: str) -> str:
+    """The text with characters that steer a terminal shown as escapes, such as `\\x1b`."""
+    return _STEERING.sub(lambda match: _escape(ord(match[0])), text)
+
+
+def visible_json(text: str) -> str:
+    """JSON with the same characters as escapes of JSON: its value stays the same."""
+    return _STEERING.sub(lambda match: json.dumps(match[0])[1:-1], text)
+
+
+def _escape(code: int) -> str:
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 _JOINERS = "\u200c\u200d"

@@ -69,6 +69,8 @@ def ask(predictor: Predictor, rows: Sequence[Input], where: str) -> list[Output]
     """
     try:
         return list(predictor.predict(rows))
+    except AppError as error:
+        raise AppError(f"{error} (asked {where})") from error
     except FullturnError:
         raise
     except Exception as error:

@@ -111,7 +111,10 @@ def load(app: App, folder: Path, digest: str | None = None) -> Predictor:
     except FullturnError:
         raise
     except Exception as error:
-        raise BundleError(f"{type(app).__name__}.load({folder}) raised {error!r}") from error
+        raise BundleError(
+            f"load() of {type(app).__name__} raised {error!r} on {folder}; correct the app, or "
+            "retrain"
+        ) from error
 
 
 def probe(predictor: Predictor, record: Mapping[str, Any]) -> list[str]:
@@ -126,7 +129,11 @@ def probe(predictor: Predictor, record: Mapping[str, Any]) -> list[str]:
 
 
 def comparable(output: Output) -> Any:
-    """An output as JSON would give it back, with floats to six digits."""
+    """An output as JSON would give it back, with floats to six digits.
+
+    Raises:
+        TypeError: it contains something else than texts, numbers, lists and mappings.
+    """
     return _rounded(json.loads(json.dumps(dict(output))))
 
 

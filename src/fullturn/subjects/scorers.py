@@ -9,6 +9,7 @@ from pathlib import Path
 from fullturn.core import plugins
 from fullturn.core.entities import Example, Output, Scores
 from fullturn.core.errors import AppError
+from fullturn.core.wording import shown
 
 
 class RowScorer(ABC):
@@ -43,7 +44,11 @@ def added(scores: Scores, scorers: Mapping[str, RowScorer], row: Example, output
         try:
             more = scorer.score(row, output)
         except Exception as error:
-            raise AppError(f"scorer '{name}' raised {error!r} on row '{row.id}'") from error
+            raise AppError(
+                f"scorer '{name}' raised {error!r} on row '{row.id}'; correct it"
+            ) from error
+        if not isinstance(more, Mapping):
+            raise AppError(f"scorer '{name}' returned {shown(more)}; return scores by their names")
         taken = sorted(more.keys() & found.keys())
         if taken:
             raise AppError(

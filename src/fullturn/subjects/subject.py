@@ -7,16 +7,19 @@ gate's report prints where a check has no question to ask, or where evidence is 
 
 from __future__ import annotations
 
+import re
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from fullturn.core.entities import (
     Contract,
     Dataset,
     Example,
+    Input,
     Output,
     Params,
     Scalar,
@@ -29,6 +32,7 @@ from fullturn.core.errors import (
     IntegrityError,
     UsageError,
 )
+from fullturn.core.wording import shown
 from fullturn.subjects import bundle, scorers
 from fullturn.subjects.protocols import (
     App,
@@ -44,6 +48,9 @@ from fullturn.subjects.protocols import (
 from fullturn.subjects.scorers import RowScorer
 
 T = TypeVar("T")
+_LIBRARIES = re.compile(
+    r"[\\/](?:site-packages|dist-packages|fullturn|lib[\\/]python[\d.]+)[\\/]|^<"
+)
 TEXT_PERTURBATIONS = ("typos", "case", "paraphrase")
 """What the gate may do to the text of a row, see `evaluation.behaviour`."""
 
@@ -60,17 +67,17 @@ class Subject:
     @property
     def contract(self) -> Contract:
         """The columns, their roles and kinds."""
-        return self.app.contract
+        return self._asked("contract", lambda: self.app.contract)
 
     @property
     def defaults(self) -> Params:
         """Every parameter with its default."""
-        return self.app.defaults
+        return self._asked("defaults", lambda: self.app.defaults)
 
     @property
     def space(self) -> Mapping[str, Sequence[Scalar]]:
         """Values that a search may try, by parameter."""
-        return self.app.space
+        return self._asked("space", lambda: self.app.space)
 
     @property
     def lacks(self) -> Mapping[Capability, str]:
@@ -100,9 +107,12 @@ class Subject:
         """The folder of a new bundle.
 
         Raises:
-            AppError: the app raised.
+            AppError: the app raised, or returned something else than a folder.
         """
-        return _asked(f"train() of app '{self.name}'", lambda: self.app.train(data, params, run))
+        folder = self._asked("train()", lambda: self.app.train(data, params, run))
+        if not isinstance(folder, Path) or not folder.is_dir():
+            raise self._error("train()", folder, "the folder of the bundle, `run.directory`")
+        return folder
 
     def load(self, folder: Path, digest: str | None = None) -> Predictor:
         """A predictor of a sealed bundle, verified first.
@@ -111,7 +121,15 @@ class Subject:
             IntegrityError: a file differs from the manifest.
             BundleError: a format is not safe, or the app cannot load it.
         """
-        return bundle.load(self.app, folder, digest)
+        return self._guarded("load()", bundle.load(self.app, folder, digest))
+
+    def load_files(self, files: Path) -> Predictor:
+        """A predictor of what `train` wrote, before it is sealed.
+
+        Raises:
+            AppError: the app raised, or returned no predictor.
+        """
+        return self._guarded("load()", self._asked("load()", lambda: self.app.load(files)))
 
     def load_with_canary(
         self, folder: Path, canary: str, passages: Sequence[Mapping[str, str]]
@@ -124,9 +142,9 @@ class Subject:
         """
         writer = self._writer()
         files = folder / bundle.FILES
-        return _asked(
-            "load_with_canary()", lambda: writer.load_with_canary(files, canary, passages)
-        )
+        what = "load_with_canary()"
+        found = self._asked(what, lambda: writer.load_with_canary(files, canary, passages))
+        return self._guarded(what, found)
 
     def text_of(self, output: Output) -> str:
         """The text of an output, as a user reads it.
@@ -136,7 +154,10 @@ class Subject:
             AppError: the app raised.
         """
         writer = self._writer()
-        return _asked("text_of()", lambda: writer.text_of(output))
+        text = self._asked("text_of()", lambda: writer.text_of(output))
+        if not isinstance(text, str):
+            raise self._error("text_of()", text, "a text")
+        return text
 
     def score(self, row: Example, output: Output) -> Scores:
         """Scores of one output, the app's first.
@@ -144,7 +165,26 @@ class Subject:
         Raises:
             AppError: a scorer raised, or gives a score of a name that is taken.
         """
-        return scorers.added(self.app.score(row, output), self.scorers, row, output)
+        what = f"score() on row '{row.id}'"
+        scores = self._asked(what, lambda: self.app.score(row, output))
+        if not isinstance(scores, Mapping):
+            raise self._error(what, scores, "a mapping from names to numbers within [0, 1]")
+        return scorers.added(scores, self.scorers, row, output)
+
+    def comparable(self, output: Output) -> Any:
+        """An output as JSON would give it back, with floats to six digits.
+
+        Raises:
+            AppError: JSON has no word for something in it, such as a NumPy number.
+        """
+        try:
+            return bundle.comparable(output)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise AppError(
+                f"predict() of app '{self.name}' gave an output that is not JSON ({error}): "
+                f"{shown(output)}; return plain Python values, for example float(x), str(x) or "
+                "x.tolist() of NumPy's"
+            ) from error
 
     def baseline(self, data: Dataset) -> Predictor:
         """The trivial predictor that every candidate must beat.
@@ -152,7 +192,9 @@ class Subject:
         Raises:
             AppError: the app raised.
         """
-        return _asked("baseline()", lambda: self.app.baseline(data))
+        return self._guarded(
+            "baseline()", self._asked("baseline()", lambda: self.app.baseline(data))
+        )
 
     def inspect(self, folder: Path, digest: str | None = None) -> Inspection:
         """Look at the files of a sealed bundle without loading them."""
@@ -199,6 +241,33 @@ class Subject:
             raise UsageError(f"app = '{self.name}' writes no text of its own")
         return self.app
 
+    def _asked(self, what: str, call: Callable[[], T]) -> T:
+        return _asked(f"{what} of app '{self.name}'", call)
+
+    def _guarded(self, what: str, predictor: Predictor) -> Predictor:
+        if not callable(getattr(predictor, "predict", None)):
+            raise self._error(what, predictor, "an object with predict(rows)")
+        return _Guarded(f"predict() of app '{self.name}'", predictor)
+
+    def _error(self, what: str, found: object, right: str) -> AppError:
+        return _returned(f"{what} of app '{self.name}'", found, right)
+
+
+@dataclass(frozen=True, slots=True)
+class _Guarded:
+    """A predictor of an app: what it raises, or returns instead of outputs, is an AppError."""
+
+    what: str
+    predictor: Predictor
+
+    def predict(self, rows: Sequence[Input]) -> list[Output]:
+        """Answer each row."""
+        found = _asked(self.what, lambda: list(self.predictor.predict(rows)))
+        for output in found:
+            if not isinstance(output, Mapping):
+                raise _returned(self.what, output, "a dict for each row")
+        return found
+
 
 def _asked(what: str, call: Callable[[], T]) -> T:
     try:
@@ -206,4 +275,18 @@ def _asked(what: str, call: Callable[[], T]) -> T:
     except FullturnError:
         raise
     except Exception as error:
-        raise AppError(f"{what} raised {error!r}") from error
+        raise AppError(
+            f"{what} raised {error!r}{_place(error)}; correct the app, then try again"
+        ) from error
+
+
+def _returned(what: str, found: object, right: str) -> AppError:
+    return AppError(f"{what} returned {shown(found)}, a {type(found).__name__}; return {right}")
+
+
+def _place(error: Exception) -> str:
+    """Where in the code of a project an error came from; empty if in none of its files."""
+    frames = reversed(traceback.extract_tb(error.__traceback__))
+    own = (one for one in frames if not _LIBRARIES.search(one.filename))
+    found = next(own, None)
+    return f" in {Path(found.filename).name}, line {found.lineno}" if found else ""

@@ -12,8 +12,10 @@ from typing import Any
 from fullturn.core.entities import Dataset, Example, Params, RunRecord
 from fullturn.core.errors import AppError, UsageError
 from fullturn.core.records import ENVIRONMENT, SOURCES, TRAINED, VALIDATION
+from fullturn.core.settings import MAX_SEED
 from fullturn.core.showing import Block, Part, Result, Table, grid, line, plain, styled, then, view
 from fullturn.core.tags import NOTE, TrainingTags
+from fullturn.core.wording import shown
 from fullturn.evaluation import records
 from fullturn.evaluation.race import Race, race, recalled
 from fullturn.evaluation.records import fingerprint
@@ -87,25 +89,33 @@ def train(  # noqa: PLR0913  the options of the command
 ) -> Trials:
     """Train one set of parameters, or search many.
 
-    In a search of N sets each candidate races the best before it, row by row on the validation
-    split, and stops when it is shown to be worse. With `cached`, it is the candidate of this
-    checkout: fullturn.toml's parameters over what a search found for the champion, on the newest
+    A search of N sets varies the parameters that `params` does not set. Each candidate races the
+    best before it, row by row on the validation split, and stops when it is shown to be worse;
+    `name` names the first one. With `cached`, it is the candidate of this checkout: fullturn.toml's
+    parameters over what a search found for the champion, on the newest
     dataset version; where the same code, data, environment and parameters were trained, that run
     is it. `data` is a dataset version, the newest if not named.
 
     Raises:
-        UsageError: a parameter is unknown, or `cached` comes with another option.
+        UsageError: a parameter is unknown, the seed is out of range, or `cached` comes with
+            another option.
         NotFound: there is no such dataset version.
         IntegrityError: the dataset version has another digest than recorded.
         AppError: the app raised.
     """
+    if seed is not None and not 0 <= seed <= MAX_SEED:
+        raise UsageError(f"seed = {shown(seed)}: allowed is 0 to {MAX_SEED}")
     if cached:
         if params or search or name or data or seed is not None:
             raise UsageError("--cached stands alone: set parameters in fullturn.toml")
         return _cached(project)
     if search is None:
         return Trials([train_one(project, params, name=name, version=data, seed=seed)])
-    return Trials(search_parameters(project, search, first=params, version=data, progress=progress))
+    return Trials(
+        search_parameters(
+            project, search, fixed=params, name=name, version=data, seed=seed, progress=progress
+        )
+    )
 
 
 def _cached(project: Workspace) -> Trials:
@@ -164,23 +174,28 @@ def train_one(
     return Trial(project.store.run(run.id), raced)
 
 
-def search_parameters(
+def search_parameters(  # noqa: PLR0913  what each of its trainings may be given
     project: Workspace,
     count: int,
     *,
     first: Params | None = None,
+    fixed: Params = MappingProxyType({}),
+    name: str | None = None,
+    seed: int | None = None,
     version: int | None = None,
     resume: bool = False,
     progress: Progress = silent,
 ) -> list[Trial]:
     """Train up to `count` candidates, best first; each races the best before it.
 
-    `first` overrides parameters of the first one. With `resume`, what a search like this one
-    has finished on the dataset version is not trained again.
+    `first` overrides parameters of the first one, which `name` names; `fixed` those of all. With
+    `resume`, what a search like this one has finished on the dataset version is not trained again.
     """
     settings = project.settings.experiment
-    defaults = complete(project.subject.defaults, {**settings.params, **(first or {})})
-    points = candidates(defaults, project.subject.space, count, settings.seed)
+    chosen = {**settings.params, **(first or {}), **fixed}
+    defaults = complete(project.subject.defaults, chosen)
+    space = {key: values for key, values in project.subject.space.items() if key not in fixed}
+    points = candidates(defaults, space, count, settings.seed if seed is None else seed)
     finished = _finished(project, version) if resume else {}
     trials: list[Trial] = []
     for done, params in enumerate(points):
@@ -191,7 +206,12 @@ def search_parameters(
             trials.append(recall(project, finished[place]))
             continue
         tags = TrainingTags(search_place=place[0], search_size=place[1]).write()
-        trials.append(train_one(project, params, version=version, best=leader, tags=tags))
+        called = name if done == 0 else None
+        trials.append(
+            train_one(
+                project, params, name=called, version=version, seed=seed, best=leader, tags=tags
+            )
+        )
     progress("candidates", len(points), len(points))
     return sorted(trials, key=lambda t: (t.race.stopped, -t.score))
 
@@ -303,9 +323,9 @@ def _seal(
         "run": run.id,
     }
     bundle.write_record(folder, record)
-    outputs = project.subject.app.load(folder / bundle.FILES).predict(rows)
+    outputs = project.subject.load_files(folder / bundle.FILES).predict(rows)
     probes = [
-        {"input": dict(row), "output": bundle.comparable(output)}
+        {"input": dict(row), "output": project.subject.comparable(output)}
         for row, output in zip(rows, outputs, strict=False)
     ]
     bundle.write_record(folder, {**record, "probe": probes})

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from fullturn.core.entities import Params, Scalar
 from fullturn.core.errors import UsageError
+from fullturn.core.wording import shown
 
 AnswerKind = Literal["extractive", "zero-shot", "few-shot", "guarded"]
 Retrieval = Literal["bm25", "vectors", "fused"]
@@ -50,7 +51,7 @@ def parse(params: Params) -> dict[str, Scalar]:
     threshold = chosen["threshold"]
     number = isinstance(threshold, int | float) and 0 <= threshold <= 1
     if threshold != TUNED and not number:
-        raise UsageError(f"threshold = {threshold!r}: allowed are '{TUNED}' and 0 to 1")
+        raise UsageError(f"threshold = {shown(threshold)}: allowed are '{TUNED}' and 0 to 1")
     return chosen
 
 
@@ -58,4 +59,4 @@ def _one_of(chosen: Params, name: str, allowed: Sequence[Scalar]) -> None:
     if chosen[name] not in allowed or isinstance(chosen[name], bool):
         whole = isinstance(allowed, range)
         listed = f"{allowed[0]} to {allowed[-1]}" if whole else ", ".join(map(str, allowed))
-        raise UsageError(f"{name} = {chosen[name]!r}: allowed are {listed}")
+        raise UsageError(f"{name} = {shown(chosen[name])}: allowed are {listed}")

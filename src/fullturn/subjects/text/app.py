@@ -17,7 +17,7 @@ from fullturn.core.entities import (
     Scalar,
     Scores,
 )
-from fullturn.core.errors import DataError
+from fullturn.core.errors import DataError, UsageError
 from fullturn.core.settings import DataSettings
 from fullturn.subjects.baseline import Majority
 from fullturn.subjects.protocols import Run
@@ -69,7 +69,13 @@ class Classifier:
             )
         order = np.random.default_rng(run.seed).permutation(len(rows))[:most]
         texts = [str(rows[place].input[self._text]) for place in order]
-        fitted = fit(texts, [labels[place] for place in order], recipe)
+        drawn = [labels[place] for place in order]
+        if len(set(drawn)) < 2:
+            raise UsageError(
+                f"max_rows = {most} draws rows of one label only, '{drawn[0]}'; raise it to "
+                f"{len(rows)}, the number of train rows, or use another seed"
+            )
+        fitted = fit(texts, drawn, recipe)
         _log_curve(fitted, run)
         model.write(run.directory, model.Trained(fitted.model, self._text))
         return run.directory

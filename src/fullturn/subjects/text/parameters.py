@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from fullturn.core.entities import Params, Scalar
 from fullturn.core.errors import UsageError
+from fullturn.core.wording import shown
 
 LONGEST = 7
 """Bytes of an n-gram at most: with a leading 1 they fill an int64."""
@@ -88,6 +89,6 @@ def _check(name: str, value: Scalar, bounds: _Bounds) -> None:
     fits = isinstance(value, int if bounds.kind is int else int | float)
     if isinstance(value, bool | str) or not fits or not bounds.least <= value <= bounds.most:
         raise UsageError(
-            f"{name} = {value!r}: allowed is {bounds.kind.__name__}, "
+            f"{name} = {shown(value)}: allowed is {bounds.kind.__name__}, "
             f"{bounds.least:g} to {bounds.most:g}"
         )

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from fullturn.core import faults
 from fullturn.core.errors import CouldNotEvaluate, FullturnError, exit_code, from_system
 from fullturn.core.locks import project_lock
 from fullturn.core.settings import FILE, STATE
@@ -235,6 +236,9 @@ def _run_step(project: Workspace, step: Step, watcher: Watcher) -> StepEnded:
     except (FullturnError, OSError) as error:
         found = from_system(error) if isinstance(error, OSError) else error
         ended = StepEnded(step.name, exit_code(found), None, str(found))
+    except Exception as error:  # noqa: BLE001  a crash is no verdict, and the report must be written
+        said = faults.report(error, step.line, project.state)
+        ended = StepEnded(step.name, faults.FAULT, None, said)
     seconds = time.monotonic() - began
     steps.note_end(steps_file(project), step.command, ended.exit_code, ended.error, seconds)
     return ended
