@@ -11,7 +11,9 @@ CORES := $(shell nproc 2>/dev/null || echo 2)
 demo: .venv/installed
 	$(BIN)/fullturn demo demo
 
+# Its last line says what was skipped, and how to have it.
 test: .venv/installed
+	scripts/programs.sh chromium npm postgresql || true
 	$(BIN)/pytest -n $(CORES) --dist loadfile
 
 # For everyday work: no servers, browsers, LLM or long simulations.

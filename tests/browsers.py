@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.needs import CHROMIUM, without
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
@@ -18,14 +19,17 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-ne
 LOCAL = ("http://127.0.0.1", "file://", "data:", "blob:", "about:")
 
 
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Where the browser is."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or without(CHROMIUM)
+
+
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(chromium: str) -> Iterator[Browser]:
     """Chromium, without a window. Not for the session: while it runs, asyncio.run() fails."""
     from playwright.sync_api import sync_playwright
 
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("chromium is not installed")
     with sync_playwright() as play:
         opened = play.chromium.launch(executable_path=chromium, args=FLAGS)
         yield opened

@@ -7,7 +7,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,11 +16,12 @@ from uuid import uuid4
 import pytest
 
 from tests.postgresql import postgresql
+from tests.waiting import PATIENCE, wait_until
 
 if TYPE_CHECKING:
     from fullturn.store import Store
 
-pytest_plugins = ["tests.browsers", "tests.projects", "tests.speed"]
+pytest_plugins = ["tests.browsers", "tests.projects", "tests.skipped", "tests.speed"]
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
@@ -111,13 +111,15 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def wait_for(address: str, alive: Callable[[], bool], seconds: float = 90) -> None:
-    """Wait until an address answers."""
-    deadline = time.monotonic() + seconds
-    while alive() and time.monotonic() < deadline:
+def wait_for(address: str, alive: Callable[[], bool]) -> None:
+    """Wait until an address answers; fail at once if who should answer has ended."""
+
+    def answers() -> bool:
+        assert alive(), f"the process that should answer at {address} has ended"
         try:
-            with urllib.request.urlopen(address, timeout=2):
-                return
+            with urllib.request.urlopen(address, timeout=PATIENCE):
+                return True
         except OSError:
-            time.sleep(0.2)
-    raise AssertionError(f"{address} does not answer")
+            return False
+
+    wait_until(f"an answer of {address}", answers)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from fullturn.verbs.monitor import LONGEST
 from fullturn.verbs.serve import Opened
 from tests.cli.test_bad_inputs import csv_of, init, rows, run, use
 from tests.release.traffic import in_canary, in_shadow, judged, shared
+from tests.waiting import PATIENCE, wait_until
 
 
 def test_a_reader_that_stops_reading_does_not_stop_the_server(
@@ -32,7 +32,7 @@ def test_a_reader_that_stops_reading_does_not_stop_the_server(
     reading = threading.Event()
 
     def stuck(text: str) -> None:
-        reading.wait(30)
+        reading.wait(PATIENCE)
         said.append(text)
 
     monkeypatch.setattr(serving, "say", stuck)
@@ -43,9 +43,7 @@ def test_a_reader_that_stops_reading_does_not_stop_the_server(
         log.warning("serving version %d", number)
     assert said == []
     reading.set()
-    deadline = time.monotonic() + 10
-    while len(said) < serving.WAITING and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until("the lines that wait", lambda: len(said) >= serving.WAITING)
     assert "serving version 0" in said[0]
     assert serving.WAITING <= len(said) <= serving.WAITING + 1
 

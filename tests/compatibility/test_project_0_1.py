@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from tests.compatibility.unpacking import environment, fullturn, serving, unpack
+from tests.waiting import PATIENCE
 
 ANSWER = "01a220c4c437425de38043ea7ab767bb"
 """The last answer of a server that was killed: in its journal, in no table yet."""
@@ -182,9 +183,9 @@ def test_a_rollback_loads_and_probes_its_earlier_champion(own: Path) -> None:
 def test_a_server_goes_on_with_its_prediction_log(own: Path) -> None:
     with serving(own) as address:
         body = {"inputs": [{"text": "the tracking page says tomorrow every day"}]}
-        [number] = httpx.post(f"{address}/predict", json=body, timeout=60).json()["ids"]
+        [number] = httpx.post(f"{address}/predict", json=body, timeout=PATIENCE).json()["ids"]
         late = {"id": ANSWER, "expected": {"label": "account"}, "source": "late"}
-        assert httpx.post(f"{address}/feedback", json=late, timeout=60).status_code == 200
+        assert httpx.post(f"{address}/feedback", json=late, timeout=PATIENCE).status_code == 200
     assert not (own / ".fullturn" / "predictions.journal").exists()
     assert fullturn(own, "lineage", number)["prediction"]["output"]["label"] == "delivery"
     judged = fullturn(own, "lineage", ANSWER)["feedback"]

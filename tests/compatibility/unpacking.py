@@ -15,6 +15,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import PATIENCE
+
 OLD_ROOT = "/tmp/fixture-0.1/project"
 """Where the project was when it was written."""
 OLD_HOST = "fixture-host"
@@ -73,7 +75,7 @@ def serving(root: Path) -> Iterator[str]:
         yield str(json.loads(process.stdout.readline())["address"])
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE)
 
 
 def environment() -> dict[str, str]:

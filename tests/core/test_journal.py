@@ -33,6 +33,8 @@ from fullturn.core.journal import (
     encode_step,
     read,
 )
+from tests.needs import mounted
+from tests.waiting import PATIENCE, wait_until
 
 payload_lists = st.lists(st.binary(max_size=60), max_size=8)
 on_disk = settings(deadline=None, max_examples=50)
@@ -45,7 +47,7 @@ def python(code: str, *arguments: object) -> subprocess.Popen[bytes]:
 
 
 def finish(process: subprocess.Popen[bytes]) -> bytes:
-    output, _ = process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     return output
 
@@ -279,10 +281,11 @@ class TestSeveralWriters:
         for _ in range(5):
             writer = python(WRITE_UNTIL_KILLED, path)
             assert writer.stdout is not None
-            writer.stdout.readline()
-            time.sleep(chance.uniform(0, 0.03))
+            seen = chance.randrange(1, 300)
+            for _ in range(seen):
+                writer.stdout.readline()
             writer.kill()
-            acknowledged = 1 + writer.stdout.read().count(b"\n")
+            acknowledged = seen + writer.stdout.read().count(b"\n")
             writer.communicate()
             records = payloads(path)[total:]
             assert records == [b"%d " % i + b"x" * 9000 for i in range(len(records))]
@@ -331,15 +334,8 @@ journal.append(b"afterwards")
 
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
-    try:
-        subprocess.run(mount, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("no right to mount a file system; the file size limit is tested")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    with mounted(tmp_path / "disk", "size=64k") as folder:
+        yield folder
 
 
 class TestDiskFull:
@@ -417,13 +413,6 @@ class Flaky:
         if self.calls <= self.refusals:
             raise StoreUnavailable("the store is away; start it")
         self.taken += batch
-
-
-def wait_until(condition: object) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 @pytest.fixture
@@ -507,7 +496,7 @@ class TestDrain:
             database.execute("create table kept (payload primary key)")
         database.close()
         killed = python(DRAIN_AND_DIE, path, tmp_path / "sink.db")
-        killed.communicate(timeout=30)
+        killed.communicate(timeout=PATIENCE)
         assert killed.returncode == -signal.SIGKILL
         finish(python(DRAIN_AND_DIE.replace("== 2", "== -1"), path, tmp_path / "sink.db"))
         database = sqlite3.connect(tmp_path / "sink.db")
@@ -532,10 +521,10 @@ class TestDrain:
 
         def sink(_: Sequence[bytes]) -> None:
             working.set()
-            go_on.wait(20)
+            go_on.wait(PATIENCE)
 
         first = Drain(path, sink).start()
-        working.wait(20)
+        working.wait(PATIENCE)
         second, seen = collecting(path)
         assert second.replay() == 0
         assert second.close() == len(ten)
@@ -548,7 +537,7 @@ class TestDrain:
         drain = Drain(path, sink, pause=0.01).start()
         with Journal(path) as journal:
             journal.append(b"a")
-            wait_until(lambda: sink.taken == [b"a"])
+            wait_until("delivery", lambda: sink.taken == [b"a"])
             journal.append(b"b")
         assert drain.close() == 0
         assert sink.taken == [b"a", b"b"]
@@ -558,7 +547,7 @@ class TestDrain:
     ) -> None:
         sink = Flaky(3)
         drain = Drain(path, sink, batch=6, pause=0.001).start()
-        wait_until(lambda: sink.taken == ten)
+        wait_until("delivery", lambda: sink.taken == ten)
         assert drain.failure is None
         assert drain.close() == 0
 
@@ -567,7 +556,7 @@ class TestDrain:
     ) -> None:
         sink = Flaky(3)
         drain = Drain(path, sink, retries=2, pause=0.001).start()
-        wait_until(lambda: sink.calls == 3)
+        wait_until("the last retry", lambda: sink.calls == 3 and drain.failure)
         time.sleep(0.05)
         assert sink.calls == 3
         assert isinstance(drain.failure, StoreUnavailable)
@@ -591,7 +580,7 @@ class TestDrain:
         go_on = threading.Event()
 
         def sink(_: Sequence[bytes]) -> None:
-            go_on.wait(20)
+            go_on.wait(PATIENCE)
 
         drain = Drain(path, sink).start()
         assert drain.close(timeout=0.05) == len(ten)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +15,7 @@ import pytest
 from fullturn.core.errors import DiskFull
 from fullturn.data import versions
 from tests.data.samples import QUESTIONS, commit, questions, serve
+from tests.needs import mounted
 
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(
@@ -72,7 +70,9 @@ def test_a_kill_in_mid_commit_leaves_every_landed_version_readable(tmp_path: Pat
             acknowledged = orders.recv()
             for number in range(1, 20):
                 orders.send(number)
-            time.sleep(source.uniform(0, 0.15))
+            for _ in range(source.randrange(5)):
+                acknowledged = orders.recv()
+            time.sleep(source.uniform(0, 0.02))  # in the midst of the next one
             kill()
             with suppress(EOFError, ConnectionResetError):
                 while True:
@@ -91,17 +91,8 @@ def test_a_kill_in_mid_commit_leaves_every_landed_version_readable(tmp_path: Pat
 @pytest.fixture(params=["size=96k", "nr_inodes=12"])
 def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     """A file system that is full after a few commits, by bytes or by number of files."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", request.param, "tmpfs", str(folder)]
-    if not sys.platform.startswith("linux") or os.geteuid() != 0:
-        pytest.skip("mounting a small file system takes Linux and root")
-    if (mounted := subprocess.run(command, capture_output=True, check=False)).returncode:
-        pytest.skip(f"mount is not permitted here: {mounted.stderr.decode().strip()}")
-    try:
+    with mounted(tmp_path / "disk", request.param) as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 def test_a_full_disk_is_told_and_earlier_versions_stay(

@@ -21,6 +21,7 @@ from fullturn.core.errors import CouldNotEvaluate, IntegrityError, SettingsError
 from fullturn.core.settings import SigningSettings
 from fullturn.evidence import keys, signing
 from fullturn.evidence.keys import Signer
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -182,7 +183,7 @@ def test_processes_that_start_together_make_one_key(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-c", program, str(tmp_path)]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
-    printed = [process.communicate(timeout=60)[0] for process in both]
+    printed = [process.communicate(timeout=PATIENCE)[0] for process in both]
     assert len(set(printed)) == 1 and printed[0].strip()
 
 

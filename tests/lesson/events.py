@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx
 
+from tests.waiting import PATIENCE
+
 
 def followed(
     address: str,
@@ -16,11 +18,13 @@ def followed(
     *,
     performance: int | None = None,
     after: int | None = None,
-    seconds: float = 150,
+    seconds: float = PATIENCE,
 ) -> list[dict[str, Any]]:
     """Start a panel, unless a performance of it is named, and read its events to the end."""
     if performance is None:
-        started = httpx.post(f"{address}/panels/{panel}", json=dict(options or {}), timeout=10)
+        started = httpx.post(
+            f"{address}/panels/{panel}", json=dict(options or {}), timeout=PATIENCE
+        )
         assert started.status_code == 202, started.text
         performance = started.json()["performance"]
     headers = {} if after is None else {"last-event-id": str(after)}

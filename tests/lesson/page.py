@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,6 +16,7 @@ from starlette.routing import Route
 from fullturn.lesson.panels.catalog import PANELS
 from fullturn.lesson.panels.routes import routes
 from fullturn.lesson.panels.stage import Stage
+from tests.waiting import PATIENCE, wait_until
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>panels</title>
 <link rel="icon" href="data:,"><link rel="stylesheet" href="/panels/static/panels.css">
@@ -41,11 +41,10 @@ def serving(stage: Stage) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.01)
+        wait_until("the page's server", lambda: server.started or not thread.is_alive())
+        assert server.started
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
-            thread.join(10)
+            thread.join(PATIENCE)

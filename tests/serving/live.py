@@ -19,6 +19,7 @@ from fullturn.serving.batcher import OnLogged
 from fullturn.serving.deployment import DesiredState, LoadedVersion
 from fullturn.serving.routes import Served
 from fullturn.serving.service import Plan, service
+from tests.waiting import PATIENCE
 
 CONTRACT = Contract(
     columns=(
@@ -107,7 +108,7 @@ def live(
         running.run_in_thread(served, listener),
     ):
         address = running.address_of(listener)
-        with httpx.Client(base_url=address, timeout=30, trust_env=False) as client:
+        with httpx.Client(base_url=address, timeout=PATIENCE, trust_env=False) as client:
             yield Live(address, client, served, state)
 
 
@@ -122,5 +123,5 @@ def together(count: int, call: Callable[[int], Any]) -> list[Any]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(PATIENCE)
     return results

@@ -15,13 +15,13 @@ from fullturn.serving import log
 from fullturn.serving.answering import Pace, new_ids
 from fullturn.serving.inputs import Rows
 from tests.serving.live import CONTRACT, ROW, Lengths, live, together
-from tests.waiting import until
+from tests.waiting import wait_until
 
 
 def test_rows_that_come_together_are_asked_together(tmp_path: Path) -> None:
     def wait_for_all(rows: Sequence[Input]) -> None:
         if len(model.batches) == 1:
-            until(lambda: server.served.batcher.queued == 40, "the 40th request")
+            wait_until("the 40th request", lambda: server.served.batcher.queued == 40)
 
     model = Lengths(before=wait_for_all)
     with live(tmp_path, model) as server:

@@ -16,9 +16,10 @@ import pytest
 
 from fullturn.core.errors import Conflict, CouldNotEvaluate, UsageError
 from fullturn.serving import log, running
+from tests.needs import mounted
 from tests.serving.live import ROW, Lengths, live
 from tests.verbs.test_faults import fill
-from tests.waiting import until
+from tests.waiting import PATIENCE, wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,15 +27,8 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
     """A file system of two megabytes."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small file system needs root")
-    folder = tmp_path / "small"
-    folder.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
-    if subprocess.run(words, check=False).returncode:
-        pytest.skip("a small file system cannot be mounted here")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=False)
+    with mounted(tmp_path / "small", "size=2m") as folder:
+        yield folder
 
 
 def test_a_prediction_that_cannot_be_logged_is_refused_until_there_is_room(small: Path) -> None:
@@ -74,10 +68,11 @@ def test_with_serve_without_log_it_answers_on_a_full_disk_and_says_so(small: Pat
 SERVER = """
 import sys, time
 from pathlib import Path
+from tests.needs import mounted
 from tests.serving.live import Lengths, live
 with live(Path(sys.argv[1]), Lengths()) as server:
     print(server.address, flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
@@ -138,16 +133,16 @@ def test_a_server_that_stops_answers_what_is_in_flight(tmp_path: Path) -> None:
     statuses: list[int] = []
 
     def ask(address: str) -> None:
-        answer = httpx.post(f"{address}/predict", json={"inputs": [ROW]}, timeout=20)
+        answer = httpx.post(f"{address}/predict", json={"inputs": [ROW]}, timeout=PATIENCE)
         statuses.append(answer.status_code)
 
-    slow = Lengths(before=lambda rows: until(lambda: refused(server.address), "closing"))
+    slow = Lengths(before=lambda rows: wait_until("closing", lambda: refused(server.address)))
     with live(tmp_path, slow) as server:
         threads = [Thread(target=ask, args=(server.address,)) for _ in range(3)]
         for thread in threads:
             thread.start()
-        until(lambda: server.served.batcher.queued == 3, "three requests in flight")
+        wait_until("three requests in flight", lambda: server.served.batcher.queued == 3)
     for thread in threads:
-        thread.join(20)
+        thread.join(PATIENCE)
     assert statuses == [200] * 3
     assert len(log.predictions(tmp_path)) == 3

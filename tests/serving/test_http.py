@@ -18,7 +18,7 @@ from fullturn.serving import log
 from fullturn.serving.log import VIOLATION
 from fullturn.serving.running import BoundedProtocol
 from tests.serving.live import ROW, Lengths, Live, live, together
-from tests.waiting import until
+from tests.waiting import PATIENCE, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +199,9 @@ def test_a_full_queue_is_429_and_empties(tmp_path: Path) -> None:
         statuses.append(answer.status_code)
         return answer
 
-    slow = Lengths(before=lambda rows: until(lambda: statuses.count(429) == 4, "four refusals"))
+    slow = Lengths(
+        before=lambda rows: wait_until("four refusals", lambda: statuses.count(429) == 4)
+    )
     with live(tmp_path, slow, queue_rows=2) as server:
         answers = together(6, ask)
         assert sorted(statuses) == [200] * 2 + [429] * 4
@@ -210,13 +212,13 @@ def test_a_full_queue_is_429_and_empties(tmp_path: Path) -> None:
 
 def test_an_answer_that_takes_too_long_is_503_and_later_ones_come(tmp_path: Path) -> None:
     go_on = Event()
-    slow = Lengths(before=lambda rows: None if rows[0]["n"] == 0 else go_on.wait(60))
+    slow = Lengths(before=lambda rows: None if rows[0]["n"] == 0 else go_on.wait(PATIENCE))
     with live(tmp_path, slow, timeout=0.5) as server:
         answer = server.predict()
         assert answer.status_code == 503 and "within 0.5 seconds" in answer.json()["error"]
         assert answer.headers["retry-after"] == "1"
         go_on.set()
-        until(lambda: server.predict({**ROW, "n": 0}).status_code == 200, "an answer in time")
+        wait_until("an answer in time", lambda: server.predict({**ROW, "n": 0}).status_code == 200)
 
 
 def test_a_failing_row_does_not_spoil_its_neighbours(tmp_path: Path) -> None:
@@ -284,7 +286,7 @@ def test_a_token_is_asked_on_all_but_the_health_routes(tmp_path: Path) -> None:
 
 def raw(server: Live, content: bytes) -> socket.socket:
     host, port = server.address.removeprefix("http://").split(":")
-    connection = socket.create_connection((host, int(port)), timeout=60)
+    connection = socket.create_connection((host, int(port)), timeout=PATIENCE)
     connection.sendall(content)
     return connection
 
@@ -294,7 +296,7 @@ def test_a_client_that_sends_too_slowly_is_408(tmp_path: Path) -> None:
     with live(tmp_path, timeout=0.3) as server, raw(server, head) as connection:
         answer = connection.recv(65536)
         assert answer.startswith(b"HTTP/1.1 408") and b"did not arrive" in answer
-        until(lambda: server.predict().status_code == 200, "an answer in time")
+        wait_until("an answer in time", lambda: server.predict().status_code == 200)
 
 
 def test_a_head_that_does_not_end_is_cut_off(
@@ -326,7 +328,7 @@ def test_a_row_whose_client_went_away_is_logged(tmp_path: Path) -> None:
     with live(tmp_path, slow) as server:
         raw(server, head + body).close()
         raw(server, head + body[:20]).close()
-        until(lambda: log.predictions(server.state), "an entry")
+        wait_until("an entry", lambda: log.predictions(server.state))
         assert [one.key for one in log.predictions(server.state)] == ["gone"]
         assert server.predict().status_code == 200
 

@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 
 import fullturn
-from fullturn.core.entities import Dataset, Example, Input
+from fullturn.core.entities import Dataset, Example, Input, Output
 from fullturn.data.contract import check
 from fullturn.store import save_pyfunc
 from fullturn.subjects import bundle
@@ -29,6 +29,7 @@ from tests.conftest import free_port, wait_for
 from tests.serving.live import Versions, live, together
 from tests.subjects.assistant import samples
 from tests.subjects.text import questions
+from tests.waiting import PATIENCE
 
 WINE = Path(fullturn.__file__).parent / "demo" / "examples" / "wine"
 
@@ -117,19 +118,20 @@ def test_wines_are_told_apart_as_mlflow_models_serve_does(wine: Path, tmp_path: 
     folder = sealed(tmp_path / "model", "wine_app:WineApp", app, wines(wine, app))
     rows = [example.input for example in wines(wine, app).split("test")][:20]
     with mlflow_serving(folder, wine) as address:
-        body = {"dataframe_records": rows}
-        whole = httpx.post(f"{address}/invocations", json=body, timeout=60).json()["predictions"]
-        alone = [
-            httpx.post(f"{address}/invocations", json={"dataframe_records": [row]}, timeout=60)
-            .json()["predictions"][0]
-            for row in rows
-        ]  # fmt: skip
+        whole = invoked(address, rows)
+        alone = [invoked(address, [row])[0] for row in rows]
     ours_alone, ours_whole, ours_form = answered(app, folder, rows, tmp_path / "state")
     assert ours_whole == ours_form == whole
     # In a batch, sums are added in another order: the last digit of a double may differ.
     for ours, theirs in zip(ours_alone, alone, strict=True):
         assert ours["label"] == theirs["label"]
         assert ours["confidence"] == pytest.approx(theirs["confidence"], rel=1e-12)
+
+
+def invoked(address: str, rows: Sequence[Input]) -> list[Output]:
+    body = {"dataframe_records": list(rows)}
+    answer = httpx.post(f"{address}/invocations", json=body, timeout=PATIENCE)
+    return list(answer.json()["predictions"])
 
 
 @contextmanager

@@ -183,8 +183,8 @@ def test_what_was_acknowledged_survives_sigkill_once(tmp_path: Path) -> None:
         command = [sys.executable, "-c", WRITER, str(tmp_path), str(last)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
-            last = int(process.stdout.readline())
-            time.sleep(0.2 + 0.3 * kill)
+            for _ in range(1 + 100 * kill):
+                last = int(process.stdout.readline())
             os.kill(process.pid, signal.SIGKILL)
             last = max([last, *(int(line) for line in process.stdout if line.endswith("\n"))])
         kept = numbers(tmp_path)

@@ -27,7 +27,7 @@ from fullturn.serving.deployment import (
     desired_state,
 )
 from tests.serving.live import ROW, Lengths, Live, Versions, live, together
-from tests.waiting import until
+from tests.waiting import PATIENCE, wait_until
 
 
 def plan(stage: str = "canary", share: float = 0.2, **changes: object) -> ReleasePlan:
@@ -99,7 +99,7 @@ def copies(server: Live, count: int) -> list[log.Prediction]:
         made = [one for one in log.predictions(server.state) if one.arm == "shadow"]
         return made if len(made) >= count else []
 
-    return until(found, f"the {count}th copy")
+    return wait_until(f"the {count}th copy", found)
 
 
 def test_a_shadow_answers_copies_that_nobody_sees(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_shadow_work_is_dropped_before_live_work_waits(tmp_path: Path) -> None:
     turns = Semaphore(0)
 
     def answer_slowly(rows: Sequence[Input]) -> None:
-        turns.acquire(timeout=60)
+        turns.acquire(timeout=PATIENCE)
         time.sleep(0.05 * len(rows))
 
     slow = Lengths(2, before=answer_slowly)
@@ -164,12 +164,15 @@ def test_swaps_under_load_fail_no_request_and_mix_no_versions(tmp_path: Path) ->
         for number in range(300):
             version, answered = number % 5 + 1, statuses[200]
             registry.wanted = DesiredState(version, None)
-            until(lambda v=version: server.served.follower.current.champion.version == v, "a swap")
+            wait_until(
+                f"version {version}",
+                lambda v=version: server.served.follower.current.champion.version == v,
+            )
             if number % 5 == 0:
-                until(lambda n=answered: statuses[200] > n, "an answer")
+                wait_until("an answer", lambda n=answered: statuses[200] > n)
         stop.set()
         for thread in threads:
-            thread.join(30)
+            thread.join(PATIENCE)
         swaps = server.served.follower.swaps
     assert swaps == 299
     assert set(statuses) == {200} and statuses[200] > 50
@@ -183,7 +186,7 @@ def test_a_version_that_does_not_load_leaves_the_old_one_serving_and_says_so(
     registry = Versions(v1=Lengths())
     with live(tmp_path, registry=registry) as server:
         registry.wanted = DesiredState(7, None)
-        until(lambda: server.served.follower.failures, "a failure to load")
+        wait_until("a failure to load", lambda: server.served.follower.failures)
         assert server.predict().json()["version"] == 1
         told = server.client.get("/version").json()
         assert "version 7 does not load" in told["not_loaded"]["7"]
@@ -192,20 +195,23 @@ def test_a_version_that_does_not_load_leaves_the_old_one_serving_and_says_so(
             "version 1 continues to serve" in record.getMessage() for record in caplog.records
         )
         registry.wanted = DesiredState(1, None)
-        until(lambda: not server.client.get("/version").json()["not_loaded"], "forgetting it")
+        wait_until(
+            "the failure to be forgotten",
+            lambda: not server.client.get("/version").json()["not_loaded"],
+        )
 
 
 def test_the_server_serves_on_without_its_registry(tmp_path: Path) -> None:
     registry = Versions(v1=Lengths(), v2=Lengths(2))
     with live(tmp_path, registry=registry) as server:
         registry.error = StoreUnavailable("the tracking server does not answer")
-        until(lambda: server.served.follower.stale, "a look at the registry")
+        wait_until("a look at the registry", lambda: server.served.follower.stale)
         assert server.predict().status_code == 200
         assert server.client.get("/readyz").json() == {"ready": True, "version": 1}
         assert "does not answer" in server.client.get("/version").json()["registry"]
         assert "fullturn_registry_stale 1.0" in server.client.get("/metrics").text
         registry.error, registry.wanted = None, DesiredState(2, None)
-        until(lambda: server.served.follower.swaps == 1, "a swap")
+        wait_until("a swap", lambda: server.served.follower.swaps == 1)
         assert server.predict().json()["version"] == 2
         assert server.client.get("/version").json()["registry"] == "followed"
 

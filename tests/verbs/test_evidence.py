@@ -40,8 +40,9 @@ from fullturn.verbs.verify import Verified, verify
 from fullturn.verbs.workspace import Workspace
 from tests.projects import copied
 from tests.verbs.conftest import write_rows
-from tests.verbs.test_serving import asked, changed, told, until
+from tests.verbs.test_serving import asked, changed, told
 from tests.verbs.toy import messages
+from tests.waiting import wait_until
 
 DIGEST, EVIDENCE, GATE = map(VersionTags.key, ("bundle", "evidence", "gate"))
 
@@ -305,7 +306,7 @@ def test_a_server_keeps_the_champion_when_the_next_ones_signature_does_not_hold(
     with server(gated, port=0) as address:
         assert asked(address).json()["version"] == 1
         promotion.promote(gated.store, found(gated, 2), actor="tester", reason="test")
-        until(lambda: bool(told(address)["not_loaded"]))
+        wait_until("a failure to load", lambda: told(address)["not_loaded"])
         assert "'model-card.md' was changed" in str(told(address)["not_loaded"])
         assert asked(address).json()["version"] == 1
     with pytest.raises(IntegrityError, match="fullturn verify 2"), server(gated, port=0):
@@ -316,7 +317,7 @@ def test_a_server_follows_to_a_version_whose_signature_holds(gated: Workspace) -
     gated = changed(gated, "[gates]", SIGNED)
     with server(gated, port=0) as address:
         promote.promote(gated, "2", "its signature holds")
-        until(lambda: asked(address).json()["version"] == 2)
+        wait_until("version 2", lambda: asked(address).json()["version"] == 2)
 
 
 def test_gating_a_registered_run_again_changes_no_evidence(gated: Workspace) -> None:

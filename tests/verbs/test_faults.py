@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,9 @@ import pytest
 from fullturn.store import Store
 from fullturn.verbs.workspace import Workspace
 from tests.conftest import free_port, wait_for
+from tests.needs import mounted
 from tests.store.plain import logged_steps
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
@@ -32,13 +33,12 @@ def fullturn(root: Path, *words: str, **environment: str) -> "subprocess.Popen[s
 
 
 def wait_for_run(store: Store) -> str:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        for run in store.runs("train"):
-            if "vocabulary" in run.metrics:
-                return run.id
-        time.sleep(0.3)
-    raise AssertionError("no run started")
+    """The id of a training run that has logged something."""
+
+    def begun() -> str:
+        return next((run.id for run in store.runs("train") if "vocabulary" in run.metrics), "")
+
+    return wait_until("a run to start", begun)
 
 
 def fill(path: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_train_that_is_killed_is_closed_by_the_next_command(project: Workspace
     run_id = wait_for_run(project.store)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
-    out, _ = fullturn(project.root, "runs", "--json").communicate(timeout=120)
+    out, _ = fullturn(project.root, "runs", "--json").communicate(timeout=PATIENCE)
     [run] = json.loads(out)
     assert (run["id"], run["status"]) == (run_id, "KILLED")
     assert "process is gone" in run["tags"]["fullturn.error"]
@@ -94,13 +94,13 @@ def test_a_server_that_goes_away_in_mid_run_loses_nothing(
     run_id = wait_for_run(store)
     stop(first)
     (project.root / "go on").touch()
-    _, err = process.communicate(timeout=240)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 4
     assert uri in err and "fullturn runs" in err and "Traceback" not in err
     second = server(folder, port)
     try:
         again = fullturn(project.root, "runs", "--json", MLFLOW_TRACKING_URI=uri)
-        out, err = again.communicate(timeout=120)
+        out, err = again.communicate(timeout=PATIENCE)
         assert again.returncode == 0 and out, (out, err)
         [run] = json.loads(out)
         assert (run["id"], run["status"]) == (run_id, "KILLED")
@@ -112,35 +112,25 @@ def test_a_server_that_goes_away_in_mid_run_loses_nothing(
 def test_a_server_that_is_down_ends_the_command_with_4(project: Workspace) -> None:
     uri = f"http://127.0.0.1:{free_port()}"
     process = fullturn(project.root, "train", MLFLOW_TRACKING_URI=uri)
-    _, err = process.communicate(timeout=240)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 4
     assert uri in err and "Traceback" not in err
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
 def test_a_full_disk_ends_the_command_with_4_and_keeps_what_was_there(
     project: Workspace, tmp_path: Path
 ) -> None:
-    small = tmp_path / "small"
-    small.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(small)], check=False
-    )
-    if mounted.returncode:
-        pytest.skip("a small file system cannot be mounted here")
-    try:
+    with mounted(tmp_path / "small", "size=4m") as small:
         shutil.copytree(project.root, small / "project")
         root = small / "project"
         fill(small / "filler")
         process = fullturn(root, "train")
-        _, err = process.communicate(timeout=240)
+        _, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == 4, err
         assert "Traceback" not in err
         (small / "filler").unlink()
-        out, _ = fullturn(root, "data", "log", "--json").communicate(timeout=120)
+        out, _ = fullturn(root, "data", "log", "--json").communicate(timeout=PATIENCE)
         assert json.loads(out)[0]["rows"] == 1000
         done = fullturn(root, "train", "--json")
-        done.communicate(timeout=240)
+        done.communicate(timeout=PATIENCE)
         assert done.returncode == 0
-    finally:
-        subprocess.run(["umount", "-l", str(small)], check=False)

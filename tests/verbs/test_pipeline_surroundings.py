@@ -20,6 +20,7 @@ from fullturn.cli import run
 from fullturn.registry import promotion
 from fullturn.store import Store
 from tests.verbs.test_pipeline import cloned, committed, git, mine, report, with_params
+from tests.waiting import PATIENCE
 
 __all__ = ["mine"]
 pytestmark = pytest.mark.slow
@@ -45,7 +46,7 @@ def started(folder: Path, *words: str, **environment: str) -> subprocess.Popen[s
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
-    said, _ = process.communicate(timeout=120)
+    said, _ = process.communicate(timeout=PATIENCE)
     return process.returncode, said
 
 

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from fullturn.core.entities import Prediction
 from fullturn.core.errors import Conflict, NotFound, Refused
 from fullturn.core.settings import ReleaseSettings
 from fullturn.core.tags import ModelTags, ReleaseTags
@@ -21,6 +21,7 @@ from fullturn.registry import promotion, versions
 from fullturn.release import state
 from fullturn.release.controller import FOLDER, REPORTS, looks, looks_of
 from fullturn.release.ledger import Decided
+from fullturn.release.records import Decision
 from fullturn.release.state import Release
 from fullturn.serving import log
 from fullturn.serving.observations import Observer
@@ -35,8 +36,10 @@ from tests.projects import copied
 from tests.release.hooks import Hooked, once
 from tests.verbs.conftest import TOML
 from tests.verbs.test_faults import fullturn
+from tests.verbs.test_serving import told
 from tests.verbs.toy import messages
 from tests.verbs.traffic import Traffic
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.slow
 SMALL = """
@@ -93,6 +96,12 @@ def served(two: Workspace) -> Iterator[tuple[Workspace, Traffic]]:
         yield two, traffic
 
 
+def answered_by(project: Workspace, traffic: Traffic, version: int) -> Prediction | None:
+    """The last answer, if this version gave it."""
+    newest = log.find(project.state, traffic.counts.last)
+    return newest if newest.version == version else None
+
+
 def test_an_equally_good_version_is_promoted_by_evidence(
     served: tuple[Workspace, Traffic],
 ) -> None:
@@ -110,9 +119,8 @@ def test_an_equally_good_version_is_promoted_by_evidence(
         assert project.store.get(ended.run, name).stat().st_size > 100
     assert ModelTags.read(project.store.registered("toy").tags).release == ""
     rollback.rollback(project, reason="to see it while requests flow")
-    time.sleep(0.5)
-    newest = log.find(project.state, traffic.counts.last)
-    assert (newest.version, newest.arm) == (1, "champion")
+    newest = wait_until("an answer of version 1", lambda: answered_by(project, traffic, 1))
+    assert newest.arm == "champion"
     assert traffic.counts.failed == 0
 
 
@@ -149,7 +157,7 @@ def test_an_abort_from_elsewhere_ends_it(served: tuple[Workspace, Traffic]) -> N
     with pytest.raises(Conflict, match="fullturn release 2"):
         release.release(project, "1", ignore)
     release.abort(project, "changed our minds")
-    controller.join(60)
+    controller.join(PATIENCE)
     assert "aborted by tester: changed our minds" in str(ended[0])
     assert promotion.champion(project.store) == 1
     with pytest.raises(NotFound, match="no release is under way"):
@@ -234,17 +242,16 @@ def test_a_controller_that_is_killed_goes_on_from_its_evidence(
     served: tuple[Workspace, Traffic],
 ) -> None:
     project, traffic = served
-    for pause in (0.3, 1.0):
+    for count in (1, 3):
         process = fullturn(project.root, "release", "2")
         opened = wait_for_release(project)
-        time.sleep(pause)
+        wait_until("looks", lambda n=count, run=opened.run: len(looks_at(project, run)) >= n)
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
     if state.under_way(project.store):
         ended = release.release(project, "2", ignore)
         assert ended.run == opened.run
-        count = len(looks(looks_of(project.state / FOLDER, ended.run)))
-        assert count > 0
+        assert len(looks_at(project, ended.run)) > 3
     assert [e.version for e in promotion.history(project.store)] == [1, 2]
     assert len(state.releases(project.store)) == 1
     assert traffic.counts.failed == 0
@@ -252,7 +259,7 @@ def test_a_controller_that_is_killed_goes_on_from_its_evidence(
 
 def test_a_server_that_is_killed_in_a_release_comes_back_to_it(two: Workspace) -> None:
     port = free_port()
-    asked, ended = 0, list[Release]()
+    ended = list[Release]()
 
     def serve() -> subprocess.Popen[str]:
         process = fullturn(two.root, "serve", "--port", str(port))
@@ -265,20 +272,20 @@ def test_a_server_that_is_killed_in_a_release_comes_back_to_it(two: Workspace) -
     first = serve()
     controller = threading.Thread(target=run)
     controller.start()
+    wait_for_release(two)
     with Traffic(f"http://127.0.0.1:{port}", USERS) as traffic:
-        time.sleep(1.0)
+        wait_until("30 of the release's requests", lambda: traffic.counts.asked >= 30)
         os.kill(first.pid, signal.SIGKILL)
         first.communicate()
-        asked = traffic.counts.asked
     second = serve()
     try:
         with Traffic(f"http://127.0.0.1:{port}", USERS):
-            controller.join(100)
+            controller.join(PATIENCE)
     finally:
         second.terminate()
         second.communicate()
     assert [one.ending for one in ended] == ["promote"]
-    assert asked > 0 and len(state.releases(two.store)) == 1
+    assert len(state.releases(two.store)) == 1
     assert [e.version for e in promotion.history(two.store)] == [1, 2]
 
 
@@ -289,13 +296,14 @@ def test_a_plan_that_nobody_renews_runs_out(
     monkeypatch.setattr(state, "LEASE", 1.0)
     with server(two) as address, Traffic(address, USERS) as traffic:
         release.begin(two, versions.version(two.store, "2"))
-        time.sleep(2.5)
+        wait_until("the plan", lambda: told(address)["release"])
+        wait_until("the end of the plan", lambda: not told(address)["release"])
         before = traffic.counts.asked
-        time.sleep(0.5)
-        assert traffic.counts.asked > before and traffic.counts.failed == 0
-    late = [p for p in Observer(two.state, two.subject, 0).read() if p.prediction.arm == "shadow"]
-    newest = max(one.prediction.time for one in late)
-    assert time.time() - newest / 1000 > 1.0
+        wait_until("requests after it", lambda: traffic.counts.asked >= before + 50)
+        assert traffic.counts.failed == 0
+    seen = [one.prediction for one in Observer(two.state, two.subject, 0).read()]
+    copied = [int(one.key.removeprefix("user ")) for one in seen if one.arm == "shadow"]
+    assert copied and max(copied) <= before
 
 
 def test_a_release_needs_a_champion_and_a_gate(project: Workspace) -> None:
@@ -316,11 +324,10 @@ def test_settings_are_those_of_the_start(two: Workspace) -> None:
 
 
 def wait_for_release(project: Workspace) -> Release:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        opened = state.releases(project.store)
-        if opened:
-            assert ReleaseTags.read(project.store.run(opened[0].run).tags).version == 2
-            return opened[0]
-        time.sleep(0.1)
-    raise AssertionError("no release began")
+    newest = wait_until("a release", lambda: state.releases(project.store))[0]
+    assert ReleaseTags.read(project.store.run(newest.run).tags).version == 2
+    return newest
+
+
+def looks_at(project: Workspace, run: str) -> list[Decision]:
+    return looks(looks_of(project.state / FOLDER, run))

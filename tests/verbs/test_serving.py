@@ -7,8 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,6 +35,7 @@ from fullturn.verbs.train import train
 from fullturn.verbs.workspace import Workspace
 from tests.conftest import free_port
 from tests.verbs import test_faults
+from tests.waiting import PATIENCE, wait_until
 
 ROOT = Path(__file__).parents[2]
 ROW = {"text": "my invoice and the refund are wrong nr 1 by chat"}
@@ -59,19 +59,16 @@ def promoted(project: Workspace, **params: str | float) -> int:
 
 def asked(address: str, **fields: object) -> httpx.Response:
     body = {"inputs": [ROW], **fields}
-    return httpx.post(f"{address}/predict", json=body, timeout=30, trust_env=False)
+    return httpx.post(f"{address}/predict", json=body, timeout=PATIENCE, trust_env=False)
 
 
 def told(address: str) -> dict[str, object]:
-    answer = httpx.get(f"{address}/version", timeout=30, trust_env=False)
+    answer = httpx.get(f"{address}/version", timeout=PATIENCE, trust_env=False)
     return dict(answer.json())
 
 
-def until(seen: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not seen():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
+def stored_traces(project: Workspace) -> set[str]:
+    return {trace["id"] for trace in project.store.traces()}
 
 
 def changed(project: Workspace, old: str, new: str) -> Workspace:
@@ -105,9 +102,9 @@ def test_a_promotion_and_a_rollback_are_followed_while_requests_flow(project: Wo
     with server(project, port=0) as address:
         assert asked(address).json()["version"] == 1
         promoted(project, fault="constant")
-        until(lambda: asked(address).json()["version"] == 2)
+        wait_until("version 2", lambda: asked(address).json()["version"] == 2)
         rollback.rollback(project, reason="worse")
-        until(lambda: asked(address).json()["version"] == 1)
+        wait_until("version 1", lambda: asked(address).json()["version"] == 1)
         assert told(address)["swaps"] == 2
     assert {one.version for one in log.predictions(project.state)} == {1, 2}
 
@@ -120,7 +117,7 @@ def test_a_version_whose_files_were_changed_is_not_served(project: Workspace) ->
         file = project.store.fetch_model(second.source) / "bundle" / "model.json"
         file.write_bytes(file.read_bytes()[:-2])
         promotion.promote(project.store, second, actor="tester", reason="test")
-        until(lambda: bool(told(address)["not_loaded"]))
+        wait_until("a failure to load", lambda: told(address)["not_loaded"])
         assert asked(address).json()["version"] == 1
         assert "model.json' was changed" in str(told(address)["not_loaded"])
 
@@ -152,12 +149,12 @@ def test_answers_of_an_llm_are_all_traced_and_quotes_some(project: Workspace) ->
     promoted(project)
     with server(project, port=0) as address:
         many = {"inputs": [ROW] * 10 + [{"text": "my parcel is late"}] * 20}
-        ids = httpx.post(f"{address}/predict", json=many, timeout=30).json()["ids"]
+        ids = httpx.post(f"{address}/predict", json=many, timeout=PATIENCE).json()["ids"]
         chat = {"messages": [{"role": "user", "content": ROW["text"]}]}
-        answer = httpx.post(f"{address}/v1/chat/completions", json=chat, timeout=30).json()
+        answer = httpx.post(f"{address}/v1/chat/completions", json=chat, timeout=PATIENCE).json()
         assert answer["choices"][0]["message"]["content"] == "This is about billing."
         wanted = {f"tr-{number}" for number in (*ids[:10], answer["id"])}
-        until(lambda: wanted <= {trace["id"] for trace in project.store.traces()}, 30)
+        wait_until("traces in MLflow", lambda: wanted <= stored_traces(project))
     traces = project.store.traces()
     assert len(wanted) < len(traces) < len(wanted) + 15
     assert {trace["tags"]["fullturn.version"] for trace in traces} == {"1"}
@@ -180,7 +177,7 @@ def test_traces_wait_for_mlflow_and_answers_do_not(
     assert (project.state / TRACES).exists()
     wanted = {f"tr-{number}" for number in ids}
     with server(project, port=0):
-        until(lambda: wanted <= {trace["id"] for trace in project.store.traces()}, 30)
+        wait_until("traces in MLflow", lambda: wanted <= stored_traces(project))
 
 
 def running(project: Workspace, *words: str) -> subprocess.Popen[str]:
@@ -206,13 +203,16 @@ def test_the_command_serves_until_it_is_told_to_stop(
         assert process.stdout is not None
         opened = json.loads(process.stdout.readline())
         assert opened["version"] == 1 and opened["example"].keys() == ROW.keys()
-        until(lambda: httpx.get(f"{opened['address']}/readyz").status_code == 200)
+        wait_until(
+            "the server to be ready",
+            lambda: httpx.get(f"{opened['address']}/readyz").status_code == 200,
+        )
         [number] = asked(opened["address"]).json()["ids"]
         port = int(opened["address"].rpartition(":")[2])
         with pytest.raises(CouldNotEvaluate, match="--port 0"), server(project, port=port):
             pass
         os.kill(process.pid, signal.SIGTERM)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, (out, err)
     assert not (project.state / log.JOURNAL).exists()
     with pytest.raises(SystemExit) as ended:
@@ -237,12 +237,15 @@ def test_it_serves_on_when_mlflow_is_down_and_follows_it_when_it_is_back(
         second = versions.version(project.store, str(registered(project, smoothing=0.5)))
         with server(project, port=0) as address:
             test_faults.stop(mlflow)
-            until(lambda: "is unreachable" in str(told(address)["registry"]), 60)
+            wait_until(
+                "a look at a registry that is down",
+                lambda: "is unreachable" in str(told(address)["registry"]),
+            )
             assert asked(address).json()["version"] == 1
             assert httpx.get(f"{address}/readyz").status_code == 200
             mlflow = test_faults.server(folder, port)
             promotion.promote(project.store, second, actor="tester", reason="test")
-            until(lambda: asked(address).json()["version"] == 2, 60)
+            wait_until("version 2", lambda: asked(address).json()["version"] == 2)
             assert told(address)["registry"] == "followed"
     finally:
         test_faults.stop(mlflow)

@@ -28,6 +28,7 @@ from fullturn.verbs.workspace import Workspace
 from tests.conftest import free_port, wait_for
 from tests.verbs.conftest import write_rows
 from tests.verbs.toy import messages
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.slow
 ROW = {"text": "my invoice and the refund are wrong nr 1 by chat"}
@@ -155,7 +156,7 @@ def test_plain_mlflow_loads_and_serves_the_champion(
     try:
         wait_for(f"http://127.0.0.1:{port}/ping", lambda: server.poll() is None)
         body = {"dataframe_records": [ROW]}
-        answer = httpx.post(f"http://127.0.0.1:{port}/invocations", json=body, timeout=60)
+        answer = httpx.post(f"http://127.0.0.1:{port}/invocations", json=body, timeout=PATIENCE)
         assert answer.json() == {"predictions": [{"label": "billing"}]}
     finally:
         if server.poll() is None:
@@ -184,7 +185,7 @@ def test_watch_keeps_turning_until_it_is_interrupted(project: Workspace) -> None
                     break
                 write_rows(project.root / "messages.csv", messages(1100, seed=1))
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE)
     finally:
         process.kill()
     assert process.returncode == 0

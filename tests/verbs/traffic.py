@@ -11,6 +11,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from fullturn.demo.audience import Counts
+from tests.waiting import PATIENCE
 
 
 class Traffic:
@@ -20,7 +21,9 @@ class Traffic:
         self, address: str, rows: Sequence[Mapping[str, str]], labels: bool = True
     ) -> None:
         place = urlsplit(address)
-        self._connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=30)
+        self._connection = http.client.HTTPConnection(
+            place.hostname or "", place.port, timeout=PATIENCE
+        )
         self._rows, self._labels = rows, labels
         self.counts = Counts()
         self._leaving = threading.Event()
@@ -37,7 +40,7 @@ class Traffic:
         trace: TracebackType | None,
     ) -> None:
         self._leaving.set()
-        self._thread.join(20)
+        self._thread.join(PATIENCE)
         self._connection.close()
 
     def ask(self, row: Mapping[str, str]) -> None:

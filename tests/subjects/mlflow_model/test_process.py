@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import textwrap
-import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from fullturn.core.errors import AppError
 from fullturn.store.client import mlflow
 from fullturn.subjects.mlflow_model.process import ModelProcess
 from tests.registered import FAULTS, OWN
+from tests.waiting import is_alive, wait_until
 
 pytestmark = pytest.mark.slow
 KINDS = {"age": "number", "income": "number", "city": "category"}
@@ -56,14 +56,6 @@ def start(running: list[ModelProcess], folder: Path, timeout: float = 60) -> Mod
     running.append(process)
     process.start()
     return process
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_a_model_answers_from_its_process(models: Path, started: list[ModelProcess]) -> None:
@@ -152,10 +144,7 @@ def test_a_process_does_not_outlive_a_killed_parent(models: Path, fault: str) ->
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    deadline = time.monotonic() + 60
-    while is_alive(pid) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not is_alive(pid)
+    wait_until("the end of its process", lambda: not is_alive(pid))
 
 
 def test_the_process_learns_no_secret(
