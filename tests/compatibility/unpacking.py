@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import sqlite3
-import subprocess
-import sys
 import tarfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.waiting import PATIENCE
+from tests.forks import command
+from tests.waiting import wait_until
 
 OLD_ROOT = "/tmp/fixture-0.1/project"
 """Where the project was when it was written."""
@@ -53,29 +51,21 @@ def replace_everywhere(database: Path, old: str, new: str) -> None:
 
 def fullturn(root: Path, *words: str, code: int = 0) -> Any:
     """What a command answers in JSON, run as a person would: in a process of its own."""
-    done = subprocess.run(
-        [*_command(root), *words, "--json"],
-        capture_output=True,
-        text=True,
-        env=environment(),
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == code, (words, done.returncode, done.stdout, done.stderr)
-    return json.loads(done.stdout)
+    done = command(root, *words, "--json")
+    assert done.ended() == code, (words, done.out, done.err)
+    return json.loads(done.out)
 
 
 @contextmanager
 def serving(root: Path) -> Iterator[str]:
     """The address of `fullturn serve`, for the length of a `with` block."""
-    words = [*_command(root), "serve", "--port", "0", "--json"]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment())
+    server = command(root, "serve", "--port", "0", "--json")
     try:
-        assert process.stdout is not None
-        yield str(json.loads(process.stdout.readline())["address"])
+        wait_until("an address", lambda: "\n" in server.out or not server.process.is_alive())
+        yield str(json.loads(server.out.partition("\n")[0])["address"])
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=PATIENCE)
+        server.process.terminate()
+        assert server.ended() == 0, server.err
 
 
 def environment() -> dict[str, str]:
@@ -83,7 +73,3 @@ def environment() -> dict[str, str]:
     pointing = {"MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"}
     others = {name: value for name, value in os.environ.items() if name not in pointing}
     return {**others, "PYTHONWARNINGS": "ignore"}
-
-
-def _command(root: Path) -> list[str]:
-    return [sys.executable, "-m", "fullturn", "-C", str(root)]

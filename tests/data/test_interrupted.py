@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -15,28 +14,16 @@ import pytest
 from fullturn.core.errors import DiskFull
 from fullturn.data import versions
 from tests.data.samples import QUESTIONS, commit, questions, serve
+from tests.forks import forked
 from tests.needs import mounted
-
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(
-    ["pytest", "tests.data.samples", "fullturn.data.similar", "pandas", "pyarrow.dataset"]
-)
 
 
 @contextmanager
 def committer(table: Path, actor: str) -> Iterator[tuple[Connection, Callable[[], None]]]:
     """A process that commits whenever it is sent a number, and what kills it."""
-    ours, theirs = PROCESSES.Pipe()
-    process = PROCESSES.Process(target=serve, args=(theirs, table, actor))
-    process.start()
-    theirs.close()
-    try:
-        assert ours.recv() == "ready"
-        yield ours, process.kill
-    finally:
-        process.kill()
-        process.join()
-        ours.close()
+    with forked(serve, table, actor) as (orders, process):
+        assert orders.recv() == "ready"
+        yield orders, process.kill
 
 
 def test_of_two_commits_at_once_both_land_or_one_is_told_to_retry(tmp_path: Path) -> None:

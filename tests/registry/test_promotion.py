@@ -1,16 +1,17 @@
 """Promotion and rollback: compare-and-set, an append-only history, an alias that follows."""
 
-import subprocess
-import sys
 from itertools import pairwise
+from multiprocessing.connection import Connection
+from pathlib import Path
 
 import pytest
 
 from fullturn.core.entities import ModelVersion
 from fullturn.core.errors import Conflict, NotFound, NotGated, UsageError
 from fullturn.core.tags import VersionTags
-from fullturn.registry import promotion
+from fullturn.registry import promotion, versions
 from fullturn.store import Store
+from tests.forks import forked
 from tests.store.models import registered
 
 GATED = VersionTags(outcome="PASSED", gate="g" * 32).write()
@@ -96,52 +97,39 @@ def test_an_alias_left_behind_by_a_killed_process_is_repaired(store: Store) -> N
     assert store.alias(store.name, "champion") == 2
 
 
-RACER = """
-import sys
-from pathlib import Path
-from fullturn.core.errors import Conflict
-from fullturn.registry import promotion, versions
-from fullturn.store import Store
-
-store = Store(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
-print("ready", flush=True)
-for line in sys.stdin:
-    number, seen = line.split()
-    mine = versions.version(store, number)
-    try:
-        promotion.promote(store, mine, actor="racer", reason="race", expected=int(seen))
-        print("won", flush=True)
-    except Conflict:
-        print("lost", flush=True)
-"""
-
-
-def racer(store: Store) -> "subprocess.Popen[str]":
-    words = [sys.executable, "-W", "ignore", "-c", RACER, store.uri, store.name, "unused"]
-    return subprocess.Popen(
-        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-    )
+def race(orders: Connection, uri: str, name: str) -> None:
+    """Promote the version of each order, if the history is as long as it says; who won?"""
+    store = Store(uri, name, Path("unused"))
+    orders.send("ready")
+    while order := orders.recv():
+        number, seen = order
+        mine = versions.version(store, str(number))
+        try:
+            promotion.promote(store, mine, actor="racer", reason="race", expected=seen)
+            orders.send("won")
+        except Conflict:
+            orders.send("lost")
 
 
 @pytest.mark.slow
 def test_of_two_racing_processes_exactly_one_wins_each_of_25_races(store: Store) -> None:
     for _ in range(4):
         version(store)
-    racers = [racer(store), racer(store)]
-    assert [each.stdout.readline() for each in racers if each.stdout] == ["ready\n"] * 2
+    with forked(race, store.uri, store.name) as one, forked(race, store.uri, store.name) as other:
+        _let_race(store, [one[0], other[0]])
+    effective = [entry for entry in promotion.history(store) if entry.effective]
+    assert len(effective) == 25
+    assert all(a.version == b.previous for a, b in pairwise(effective))
+
+
+def _let_race(store: Store, racers: list[Connection]) -> None:
+    assert [each.recv() for each in racers] == ["ready"] * 2
     for number in range(25):
         entries = promotion.history(store)
         seen = max((entry.number for entry in entries if entry.effective), default=0)
         targets = (1, 2) if number % 2 else (3, 4)
         for each, target in zip(racers, targets, strict=True):
-            assert each.stdin is not None
-            each.stdin.write(f"{target} {seen}\n")
-            each.stdin.flush()
-        answers = [each.stdout.readline().strip() for each in racers if each.stdout]
+            each.send((target, seen))
+        answers = [each.recv() for each in racers]
         assert sorted(answers) == ["lost", "won"]
         assert store.alias(store.name, "champion") == targets[answers.index("won")]
-    for each in racers:
-        each.communicate()
-    effective = [entry for entry in promotion.history(store) if entry.effective]
-    assert len(effective) == 25
-    assert all(a.version == b.previous for a, b in pairwise(effective))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -19,9 +18,10 @@ from fullturn.core.errors import Conflict, NotFound
 from fullturn.core.settings import ReleaseSettings
 from fullturn.core.tags import ModelTags, ReleaseTags
 from fullturn.release import ledger, state
-from fullturn.release.ledger import Decided
+from fullturn.release.ledger import Decided, Ending
 from fullturn.release.state import Release
 from fullturn.store import Store
+from tests.forks import forked
 from tests.release.hooks import Hooked, once
 from tests.release.releasing import ABORT, GOOD, abort, aborted, begun, followed, version
 
@@ -285,41 +285,29 @@ def test_over_http_the_ledger_decides_too(any_store: Store, tmp_path: Path) -> N
     assert aborted(any_store, release)
 
 
-DECIDER = """
-import sys
-from pathlib import Path
-from fullturn.release import state
-from fullturn.release.ledger import Decided
-from fullturn.store import Store
-
-store, ending = Store(sys.argv[1], sys.argv[2], Path("unused")), sys.argv[3]
-print("ready", flush=True)
-for line in sys.stdin:
-    opened = state.read(store, line.strip())
-    ended = state.decide(store, opened, Decided(ending, "PASSED", f"by {ending}", "me"))
-    state.close(store, ended)
-    print(ended.reason, flush=True)
-"""
+def decide(orders: Connection, uri: str, name: str, ending: Ending) -> None:
+    """End each release that is named; answer with the reason that it ended for."""
+    store = Store(uri, name, Path("unused"))
+    orders.send("ready")
+    while run := orders.recv():
+        opened = state.read(store, run)
+        ended = state.decide(store, opened, Decided(ending, "PASSED", f"by {ending}", "me"))
+        state.close(store, ended)
+        orders.send(ended.reason)
 
 
 @pytest.mark.slow
 def test_two_processes_that_decide_at_once_agree(store: Store, tested: ModelVersion) -> None:
-    words = [sys.executable, "-W", "ignore", "-c", DECIDER, store.uri, store.name]
-    pipe, endings = subprocess.PIPE, ("promote", "roll back")
-    deciders = [
-        subprocess.Popen([*words, one], stdin=pipe, stdout=pipe, text=True) for one in endings
-    ]
-    outputs = [each.stdout for each in deciders if each.stdout]
-    assert [each.readline() for each in outputs] == ["ready\n"] * 2
-    for _ in range(10):
-        release = begun(store, tested)
-        for each in deciders:
-            assert each.stdin is not None
-            each.stdin.write(f"{release.run}\n")
-            each.stdin.flush()
-        one, other = (each.readline().strip() for each in outputs)
-        found, run = state.read(store, release.run), store.run(release.run)
-        assert one == other == found.reason == ReleaseTags.read(run.tags).reason
-        assert run.status == "FINISHED" and not followed(store)
-    for each in deciders:
-        each.communicate()
+    with (
+        forked(decide, store.uri, store.name, "promote") as (one, _),
+        forked(decide, store.uri, store.name, "roll back") as (other, _),
+    ):
+        assert [each.recv() for each in (one, other)] == ["ready"] * 2
+        for _ in range(10):
+            release = begun(store, tested)
+            for each in (one, other):
+                each.send(release.run)
+            reasons = {each.recv() for each in (one, other)}
+            found, run = state.read(store, release.run), store.run(release.run)
+            assert reasons == {found.reason} == {ReleaseTags.read(run.tags).reason}
+            assert run.status == "FINISHED" and not followed(store)

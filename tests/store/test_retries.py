@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,9 @@ from mlflow.store.tracking.dbmodels.models import SqlTag
 from fullturn.core.errors import StoreUnavailable
 from fullturn.store import Store
 from fullturn.store.retries import ATTEMPTS, lost_race, retried
+from tests.forks import forked
 from tests.store.models import registered
+from tests.waiting import PATIENCE
 
 
 def another(store: Store) -> Store:
@@ -41,7 +42,7 @@ def both_insert(table: type[Any]) -> Iterator[None]:
     def meet(mapper: object, connection: object, target: object) -> None:
         if not meeting.broken:
             try:
-                meeting.wait(20)
+                meeting.wait(PATIENCE)
             except threading.BrokenBarrierError:
                 return
             meeting.abort()
@@ -59,7 +60,7 @@ def at_once(*calls: Callable[[], object]) -> list[BaseException]:
     start = threading.Barrier(len(calls))
 
     def run(call: Callable[[], object]) -> None:
-        start.wait(60)
+        start.wait(PATIENCE)
         call()
 
     with ThreadPoolExecutor(len(calls)) as pool:
@@ -123,40 +124,32 @@ def test_many_writers_of_one_model_all_succeed(any_store: Store) -> None:
     assert set(map(int, found.tags.values())) <= set(versions)
 
 
-WRITER = """
-import sys
-from pathlib import Path
-from fullturn.store import Store
-
-store = Store(sys.argv[1], sys.argv[2], Path("unused"))
-print("ready", flush=True)
-for line in sys.stdin:
-    alias, version = line.split()
-    try:
-        store.set_alias(store.name, alias, int(version))
-        store.tag_model(store.name, {alias: version})
-        print("set", flush=True)
-    except Exception as error:
-        print(repr(error), flush=True)
-"""
+def write(orders: Connection, uri: str, name: str) -> None:
+    """Set an alias and a tag for each order; answer with an error, or with nothing."""
+    store = Store(uri, name, Path("unused"))
+    orders.send("ready")
+    while order := orders.recv():
+        alias, version = order
+        try:
+            store.set_alias(name, alias, version)
+            store.tag_model(name, {alias: str(version)})
+            orders.send("")
+        except Exception as error:  # noqa: BLE001  whatever it is
+            orders.send(repr(error))
 
 
 @pytest.mark.slow
 def test_processes_that_set_the_first_alias_at_once_all_succeed(any_store: Store) -> None:
-    words = [sys.executable, "-W", "ignore", "-c", WRITER, any_store.uri, any_store.name]
     versions = [registered(any_store).version for _ in range(3)]
-    pipe = subprocess.PIPE
-    writers = [subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True) for _ in versions]
-    outputs = [each.stdout for each in writers if each.stdout]
-    assert [each.readline() for each in outputs] == ["ready\n"] * 3
-    for n in range(15):
-        for each, version in zip(writers, versions, strict=True):
-            assert each.stdin is not None
-            each.stdin.write(f"alias-{n} {version}\n")
-            each.stdin.flush()
-        assert [each.readline() for each in outputs] == ["set\n"] * 3
-    for each in writers:
-        each.communicate()
+    with ExitStack() as stack:
+        writers = [
+            stack.enter_context(forked(write, any_store.uri, any_store.name))[0] for _ in versions
+        ]
+        assert [each.recv() for each in writers] == ["ready"] * 3
+        for n in range(15):
+            for each, version in zip(writers, versions, strict=True):
+                each.send((f"alias-{n}", version))
+            assert [each.recv() for each in writers] == [""] * 3
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,7 @@
 """A tracked run ends truthfully, and loses no metric."""
 
-import os
-import signal
 import subprocess
-import sys
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -12,33 +10,23 @@ from fullturn.core.entities import RunRecord
 from fullturn.core.tags import PREFIX
 from fullturn.store import Store
 from fullturn.tracking.runs import RunPlan, TrackedRun, reap
+from tests.forks import forked
 from tests.store.plain import logged_steps
 from tests.waiting import PATIENCE
 
-CHILD = """
-import os, sys, time
-from pathlib import Path
-from fullturn.tracking.runs import RunPlan, TrackedRun
-from fullturn.store import Store
 
-store = Store(sys.argv[1], sys.argv[2], Path(sys.argv[3]) / "artifacts")
-with TrackedRun(store, Path(sys.argv[3]), Path(sys.argv[3]), RunPlan("train", "child")) as run:
-    for step in range(1000):
-        run.log(step, {"loss": 1 / (step + 1)})
-    print(run.id, flush=True)
-    time.sleep(600)
-"""
+def track(orders: Connection, uri: str, name: str, folder: Path) -> None:
+    """Log to a run, say which, and wait."""
+    store = Store(uri, name, folder / "artifacts")
+    with TrackedRun(store, folder, folder, RunPlan("train", "child")) as run:
+        for step in range(1000):
+            run.log(step, {"loss": 1 / (step + 1)})
+        orders.send(run.id)
+        orders.recv()
 
 
 def opened(store: Store, folder: Path) -> TrackedRun:
     return TrackedRun(store, folder, folder, RunPlan("train", "mine", {"a": 1}, seed=3))
-
-
-def child(store: Store, folder: Path) -> tuple["subprocess.Popen[str]", str]:
-    words = [sys.executable, "-W", "ignore", "-c", CHILD, store.uri, store.name, str(folder)]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    return process, process.stdout.readline().strip()
 
 
 def test_a_block_that_ends_leaves_a_finished_run_with_all_its_metrics(
@@ -72,9 +60,10 @@ def test_a_block_that_raises_leaves_the_true_status(
 
 @pytest.mark.slow
 def test_sigterm_ends_the_run_killed(store: Store, tmp_path: Path) -> None:
-    process, run_id = child(store, tmp_path)
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=PATIENCE)
+    with forked(track, store.uri, store.name, tmp_path) as (orders, process):
+        run_id = orders.recv()
+        process.terminate()
+        process.join(PATIENCE)
     assert store.run(run_id).status == "KILLED"
     assert logged_steps(store, run_id, "loss") == list(range(1000))
 
@@ -83,9 +72,8 @@ def test_sigterm_ends_the_run_killed(store: Store, tmp_path: Path) -> None:
 def test_after_sigkill_the_reaper_ends_the_run_and_no_metric_is_lost(
     store: Store, tmp_path: Path
 ) -> None:
-    process, run_id = child(store, tmp_path)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
+    with forked(track, store.uri, store.name, tmp_path) as (orders, _):
+        run_id = orders.recv()
     assert store.run(run_id).status == "RUNNING"
     ended = reap(store, tmp_path)
     assert [run.id for run in ended] == [run_id]

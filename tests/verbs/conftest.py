@@ -68,6 +68,15 @@ def turned(turned_once: Path, tmp_path: Path) -> Workspace:
     return Workspace.open(copied(turned_once, tmp_path / "project"))
 
 
+def impatient(project: Workspace) -> Workspace:
+    """The same with a limit for latency that the toy's fault `slow` breaks."""
+    toml = (project.root / "fullturn.toml").read_text()
+    limited = toml.replace("latency_p95_ms = 100.0", "latency_p95_ms = 10.0")
+    assert limited != toml
+    (project.root / "fullturn.toml").write_text(limited)
+    return Workspace.open(project.root)
+
+
 def only_run(project: Workspace) -> RunRecord:
     """The training run of a project that has one."""
     [run] = project.store.runs("train")

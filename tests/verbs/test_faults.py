@@ -13,23 +13,12 @@ import pytest
 from fullturn.store import Store
 from fullturn.verbs.workspace import Workspace
 from tests.conftest import free_port, wait_for
+from tests.forks import command
 from tests.needs import mounted
 from tests.store.plain import logged_steps
-from tests.waiting import PATIENCE, wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).parents[2]
-
-
-def fullturn(root: Path, *words: str, **environment: str) -> "subprocess.Popen[str]":
-    variables = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore", **environment}
-    return subprocess.Popen(
-        [sys.executable, "-m", "fullturn", "-C", str(root), *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=variables,
-    )
 
 
 def wait_for_run(store: Store) -> str:
@@ -71,12 +60,12 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
 
 
 def test_a_train_that_is_killed_is_closed_by_the_next_command(project: Workspace) -> None:
-    process = fullturn(project.root, "train", "-p", "fault=hangs")
+    training = command(project.root, "train", "-p", "fault=hangs")
     run_id = wait_for_run(project.store)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    out, _ = fullturn(project.root, "runs", "--json").communicate(timeout=PATIENCE)
-    [run] = json.loads(out)
+    training.kill()
+    listing = command(project.root, "runs", "--json")
+    assert listing.ended() == 0, listing.err
+    [run] = json.loads(listing.out)
     assert (run["id"], run["status"]) == (run_id, "KILLED")
     assert "process is gone" in run["tags"]["fullturn.error"]
 
@@ -89,20 +78,19 @@ def test_a_server_that_goes_away_in_mid_run_loses_nothing(
     shutil.copy(empty_database, folder / "mlflow.db")
     uri = f"http://127.0.0.1:{port}"
     first = server(folder, port)
-    process = fullturn(project.root, "train", "-p", "fault=hangs", MLFLOW_TRACKING_URI=uri)
+    training = command(project.root, "train", "-p", "fault=hangs", MLFLOW_TRACKING_URI=uri)
     store = Store(uri, "toy", tmp_path)
     run_id = wait_for_run(store)
     stop(first)
     (project.root / "go on").touch()
-    _, err = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 4
+    assert training.ended() == 4
+    err = training.err
     assert uri in err and "fullturn runs" in err and "Traceback" not in err
     second = server(folder, port)
     try:
-        again = fullturn(project.root, "runs", "--json", MLFLOW_TRACKING_URI=uri)
-        out, err = again.communicate(timeout=PATIENCE)
-        assert again.returncode == 0 and out, (out, err)
-        [run] = json.loads(out)
+        again = command(project.root, "runs", "--json", MLFLOW_TRACKING_URI=uri)
+        assert again.ended() == 0, (again.out, again.err)
+        [run] = json.loads(again.out)
         assert (run["id"], run["status"]) == (run_id, "KILLED")
         assert logged_steps(store, run_id, "after") == list(range(100))
     finally:
@@ -111,10 +99,9 @@ def test_a_server_that_goes_away_in_mid_run_loses_nothing(
 
 def test_a_server_that_is_down_ends_the_command_with_4(project: Workspace) -> None:
     uri = f"http://127.0.0.1:{free_port()}"
-    process = fullturn(project.root, "train", MLFLOW_TRACKING_URI=uri)
-    _, err = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 4
-    assert uri in err and "Traceback" not in err
+    training = command(project.root, "train", MLFLOW_TRACKING_URI=uri)
+    assert training.ended() == 4
+    assert uri in training.err and "Traceback" not in training.err
 
 
 def test_a_full_disk_ends_the_command_with_4_and_keeps_what_was_there(
@@ -124,13 +111,10 @@ def test_a_full_disk_ends_the_command_with_4_and_keeps_what_was_there(
         shutil.copytree(project.root, small / "project")
         root = small / "project"
         fill(small / "filler")
-        process = fullturn(root, "train")
-        _, err = process.communicate(timeout=PATIENCE)
-        assert process.returncode == 4, err
-        assert "Traceback" not in err
+        refused = command(root, "train")
+        assert refused.ended() == 4, refused.err
+        assert "Traceback" not in refused.err
         (small / "filler").unlink()
-        out, _ = fullturn(root, "data", "log", "--json").communicate(timeout=PATIENCE)
-        assert json.loads(out)[0]["rows"] == 1000
-        done = fullturn(root, "train", "--json")
-        done.communicate(timeout=PATIENCE)
-        assert done.returncode == 0
+        listing = command(root, "data", "log", "--json")
+        assert listing.ended() == 0 and json.loads(listing.out)[0]["rows"] == 1000
+        assert command(root, "train", "--json").ended() == 0

@@ -16,7 +16,8 @@ from fullturn.verbs import monitor, retrain
 from fullturn.verbs.candidate import usable_runs
 from fullturn.verbs.workspace import Workspace
 from tests.projects import copied
-from tests.verbs.turning import PATIENCE, counted, ended, turning
+from tests.verbs.turning import counted, ended, turning
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("FULLTURN_KILLS", "8"))

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import threading
 import urllib.error
 import urllib.request
@@ -19,13 +16,11 @@ import pytest
 from fullturn.cli import run
 from fullturn.registry import promotion
 from fullturn.store import Store
+from tests.forks import Command, command
 from tests.verbs.test_pipeline import cloned, committed, git, mine, report, with_params
-from tests.waiting import PATIENCE
 
 __all__ = ["mine"]
 pytestmark = pytest.mark.slow
-FULLTURN = Path(sys.executable).with_name("fullturn")
-ROOT = Path(__file__).parents[2]
 OWN = """\
 from tests.verbs.toy import Toy
 
@@ -36,18 +31,9 @@ class Own(Toy):
 """
 
 
-def started(folder: Path, *words: str, **environment: str) -> subprocess.Popen[str]:
-    """A pipeline in a process of its own."""
-    known = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
-    return subprocess.Popen(
-        [FULLTURN, "-C", str(folder), *words],
-        env=known, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
-    said, _ = process.communicate(timeout=PATIENCE)
-    return process.returncode, said
+def ended(process: Command) -> tuple[int, str]:
+    """Exit code and output of a pipeline in a process of its own."""
+    return process.ended(), process.out + process.err
 
 
 def test_a_champion_is_scored_again_by_a_changed_scorer(mine: Path) -> None:
@@ -55,11 +41,11 @@ def test_a_champion_is_scored_again_by_a_changed_scorer(mine: Path) -> None:
     toml = (mine / "fullturn.toml").read_text().replace("tests.verbs.toy:Toy", "own:Own")
     (mine / "fullturn.toml").write_text(toml)
     committed(mine, "An app of our own")
-    code, said = ended(started(mine, "cd"))
+    code, said = ended(command(mine, "cd"))
     assert code == 0, said
     (mine / "own.py").write_text(OWN.replace("SCORE", "0.8"))
     committed(mine, "A stricter scorer", branch="stricter")
-    code, said = ended(started(mine, "ci"))
+    code, said = ended(command(mine, "ci"))
     assert list(report(mine)["files"]) == ["own.py"], said
     [right] = report(mine)["scores"]
     assert right["champion"] == pytest.approx(right["candidate"]), said
@@ -152,7 +138,7 @@ def test_two_pipelines_at_once_on_one_registry_leave_one_champion_and_lose_nothi
     for number, branch in enumerate(("at-0.5", "at-2.0")):
         clones.append(cloned(mine, tmp_path / f"clone-{number}"))
         git(clones[-1], "switch", "--quiet", branch)
-    both = [started(clone, "cd", MLFLOW_TRACKING_URI=server_uri) for clone in clones]
+    both = [command(clone, "cd", MLFLOW_TRACKING_URI=server_uri) for clone in clones]
     codes, said = zip(*map(ended, both), strict=True)
     assert set(codes) <= {0, 1, 3} and 0 in codes, "\n".join(said)
     assert not any("Traceback" in one for one in said)

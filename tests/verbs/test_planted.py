@@ -11,7 +11,7 @@ from fullturn.verbs import gate, promote
 from fullturn.verbs.data import commit
 from fullturn.verbs.train import train
 from fullturn.verbs.workspace import Workspace
-from tests.verbs.conftest import write_rows
+from tests.verbs.conftest import impatient, write_rows
 from tests.verbs.toy import messages
 
 pytestmark = pytest.mark.slow
@@ -54,7 +54,7 @@ def test_a_good_candidate_passes_registers_and_is_promoted(project: Workspace) -
 def test_a_planted_fault_is_caught_by_its_check(
     project: Workspace, fault: str, code: str, outcomes: set[str]
 ) -> None:
-    report = gated(project, fault)
+    report = gated(impatient(project) if fault == "slow" else project, fault)
     assert result(report, code).outcome in outcomes, result(report, code).reason
     assert report.outcome != "PASSED"
     assert not project.store.versions(project.store.name)
@@ -139,6 +139,7 @@ def test_a_damaged_bundle_is_caught(project: Workspace, damage: str, code: str) 
 
 
 def test_a_waiver_is_recorded_with_its_reason(project: Workspace) -> None:
+    project = impatient(project)
     trial = train(project, {"fault": "slow"})
     found = gate.gate(project, trial.run.id, waive={"SERV01": "only used at night"})
     assert found.report.outcome == "PASSED"

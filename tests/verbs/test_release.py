@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -32,10 +29,10 @@ from fullturn.verbs.train import train
 from fullturn.verbs.turn import ignore, turn
 from fullturn.verbs.workspace import Workspace
 from tests.conftest import free_port, wait_for
+from tests.forks import Command, command
 from tests.projects import copied
 from tests.release.hooks import Hooked, once
 from tests.verbs.conftest import TOML
-from tests.verbs.test_faults import fullturn
 from tests.verbs.test_serving import told
 from tests.verbs.toy import messages
 from tests.verbs.traffic import Traffic
@@ -243,11 +240,10 @@ def test_a_controller_that_is_killed_goes_on_from_its_evidence(
 ) -> None:
     project, traffic = served
     for count in (1, 3):
-        process = fullturn(project.root, "release", "2")
+        releasing = command(project.root, "release", "2")
         opened = wait_for_release(project)
         wait_until("looks", lambda n=count, run=opened.run: len(looks_at(project, run)) >= n)
-        os.kill(process.pid, signal.SIGKILL)
-        process.communicate()
+        releasing.kill()
     if state.under_way(project.store):
         ended = release.release(project, "2", ignore)
         assert ended.run == opened.run
@@ -261,10 +257,10 @@ def test_a_server_that_is_killed_in_a_release_comes_back_to_it(two: Workspace) -
     port = free_port()
     ended = list[Release]()
 
-    def serve() -> subprocess.Popen[str]:
-        process = fullturn(two.root, "serve", "--port", str(port))
-        wait_for(f"http://127.0.0.1:{port}/readyz", lambda: process.poll() is None)
-        return process
+    def serve() -> Command:
+        serving = command(two.root, "serve", "--port", str(port))
+        wait_for(f"http://127.0.0.1:{port}/readyz", serving.process.is_alive)
+        return serving
 
     def run() -> None:
         ended.append(release.release(Workspace.open(two.root), "2", ignore))
@@ -275,15 +271,14 @@ def test_a_server_that_is_killed_in_a_release_comes_back_to_it(two: Workspace) -
     wait_for_release(two)
     with Traffic(f"http://127.0.0.1:{port}", USERS) as traffic:
         wait_until("30 of the release's requests", lambda: traffic.counts.asked >= 30)
-        os.kill(first.pid, signal.SIGKILL)
-        first.communicate()
+        first.kill()
     second = serve()
     try:
         with Traffic(f"http://127.0.0.1:{port}", USERS):
             controller.join(PATIENCE)
     finally:
-        second.terminate()
-        second.communicate()
+        second.process.terminate()
+        assert second.ended() == 0
     assert [one.ending for one in ended] == ["promote"]
     assert len(state.releases(two.store)) == 1
     assert [e.version for e in promotion.history(two.store)] == [1, 2]

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,7 +38,6 @@ from tests.conftest import free_port
 from tests.verbs import test_faults
 from tests.waiting import PATIENCE, wait_until
 
-ROOT = Path(__file__).parents[2]
 ROW = {"text": "my invoice and the refund are wrong nr 1 by chat"}
 
 
@@ -181,7 +181,12 @@ def test_traces_wait_for_mlflow_and_answers_do_not(
 
 
 def running(project: Workspace, *words: str) -> subprocess.Popen[str]:
-    return test_faults.fullturn(project.root, "serve", *words, PYTHONUNBUFFERED="1")
+    root = str(Path(__file__).parents[2])
+    variables = {"PYTHONPATH": root, "PYTHONWARNINGS": "ignore", "PYTHONUNBUFFERED": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "fullturn", "-C", str(project.root), "serve", *words],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **variables},
+    )  # fmt: skip
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from fullturn.verbs.train import search_parameters, train, train_one
 from fullturn.verbs.turn import Step, turn
 from fullturn.verbs.workspace import Workspace
 from tests.conftest import free_port, wait_for
-from tests.verbs.conftest import write_rows
+from tests.verbs.conftest import impatient, write_rows
 from tests.verbs.toy import messages
 from tests.waiting import PATIENCE
 
@@ -64,7 +64,7 @@ def test_new_data_is_due_and_goes_round(project: Workspace) -> None:
 
 
 def test_a_turn_stops_at_a_gate_that_fails(project: Workspace) -> None:
-    toml = (project.root / "fullturn.toml").read_text()
+    toml = (impatient(project).root / "fullturn.toml").read_text()
     (project.root / "fullturn.toml").write_text(
         toml.replace("[experiment]", '[experiment]\nparams = {fault = "slow"}\ncandidates = 1')
     )

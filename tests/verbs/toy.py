@@ -39,6 +39,8 @@ FRAMES = (
     "can you look at the {} for my {}",
 )
 CHANNELS = ("chat", "mail")
+SLOW = 0.03
+"""Seconds that a model which is slow takes for a batch."""
 
 
 def messages(count: int, seed: int) -> list[dict[str, str]]:
@@ -124,7 +126,7 @@ class Words:
     def predict(self, rows: Sequence[Input]) -> list[Output]:
         """One output for each row, unless rows are to be lost."""
         if self.fault == "slow":
-            time.sleep(0.3)
+            time.sleep(SLOW)
         outputs = [self._one(row) for row in rows]
         lost = self.fault == "loses rows" and len(str(rows[0]["text"])) % 2
         return outputs[1:] if lost else outputs

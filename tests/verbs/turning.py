@@ -1,11 +1,8 @@
-"""Turns in processes of their own, forked from one that has imported everything, so that each
-takes about a second. It must not have used a Delta table: that cannot be forked.
-"""
+"""Turns in processes of their own, which may be killed at a step or at any moment."""
 
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 import os
 import signal
 import sys
@@ -13,33 +10,11 @@ from multiprocessing.context import ForkServerProcess
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 
-import mlflow.store.model_registry.sqlalchemy_store
-import mlflow.store.tracking.sqlalchemy_store
-import scipy.signal
-import scipy.stats
-
-import fullturn.data.versions
-import fullturn.gates.report
-import fullturn.store
-import fullturn.verbs.gate
 from fullturn.core.errors import FullturnError
 from fullturn.verbs.turn import LoopRunner
 from fullturn.verbs.workspace import Workspace
-
-LOADED = (
-    fullturn.data.versions,
-    fullturn.gates.report,
-    fullturn.verbs.gate,
-    fullturn.store,
-    mlflow.store.model_registry.sqlalchemy_store,
-    mlflow.store.tracking.sqlalchemy_store,
-    scipy.signal,
-    scipy.stats,
-)
-PATIENCE = 600.0
-"""Seconds until a turn counts as hanging."""
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload([__name__])
+from tests.forks import FORKS
+from tests.waiting import PATIENCE
 
 
 def turning(
@@ -47,7 +22,7 @@ def turning(
 ) -> ForkServerProcess:
     """A process that turns a project once, and kills itself after so many steps of the turn or
     moments of the interpreter (events that it lets be audited: a file opened, an object made)."""
-    process = _FORKS.Process(target=_turn, args=(root, steps, moment), daemon=True)
+    process = FORKS.Process(target=_turn, args=(root, steps, moment), daemon=True)
     process.start()
     return process
 
@@ -61,8 +36,8 @@ def ended(root: Path) -> int:
 
 def counted(root: Path) -> int:
     """Turn a project once; how many moments that has."""
-    counts = _FORKS.SimpleQueue()
-    process = _FORKS.Process(target=_count, args=(root, counts), daemon=True)
+    counts = FORKS.SimpleQueue()
+    process = FORKS.Process(target=_count, args=(root, counts), daemon=True)
     process.start()
     moments: int = counts.get()
     process.join(PATIENCE)
