@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["tests.browsers", "tests.projects", "tests.skipped", "tests.speed"]
 
+PYTHONPATH = os.pathsep.join(
+    filter(None, (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")))
+)
+"""For processes that import an app of these tests."""
+
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
 os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "1"

@@ -19,7 +19,17 @@ from typing import Any
 from tests.waiting import PATIENCE
 
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["pytest", "tests.loaded"])
+LOADED = """
+    mlflow.pyfunc mlflow.store.model_registry.sqlalchemy_store
+    mlflow.store.tracking.sqlalchemy_store
+    pandas pyarrow.dataset scipy.signal scipy.stats skops.io sklearn.linear_model
+    fullturn.cli.commands fullturn.data.similar fullturn.data.versions fullturn.gates.report
+    fullturn.release.state fullturn.store.client fullturn.verbs.gate fullturn.verbs.serve
+    fullturn.verbs.turn
+    tests.verbs.toy
+""".split()
+"""What takes long to import."""
+FORKS.set_forkserver_preload(["pytest", *LOADED])
 
 
 @contextmanager

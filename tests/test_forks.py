@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import signal
-from importlib import import_module
+import sys
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from tests.forks import command, forked
-from tests.waiting import wait_until
+from tests.forks import LOADED, command, forked
 
 
 def test_a_command_has_an_exit_code_and_two_outputs(tmp_path: Path) -> None:
@@ -37,8 +36,11 @@ def test_a_forked_process_answers_and_is_gone_in_the_end() -> None:
     assert process.exitcode == -signal.SIGKILL
 
 
-def test_what_takes_long_is_imported_before_a_fork(tmp_path: Path) -> None:
-    import_module("tests.loaded")  # a process that is forked would say nothing if this failed
-    reading = command(tmp_path, "--version")
-    wait_until("its end", lambda: not reading.process.is_alive())
-    assert reading.ended() == 0
+def missing(orders: Connection) -> None:
+    """Say which modules a forked process would have to import."""
+    orders.send([name for name in LOADED if name not in sys.modules])
+
+
+def test_what_takes_long_is_imported_before_a_fork() -> None:
+    with forked(missing) as (orders, _):
+        assert orders.recv() == []

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.conftest import PYTHONPATH
 from tests.waiting import PATIENCE
 
 SKIPPING = """
@@ -30,10 +31,9 @@ def last_line(folder: Path, content: str, **environment: str) -> tuple[int, str]
     (folder / "test_here.py").write_text(content)
     words = ["pytest", "-q", "-p", "tests.skipped", "-p", "no:cacheprovider", "test_here.py"]
     known = {name: value for name, value in os.environ.items() if name != "CI"}
-    root = str(Path(__file__).parents[1])
     ended = subprocess.run(
         [sys.executable, "-m", *words],
-        cwd=folder, env={**known, "PYTHONPATH": root, **environment},
+        cwd=folder, env={**known, "PYTHONPATH": PYTHONPATH, **environment},
         capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     return ended.returncode, ended.stdout.splitlines()[-1]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fullturn.core.errors import CouldNotEvaluate
-from fullturn.lesson.panels import recording
+from fullturn.lesson.panels import alarm, recording
 from fullturn.lesson.panels.catalog import lesson_stage
 from fullturn.lesson.panels.preparing import prepared
 from fullturn.lesson.panels.stage import Stage
@@ -36,8 +36,14 @@ OnLook = list[dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def folder(lesson: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lesson's project."""
-    return lesson(tmp_path_factory.mktemp("lesson") / "project")
+    """A lesson's project, whose releases decide with fewer answers than in a talk."""
+    folder = lesson(tmp_path_factory.mktemp("lesson") / "project")
+    text = (folder / "fullturn.toml").read_text()
+    wide = "margin = 0.3\nshadow_requests = 60\n"
+    sooner = text.replace("margin = 0.1\nshadow_requests = 150\n", wide)
+    assert wide in sooner
+    (folder / "fullturn.toml").write_text(sooner)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +196,11 @@ def test_rollback_fails_no_request(stage: Stage, address: str) -> None:
     assert outcome(followed(address, "rollback"))["word"] == "NOTHING TO DO"
 
 
-def test_new_subjects_raise_the_alarm_each_time(address: str) -> None:
+def test_new_subjects_raise_the_alarm_each_time(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alarm, "CALM", 150)  # requests before the shift: fewer than in a talk
+    monkeypatch.setattr(alarm, "AFTER", 20)
     for _ in range(2):
         told = followed(address, "alarm")
         assert outcome(told)["word"] == "ALARM"

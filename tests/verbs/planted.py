@@ -13,6 +13,18 @@ FAULTS = ("none", "invents", "leaks", "answers everything", "breaks off", "loses
 INVENTED = "Every survey since 2019 confirms that 73 percent of all teams agree with this."
 
 
+_TRAINED: dict[tuple[object, ...], dict[str, bytes]] = {}
+"""Files of the assistants that were trained, by all that they depend on: faults come later."""
+
+
+def _content(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
 class Planted(Assistant):
     """The assistant; its parameter `fault` is one of FAULTS."""
 
@@ -23,9 +35,15 @@ class Planted(Assistant):
         sound = {name: value for name, value in params.items() if name != "fault"}
         if params["fault"] == "answers everything":
             sound["threshold"] = 0.0
-        folder = super().train(data, sound, run)
-        (folder / "fault.txt").write_text(str(params["fault"]))
-        return folder
+        same = (data.version.digest, str(sorted(sound.items())), run.seed)
+        if same not in _TRAINED:
+            _TRAINED[same] = _content(super().train(data, sound, run))
+        for name, content in _TRAINED[same].items():
+            place = run.directory / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content)
+        (run.directory / "fault.txt").write_text(str(params["fault"]))
+        return run.directory
 
     def load(self, folder: Path) -> Predictor:
         """The assistant, with its fault."""

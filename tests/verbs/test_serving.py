@@ -34,7 +34,7 @@ from fullturn.verbs.lineage import of_prediction
 from fullturn.verbs.serve import TRACES, server
 from fullturn.verbs.train import train
 from fullturn.verbs.workspace import Workspace
-from tests.conftest import free_port
+from tests.conftest import PYTHONPATH, free_port
 from tests.verbs import test_faults
 from tests.waiting import PATIENCE, wait_until
 
@@ -181,8 +181,7 @@ def test_traces_wait_for_mlflow_and_answers_do_not(
 
 
 def running(project: Workspace, *words: str) -> subprocess.Popen[str]:
-    root = str(Path(__file__).parents[2])
-    variables = {"PYTHONPATH": root, "PYTHONWARNINGS": "ignore", "PYTHONUNBUFFERED": "1"}
+    variables = {"PYTHONPATH": PYTHONPATH, "PYTHONWARNINGS": "ignore", "PYTHONUNBUFFERED": "1"}
     return subprocess.Popen(
         [sys.executable, "-m", "fullturn", "-C", str(project.root), "serve", *words],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **variables},

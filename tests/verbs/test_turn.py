@@ -25,7 +25,7 @@ from fullturn.verbs.rollback import rollback
 from fullturn.verbs.train import search_parameters, train, train_one
 from fullturn.verbs.turn import Step, turn
 from fullturn.verbs.workspace import Workspace
-from tests.conftest import free_port, wait_for
+from tests.conftest import PYTHONPATH, free_port, wait_for
 from tests.verbs.conftest import impatient, write_rows
 from tests.verbs.toy import messages
 from tests.waiting import PATIENCE
@@ -136,7 +136,6 @@ def test_plain_mlflow_loads_and_serves_the_champion(
     project: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turned(project)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     monkeypatch.chdir(project.root)  # a project's own app is only loaded there
     loaded = mlflow.pyfunc.load_model("models:/toy@champion")
     assert loaded.predict(pd.DataFrame([ROW])) == [{"label": "billing"}]
@@ -151,7 +150,7 @@ def test_plain_mlflow_loads_and_serves_the_champion(
             stdout=log,
             stderr=log,
             start_new_session=True,
-            env={**os.environ, "PATH": path, "PYTHONPATH": str(Path(__file__).parents[2])},
+            env={**os.environ, "PATH": path, "PYTHONPATH": PYTHONPATH},
         )
     try:
         wait_for(f"http://127.0.0.1:{port}/ping", lambda: server.poll() is None)
@@ -170,8 +169,7 @@ def test_the_same_rows_again_make_no_new_version(project: Workspace) -> None:
 
 def test_watch_keeps_turning_until_it_is_interrupted(project: Workspace) -> None:
     words = ["-m", "fullturn", "-C", str(project.root), "turn", "--watch", "--every", "0.2"]
-    root = str(Path(__file__).parents[2])
-    environment = {**os.environ, "PYTHONPATH": root, "PYTHONWARNINGS": "ignore"}
+    environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "PYTHONWARNINGS": "ignore"}
     process = subprocess.Popen(
         [sys.executable, *words, "--json"], stdout=subprocess.PIPE, text=True, env=environment
     )
