@@ -5,6 +5,8 @@ UV := $(BIN)/uv
 COMPILE := $(UV) pip compile --quiet --system-certs pyproject.toml --extra llm --extra lesson --generate-hashes \
 	--python-version 3.11 --universal --no-header
 CORES := $(shell nproc 2>/dev/null || echo 2)
+# Half of what a slow test takes it waits for a process or a server: one worker more than cores.
+PYTEST := $(BIN)/pytest -n $(shell expr $(CORES) + 1) --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test quick coverage lint lock lock-check workflows-check docs docs-check site readme tutorial tutorial-check notebook notebook-check walkthrough walkthrough-check clean
 
@@ -14,15 +16,15 @@ demo: .venv/installed
 # Its last line says what was skipped, and how to have it.
 test: .venv/installed
 	scripts/programs.sh chromium npm postgresql || true
-	$(BIN)/pytest -n $(CORES) --dist loadfile
+	$(PYTEST)
 
 # For everyday work: no servers, browsers, LLM or long simulations.
 quick: .venv/installed
-	$(BIN)/pytest --quick --cpu 10 -n $(CORES) --dist loadfile
+	$(PYTEST) --quick --cpu 10
 
 # The tests with branch coverage; about 25 % slower.
 coverage: .venv/installed
-	$(BIN)/pytest -n $(CORES) --dist loadfile --cov --cov-report=term
+	$(PYTEST) --cov --cov-report=term
 
 lint: .venv/installed lock-check docs-check workflows-check site
 	$(BIN)/python scripts/words.py

@@ -44,9 +44,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if [config.invocation_params.dir / arg for arg in config.args] == [FOLDER]:
         folders = {item.path.parent for item in items} - {item.path.parent for item in quick}
         config.stash[ONLY_SLOW] = sorted(str(one.relative_to(FOLDER.parent)) for one in folders)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        _slow_files_first(items)
     if config.getoption("--quick"):
         config.hook.pytest_deselected(items=[item for item in items if item not in set(quick)])
         items[:] = quick
+
+
+def _slow_files_first(items: list[pytest.Item]) -> None:
+    """So that no worker begins with a long file when the others are done."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: item.path not in slow)
 
 
 def _spent() -> float:

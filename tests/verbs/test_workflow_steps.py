@@ -113,12 +113,14 @@ def on_main(name: str, **contexts: dict[str, str]) -> Event:
     return Event(name, "refs/heads/main", {"github": github, **contexts}, variables)
 
 
-def on_merge_request(branch: str) -> Event:
+def on_merge_request(branch: str, state: str) -> Event:
+    """On a runner that has the state of the team: the champion is the one to beat."""
     variables = {
         "GITLAB_CI": "true",
         "CI_PIPELINE_SOURCE": "merge_request_event",
         "CI_COMMIT_REF_NAME": branch,
         "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
+        "FULLTURN_STATE": state,
     }
     return Event("merge_request_event", f"refs/heads/{branch}", {}, variables)
 
@@ -235,7 +237,7 @@ def test_the_first_job_of_a_delivery_is_the_job_of_a_pull_request(site: Site) ->
 def test_gitlab_does_the_same(site: Site, more: str, state: str) -> None:
     pipeline = yaml.safe_load((site.project / ".gitlab-ci.yml").read_text())
     runner = site.runner("gitlab")
-    evaluated = runner.gitlab(pipeline["evaluate"], pipeline, on_merge_request("more"))
+    evaluated = runner.gitlab(pipeline["evaluate"], pipeline, on_merge_request("more", state))
     assert evaluated.code == 0, evaluated.output
     assert report(runner)["verdict"] == "PASSED"
     assert (runner.artifacts / "ci-report" / "junit.xml").exists()
