@@ -13,7 +13,7 @@ from fullturn.core.errors import NotFound
 from fullturn.verbs.lineage import PredictionLineage, lineage
 from fullturn.verbs.runs import runs
 from fullturn.verbs.workspace import Workspace
-from tests.waiting import until
+from tests.waiting import wait_until
 
 ROW = {"text": "my invoice and the refund are wrong nr 1 by chat"}
 ROOT = Path(__file__).parents[2]
@@ -53,7 +53,7 @@ def test_a_process_in_the_background_sends_the_trace(promoted: Workspace) -> Non
     row = [f"{name}={value}" for name, value in ROW.items()]
     command = [sys.executable, "-m", "fullturn", "-C", str(promoted.root), "predict", *row]
     subprocess.run(command, capture_output=True, check=True, cwd=ROOT)
-    until(lambda: len(in_mlflow(promoted)) == 1, "the trace", 60)
+    wait_until("the trace", lambda: len(in_mlflow(promoted)) == 1)
 
 
 def test_a_trace_that_nobody_wrote_is_not_found(promoted: Workspace) -> None:
