@@ -53,15 +53,15 @@ if TYPE_CHECKING:
     from fullturn.verbs.deliver import Delivered
     from fullturn.verbs.gate import GateResult
     from fullturn.verbs.history import History
-    from fullturn.verbs.init import init
+    from fullturn.verbs.init import Started, init
     from fullturn.verbs.lineage import PredictionLineage
     from fullturn.verbs.monitor import Seen
     from fullturn.verbs.predict import Answered, Answers
-    from fullturn.verbs.project_template import Started
     from fullturn.verbs.release import ReleaseStatus
     from fullturn.verbs.runs import Runs
     from fullturn.verbs.serve import Opened
-    from fullturn.verbs.train import Trial, Trials
+    from fullturn.verbs.train import Trials
+    from fullturn.verbs.training import Trial
     from fullturn.verbs.turn import Step, Steps
     from fullturn.verbs.verify import Verified
 
@@ -93,15 +93,15 @@ _PLACES = {
     "verbs.deliver": "Delivered",
     "verbs.gate": "GateResult",
     "verbs.history": "History",
-    "verbs.init": "init",
+    "verbs.init": "Started init",
     "verbs.lineage": "PredictionLineage",
     "verbs.monitor": "Seen",
     "verbs.predict": "Answered Answers",
-    "verbs.project_template": "Started",
     "verbs.release": "ReleaseStatus",
     "verbs.runs": "Runs",
     "verbs.serve": "Opened",
-    "verbs.train": "Trial Trials",
+    "verbs.train": "Trials",
+    "verbs.training": "Trial",
     "verbs.turn": "Step Steps",
     "verbs.verify": "Verified",
 }

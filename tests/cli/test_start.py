@@ -59,9 +59,10 @@ def test_files_of_a_person_stay_and_what_is_missing_in_them_is_said(
         (folder / name).write_text(text)
     assert init(folder, "--json") == 0
     answer = json.loads(capsys.readouterr().out)
-    assert answer["kept"] == [".gitlab-ci.yml", "requirements.txt"]
-    [asks] = answer["asks"]
-    assert "add `fullturn==" in asks
+    assert answer["existing"] == [".gitlab-ci.yml", "requirements.txt"]
+    [to_do] = answer["to_do"]
+    assert "add `fullturn==" in to_do
+    assert (answer["kept"], answer["asks"]) == (answer["existing"], answer["to_do"])
     assert {name: (folder / name).read_text() for name in theirs} == theirs
     assert (folder / ".github" / "workflows" / "model-ci.yml").exists()
 
@@ -74,7 +75,7 @@ def test_requirements_that_name_fullturn_ask_for_nothing(tmp_path: Path, line: s
     (tmp_path / "mail" / "requirements.txt").write_text(line)
     table = tmp_path / "rows.csv"
     table.write_text("text,label\na parcel,delivery\n")
-    assert init.init(tmp_path / "mail", csv=table, text="text", label="label").asks == ()
+    assert init.init(tmp_path / "mail", csv=table, text="text", label="label").to_do == ()
 
 
 def test_in_a_folder_of_a_repository_the_place_of_workflows_is_said(

@@ -233,7 +233,7 @@ FAULTS: dict[str, tuple[Callable[[Workspace], None], str]] = {
     "the gate report was changed": (change_the_gate_report_in_its_run, "gate report"),
     "the scores were improved": (improve_the_scores_in_mlflow, "run"),
     "the rows were changed": (change_the_rows_of_the_table, "data"),
-    "the copy was changed": (change_the_copy_on_disk, "copy on disk"),
+    "the copy was changed": (change_the_copy_on_disk, "local copy"),
 }
 
 
@@ -294,7 +294,7 @@ def test_without_the_setting_the_manifest_alone_counts(gated: Workspace) -> None
 def test_signatures_that_are_asked_for_and_not_made_are_a_contradiction(gated: Workspace) -> None:
     none = SIGNED.replace("[gates]", '[signing]\nmethod = "none"\n\n[gates]')
     gated = changed(gated, "[gates]", none)
-    with pytest.raises(SettingsError, match="signed = true asks for signatures"):
+    with pytest.raises(SettingsError, match="signed = true requires signatures"):
         promote.promote(gated, "2", "test")
 
 
@@ -360,7 +360,7 @@ def test_evidence_that_was_cut_off_is_completed_by_the_next_turn(project: Worksp
 def test_a_turn_signs_no_bundle_that_no_gate_has_seen(project: Workspace) -> None:
     interrupted(project)
     seal_a_changed_bundle_again(project)
-    with pytest.raises(IntegrityError, match="another bundle than the gate saw"):
+    with pytest.raises(IntegrityError, match="another bundle than the gate checked"):
         evidence.complete(project, found(project, 1))
     assert EVIDENCE not in found(project, 1).tags
 
@@ -443,7 +443,7 @@ def test_a_commit_that_git_does_not_know_here_is_told(gated: Workspace) -> None:
     subprocess.run(["git", "-C", str(gated.root), "init", "-q"], check=True)
     verified = verify(gated, "1")
     assert verified.outcome == "INCONCLUSIVE"
-    assert "does not know commit" in {f.name: f.reason for f in verified.findings}["code"]
+    assert "is not in this clone" in {f.name: f.reason for f in verified.findings}["code"]
 
 
 def test_the_data_of_a_champion_from_elsewhere_is_called_not_compared(gated: Workspace) -> None:

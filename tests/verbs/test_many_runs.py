@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from fullturn.verbs import candidate, references
+from fullturn.verbs.candidate import trained_on
 from fullturn.verbs.gate import find_gate, gate
-from fullturn.verbs.train import train, trained_on
+from fullturn.verbs.train import train
 from fullturn.verbs.workspace import Workspace
 from tests.store.many import many
 

@@ -242,7 +242,7 @@ def test_a_model_of_its_own_code_is_gated_from_its_process(champion: Workspace) 
     ("fault", "said"),
     [
         ("raises", "predict() raised RuntimeError('no such region')"),
-        ("loses rows", "predict() gave another number of outputs than rows, in every batch"),
+        ("loses rows", "predict() never returned one output per row"),
         ("gives nothing", "predict() gave None instead of a label"),
         ("dies", "its process ended with exit code 7 during predict()"),
         ("hangs", "predict() did not end within 2 s"),

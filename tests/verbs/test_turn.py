@@ -22,7 +22,8 @@ from fullturn.verbs.history import history
 from fullturn.verbs.lineage import of_version
 from fullturn.verbs.reproduce import reproduce
 from fullturn.verbs.rollback import rollback
-from fullturn.verbs.train import search_parameters, train, train_one
+from fullturn.verbs.train import search_parameters, train
+from fullturn.verbs.training import train_one
 from fullturn.verbs.turn import Step, turn
 from fullturn.verbs.workspace import Workspace
 from tests.conftest import PYTHONPATH, free_port, wait_for

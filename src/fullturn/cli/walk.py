@@ -12,7 +12,7 @@ from fullturn.cli.output import escape, progress, say, say_json, say_next, show
 
 if TYPE_CHECKING:
     from fullturn.verbs.gate import GateResult
-    from fullturn.verbs.train import Trial
+    from fullturn.verbs.training import Trial
     from fullturn.verbs.workspace import Workspace
 
 

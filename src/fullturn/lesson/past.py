@@ -20,7 +20,7 @@ from fullturn.tracking.comparison import Comparison
 from fullturn.verbs.compare import compare
 from fullturn.verbs.gate import REPORTS
 from fullturn.verbs.lineage import of_version
-from fullturn.verbs.train import Trial, recall
+from fullturn.verbs.training import Trial, recall
 from fullturn.verbs.workspace import Workspace
 
 FIRST = "1"

@@ -1,4 +1,4 @@
-"""Which run is meant to become champion: the best one, or what a checkout trains."""
+"""Which run may become champion: the best one, or the candidate of this checkout."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from fullturn.core.tags import TrainingTags
 from fullturn.registry import promotion, versions
 from fullturn.tracking.cache_keys import training_key
 from fullturn.tracking.search import complete
-from fullturn.verbs.train import Trial, recall, train_one, trained_on, usable
+from fullturn.verbs.training import Trial, recall, train_one
 from fullturn.verbs.workspace import Workspace, newest
 
 
 def parameters(project: Workspace) -> Params:
-    """What a checkout trains with: fullturn.toml over what a search found for the champion.
+    """The parameters of a checkout: those of fullturn.toml, else the champion's from a search.
 
-    A parameter that fullturn.toml named when the champion was trained, and names no longer, is
-    back at the app's default: taking a change back in Git takes it back here.
+    A parameter that fullturn.toml set when the champion was trained, and no longer sets, has the
+    app's default again: so reverting a commit reverts the parameter.
     """
     declared = project.settings.experiment.params
     number = promotion.champion(project.store)
@@ -33,10 +33,9 @@ def parameters(project: Workspace) -> Params:
 
 
 def find(project: Workspace, params: Params | None = None) -> RunRecord | None:
-    """The run of these parameters, the checkout's if none are named, on its newest dataset
-    version; None if it has none.
+    """The run with these parameters, by default the checkout's, on the newest dataset version.
 
-    Of several, the champion's, then the oldest.
+    None if there is none; of several, the champion's, then the oldest.
     """
     data = newest(project)
     if data is None:
@@ -48,20 +47,22 @@ def find(project: Workspace, params: Params | None = None) -> RunRecord | None:
     known = [
         r
         for r in project.store.runs("train")
-        if TrainingTags.read(r.tags).key_ == key and usable(r)
+        if TrainingTags.read(r.tags).key_ == key and is_usable(r)
     ]
     champion = promotion.champion(project.store)
-    mine = [v.run_id for v in project.store.versions(project.store.name) if v.version == champion]
-    return min(known, key=lambda run: (run.id not in mine, run.started), default=None)
+    champions = [
+        v.run_id for v in project.store.versions(project.store.name) if v.version == champion
+    ]
+    return min(known, key=lambda run: (run.id not in champions, run.started), default=None)
 
 
 def of_model(project: Workspace, address: str) -> RunRecord:
-    """The run in which a registered model was evaluated here; it is evaluated if need be.
+    """The run in which a registered model was evaluated here; evaluates it if necessary.
 
     Raises:
         UsageError: the project's app takes no registered models.
         NotFound: there is no dataset version.
-        BundleError, DataError, AppError: its files are gone, or it cannot be loaded or asked.
+        BundleError, DataError, AppError: its files are missing, or it cannot be loaded or queried.
     """
     params = project.subject.parameters_of(address)
     return find(project, params) or train_one(project, params).run
@@ -83,7 +84,7 @@ def get(project: Workspace) -> RunRecord:
 
 
 def trained(project: Workspace) -> tuple[Trial, bool]:
-    """The checkout's candidate, and whether it had been trained before.
+    """The checkout's candidate, trained if necessary, and whether it was trained before.
 
     Raises:
         NotFound: there is no dataset version.
@@ -95,27 +96,44 @@ def trained(project: Workspace) -> tuple[Trial, bool]:
     return train_one(project, parameters(project)), False
 
 
+def is_usable(run: RunRecord) -> bool:
+    """Whether a training run finished, stored a bundle and completed its race."""
+    tags = TrainingTags.read(run.tags)
+    return run.status == "FINISHED" and tags.model is not None and tags.race_stopped is False
+
+
+def trained_on(project: Workspace, version: int | None) -> list[RunRecord]:
+    """Training runs on the data of a dataset version, by digest, newest first."""
+    from fullturn.data import versions
+
+    digest = versions.show(project.table, version).digest
+    return project.store.runs("train", tags=TrainingTags(data_digest=digest).write())
+
+
 def usable_runs(project: Workspace, version: int) -> list[RunRecord]:
     """Usable training runs on a dataset version."""
-    return [run for run in trained_on(project, version) if usable(run)]
+    return [run for run in trained_on(project, version) if is_usable(run)]
 
 
 def best_of(project: Workspace, runs: Sequence[RunRecord]) -> RunRecord:
-    """The run with the highest primary score; of equal ones the champion's, then one that is
-    registered, then the oldest: nobody is troubled with a version that is not better."""
+    """The run with the highest primary score.
+
+    Of equal ones the champion's, then a registered one, then the oldest: a version that is not
+    better is not proposed again.
+    """
     known = {version.run_id: version for version in project.store.versions(project.store.name)}
     champion = promotion.champion(project.store)
 
     def rank(run: RunRecord) -> tuple[float, bool, bool, str]:
         version = known.get(run.id)
         is_champion = version is not None and version.version == champion
-        return -primary_of(run), not is_champion, version is None, run.started
+        return -primary_score(run), not is_champion, version is None, run.started
 
     # Newest first, and `started` has whole seconds: of equal ones the last is the oldest.
     return min(reversed(runs), key=rank)
 
 
-def primary_of(run: RunRecord) -> float:
+def primary_score(run: RunRecord) -> float:
     """A run's primary score on the validation split."""
     name = TrainingTags.read(run.tags).primary or ""
     return run.metrics.get(f"validation.{name}", 0.0)

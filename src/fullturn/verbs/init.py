@@ -1,4 +1,4 @@
-"""Write a new project: from a person's CSV, or from an example that comes with fullturn."""
+"""Write a new project: from a CSV file, or from an example that comes with fullturn."""
 
 from __future__ import annotations
 
@@ -7,21 +7,24 @@ import json
 import re
 import runpy
 import shutil
-from collections.abc import Callable, Sequence
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from fullturn.core import settings
 from fullturn.core.errors import DataError, UsageError
 from fullturn.core.settings import FILE
+from fullturn.core.showing import Block, Result, by_field, line, styled, then, view
 from fullturn.core.wording import nearest
-from fullturn.verbs import project_template
-from fullturn.verbs.project_template import Started
+from fullturn.pipeline import workflows
 
 EXAMPLES = Path(__file__).parents[1] / "demo" / "examples"
 HELD_BACK = ("tools", "incidents")
-"""Chapters of the handbook that the first dataset version of the example does not hold."""
-
+"""Chapters of the handbook that the first dataset version of the example lacks."""
 RACED_ROWS = 300
-"""Validation rows of a project whose test rows are apart."""
+"""Validation rows of a project with a separate test file."""
 
 
 def init(
@@ -33,15 +36,15 @@ def init(
     label: str | None = None,
     example: str | None = None,
 ) -> Started:
-    """Write a project into a folder, for the built-in text classifier or from an example.
+    """Create a project in a folder, for the built-in text classifier or from an example.
 
-    A classifier needs `csv`, `text` and `label`; `test` is a separate file of test rows. An
-    `example` is `assistant` or `wine`, and brings its own data. The project comes with workflows
-    that run `fullturn ci` and `fullturn cd`; files of yours are never replaced.
+    A classifier needs `csv`, `text` and `label`; `test` is a separate file with test rows. An
+    `example` is `assistant` or `wine`, and has its own data. The project includes workflows that
+    run `fullturn ci` and `fullturn cd`. Existing files are never overwritten.
 
     Raises:
-        UsageError: an option is missing or too many; the folder has a project already, or is a
-            file; both columns are one; or a file would replace another.
+        UsageError: an option is missing or not allowed; the folder already has a project, or is a
+            file; both columns are the same; or a file would overwrite another.
         DataError: the file is missing, has no rows or lacks a column.
     """
     given = {"csv": csv, "test": test, "text": text, "label": label}
@@ -57,13 +60,13 @@ def init(
 
 
 def from_csv(folder: Path, table: Path, text: str, label: str, test: Path | None = None) -> Started:
-    """A project for a classifier of texts, from a CSV file; see `init`."""
+    """A project for the text classifier, from a CSV file; see `init`."""
     if text == label:
         raise UsageError(f"--text and --label both name '{text}'; name two columns")
     given = [file for file in (table, test) if file]
     rows = [_check_columns(file, text, label) for file in given]
     _refuse_project(folder)
-    _refuse_replacing(folder, given)
+    _refuse_overwriting(folder, given)
     validation = _validation_share(rows[0]) if test else 0.1
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-.") or "project"
     files = {"files": [_copy_in(folder, table)], "test": [_copy_in(folder, test)] if test else []}
@@ -86,7 +89,7 @@ def from_csv(folder: Path, table: Path, text: str, label: str, test: Path | None
         "latency_p95_ms = 100.0",
         "",
     ]
-    return project_template.write(folder, "\n".join(lines), own_git=not _under_git(folder))
+    return _write_project(folder, "\n".join(lines), own_git=not _under_git(folder))
 
 
 def from_example(name: str, folder: Path) -> Started:
@@ -104,14 +107,14 @@ def from_example(name: str, folder: Path) -> Started:
 
 
 def wine(folder: Path) -> Started:
-    """An app of one's own, in a module of the project, that tells three cultivars of wine apart."""
+    """An app in a module of the project, which classifies three cultivars of wine."""
     source = EXAMPLES / "wine"
     _refuse_project(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for file in source.glob("*.py"):
         shutil.copy(file, folder / file.name)
     runpy.run_path(str(source / "wine_data.py"))["write_csv"](folder / "wine.csv")
-    return project_template.write(folder, (source / FILE).read_text(encoding="utf-8"))
+    return _write_project(folder, (source / FILE).read_text(encoding="utf-8"))
 
 
 def assistant(folder: Path) -> Started:
@@ -125,11 +128,11 @@ def assistant(folder: Path) -> Started:
         shutil.copy(chapter, part / "handbook" / chapter.name)
     now: list[str] = []
     later: list[str] = []
-    for line in (source / "questions.jsonl").read_text(encoding="utf-8").splitlines():
-        (later if _held_back(json.loads(line)["group"].partition("/")[0]) else now).append(line)
+    for row in (source / "questions.jsonl").read_text(encoding="utf-8").splitlines():
+        (later if _held_back(json.loads(row)["group"].partition("/")[0]) else now).append(row)
     (folder / "questions.jsonl").write_text("\n".join(now) + "\n", encoding="utf-8")
     (folder / "later" / "questions.jsonl").write_text("\n".join(later) + "\n", encoding="utf-8")
-    return project_template.write(folder, (source / FILE).read_text(encoding="utf-8"))
+    return _write_project(folder, (source / FILE).read_text(encoding="utf-8"))
 
 
 def _held_back(chapter: str) -> bool:
@@ -140,20 +143,20 @@ def _refuse_project(folder: Path) -> None:
     if folder.is_file():
         raise UsageError(f"{folder} is a file; name a folder")
     if (folder / FILE).exists():
-        raise UsageError(f"{folder} holds a project already; choose another folder")
+        raise UsageError(f"{folder} already contains a project; choose another folder")
 
 
-def _refuse_replacing(folder: Path, files: Sequence[Path]) -> None:
-    """Refuse a file whose place in the project is taken by another."""
+def _refuse_overwriting(folder: Path, files: Sequence[Path]) -> None:
+    """Refuse a file that would overwrite another one in the project."""
     taken = {path.name: path for path in folder.iterdir()} if folder.exists() else {}
     for file in files:
         other = taken.setdefault(file.name, file)
         if not other.is_file() or not filecmp.cmp(file, other, shallow=False):
-            raise UsageError(f"{file} would replace {other}; rename one of them")
+            raise UsageError(f"{file} would overwrite {other}; rename one of them")
 
 
 def _copy_in(folder: Path, file: Path) -> str:
-    """The file's name in the project; a file from elsewhere is copied, so the project is whole."""
+    """The file's name in the project; a file from elsewhere is copied into it."""
     target = folder / file.name
     if file.resolve() != target.resolve():
         folder.mkdir(parents=True, exist_ok=True)
@@ -162,12 +165,12 @@ def _copy_in(folder: Path, file: Path) -> str:
 
 
 def _validation_share(rows: int) -> float:
-    """Some hundred rows decide a race; beyond them, rows do more good in training."""
+    """A few hundred rows decide a race; more rows are better used for training."""
     return min(0.2, max(0.03, RACED_ROWS / max(1, rows)))
 
 
 def _check_columns(file: Path, *columns: str) -> int:
-    """Refuse a file that cannot be read or lacks a column; returns the number of its rows."""
+    """Refuse a file that cannot be read or lacks a column; returns its number of rows."""
     from fullturn.data import readers
     from fullturn.data.rows import SOURCE
 
@@ -180,8 +183,95 @@ def _check_columns(file: Path, *columns: str) -> int:
 
 
 def _under_git(folder: Path) -> bool:
-    """Whether somebody keeps this folder under Git already: then it is theirs to commit."""
+    """Whether the folder is already in a Git repository, whose owner commits it."""
     return any((above / ".git").exists() for above in (folder.resolve(), *folder.resolve().parents))
 
 
 _EXAMPLES: dict[str, Callable[[Path], Started]] = {"assistant": assistant, "wine": wine}
+
+
+_IGNORED = (b".fullturn/", b"ci-report/", b"__pycache__/")
+
+
+@dataclass(frozen=True, slots=True)
+class Started(Result):
+    """A new project."""
+
+    folder: Path
+    existing: tuple[str, ...] = ()
+    """Files that existed already and were not changed."""
+    to_do: tuple[str, ...] = ()
+    """What the user still has to do, one sentence each."""
+
+    def to_dict(self) -> Any:
+        """Its fields; `kept` and `asks` are their old names, for one version."""
+        return by_field(self) | {"kept": list(self.existing), "asks": list(self.to_do)}
+
+
+def _write_project(folder: Path, toml: str, *, own_git: bool = True) -> Started:
+    """Write the settings, workflows, requirements and .gitignore that do not exist yet.
+
+    With `own_git`, the folder becomes a Git repository.
+    """
+    (folder / settings.FILE).write_text(toml, encoding="utf-8")
+    files = workflows.render(settings.read(folder))
+    files[workflows.REQUIREMENTS] = workflows.requirements()
+    existing = tuple(path for path in files if (folder / path).exists())
+    workflows.write(folder, {path: text for path, text in files.items() if path not in existing})
+    _add_ignored(folder / ".gitignore")
+    if own_git:
+        _start_repository(folder)
+    to_do = (_requirement(folder, files[workflows.REQUIREMENTS]), _workflow_place(folder))
+    return Started(folder, existing, tuple(filter(None, to_do)))
+
+
+def _start_repository(folder: Path) -> None:
+    """Commit the new project to Git, so that runs can reference a commit; skipped without git."""
+    who = ["-c", "user.name=fullturn", "-c", "user.email=fullturn@localhost"]
+    for words in (
+        ["init", "--quiet", "--initial-branch", workflows.DEFAULT_BRANCHES[0]],
+        ["add", "--all"],
+        [*who, "commit", "-qm", "New project"],
+    ):
+        try:
+            subprocess.run(["git", "-C", str(folder), *words], capture_output=True, check=True)
+        except (OSError, subprocess.CalledProcessError):
+            return
+
+
+def _add_ignored(file: Path) -> None:
+    lines = file.read_bytes().splitlines() if file.exists() else []
+    added = [name for name in _IGNORED if name not in lines]
+    file.write_bytes(b"\n".join((*lines, *added, b"")))
+
+
+def _requirement(folder: Path, ours: str) -> str:
+    """Existing requirements are not changed, but must name fullturn for a CI runner."""
+    theirs = (folder / workflows.REQUIREMENTS).read_text(encoding="utf-8", errors="replace")
+    if re.search(r"^\s*fullturn\b", theirs, re.MULTILINE):
+        return ""
+    needed = ours.splitlines()[-1]
+    return f"add `{needed}` to {workflows.REQUIREMENTS}: a CI runner installs nothing else"
+
+
+def _workflow_place(folder: Path) -> str:
+    """CI platforms find workflows only in the root folder of a repository."""
+    top = next((above for above in folder.resolve().parents if (above / ".git").exists()), None)
+    if top is None or (folder / ".git").exists():
+        return ""
+    where = folder.resolve().relative_to(top)
+    return (
+        f"the repository's root is {top}: move .github and .gitlab-ci.yml there, and run their "
+        f"steps in {where} (working-directory on GitHub, cd on GitLab)"
+    )
+
+
+@view.register
+def _(result: Started) -> Iterator[Block]:
+    inside = styled(result.folder, "bold")
+    yield line("created project ", inside, ": fullturn.toml, data, CI workflows")
+    if result.existing:
+        yield line(f"existing files left unchanged: {', '.join(result.existing)}")
+    for sentence in result.to_do:
+        yield line(styled(sentence, "open"))
+    yield then(f"cd {result.folder} && fullturn turn")

@@ -1,13 +1,14 @@
-"""Load a registered version, verified as far as the project asks for it."""
+"""Load a registered version; verify its signature if the project requires it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from fullturn.core.entities import ModelVersion
-from fullturn.core.errors import BundleError, NotFound
+from fullturn.core.errors import BundleError, IntegrityError, NotFound, SettingsError
 from fullturn.registry import promotion, versions
 from fullturn.subjects import bundle
 from fullturn.subjects.protocols import Predictor
@@ -15,12 +16,11 @@ from fullturn.verbs.workspace import Workspace
 
 
 def load_version(project: Workspace, version: ModelVersion) -> Predictor:
-    """A verified predictor that answers its recorded probe rows as it did when trained.
+    """A verified predictor that reproduces the recorded outputs of its probe rows.
 
     Raises:
-        IntegrityError: a file was changed; or signatures are asked for, and that of the version
-            does not hold.
-        BundleError: it does not load, or answers otherwise.
+        IntegrityError: a file was changed, or a required signature is invalid.
+        BundleError: it does not load, or its outputs differ.
     """
     folder, record = _files(project, version)
     predictor = project.subject.load(folder)
@@ -35,21 +35,51 @@ def champion(project: Workspace) -> tuple[ModelVersion, Predictor]:
 
     Raises:
         NotFound: nothing was promoted yet.
-        IntegrityError: a file was changed; or signatures are asked for, and its own does not hold.
+        IntegrityError: a file was changed, or a required signature is invalid.
     """
     number = promotion.sync_alias(project.store)
     if number is None:
-        raise NotFound("there is no champion yet; `fullturn turn` makes one")
+        raise NotFound("there is no champion yet; run `fullturn turn`")
     version = versions.version(project.store, str(number))
     folder, _ = _files(project, version)
     return version, project.subject.load(folder)
 
 
+def require_signature(project: Workspace, version: ModelVersion, files: Path) -> None:
+    """Make sure that the evidence of a version is signed, and about the bundle in `files`.
+
+    Raises:
+        IntegrityError: it is not, or there is no evidence.
+        SettingsError: [signing] has method = 'none', or is wrong.
+        CouldNotEvaluate: MLflow or Sigstore is unreachable, or the public key is missing.
+    """
+    from fullturn.verbs import evidence_queries
+
+    if project.settings.signing.method == "none":
+        raise SettingsError(
+            "[serving] signed = true requires signatures, but [signing] has method = 'none'; "
+            "change one of them"
+        )
+    try:
+        with TemporaryDirectory() as place:
+            folder = evidence_queries.fetch_evidence(project, version, Path(place))
+            subject = evidence_queries.CheckedVersion(project, version, folder, lambda: files)
+            for query in (
+                evidence_queries.signature,
+                evidence_queries.identity,
+                evidence_queries.manifest,
+            ):
+                query(subject)
+    except (IntegrityError, NotFound) as error:
+        raise IntegrityError(
+            f"version {version.version} may not be used here, as [serving] signed = true: "
+            f"{error}; see `fullturn verify {version.version}`"
+        ) from error
+
+
 def _files(project: Workspace, version: ModelVersion) -> tuple[Path, Mapping[str, Any]]:
-    """The files and the record of a version, verified as far as the project asks for it."""
+    """The files and the record of a version, with its signature verified if required."""
     folder, record = versions.files(project.store, version)
     if project.settings.serving.signed:
-        from fullturn.verbs.verify import require
-
-        require(project, version, folder)
+        require_signature(project, version, folder)
     return folder, record

@@ -10,7 +10,7 @@ from fullturn.core.tags import KIND
 from fullturn.registry import reproduction, versions
 from fullturn.registry.reproduction import Reproduction
 from fullturn.verbs import references
-from fullturn.verbs.train import train_one
+from fullturn.verbs.training import train_one
 from fullturn.verbs.workspace import Workspace, stored_evaluation
 
 

@@ -24,7 +24,7 @@ from fullturn.release.state import Release
 from fullturn.serving import log
 from fullturn.tracking.runs import reap
 from fullturn.verbs import candidate, retrain
-from fullturn.verbs.candidate import best_of, parameters, usable_runs
+from fullturn.verbs.candidate import best_of, parameters, trained_on, usable_runs
 from fullturn.verbs.data import commit
 from fullturn.verbs.deliver import deployment_route
 from fullturn.verbs.gate import gate, reusable_gate
@@ -32,7 +32,8 @@ from fullturn.verbs.monitor import Monitor
 from fullturn.verbs.promote import promote
 from fullturn.verbs.register import complete
 from fullturn.verbs.release import OnLook, begin, follow, promoted
-from fullturn.verbs.train import Trial, place_of, search_parameters, trained_on
+from fullturn.verbs.train import search_parameters, search_place
+from fullturn.verbs.training import Trial
 from fullturn.verbs.workspace import Progress, Workspace, latest, silent
 
 LATEST = 1000
@@ -269,7 +270,7 @@ def _blocked(best: RunRecord, outcome: str, why: str) -> Refused | Inconclusive:
 
 def _cut_off(project: Workspace, version: int) -> bool:
     """Whether a search on this dataset version was begun and not ended."""
-    found = {place_of(run) for run in trained_on(project, version) if run.status == "FINISHED"}
+    found = {search_place(run) for run in trained_on(project, version) if run.status == "FINISHED"}
     places = [place for place in found if place]
     return any(len(places) < size for _, size in places)
 

@@ -1,8 +1,8 @@
-"""Does the evidence of a version hold? Each thing that is checked, with what was found.
+"""Verify the evidence of a version: each check with its result.
 
-MLflow's copy is what counts. Nothing in the folder is believed before its signature holds, and
-no signature before the folder is shown to be about this version and this bundle: an untouched
-folder of another version is signed as well.
+The copy in MLflow counts. Nothing in the folder is trusted before its signature is verified, and
+no signature before the folder is shown to be about this version and this bundle: the folder of
+another version has a valid signature too.
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
-from fullturn.core.entities import ModelVersion, Outcome
+from fullturn.core.entities import Outcome
 from fullturn.core.errors import (
     CouldNotEvaluate,
     IntegrityError,
     NotFound,
     Refused,
-    SettingsError,
 )
 from fullturn.core.showing import Block, Result, Style, grid, line, mark, plain, styled, then, view
 from fullturn.verbs import evidence_queries, references
@@ -31,7 +30,7 @@ CODES = {"PASSED": 0, "FAILED": 1, "INCONCLUSIVE": 4}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was checked; INCONCLUSIVE if it could not be."""
+    """The result of one check; INCONCLUSIVE if it could not be made."""
 
     name: str
     outcome: Outcome | Literal["NOT_APPLICABLE"]
@@ -40,7 +39,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Verified(Result):
-    """A version, and all that was checked about it."""
+    """All checks on the evidence of a version."""
 
     version: int
     findings: tuple[Finding, ...]
@@ -52,12 +51,12 @@ class Verified(Result):
 
     @property
     def exit_code(self) -> int:
-        """0 all of it holds, 1 something does not, 4 something could not be checked."""
+        """0 all valid, 1 something is invalid, 4 something could not be checked."""
         return CODES[self.outcome]
 
     @property
     def outcome(self) -> Outcome:
-        """FAILED if one thing does not hold, INCONCLUSIVE if one could not be checked."""
+        """FAILED if something is invalid, INCONCLUSIVE if something could not be checked."""
         found = {finding.outcome for finding in self.findings}
         if "FAILED" in found:
             return "FAILED"
@@ -65,80 +64,50 @@ class Verified(Result):
 
 
 def verify(project: Workspace, reference: str | int) -> Verified:
-    """Check everything about the evidence of a version.
+    """Verify the evidence of a version: signature, bundle, gate report, records in MLflow.
 
     Raises:
         NotFound: there is no such version.
-        SettingsError: a setting of [signing] is missing or wrong.
-        StoreUnavailable: MLflow does not answer.
+        SettingsError: a setting in [signing] is missing or wrong.
+        StoreUnavailable: MLflow is unreachable.
     """
     version = references.version(project, reference)
-    fetched = cache(partial(project.store.fetch_model, version.source))
+    fetch_bundle = cache(partial(project.store.fetch_model, version.source))
     with TemporaryDirectory() as place:
         try:
-            folder = evidence_queries.kept(project, version, Path(place))
+            folder = evidence_queries.fetch_evidence(project, version, Path(place))
         except (NotFound, IntegrityError) as error:
             absent = Finding("evidence", "INCONCLUSIVE", str(error))
-            files = _judged(
-                "bundle files", partial(evidence_queries.bundle_files, version, fetched)
-            )
-            return Verified(version.version, (absent, files))
-        subject = evidence_queries.Subject(project, version, folder, fetched)
+            files = partial(evidence_queries.bundle_files, version, fetch_bundle)
+            return Verified(version.version, (absent, _finding("bundle files", files)))
+        subject = evidence_queries.CheckedVersion(project, version, folder, fetch_bundle)
         return Verified(version.version, tuple(_findings(subject)))
 
 
-def require(project: Workspace, version: ModelVersion, files: Path) -> None:
-    """Make sure that a version's signed evidence holds for its bundle, verified in `files`.
-
-    Raises:
-        IntegrityError: it does not, or there is none.
-        SettingsError: signatures are asked for, and [signing] does without, or is wrong.
-        CouldNotEvaluate: MLflow or Sigstore does not answer, or there is no key to check with.
-    """
-    if project.settings.signing.method == "none":
-        raise SettingsError(
-            "[serving] signed = true asks for signatures, and method = 'none' in [signing] makes "
-            "none; change one of them"
-        )
-    try:
-        with TemporaryDirectory() as place:
-            folder = evidence_queries.kept(project, version, Path(place))
-            subject = evidence_queries.Subject(project, version, folder, lambda: files)
-            for look in (
-                evidence_queries.signature,
-                evidence_queries.about_it,
-                evidence_queries.manifest,
-            ):
-                look(subject)
-    except (IntegrityError, NotFound) as error:
-        raise IntegrityError(
-            f"version {version.version} may not be used here, for [serving] signed = true: "
-            f"{error}; see `fullturn verify {version.version}`"
-        ) from error
-
-
-def _findings(subject: evidence_queries.Subject) -> Iterator[Finding]:
-    asked: dict[str, Callable[[], str]] = {
-        "evidence": partial(evidence_queries.whole, subject),
+def _findings(subject: evidence_queries.CheckedVersion) -> Iterator[Finding]:
+    queries: dict[str, Callable[[], str]] = {
+        "evidence": partial(evidence_queries.all_files, subject),
         "signature": partial(evidence_queries.signature, subject),
-        "version": partial(evidence_queries.about_it, subject),
+        "version": partial(evidence_queries.identity, subject),
         "manifest": partial(evidence_queries.manifest, subject),
-        "bundle files": partial(evidence_queries.bundle_files, subject.version, subject.fetched),
+        "bundle files": partial(
+            evidence_queries.bundle_files, subject.version, subject.fetch_bundle
+        ),
         "gate report": partial(evidence_queries.gate_report, subject),
-        "run": partial(evidence_queries.record_of_run, subject),
-        "data": partial(evidence_queries.rows, subject),
-        "materials": partial(evidence_queries.materials, subject),
-        "code": partial(evidence_queries.commit_known, subject),
-        "copy on disk": partial(evidence_queries.copy_on_disk, subject),
+        "run": partial(evidence_queries.run_record, subject),
+        "data": partial(evidence_queries.data_rows, subject),
+        "materials": partial(evidence_queries.bill_of_materials, subject),
+        "code": partial(evidence_queries.commit, subject),
+        "local copy": partial(evidence_queries.local_copy, subject),
     }
-    for name, look in asked.items():
-        yield _judged(name, look)
+    for name, query in queries.items():
+        yield _finding(name, query)
 
 
-def _judged(name: str, look: Callable[[], str]) -> Finding:
+def _finding(name: str, query: Callable[[], str]) -> Finding:
     try:
-        return Finding(name, "PASSED", look())
-    except evidence_queries.NotAsked as reason:
+        return Finding(name, "PASSED", query())
+    except evidence_queries.NotApplicable as reason:
         return Finding(name, "NOT_APPLICABLE", str(reason))
     except Refused as error:
         return Finding(name, "FAILED", str(error))

@@ -17,7 +17,7 @@ from fullturn.lesson.panels.events import (
 from fullturn.lesson.panels.stage import Stage
 from fullturn.metrics.metric import SHARE, number, signed
 from fullturn.tracking.comparison import Comparison
-from fullturn.verbs.candidate import primary_of, usable_runs
+from fullturn.verbs.candidate import primary_score, usable_runs
 from fullturn.verbs.compare import compare
 from fullturn.verbs.workspace import Workspace, latest
 
@@ -51,7 +51,7 @@ def offered(project: Workspace) -> list[RunRecord]:
         NotFound: there are fewer than two with different parameters.
     """
     known = usable_runs(project, latest(project) or 0)
-    ordered = sorted(known, key=lambda run: (-primary_of(run), run.started))
+    ordered = sorted(known, key=lambda run: (-primary_score(run), run.started))
     if not any(run.params != ordered[0].params for run in ordered[1:]):
         raise NotFound(
             "there are no two runs with different parameters yet; run the search panel first"
@@ -62,7 +62,7 @@ def offered(project: Workspace) -> list[RunRecord]:
 def choices(project: Workspace) -> list[dict[str, str]]:
     """Options to choose from: run ids with name and score."""
     return [
-        {"value": run.id, "label": f"{run.name} ({primary_of(run):.3f}, {run.id[:6]})"}
+        {"value": run.id, "label": f"{run.name} ({primary_score(run):.3f}, {run.id[:6]})"}
         for run in offered(project)[:OFFERED]
     ]
 

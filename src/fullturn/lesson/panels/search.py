@@ -12,7 +12,7 @@ from fullturn.lesson.panels.stage import Stage
 from fullturn.tracking.runs import reap
 from fullturn.tracking.search import candidates
 from fullturn.verbs.candidate import best_of, usable_runs
-from fullturn.verbs.train import Trial, recall, train_one
+from fullturn.verbs.training import Trial, recall, train_one
 from fullturn.verbs.workspace import Workspace, latest
 
 RANKED = "retrieval"

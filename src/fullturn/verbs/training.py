@@ -1,0 +1,273 @@
+"""Train one candidate: seal its bundle, race it on the validation rows, record all of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from fullturn.core.entities import Dataset, Params, RunRecord
+from fullturn.core.errors import AppError
+from fullturn.core.records import ENVIRONMENT, SOURCES, TRAINED, VALIDATION
+from fullturn.core.showing import Result
+from fullturn.core.tags import NOTE, TrainingTags
+from fullturn.evaluation import records
+from fullturn.evaluation.race import Race, race, recalled
+from fullturn.evaluation.records import fingerprint
+from fullturn.metrics.metric import key
+from fullturn.store import save_pyfunc
+from fullturn.subjects import bundle
+from fullturn.subjects.protocols import Predictor
+from fullturn.subjects.subject import Subject
+from fullturn.tracking import provenance
+from fullturn.tracking.cache_keys import code_of, listing, training_key
+from fullturn.tracking.runs import RunPlan, TrackedRun
+from fullturn.tracking.search import complete
+from fullturn.verbs.workspace import (
+    Workspace,
+    load,
+    stored_evaluation,
+    with_digest,
+)
+
+PROBES = 5
+"""Rows with which a bundle is tested whenever it is loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial(Result):
+    """A trained candidate and its race."""
+
+    run: RunRecord
+    race: Race
+
+    @property
+    def score(self) -> float:
+        """Mean of the primary score on the validation rows."""
+        return self.race.mean(self.race.evaluation.metrics[0])
+
+    def to_dict(self) -> Any:
+        """The run, as `--json` prints it."""
+        return self.run.to_dict()
+
+
+def train_one(
+    project: Workspace,
+    params: Params,
+    *,
+    name: str | None = None,
+    version: int | None = None,
+    seed: int | None = None,
+    best: Trial | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> Trial:
+    """Train, seal and evaluate one candidate; it stops early if it is worse than `best`.
+
+    `tags` are added to the run; its own tags take precedence.
+
+    Raises:
+        UsageError: a parameter is unknown.
+        SettingsError: `[gates] metrics` names no metric.
+        IntegrityError: the digest of the dataset version is not the recorded one.
+        AppError: the app raised.
+    """
+    project.metrics  # noqa: B018  refuse a wrong name before training
+    chosen = complete(project.subject.defaults, {**project.settings.experiment.params, **params})
+    data = load(project, version)
+    seed = project.settings.experiment.seed if seed is None else seed
+    tags = {**(tags or {}), **_input_tags(project, data, chosen, seed)}
+    plan = RunPlan(
+        kind="train",
+        name=name or _default_name(project.subject, chosen),
+        params=chosen,
+        tags=tags,
+        seed=seed,
+        owner=project.settings.experiment.owner,
+    )
+    with TrackedRun(project.store, project.root, project.state, plan) as run:
+        raced = _train(project, run, data, chosen, best)
+    return Trial(project.store.run(run.id), raced)
+
+
+def _input_tags(project: Workspace, data: Dataset, params: Params, seed: int) -> dict[str, str]:
+    """What a training depends on, as tags: data, parameters, code, and the key of them all."""
+    settings, root = project.settings, project.root
+    return TrainingTags(
+        data=data.version.version,
+        data_digest=data.version.digest,
+        declared=tuple(sorted(settings.experiment.params)),
+        key_=training_key(settings, root, params, seed, data.version.digest),
+        code=code_of(settings, root),
+    ).write()
+
+
+def recall(project: Workspace, run: RunRecord) -> Trial:
+    """A candidate that was trained before, with its stored race.
+
+    Raises:
+        NotFound: it stored no evaluation.
+    """
+    evaluation = stored_evaluation(project, run.id, VALIDATION)
+    tags, data = TrainingTags.read(run.tags), training_data(project, run)
+    groups = (tags.race_groups or 0, tags.race_of_groups or 0)
+    return Trial(
+        run, recalled(evaluation, data, bool(tags.race_stopped), groups, tags.race_e_value or 0.0)
+    )
+
+
+def training_data(project: Workspace, run: RunRecord) -> Dataset:
+    """The dataset version that a run was trained on, found by digest.
+
+    If the table has no such digest: the version with the number that the run recorded.
+
+    Raises:
+        NotFound: the table has neither.
+    """
+    tags = TrainingTags.read(run.tags)
+    found = with_digest(project, tags.data_digest or "")
+    return load(project, found.version if found else tags.data)
+
+
+def training_view(data: Dataset) -> Dataset:
+    """The rows that an app may train on: no test row, and no copy of one."""
+    test = {fingerprint(example) for example in data.split("test")}
+    seen = tuple(e for e in data.split("train", "validation") if fingerprint(e) not in test)
+    return replace(data, examples=seen)
+
+
+def _train(
+    project: Workspace, run: TrackedRun, data: Dataset, params: Params, best: Trial | None
+) -> Race:
+    store, subject = project.store, project.subject
+    store.log_dataset(run.id, data.version, "training" if subject.can("training") else "evaluation")
+    view = training_view(data)
+    files = subject.train(view, params, run)
+    if origin := subject.origin(files):
+        tags = TrainingTags(refers_to=origin.address, refers_to_run=origin.run)
+        store.tag_run(run.id, tags.write())
+    folder, digest = _seal(project, run, files, view, params)
+    raced = _race(project, run, subject.load(folder, digest), view, best)
+    if not raced.evaluation.rows:
+        raise AppError("predict() never returned one output per row")
+    _record(project, run, view, raced)
+    means = {f"validation.{name}": raced.mean(name) for name in raced.evaluation.metrics}
+    means |= _estimates(project, raced)
+    sealed = TrainingTags(bundle=digest).write()
+    source = store.log_model(run.id, run.plan.name, folder, sealed, means)
+    store.tag_run(run.id, TrainingTags(model=source, bundle=digest).write())
+    return raced
+
+
+def _seal(
+    project: Workspace, run: TrackedRun, files: Path, view: Dataset, params: Params
+) -> tuple[Path, str]:
+    """Make a bundle of an app's files; its folder and digest."""
+    folder = files.parent / "model"
+    folder.mkdir(exist_ok=True)
+    files.rename(folder / bundle.FILES)
+    record = _bundle_record(project, run, view, params)
+    bundle.write_record(folder, record)
+    probes = _probes(project.subject, folder / bundle.FILES, view)
+    bundle.write_record(folder, {**record, "probe": probes})
+    inputs = [(c.name, c.kind) for c in project.subject.contract.columns if c.role == "input"]
+    metadata = {"fullturn.app": project.settings.app, "fullturn.run": run.id}
+    save_pyfunc(folder, bundle.FILES, "fullturn.subjects.bundle", inputs, metadata)
+    return folder, bundle.seal(folder)
+
+
+def _bundle_record(
+    project: Workspace, run: TrackedRun, view: Dataset, params: Params
+) -> dict[str, Any]:
+    return {
+        "app": project.settings.app,
+        "params": dict(params),
+        "dataset": view.version.name,
+        "data": view.version.version,
+        "data_digest": view.version.digest,
+        "seed": run.seed,
+        "run": run.id,
+    }
+
+
+def _probes(subject: Subject, files: Path, view: Dataset) -> list[dict[str, Any]]:
+    """A few rows with their outputs, which the loaded bundle must reproduce."""
+    rows = [example.input for example in (view.split("validation") or view.examples)[:PROBES]]
+    outputs = subject.load_files(files).predict(rows)
+    return [
+        {"input": dict(row), "output": subject.comparable(output)}
+        for row, output in zip(rows, outputs, strict=False)
+    ]
+
+
+def _race(
+    project: Workspace, run: TrackedRun, predictor: Predictor, view: Dataset, best: Trial | None
+) -> Race:
+    leader, settings = _primary_scores(best) if best else None, project.settings.experiment
+    return race(project.subject, predictor, view, leader, run.id, settings, run.log)
+
+
+def _record(project: Workspace, run: TrackedRun, view: Dataset, raced: Race) -> None:
+    """Store the training rows, the scored validation rows, the environment and the race."""
+    store, evaluation = project.store, raced.evaluation
+    if project.subject.can("training rows"):
+        store.put_text(run.id, _training_rows(view), TRAINED)
+    store.put_text(run.id, records.to_jsonl(evaluation), VALIDATION)
+    store.put_text(run.id, provenance.environment()[1], ENVIRONMENT)
+    store.put_text(run.id, listing(project.settings, project.root), SOURCES)
+    tags = {
+        NOTE: _note(view, raced) + _why_untrained(project.subject),
+        **TrainingTags(
+            primary=evaluation.metrics[0],
+            race_stopped=raced.stopped,
+            race_groups=raced.groups,
+            race_of_groups=raced.of_groups,
+            race_e_value=raced.e_value,
+        ).write(),
+    }
+    store.tag_run(run.id, tags)
+
+
+def _training_rows(view: Dataset) -> str:
+    seen = sorted({fingerprint(example) for example in view.examples})
+    return json.dumps({"rows": len(view.examples), "fingerprints": seen})
+
+
+def _estimates(project: Workspace, raced: Race) -> dict[str, float]:
+    """The metrics in the settings, on all validation rows; none if the race was stopped."""
+    rows = () if raced.stopped else raced.evaluation.rows
+    return {
+        f"validation.{key(metric.name)}": metric.estimate(rows)
+        for metric in project.metrics
+        if rows and metric.name not in raced.evaluation.metrics and metric.applies(rows) is None
+    }
+
+
+def _note(view: Dataset, raced: Race) -> str:
+    """The description on the run's page in MLflow, in Markdown."""
+    evaluation, found = raced.evaluation, raced.interval
+    ended = "stopped early: worse than the best so far" if raced.stopped else "ran to the end"
+    return (
+        f"**{evaluation.metrics[0]} {found.estimate:.3f}** [{found.low:.3f}, {found.high:.3f}] "
+        f"at 95 % on {len(evaluation.rows)} validation rows of {view.version.name} version "
+        f"{view.version.version}. The race {ended}."
+    )
+
+
+def _why_untrained(subject: Subject) -> str:
+    why = subject.lacks.get("training")
+    return f" Nothing was trained: {why}." if why else ""
+
+
+def _primary_scores(trial: Trial) -> Mapping[str, float]:
+    evaluation = trial.race.evaluation
+    return {row.id: row.scores[evaluation.metrics[0]] for row in evaluation.rows}
+
+
+def _default_name(subject: Subject, chosen: Params) -> str:
+    if not subject.can("training"):
+        return ",".join(map(str, chosen.values()))
+    defaults = subject.defaults
+    changed = [f"{key}={value}" for key, value in chosen.items() if defaults[key] != value]
+    return ",".join(changed)[:200] or "defaults"
