@@ -1,4 +1,4 @@
-"""The public face: a project whose verbs are methods, the same as on the command line."""
+"""The public API: a project whose methods are the commands of the command line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ R = TypeVar("R")
 
 
 class Group:
-    """Verbs under one name: `project.data.log()` is `fullturn data log`."""
+    """A group of verbs: `project.data.log()` is `fullturn data log`."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -29,7 +29,7 @@ class Group:
 
 
 class Verb(Generic[P, R]):
-    """A function of `fullturn.verbs` as a method; its module is imported at the first use."""
+    """A function of `fullturn.verbs` as a method; its module is imported at first use."""
 
     def __init__(self, find: Callable[[], Callable[Concatenate[Workspace, P], R]]) -> None:
         self._find = find
@@ -46,7 +46,7 @@ class Verb(Generic[P, R]):
 
 
 class Data(Group):
-    """Versions of the dataset."""
+    """Manage dataset versions."""
 
     commit = Verb(lambda: verbs.data.commit)
     log = Verb(lambda: verbs.data.log)
@@ -55,7 +55,7 @@ class Data(Group):
 
 
 class CI(Group):
-    """The pipeline: called it runs, its steps can be run alone."""
+    """The CI pipeline: call it to run it; each step is a method."""
 
     __call__ = Verb(lambda: verbs.ci.run.ci)
     code = Verb(lambda: verbs.ci.checkout.code)
@@ -66,7 +66,7 @@ class CI(Group):
 
 
 class Releasing(Group):
-    """Releases: called with a version it starts or resumes one."""
+    """Releases: call it with a version to start or resume one."""
 
     __call__ = Verb(lambda: verbs.release.release)
     status = Verb(lambda: verbs.release.status)
@@ -74,10 +74,10 @@ class Releasing(Group):
 
 
 class Project(Workspace):
-    """A project: its settings, its subject, its tracking server, and what can be done with it.
+    """A project: its settings, subject and tracking server, and every command as a method.
 
-    Every verb has the name, words, defaults and errors of its command, and gives a record that
-    shows itself in a notebook, converts (`to_dict()`, `to_pandas()`) and names `next_steps`.
+    Each method has the name, parameters, defaults and errors of its command. It returns a record
+    that displays itself in a notebook, converts (`to_dict()`, `to_pandas()`) and has `next_steps`.
     """
 
     @property
@@ -101,7 +101,7 @@ class Project(Workspace):
 
     @property
     def ci(self) -> CI:
-        """The pipeline: `project.ci()` runs it, `project.ci.tests()` one of its steps."""
+        """The CI pipeline: `project.ci()` runs it, `project.ci.tests()` runs one step."""
         return CI(self)
 
     cd = Verb(lambda: verbs.ci.run.cd)
@@ -123,12 +123,12 @@ class Project(Workspace):
         return f"<p>{html.escape(repr(self))}</p>"
 
 
-def open(start: str | Path = ".") -> Project:  # noqa: A001  the name that a person expects
-    """The project in the folder `start`, or above it; warns of settings that were renamed.
+def open(start: str | Path = ".") -> Project:  # noqa: A001  the obvious name
+    """The project in the folder `start` or a parent folder; warns of renamed settings.
 
     Raises:
         NotFound: there is no fullturn.toml.
-        SettingsError: it is wrong.
+        SettingsError: fullturn.toml is invalid.
     """
     project = Project.open(Path(start))
     for sentence in renamed(project.root):

@@ -373,7 +373,7 @@ def test_evidence_that_was_taken_away_is_not_made_again_by_a_turn(gated: Workspa
     assert verify(gated, "2").outcome == "INCONCLUSIVE"
     assert exit_code(gated, "verify", "2") == 4
     gated = changed(gated, "[gates]", SIGNED)
-    with pytest.raises(IntegrityError, match="there is no evidence of version 2"):
+    with pytest.raises(IntegrityError, match="version 2 has no evidence"):
         promote.promote(gated, "2", "test")
 
 

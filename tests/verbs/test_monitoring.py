@@ -108,7 +108,7 @@ def test_a_webhook_is_told_each_alarm_once_and_later_if_it_was_away(
         .replace(away.settings.monitoring.webhook or "", address)
     )
     back = Workspace.open(asked.root)
-    assert monitor.tell(back) == [] and monitor.tell(back) == []
+    assert monitor.notify_webhook(back) == [] and monitor.notify_webhook(back) == []
     assert sorted(str(one["detector"]) for one in told) == sorted(a.detector for a in alarms)
 
 
@@ -148,7 +148,7 @@ def test_feedback_becomes_rows_but_not_what_is_known_or_a_model_said(asked: Work
     assert len(found.rows) > 100 and all(row["label"] == "account" for row in found.rows)
     assert known.input["text"] not in texts and "a dragon and a unicorn" not in texts
     assert found.left_out["labelled by a model"] == 1
-    assert found.left_out["known already"] >= 1
+    assert found.left_out["already in the data"] >= 1
     feedback_rows.store(asked, found.rows)
     feedback_rows.store(asked, found.rows)
     version = commit(asked, [], "learned")

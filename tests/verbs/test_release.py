@@ -26,8 +26,8 @@ from fullturn.verbs import promote, release, rollback
 from fullturn.verbs.gate import gate
 from fullturn.verbs.serve import server
 from fullturn.verbs.train import train
-from fullturn.verbs.turn import ignore, turn
-from fullturn.verbs.workspace import Workspace
+from fullturn.verbs.turn import turn
+from fullturn.verbs.workspace import Workspace, unwatched
 from tests.conftest import free_port, wait_for
 from tests.forks import Command, command
 from tests.projects import copied
@@ -127,12 +127,12 @@ def test_a_worse_version_is_rolled_back_in_shadow_and_that_is_final(
     project, traffic = served
     number = worse(project)
     with pytest.raises(Refused, match=r"version \d rolled back: worse on loss"):
-        release.release(project, str(number), ignore)
+        release.release(project, str(number), unwatched)
     assert promotion.champion(project.store) == 1
     [ended] = state.releases(project.store)
     assert (ended.stage, ended.ending, ended.outcome) == ("shadow", "roll back", "FAILED")
     with pytest.raises(Refused, match="was rolled back"):
-        release.release(project, str(number), ignore)
+        release.release(project, str(number), unwatched)
     assert traffic.counts.failed == 0
 
 
@@ -142,7 +142,7 @@ def test_an_abort_from_elsewhere_ends_it(served: tuple[Workspace, Traffic]) -> N
 
     def run() -> None:
         with pytest.raises(release.Inconclusive) as found:
-            release.release(Workspace.open(project.root), "2", ignore)
+            release.release(Workspace.open(project.root), "2", unwatched)
         ended.append(found.value)
 
     controller = threading.Thread(target=run)
@@ -152,7 +152,7 @@ def test_an_abort_from_elsewhere_ends_it(served: tuple[Workspace, Traffic]) -> N
     found, decision = status.release, status.decision
     assert found.run == opened.run and decision.stage in ("shadow", "canary")
     with pytest.raises(Conflict, match="fullturn release 2"):
-        release.release(project, "1", ignore)
+        release.release(project, "1", unwatched)
     release.abort(project, "changed our minds")
     controller.join(PATIENCE)
     assert "aborted by tester: changed our minds" in str(ended[0])
@@ -245,7 +245,7 @@ def test_a_controller_that_is_killed_goes_on_from_its_evidence(
         wait_until("looks", lambda n=count, run=opened.run: len(looks_at(project, run)) >= n)
         releasing.kill()
     if state.under_way(project.store):
-        ended = release.release(project, "2", ignore)
+        ended = release.release(project, "2", unwatched)
         assert ended.run == opened.run
         assert len(looks_at(project, ended.run)) > 3
     assert [e.version for e in promotion.history(project.store)] == [1, 2]
@@ -263,7 +263,7 @@ def test_a_server_that_is_killed_in_a_release_comes_back_to_it(two: Workspace) -
         return serving
 
     def run() -> None:
-        ended.append(release.release(Workspace.open(two.root), "2", ignore))
+        ended.append(release.release(Workspace.open(two.root), "2", unwatched))
 
     first = serve()
     controller = threading.Thread(target=run)
@@ -306,7 +306,7 @@ def test_a_release_needs_a_champion_and_a_gate(project: Workspace) -> None:
     version = gate(project, trial.run.id).version
     assert version is not None
     with pytest.raises(NotFound, match="no champion to compare it with"):
-        release.release(project, "1", ignore)
+        release.release(project, "1", unwatched)
 
 
 def test_settings_are_those_of_the_start(two: Workspace) -> None:

@@ -1,4 +1,4 @@
-"""One module for each verb, imported when it is first asked for. Stages meet only here."""
+"""One module per verb, imported at first use. Only here do the stages meet."""
 
 from typing import TYPE_CHECKING
 

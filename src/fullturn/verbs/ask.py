@@ -1,4 +1,4 @@
-"""Ask the champion a question: one row of one text column."""
+"""Ask the champion a question: predict one row with one text column."""
 
 from __future__ import annotations
 

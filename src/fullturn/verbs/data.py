@@ -19,26 +19,26 @@ FINDINGS = {
     "near_duplicates": "pairs of near-equal texts are in two splits",
 }
 LABELS = 40
-"""So many labels of a column are shown."""
-REMEMBERED = "committed.json"
-"""What the newest version was made from; in the project's state."""
+"""Maximum number of labels of a column that are shown."""
+COMMITTED = "committed.json"
+"""Fingerprint of the files of the newest version; in the project's state."""
 Files = str | Path | Sequence[str | Path]
 
 
 @dataclass(frozen=True, slots=True)
 class Committed(DatasetVersion):
-    """The dataset version after a commit."""
+    """The newest dataset version, after a commit."""
 
     new: bool = True
-    """Whether the commit made it; with the content of the version before, that one stays."""
+    """Whether the commit created it; unchanged content creates no new version."""
 
 
 class Chosen(NamedTuple):
-    """The files of a version: its rows, those only tested on, and those learned from feedback."""
+    """The files of a version: its rows, test-only rows, and rows from feedback."""
 
     rows: Sequence[Path]
     test: Sequence[Path] = ()
-    learned: Sequence[Path] = ()
+    feedback: Sequence[Path] = ()
 
 
 class Versions(Table[DatasetVersion]):
@@ -46,21 +46,21 @@ class Versions(Table[DatasetVersion]):
 
 
 def commit(project: Workspace, files: Files = (), message: str = "") -> Committed:
-    """Commit these files as the next dataset version; without any, those of fullturn.toml.
+    """Commit files as the next dataset version; by default those listed in fullturn.toml.
 
-    Files are .csv, .jsonl, .parquet or handbook .md, or folders of them; they are the whole
-    content of the version. Those of fullturn.toml come with the rows learned from feedback.
+    Files are .csv, .jsonl, .parquet or handbook .md files, or folders of such files. They are the
+    complete content of the version. Those of fullturn.toml come with the rows from feedback.
 
     Raises:
-        UsageError: no file is named anywhere.
+        UsageError: no file is named, here or in fullturn.toml.
         DataError: a file cannot be read or breaks the contract.
-        Conflict: another commit came first.
+        Conflict: another process committed first.
     """
     from fullturn.data.remembered import fingerprint, is_unchanged, remember
 
     chosen, before = _chosen(project, _paths(files)), newest(project)
     inputs = fingerprint(chosen, project.subject.contract, project.settings.data)
-    note = project.state / REMEMBERED
+    note = project.state / COMMITTED
     if before is not None and is_unchanged(note, inputs, before):
         return _committed(before, new=False)
     version = _commit(project, chosen, message)
@@ -85,7 +85,7 @@ def diff(project: Workspace, a: int, b: int) -> Difference:
 
     Raises:
         NotFound: one of them does not exist.
-        IntegrityError: the rows of one of them differ from their digest.
+        IntegrityError: the rows of one of them do not match their digest.
     """
     from fullturn.data import difference
 
@@ -93,11 +93,11 @@ def diff(project: Workspace, a: int, b: int) -> Difference:
 
 
 def show(project: Workspace, version: int) -> Summary:
-    """Rows, splits and labels of a version, after its digest was checked.
+    """Rows, splits and labels of a version, verified by its digest.
 
     Raises:
         NotFound: it does not exist.
-        IntegrityError: its rows differ from their digest.
+        IntegrityError: its rows do not match their digest.
     """
     from fullturn.data.summary import summary
 
@@ -110,8 +110,8 @@ def _commit(project: Workspace, chosen: Chosen, message: str) -> DatasetVersion:
     rows = readers.read(chosen.rows)
     if chosen.test:
         rows += readers.read(chosen.test, {"split": "test"})
-    if chosen.learned:
-        rows += _learned(project, readers.read(chosen.learned), rows)
+    if chosen.feedback:
+        rows += _new_feedback(project, readers.read(chosen.feedback), rows)
     return versions.commit(
         project.table,
         project.settings.name,
@@ -129,28 +129,28 @@ def _committed(version: DatasetVersion, *, new: bool) -> Committed:
 
 
 def _chosen(project: Workspace, files: Sequence[Path]) -> Chosen:
-    root, data, learned = project.root, project.settings.data, feedback_file(project)
-    named = _inside(files or [root / name for name in data.files])
+    root, data, feedback = project.root, project.settings.data, feedback_file(project)
+    named = _expand(files or [root / name for name in data.files])
     if not named:
         raise UsageError("no file to commit; name one, or set [data] files in fullturn.toml")
     if files:
         return Chosen(named)
-    test = _inside([root / name for name in data.test])
-    return Chosen(named, test, [learned] if learned.exists() else [])
+    test = _expand([root / name for name in data.test])
+    return Chosen(named, test, [feedback] if feedback.exists() else [])
 
 
-def _learned(
-    project: Workspace, learned: list[dict[str, Any]], rows: Sequence[Mapping[str, Any]]
+def _new_feedback(
+    project: Workspace, feedback: list[dict[str, Any]], rows: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Rows from feedback, without those that the files have too: what a person wrote counts."""
+    """Rows from feedback without near duplicates of the files, which take precedence."""
     from fullturn.data.similar import drop_near_duplicates
 
     column = project.subject.contract.text
     if column is None:
-        return learned
-    known, new = ([str(row.get(column) or "") for row in part] for part in (rows, learned))
+        return feedback
+    known, new = ([str(row.get(column) or "") for row in part] for part in (rows, feedback))
     return [
-        learned[n] for n in drop_near_duplicates(known, new, project.settings.data.near_duplicate)
+        feedback[n] for n in drop_near_duplicates(known, new, project.settings.data.near_duplicate)
     ]
 
 
@@ -158,8 +158,8 @@ def _paths(files: Files) -> list[Path]:
     return [Path(files)] if isinstance(files, str | Path) else [Path(file) for file in files]
 
 
-def _inside(paths: Sequence[Path]) -> list[Path]:
-    """Files as they are; of a folder the files in it, by name."""
+def _expand(paths: Sequence[Path]) -> list[Path]:
+    """The files, with each folder replaced by its files, sorted by name."""
     return [
         file
         for path in paths

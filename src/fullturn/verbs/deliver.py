@@ -1,16 +1,16 @@
-"""To users: at once where nobody is served, by a release where somebody is."""
+"""Deliver a version: release it if a server is running, otherwise promote it directly."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from fullturn.core.entities import ModelVersion
 from fullturn.core.errors import CouldNotEvaluate, Refused
 from fullturn.core.settings import STATE
-from fullturn.core.showing import Block, Result, line, styled, then, view
+from fullturn.core.showing import Block, Result, by_field, line, styled, then, view
 from fullturn.core.tags import VersionTags
 from fullturn.registry import promotion
 from fullturn.release import state
@@ -21,20 +21,24 @@ from fullturn.verbs.promote import promote
 from fullturn.verbs.release import OnLook, begin, release, rolled_back
 from fullturn.verbs.workspace import Workspace, unwatched
 
-Way = Literal["is champion", "was refused", "at once", "by release", "elsewhere"]
+Route = Literal["is champion", "was refused", "at once", "by release", "elsewhere"]
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered(Result):
-    """How a version came to users, or why there was nothing to do."""
+    """How a version was delivered, or why there was nothing to do."""
 
     version: int
-    way: Way
+    route: Route
     reason: str
 
+    def to_dict(self) -> Any:
+        """Its fields; `way` is the old name of `route`, for one version."""
+        return by_field(self) | {"way": self.route}
 
-def deployment_route(project: Workspace, version: ModelVersion) -> tuple[Way, str]:
-    """Which way to users is due for a version, and why."""
+
+def deployment_route(project: Workspace, version: ModelVersion) -> tuple[Route, str]:
+    """How a version has to be delivered, and why."""
     champion = promotion.sync_alias(project.store)
     if champion == version.version:
         return "is champion", "it is the champion already"
@@ -46,31 +50,30 @@ def deployment_route(project: Workspace, version: ModelVersion) -> tuple[Way, st
     if log.writing(project.state):
         return "by release", f"{passed}; a server is running here"
     if project.shared:
-        return "elsewhere", f"{passed}; no server writes its log here, but one may run elsewhere"
-    return "at once", f"{passed}; no server is running, so no user is asked"
+        return "elsewhere", f"{passed}; no server runs here, but one may run elsewhere"
+    return "at once", f"{passed}; no server is running, so it was promoted directly"
 
 
 def deliver(project: Workspace, reference: str | int, on_look: OnLook = unwatched) -> Delivered:
-    """Bring a version to users: by a release where a server runs, at once where nobody is served.
+    """Deliver a version: release it if a server is running, otherwise promote it directly.
 
-    Returns when it is decided; `on_look` gets each look at the release.
-
-    Where the tracking server is shared and no server runs here, the release is only opened:
-    whoever turns the loop beside the server drives it.
+    Returns when the release is decided; `on_look` gets each look at it. On a shared tracking server
+    without a server on this machine, the release is only started: `fullturn turn --watch` next to
+    the server advances it.
 
     Raises:
-        NotFound, NotGated, Conflict: it may not begin.
+        NotFound, NotGated, Conflict: the release may not start.
         Refused, Inconclusive: it was rolled back, now or before.
-        CouldNotEvaluate: on a platform, with a registry that nobody else sees.
+        CouldNotEvaluate: on a CI platform, the registry is local to the job.
     """
     found = references.version(project, reference)
     chosen, why = deployment_route(project, found)
     if chosen == "was refused":
-        raise Refused(f"{why}; that is final for a version: change the candidate")
+        raise Refused(f"{why}; that is final for this version: change the candidate")
     if in_ci() and not project.shared and not os.environ.get(STATE):
         raise CouldNotEvaluate(
-            f"the registry is a file of this runner, {project.state}, and thrown away with it: "
-            f"name a tracking server (MLFLOW_TRACKING_URI), or the server's folder ({STATE})"
+            f"the registry is a file on this CI runner, {project.state}, and thrown away with it: "
+            f"set MLFLOW_TRACKING_URI to a tracking server, or {STATE} to the server's folder"
         )
     if chosen == "at once":
         promote(project, str(found.version), why)
@@ -85,6 +88,6 @@ def deliver(project: Workspace, reference: str | int, on_look: OnLook = unwatche
 
 @view.register
 def _(result: Delivered) -> Iterator[Block]:
-    word = "is being released" if result.way == "elsewhere" else "is champion"
+    word = "is being released" if result.route == "elsewhere" else "is champion"
     yield line(styled(f"version {result.version}", "bold"), f" {word}: {result.reason}")
     yield then("fullturn history", f"fullturn verify {result.version}")

@@ -1,4 +1,4 @@
-"""Training rows from feedback: matured labels, capped by source and by key, never for the test."""
+"""Training rows from feedback: matured labels, capped by source and key, never test rows."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from fullturn.serving import log
 from fullturn.verbs.workspace import Workspace, feedback_file
 
 MODEL = "model:"
-"""Begins the source of a label that a model gave."""
+"""Prefix of the source of labels from a model."""
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class FeedbackRows:
-    """New rows, and how many labels did not become one, by reason."""
+    """New rows, and the number of labels that were left out, by reason."""
 
     rows: tuple[Row, ...]
     left_out: Mapping[str, int]
@@ -42,38 +42,38 @@ class _Labelled:
 
 
 def collect_feedback_rows(project: Workspace, data: Dataset) -> FeedbackRows:
-    """What the log's feedback adds to a dataset version; writes nothing."""
+    """The rows that the feedback in the log adds to a dataset version; writes nothing."""
     settings, contract = project.settings.retraining, project.subject.contract
     answered = {p.id: p for p in log.predictions(project.state) if not p.copy_of}
     judged = log.newest(log.feedback(project.state)).values()
     labels = [f for f in judged if f.expected is not None and f.prediction in answered]
-    old_enough = time.time_ns() // 1_000_000 - settings.maturity_minutes * 60_000
-    ripe = [f for f in labels if f.time <= old_enough]
-    human = [f for f in ripe if settings.model_labels or not f.source.startswith(MODEL)]
-    whole = list(_whole(human, answered, contract))
-    new = _unknown(whole, data, contract, project.settings.data.near_duplicate)
-    placed = _placed(new, data, contract, project.settings.data)
+    latest = time.time_ns() // 1_000_000 - settings.maturity_minutes * 60_000
+    mature = [f for f in labels if f.time <= latest]
+    human = [f for f in mature if settings.model_labels or not f.source.startswith(MODEL)]
+    complete = list(_complete(human, answered, contract))
+    new = _new(complete, data, contract, project.settings.data.near_duplicate)
+    trainable = _trainable(new, data, contract, project.settings.data)
     existing = len(data.split("train", "validation"))
-    by_source, loud = capped(
-        placed, [one.source for one in placed], settings.source_share, existing
+    by_source, over_source = capped(
+        trainable, [one.source for one in trainable], settings.source_share, existing
     )
-    by_key, busy = capped(
+    by_key, over_key = capped(
         by_source, [one.key for one in by_source], settings.source_share, existing
     )
     left_out = {
-        "not matured": len(labels) - len(ripe),
-        "labelled by a model": len(ripe) - len(human),
-        "incomplete": len(human) - len(whole),
-        "known already": len(whole) - len(new),
-        "kept for the test": len(new) - len(placed),
-        "over the cap of a source": loud,
-        "over the cap of a key": busy,
+        "not matured": len(labels) - len(mature),
+        "labelled by a model": len(mature) - len(human),
+        "incomplete": len(human) - len(complete),
+        "already in the data": len(complete) - len(new),
+        "reserved for the test set": len(new) - len(trainable),
+        "over the cap of a source": over_source,
+        "over the cap of a key": over_key,
     }
     return FeedbackRows(tuple(one.row for one in by_key), {k: n for k, n in left_out.items() if n})
 
 
 def store(project: Workspace, rows: Sequence[Row]) -> Path:
-    """Add rows to the file that every commit of this project includes, each once."""
+    """Add rows, each once, to the file that every commit of this project includes."""
     path = feedback_file(project)
     known = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     lines = [json.dumps(row, ensure_ascii=False, sort_keys=True) for row in rows]
@@ -83,10 +83,10 @@ def store(project: Workspace, rows: Sequence[Row]) -> Path:
     return path
 
 
-def _whole(
+def _complete(
     labels: Iterable[Feedback], answered: Mapping[str, Prediction], contract: Contract
 ) -> Iterable[_Labelled]:
-    """Labels that make a whole row of the contract."""
+    """Labels that make a complete row of the contract."""
     for label in labels:
         prediction = answered[label.prediction]
         row = _row(prediction, label.expected or {}, contract)
@@ -109,10 +109,10 @@ def _row(prediction: Prediction, expected: Mapping[str, Any], contract: Contract
     return row
 
 
-def _unknown(
+def _new(
     labelled: Sequence[_Labelled], data: Dataset, contract: Contract, threshold: float
 ) -> list[_Labelled]:
-    """Those whose input is not nearly that of a row of the dataset, or of one before."""
+    """Labels whose input is no near duplicate of a row of the dataset, or of an earlier label."""
     if contract.text is None:
         seen = {digest_of(example.input) for example in data.examples}
         first = {_digest(one, contract): one for one in reversed(labelled)}
@@ -126,18 +126,18 @@ def _digest(one: _Labelled, contract: Contract) -> str:
     return digest_of({name: one.row.get(name) for name in contract.names("input")})
 
 
-def _placed(
+def _trainable(
     labelled: Sequence[_Labelled], data: Dataset, contract: Contract, settings: DataSettings
 ) -> list[_Labelled]:
-    """Rows of groups that are not tested on; what a hash would put into the test is trained on."""
+    """Rows whose group is not in the test set; new groups are never assigned to it."""
     split, group = split_column(contract), group_column(contract)
-    of = {example.group: example.split for example in data.examples}
-    held_out = settings.train_share + settings.validation_share
-    kept = []
+    split_of = {example.group: example.split for example in data.examples}
+    train_and_validation = settings.train_share + settings.validation_share
+    trainable = []
     for one in labelled:
         name = one.row.get(group) or id_of(one.row, contract)
-        if name not in of and position(name) >= held_out:
+        if name not in split_of and position(name) >= train_and_validation:
             one.row[split] = "train"
-        if of.get(name) != "test":
-            kept.append(one)
-    return kept
+        if split_of.get(name) != "test":
+            trainable.append(one)
+    return trainable

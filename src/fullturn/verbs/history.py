@@ -1,4 +1,4 @@
-"""Who made which version the champion, and why."""
+"""List the promotions and rollbacks: who, when, why."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class History(Table[HistoryEntry]):
 def history(project: Workspace) -> History:
     """Every promotion and rollback, with actor, reason and gate report, oldest first.
 
-    Repairs the alias, if a process died between the history and the alias.
+    Repairs the alias if a process died between writing the history and the alias.
     """
     promotion.sync_alias(project.store)
     return History(promotion.history(project.store))

@@ -11,12 +11,11 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fullturn.core import settings
 from fullturn.core.errors import DataError, UsageError
 from fullturn.core.settings import FILE
-from fullturn.core.showing import Block, Result, by_field, line, styled, then, view
+from fullturn.core.showing import Block, Result, line, styled, then, view
 from fullturn.core.wording import nearest
 from fullturn.pipeline import workflows
 
@@ -202,10 +201,6 @@ class Started(Result):
     """Files that existed already and were not changed."""
     to_do: tuple[str, ...] = ()
     """What the user still has to do, one sentence each."""
-
-    def to_dict(self) -> Any:
-        """Its fields; `kept` and `asks` are their old names, for one version."""
-        return by_field(self) | {"kept": list(self.existing), "asks": list(self.to_do)}
 
 
 def _write_project(folder: Path, toml: str, *, own_git: bool = True) -> Started:

@@ -1,4 +1,4 @@
-"""Where a version, or an answer, came from."""
+"""Trace a version or an answer to its run, commit, data and gate."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ TRACE = "tr-"
 
 @dataclass(frozen=True, slots=True)
 class PredictionLineage(Result):
-    """A logged prediction, what became known of it, and where its version came from."""
+    """A logged prediction, its feedback, and the lineage of its version."""
 
     prediction: Prediction
     feedback: tuple[Feedback, ...]
-    """The one that counts last."""
+    """Oldest first; the last one counts."""
     passages: tuple[str, ...]
-    """Ids of the passages that an assistant cited."""
+    """Ids of the cited passages."""
     lineage: Lineage
 
 
@@ -50,7 +50,7 @@ def lineage(project: Workspace, reference: str | int) -> Lineage | PredictionLin
 
 
 def of_version(project: Workspace, reference: str | int) -> Lineage:
-    """The way from a version to what made it.
+    """Trace a version.
 
     Raises:
         NotFound: there is no such version.
@@ -59,7 +59,7 @@ def of_version(project: Workspace, reference: str | int) -> Lineage:
 
 
 def of_prediction(project: Workspace, number: str) -> PredictionLineage:
-    """The way from a prediction to everything that made it, offline.
+    """Trace a prediction, offline.
 
     `tr-` before the number means the trace of an answer, which is in MLflow unless it still waits.
 
@@ -154,7 +154,7 @@ def _answer(found: PredictionLineage) -> Mapping[str, object]:
 
 
 def _short(output: Output) -> Output:
-    """The output without what it quotes: the passages cited have a line of their own."""
+    """The output without its passages: citations have a line of their own."""
     return {name: value for name, value in output.items() if name not in ("passages", "retrieved")}
 
 

@@ -1,4 +1,4 @@
-"""Watch the champion: read what it answered, keep its alarms as runs, tell a webhook."""
+"""Monitor the champion: read its answers, record its alarms as runs, notify a webhook."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 KIND = "alarm"
 REPORTS = ("alarm/alarm.json", "alarm/alarm.md", "alarm/alarm.html")
 LABELLED = 20_000
-"""So many of the newest labelled answers are kept for a decision to retrain."""
+"""Number of the newest labelled answers that a retraining decision uses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,32 +43,32 @@ class Seen(Result):
     labelled: int
     states: tuple[DetectorState, ...]
     alarms: tuple[Alarm, ...]
-    """Of this version, oldest first, each diagnosed with all that is known now."""
+    """Alarms of this version, oldest first, each diagnosed with all present data."""
     unscored: int = 0
-    """Labelled answers that the app could not score; they are not among `labelled`."""
+    """Labelled answers that the app could not score; not included in `labelled`."""
     first_unscored: str | None = None
-    """Why the first of them was not."""
+    """Why the first of them could not be scored."""
     page: str | None = None
-    """The file that the page was written to."""
+    """The file of the report page, if it was written."""
     _rows = "states"
 
     def to_html(self) -> str:
-        """The page with plots."""
+        """The report page with plots."""
         return report.to_html(self.states, list(self.alarms))
 
 
 def monitor(project: Workspace, page: str | Path | None = None) -> Seen:
-    """Every detector's state, and the alarms with their diagnosis.
+    """The state of each detector, and alarms with their diagnosis.
 
-    Reads what was logged since the promotion of the champion, records what is new, tells the
-    webhook, and writes the page with plots to `page`, if it is named.
+    Reads the log since the champion's promotion, records new alarms, notifies the webhook, and
+    writes a report page with plots to the file `page`, if given.
 
     Raises:
         NotFound: there is no champion yet.
     """
-    watch = Monitor(project)
-    watch.step()
-    seen = watch.seen()
+    watcher = Monitor(project)
+    watcher.step()
+    seen = watcher.seen()
     if page is None:
         return seen
     Path(page).write_text(seen.to_html(), encoding="utf-8")
@@ -76,17 +76,17 @@ def monitor(project: Workspace, page: str | Path | None = None) -> Seen:
 
 
 class Monitor:
-    """The watch over the champion, from its promotion on; the log is read again after a restart."""
+    """Monitors the champion since its promotion; reads the log again after a restart."""
 
     def __init__(self, project: Workspace, after: int | None = None) -> None:
-        """With `after`, a sequence of the log, the watch begins there instead.
+        """With `after`, a sequence number of the log, monitoring starts there instead.
 
         Raises:
             NotFound: there is no champion yet.
         """
         number = promotion.sync_alias(project.store)
         if number is None:
-            raise NotFound("there is no champion to watch yet; `fullturn turn` makes one")
+            raise NotFound("there is no champion to monitor yet; run `fullturn turn`")
         self.project, self.version = project, number
         self.run = project.store.run(versions.version(project.store, str(number)).run_id)
         self.reference = stored_evaluation(project, self.run.id, VALIDATION).rows
@@ -106,25 +106,25 @@ class Monitor:
         return promotion.champion(self.project.store) == self.version
 
     def step(self) -> list[Alarm]:
-        """Read on; the alarms that are new, kept as runs, and told to the webhook."""
-        new = [one for one in self._observer.read() if self._counts(one)]
+        """Read new log entries; record new alarms as runs and notify the webhook; returns them."""
+        new = [one for one in self._observer.read() if self._is_relevant(one)]
         labelled = [one for one in new if one.loss is not None]
         scored = [one for one in labelled if one.unscored is None]
         self._labelled = [*self._labelled, *scored][-LABELLED:]
         self._requests += len(new) - len(labelled)
-        self._count(one.unscored for one in labelled if one.unscored is not None)
+        self._count_unscored(one.unscored for one in labelled if one.unscored is not None)
         alarms = self._watch.observe(new)
         self._alarms += alarms
-        known = self._known() if alarms else {}
-        fresh = [alarm for alarm in alarms if not _whole(known.get(identity(alarm)))]
-        for alarm in fresh:
-            begun = known.get(identity(alarm))
-            self._keep(alarm, begun.id if begun else self._begin(alarm))
-        tell(self.project)
-        return fresh
+        recorded = self._recorded() if alarms else {}
+        unrecorded = [one for one in alarms if not _is_complete(recorded.get(identity(one)))]
+        for alarm in unrecorded:
+            run = recorded.get(identity(alarm))
+            self._complete_run(alarm, run.id if run else self._start_run(alarm))
+        notify_webhook(self.project)
+        return unrecorded
 
     def seen(self) -> Seen:
-        """The state of every detector, and all alarms, diagnosed again with what is known now."""
+        """The state of each detector, and all alarms, diagnosed with all present data."""
         alarms = tuple(self._watch.diagnosed(alarm) for alarm in self._alarms)
         return Seen(
             version=self.version,
@@ -137,27 +137,27 @@ class Monitor:
         )
 
     def newest_alarm(self) -> Alarm | None:
-        """The last alarm, diagnosed again with what is known now."""
+        """The newest alarm, diagnosed with all present data."""
         return self._watch.diagnosed(self._alarms[-1]) if self._alarms else None
 
     def losses(self, since: int) -> list[Observation]:
-        """Labelled answers to requests from this sequence on."""
+        """Labelled answers to requests since this sequence number."""
         return [one for one in self._labelled if one.prediction.sequence >= since]
 
-    def _count(self, reasons: Iterable[str]) -> None:
+    def _count_unscored(self, reasons: Iterable[str]) -> None:
         for reason in reasons:
             self._unscored += 1
             self._first_unscored = self._first_unscored or reason
 
-    def _known(self) -> dict[str | None, RunRecord]:
+    def _recorded(self) -> dict[str | None, RunRecord]:
         """Runs of this version's alarms, by the alarm's identity."""
         runs = self.project.store.runs(KIND, tags=AlarmTags(version=self.version).write())
         return {AlarmTags.read(run.tags).alarm: run for run in runs}
 
-    def _counts(self, one: Observation) -> bool:
+    def _is_relevant(self, one: Observation) -> bool:
         return one.prediction.version == self.version and one.prediction.arm != "shadow"
 
-    def _begin(self, alarm: Alarm) -> str:
+    def _start_run(self, alarm: Alarm) -> str:
         project, diagnosis = self.project, alarm.diagnosis
         plan = RunPlan(KIND, "", owner=project.settings.experiment.owner)
         tags = {
@@ -175,8 +175,8 @@ class Monitor:
         }
         return project.store.start_run(KIND, f"alarm of {alarm.detector}", {}, tags)
 
-    def _keep(self, alarm: Alarm, run: str) -> None:
-        """Give the alarm's run its pages and its end, also one that another process began."""
+    def _complete_run(self, alarm: Alarm, run: str) -> None:
+        """Store the alarm's reports and end its run, also a run that another process started."""
         store, states = self.project.store, self._watch.states
         texts = (
             report.to_json(states, [alarm]),
@@ -191,12 +191,12 @@ class Monitor:
 
 
 def identity(alarm: Alarm) -> str:
-    """The same for the same alarm, also when the log is read again."""
+    """An alarm's identity, which stays the same when the log is read again."""
     return f"{alarm.version}/{alarm.detector}/{alarm.sequence}"
 
 
-def _whole(run: RunRecord | None) -> bool:
-    """Whether an alarm is on record with all that belongs to it."""
+def _is_complete(run: RunRecord | None) -> bool:
+    """Whether an alarm is recorded completely."""
     return run is not None and run.status == "FINISHED"
 
 
@@ -205,14 +205,14 @@ def alarms(project: Workspace) -> list[RunRecord]:
     return project.store.runs(KIND)
 
 
-def tell(project: Workspace) -> list[str]:
-    """Post the alarms that are due to the webhook; what fails stays due. Returns the failures."""
+def notify_webhook(project: Workspace) -> list[str]:
+    """Post alarms that are due to the webhook; failed ones remain due. Returns the errors."""
     address = project.settings.monitoring.webhook
     if address is None:
         return []
     import httpx
 
-    failures = []
+    errors = []
     for run in alarms(project):
         tags = AlarmTags.read(run.tags)
         if tags.webhook in (None, "sent") or tags.record is None:
@@ -227,9 +227,9 @@ def tell(project: Workspace) -> list[str]:
             # Whoever knows the path of a webhook may post there: it is not shown.
             host = urlsplit(address).hostname or "[monitoring] webhook"
             reason = str(error).replace(address, host).partition("\n")[0]
-            failures.append(f"{host}: {reason}")
+            errors.append(f"{host}: {reason}")
             project.store.tag_run(run.id, AlarmTags(webhook_error=reason).write())
-    return failures
+    return errors
 
 
 def _promoted(project: Workspace, number: int) -> int:
@@ -245,7 +245,7 @@ def _vectors(texts: Sequence[str]) -> npt.NDArray[np.floating[Any]]:
 
 
 SHOWN = 3
-"""So many of the newest alarms are shown."""
+"""Number of the newest alarms that are shown."""
 LONGEST = 85
 """Maximum length of an example, in characters."""
 STYLES: dict[str, Style] = {

@@ -1,4 +1,4 @@
-"""A version becomes the champion."""
+"""Make a version the champion."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from fullturn.verbs.workspace import Workspace
 
 
 def promote(project: Workspace, reference: str | int, reason: str) -> HistoryEntry:
-    """Make a version the champion, if its gate passed and its files load and answer as recorded.
+    """Make a version the champion, if its gate passed and its files reproduce recorded outputs.
 
     Raises:
         NotFound: there is no such version.
-        NotGated: no gate report of it passed.
-        Conflict: it is the champion, or another promotion or rollback came first.
+        NotGated: it has no gate report that passed.
+        Conflict: it is the champion already, or another promotion or rollback was first.
         IntegrityError, BundleError: its files were changed, or do not load.
         UsageError: the reason is empty.
     """

@@ -1,4 +1,4 @@
-"""References as the verbs take them: with the words `best` and `candidate`."""
+"""Resolve references to runs and versions, including `best` and `candidate`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from fullturn.verbs.workspace import Workspace, newest
 
 
 def run(project: Workspace, text: str | int) -> RunRecord:
-    """The run that `text` means: a run, `best`, `candidate`, or the one that made a version.
+    """The run of a reference: a run, `best`, `candidate`, or the run of a version.
 
-    A registered model of another name, `models:/NAME/VERSION`, is evaluated if it was not before.
+    A registered model of another name, `models:/NAME/VERSION`, is evaluated if necessary.
 
     Raises:
-        NotFound, UsageError: it means none, or several.
+        NotFound, UsageError: the reference matches none, or several.
         CouldNotEvaluate: a registered model cannot be evaluated.
     """
     found = resolve(project, text, ("version", "run", "model"))
@@ -30,10 +30,10 @@ def run(project: Workspace, text: str | int) -> RunRecord:
 
 
 def version(project: Workspace, text: str | int) -> ModelVersion:
-    """The model version that `text` means, or that the run or registered model became.
+    """The model version of a reference: a version, or that of a run or registered model.
 
     Raises:
-        NotFound, UsageError: it means none, or several.
+        NotFound, UsageError: the reference matches none, or several.
     """
     found = resolve(project, text, ("version", "run", "model"))
     if found.kind != "model":
@@ -42,15 +42,15 @@ def version(project: Workspace, text: str | int) -> ModelVersion:
 
     run = candidate.find(project, project.subject.parameters_of(found.id))
     if run is None:
-        raise NotFound(f"'{text}' was not gated here; `fullturn gate {text}` does it")
+        raise NotFound(f"'{text}' has not been gated here; run `fullturn gate {text}`")
     return references.version_of(project.store, Reference("run", run.id))
 
 
 def resolve(project: Workspace, text: str | int, wanted: tuple[Kind, ...]) -> Reference:
-    """What `text` means, of the `wanted` kinds.
+    """The entity of a reference, among the `wanted` kinds.
 
     Raises:
-        NotFound, UsageError: it means none, or several.
+        NotFound, UsageError: the reference matches none, or several.
     """
     return references.resolve(project.store, str(text), wanted, _words(project))
 
@@ -72,5 +72,5 @@ def _best(project: Workspace) -> str:
     known = candidate.usable_runs(project, data.version) if data else []
     if not known:
         on = f"dataset version {data.version}" if data else "any dataset version: none is committed"
-        raise NotFound(f"no finished run on {on}; `fullturn turn` makes one")
+        raise NotFound(f"no finished run on {on}; run `fullturn turn`")
     return candidate.best_of(project, known).id

@@ -1,4 +1,4 @@
-"""Train a version again from its record, and compare."""
+"""Retrain a version from its recorded inputs, and compare."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from fullturn.verbs.workspace import Workspace, stored_evaluation
 
 
 def reproduce(project: Workspace, reference: str | int) -> Reproduction:
-    """Train a version again from its record, and say what diverged.
+    """Retrain a version from its recorded inputs, and show what diverged.
 
     Raises:
-        NotFound: the version, its run or its evaluation is not there.
+        NotFound: the version, its run or its evaluation does not exist.
         IntegrityError: its dataset version has changed.
     """
     version = references.version(project, reference)

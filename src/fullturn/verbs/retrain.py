@@ -1,4 +1,4 @@
-"""Whether to train again: the sum is put on record, and what was decided is prepared."""
+"""Decide whether to retrain, record the decision, and prepare the new training rows."""
 
 from __future__ import annotations
 
@@ -23,54 +23,54 @@ KIND = "retraining"
 
 @dataclass(frozen=True, slots=True)
 class RecordedDecision:
-    """A decision on record."""
+    """A decision and the run that records it."""
 
     decision: RetrainingDecision
     run: str
     alarm: Alarm | None
     rows: int
-    """New rows that the next dataset version gets."""
+    """New rows for the next dataset version."""
     left_out: Mapping[str, int]
 
 
 def consider(monitor: Monitor) -> RecordedDecision | None:
-    """Decide on the newest alarm, or on the champion's age; None if that was answered before.
+    """Decide on the newest alarm, or on the champion's age; None if that was decided before.
 
-    A decision that lacked labels is made again when there are more. The decision is recorded
-    before anything follows from it, whether it retrains or not.
+    A decision for lack of labels is made again when there are more. Each decision is recorded
+    before anything follows from it.
     """
     project = monitor.project
-    finish(project)
+    complete_decisions(project)
     runs = project.store.runs(KIND)
     alarm = monitor.newest_alarm()
     situation = _situation(monitor, alarm, runs)
     known = _outcomes(_key(monitor, alarm), runs)
     if "PASSED" in known or _possible(situation, project.settings.retraining) <= known:
         return None
-    gathered = feedback_rows.collect_feedback_rows(project, load(project))
-    asked = replace(situation, new_rows=len(gathered.rows))
-    decision = decide(asked, project.settings.retraining)
+    collected = feedback_rows.collect_feedback_rows(project, load(project))
+    complete = replace(situation, new_rows=len(collected.rows))
+    decision = decide(complete, project.settings.retraining)
     if decision.outcome in known:
         return None
-    run = _record(monitor, decision, alarm, gathered)
-    finish(project)
-    return RecordedDecision(decision, run, alarm, len(gathered.rows), gathered.left_out)
+    run = _record(monitor, decision, alarm, collected)
+    complete_decisions(project)
+    return RecordedDecision(decision, run, alarm, len(collected.rows), collected.left_out)
 
 
-def finish(project: Workspace) -> None:
-    """Prepare what was decided and not done yet: the rows that the next commit takes in."""
+def complete_decisions(project: Workspace) -> None:
+    """Store the new rows of decisions whose process died before, for the next commit."""
     for run in project.store.runs(KIND, status="RUNNING"):
         if RetrainingTags.read(run.tags).outcome == "PASSED":
             rows = json.loads(project.store.get(run.id, "rows.json").read_text(encoding="utf-8"))
             feedback_rows.store(project, rows)
-        # Without an outcome it died while it was written down: the question comes up again.
+        # Without an outcome it was not recorded completely: the decision is made again.
         project.store.end_run(
             run.id, "FINISHED" if RetrainingTags.read(run.tags).outcome else "KILLED"
         )
 
 
 def _situation(monitor: Monitor, alarm: Alarm | None, runs: list[RunRecord]) -> Situation:
-    """What is known, but for the rows that could be learned from: finding those takes longer."""
+    """The inputs of the decision, without the new rows: collecting those takes longer."""
     labelled = monitor.losses(alarm.began) if alarm else []
     reference = [loss_of(row) for row in monitor.reference]
     trained = (run for run in runs if RetrainingTags.read(run.tags).outcome == "PASSED")
@@ -88,17 +88,14 @@ def _situation(monitor: Monitor, alarm: Alarm | None, runs: list[RunRecord]) -> 
 
 
 def _possible(situation: Situation, settings: RetrainingSettings) -> set[str]:
-    """The outcomes that there can be, with rows to learn from and without: that takes long to find.
-
-    None if nothing asks for a training.
-    """
+    """The possible outcomes, with and without new rows; empty if nothing triggers a training."""
     if trigger(situation, settings) == NOTHING:
         return set()
     return {decide(replace(situation, new_rows=rows), settings).outcome for rows in (0, 1)}
 
 
 def _outcomes(key: str, runs: list[RunRecord]) -> set[str | None]:
-    """How this question was answered before."""
+    """Earlier outcomes for the same alarm or age."""
     known = (RetrainingTags.read(run.tags) for run in runs)
     return {one.outcome for one in known if one.alarm == key}
 
@@ -107,7 +104,7 @@ def _record(
     monitor: Monitor,
     decision: RetrainingDecision,
     alarm: Alarm | None,
-    gathered: feedback_rows.FeedbackRows,
+    collected: feedback_rows.FeedbackRows,
 ) -> str:
     project = monitor.project
     plan = RunPlan(KIND, "", owner=project.settings.experiment.owner)
@@ -119,9 +116,9 @@ def _record(
         PARENT: monitor.run.id,
     }
     run = project.store.start_run(KIND, f"{what}: {decision.trigger}", {}, tags)
-    record = {**asdict(decision), "left_out": gathered.left_out}
+    record = {**asdict(decision), "left_out": collected.left_out}
     project.store.put_text(run, json.dumps(record, indent=1, default=str), "decision.json")
-    project.store.put_text(run, json.dumps(list(gathered.rows), ensure_ascii=False), "rows.json")
+    project.store.put_text(run, json.dumps(list(collected.rows), ensure_ascii=False), "rows.json")
     figures = {
         name: float(value)
         for name, value in decision.figures.items()

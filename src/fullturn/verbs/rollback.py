@@ -1,4 +1,4 @@
-"""Back to an earlier champion."""
+"""Roll back to an earlier champion."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from fullturn.verbs.workspace import Workspace
 
 
 def rollback(project: Workspace, to: int | None = None, *, reason: str) -> HistoryEntry:
-    """Make an earlier champion the champion again, once it has been loaded and probed.
+    """Roll back to an earlier champion, after loading and testing it.
 
-    `to` is its version; the one before the champion, if not named.
+    `to` is its version; by default the previous champion.
 
     Raises:
         NotFound: there is no such earlier champion.
-        IntegrityError, BundleError: it does not load, or answers otherwise than recorded.
-        Conflict: another promotion or rollback came first.
+        IntegrityError, BundleError: it does not load, or its outputs differ from the recorded ones.
+        Conflict: another promotion or rollback was first.
         UsageError: the reason is empty.
     """
     number = promotion.rollback_target(project.store, to)

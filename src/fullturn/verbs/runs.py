@@ -1,4 +1,4 @@
-"""The runs of a project."""
+"""List the runs of a project."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Runs(Table[RunRecord]):
 
 
 def runs(project: Workspace, kind: Kind = "train", limit: int = 20) -> Runs:
-    """Runs, newest first; those whose process is gone are marked KILLED before."""
+    """Runs, newest first; marks runs of dead processes KILLED."""
     reap(project.store, project.state)
     found = Runs(project.store.runs(None if kind == "all" else kind, limit))
     found.kind = kind

@@ -1,4 +1,4 @@
-"""Serve a project: the registry is followed, rows are answered and logged, answers traced."""
+"""Serve the champion over HTTP: follow the registry, log predictions, trace answers."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from fullturn.verbs.running_server import announced
 from fullturn.verbs.workspace import Workspace
 
 TRACES = "serving-traces"
-QUOTED_PER_SECOND = 5.0
-"""Traces of answers that took no LLM: MLflow takes some 100 a second, and the prediction log has
-them all. Answers of an LLM are all traced."""
+UNGENERATED_PER_SECOND = 5.0
+"""Maximum rate of traces of answers that called no LLM: MLflow takes about 100 a second, and the
+prediction log has all answers. Answers of an LLM are all traced."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A server that takes requests."""
+    """A server that is ready for requests."""
 
     model: str
     version: int
     address: str
     example: Input
-    """A row that it can be asked."""
+    """An example row."""
     chats: bool
     asks_token: bool
 
@@ -50,10 +50,10 @@ def serve(
     port: int | None = None,
     ready: Callable[[Opened], None] = lambda opened: None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then answer what is in flight and stop.
+    """Serve until SIGTERM or SIGINT, then answer open requests and stop.
 
-    `host` and `port` are those of fullturn.toml if not named; port 0 takes a free one. `ready`
-    gets the address and more, once it listens. Call it in the main thread.
+    `host` and `port` default to those of fullturn.toml; port 0 picks a free one. `ready` is called
+    once the server listens. Call this in the main thread.
 
     Raises:
         NotFound: there is no champion.
@@ -70,20 +70,20 @@ def serve(
 def server(
     project: Workspace, host: str | None = None, port: int | None = None
 ) -> AbstractContextManager[str]:
-    """The same server as `serve` in a thread of this process, for the length of a `with` block.
+    """The same server as `serve`, in a thread of this process, as a context manager.
 
-    Gives its address, such as http://127.0.0.1:8321; port 0 takes a free one.
+    Gives its address, such as http://127.0.0.1:8321; port 0 picks a free one.
 
     Raises:
         NotFound: there is no champion.
         Conflict: another server of this project is running.
         CouldNotEvaluate: the port is in use, or the champion does not load.
     """
-    return _beside(project, host, port)
+    return _in_thread(project, host, port)
 
 
 @contextmanager
-def _beside(project: Workspace, host: str | None, port: int | None) -> Iterator[str]:
+def _in_thread(project: Workspace, host: str | None, port: int | None) -> Iterator[str]:
     with (
         _listening(project, host, port) as listener,
         _served(project) as served,
@@ -96,9 +96,9 @@ def _beside(project: Workspace, host: str | None, port: int | None) -> Iterator[
 
 @contextmanager
 def serve_subprocess(project: Workspace) -> Iterator[Callable[[], str]]:
-    """`fullturn serve` on a free port, as a process of its own, for the length of a `with` block.
+    """`fullturn serve` on a free port, in a subprocess, as a context manager.
 
-    Gives a function that waits for its address: it starts meanwhile.
+    Gives a function that waits for the server and returns its address.
     """
     words = ["-m", "fullturn", "-C", str(project.root), "serve", "--port", "0", "--json"]
     process = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, text=True)
@@ -174,16 +174,16 @@ def _token(variable: str | None) -> str | None:
 
 @dataclass
 class _Traces:
-    """Traces answers: those of an LLM all, quotes a few a second."""
+    """Traces all answers of an LLM, and a few others per second."""
 
     spool: TraceSpool
-    allowed: float = QUOTED_PER_SECOND
+    allowed: float = UNGENERATED_PER_SECOND
     since: float = 0.0
 
     def __call__(self, slot: LoadedVersion, made: Sequence[Prediction]) -> None:
         now = time.monotonic()
-        earned = QUOTED_PER_SECOND * (now - self.since)
-        self.allowed, self.since = min(QUOTED_PER_SECOND, self.allowed + earned), now
+        earned = UNGENERATED_PER_SECOND * (now - self.since)
+        self.allowed, self.since = min(UNGENERATED_PER_SECOND, self.allowed + earned), now
         chosen = [one for one in made if one.output is not None and self._wants(one)]
         if chosen:
             self.spool.keep(

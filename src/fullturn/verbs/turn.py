@@ -1,8 +1,7 @@
-"""One pass through the loop: do what is due, and say what and why.
+"""One turn of the lifecycle: run every step that is due, with reasons.
 
-Every stage looks at what is on record before it acts, and puts on record what it decided before
-it acts on it. So a turn that was killed is taken up by the next one, which neither repeats nor
-skips an effect.
+Each stage reads the stored state before it acts, and stores its decision before it acts on it. So
+the next turn resumes one that was killed, and neither repeats nor skips an effect.
 """
 
 from __future__ import annotations
@@ -34,15 +33,15 @@ from fullturn.verbs.register import complete
 from fullturn.verbs.release import OnLook, begin, follow, promoted
 from fullturn.verbs.train import search_parameters, search_place
 from fullturn.verbs.training import Trial
-from fullturn.verbs.workspace import Progress, Workspace, latest, silent
+from fullturn.verbs.workspace import Progress, Workspace, latest, silent, unwatched
 
 LATEST = 1000
-"""So many steps of a watch are remembered."""
+"""Number of the newest steps that a watch returns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step(Result):
-    """One thing that a turn did or found not due."""
+    """A step that a turn ran, or found not due."""
 
     stage: str
     done: bool
@@ -51,65 +50,66 @@ class Step(Result):
 
 
 class Steps(Table[Step]):
-    """What a turn did and found not due, in order. `asks` is a command that asks the champion."""
+    """The steps of a turn, in order."""
 
-    asks: str = "predict"
-
-
-def ignore(release: Release, decision: object) -> None:
-    """Looks at a release that nobody watches."""
+    question: str = "predict"
+    """A command that queries the champion."""
 
 
 @dataclass
 class LoopRunner:
-    """Turns a project; keeps what it has read of the log between passes."""
+    """Runs turns of a project; its monitor remembers its place in the log between turns."""
 
     project: Workspace
     progress: Progress = silent
-    on_look: OnLook = ignore
+    on_look: OnLook = unwatched
     _monitor: Monitor | None = field(default=None, init=False)
 
     def turn(self) -> Iterator[Step]:
-        """Runs → release → monitoring → retraining → data → experiments → gate → users.
+        """One turn, each step as it ends.
 
-        Each step as it ends.
+        Runs → release → monitoring → retraining → data → experiments → gate → deployment.
 
         Raises:
             Refused: the gate failed, or a release was rolled back by evidence.
             Inconclusive: the gate or a release could not decide.
-            Conflict: another process is turning this project.
+            Conflict: another process is running a turn of this project.
         """
         with project_lock(self.project.state, "fullturn turn"):
             for run in reap(self.project.store, self.project.state):
-                yield Step("runs", True, f"closed run '{run.name}'", "its process is gone")
-            yield from self._open_release()
-            yield from self._watch()
+                yield Step("runs", True, f"marked run '{run.name}' KILLED", "its process is dead")
+            yield from self._continue_release()
+            yield from self._monitor_champion()
             version = yield from self._data()
             best = yield from self._experiments(version)
             candidate = yield from self._gate(best)
             if candidate:
-                yield from self._users(candidate)
+                yield from self._deploy(candidate)
 
-    def watch(self, every: float, rest: Callable[[float], None] = time.sleep) -> Iterator[Step]:
-        """Turn again and again, `every` seconds apart; what is refused is reported."""
+    def watch(self, every: float, pause: Callable[[float], None] = time.sleep) -> Iterator[Step]:
+        """Run turns with a pause of `every` seconds; a turn that is refused is reported."""
         while True:
             try:
                 yield from self.turn()
             except (Refused, Inconclusive) as error:
                 yield Step("turn", False, "stopped here", str(error))
             except CouldNotEvaluate as error:
-                yield Step("turn", False, "could not evaluate", f"{error}; it is tried again")
-            rest(every)
+                yield Step(
+                    "turn", False, "could not evaluate", f"{error}; the next turn tries again"
+                )
+            pause(every)
 
-    def _open_release(self) -> Iterator[Step]:
+    def _continue_release(self) -> Iterator[Step]:
         opened = state.under_way(self.project.store)
         if opened and (log.writing(self.project.state) or not self.project.shared):
-            yield _ended(follow(self.project, opened, self.on_look))
+            yield _release_step(follow(self.project, opened, self.on_look))
         elif opened:
-            why = "no server writes its log here; turn beside the server to drive it"
+            why = (
+                "no server runs here; run `fullturn turn --watch` next to the server to advance it"
+            )
             yield Step("release", False, f"version {opened.version} is being released", why)
 
-    def _watch(self) -> Iterator[Step]:
+    def _monitor_champion(self) -> Iterator[Step]:
         if not log.exists(self.project.state) or promotion.champion(self.project.store) is None:
             return
         if self._monitor is None or not self._monitor.current:
@@ -119,9 +119,9 @@ class LoopRunner:
             what = f"alarm of {alarm.detector} after {observed_count(alarm)}: {found.verdict}"
             yield Step("monitoring", True, what, found.reason)
         trainable = self.project.subject.can("training")
-        considered = retrain.consider(self._monitor) if trainable else None
-        if considered:
-            yield _considered(considered)
+        decided = retrain.consider(self._monitor) if trainable else None
+        if decided:
+            yield _retraining_step(decided)
 
     def _data(self) -> Generator[Step, None, int]:
         before = latest(self.project)
@@ -129,7 +129,7 @@ class LoopRunner:
         new = data.version != before
         why = f"{data.added} rows added, {data.removed} removed, {data.changed} changed"
         what = f"dataset version {data.version}, {data.rows} rows"
-        yield Step("data", new, what, why if new else "the files have not changed")
+        yield Step("data", new, what, why if new else "the files are unchanged")
         return data.version
 
     def _experiments(self, version: int) -> Generator[Step, None, RunRecord]:
@@ -140,9 +140,9 @@ class LoopRunner:
             yield Step("experiments", not before, f"the candidate is '{trial.run.name}'", why)
             return trial.run
         known = usable_runs(project, version)
-        if known and not _cut_off(project, version):
+        if known and not _is_interrupted(project, version):
             best = best_of(project, known)
-            why = f"{len(known)} runs on dataset version {version} exist"
+            why = f"dataset version {version} has {len(known)} runs already"
             yield Step("experiments", False, f"best is '{best.name}'", why)
             return best
         champion = promotion.champion(project.store)
@@ -163,40 +163,42 @@ class LoopRunner:
         project = self.project
         champion = promotion.sync_alias(project.store)
         registered = [v for v in project.store.versions(project.store.name) if v.run_id == best.id]
-        registered = [complete(project, v) for v in registered]  # owed by a turn that was cut off
+        registered = [complete(project, v) for v in registered]  # due after a turn that was killed
         if registered and registered[-1].version == champion:
             yield Step("gate", False, f"version {champion} is champion", "it is the best run")
             return None
         if registered:
             found = registered[-1]
             if found.version in {e.version for e in promotion.history(project.store)}:
-                why = f"version {champion} came after it; `fullturn rollback` goes back"
+                why = f"version {champion} came after it; to return to it, run `fullturn rollback`"
                 yield Step("gate", False, f"version {found.version} was champion before", why)
                 return None
             why = f"version {found.version} is registered"
             yield Step("gate", False, f"'{best.name}' PASSED before", why)
             return found
-        _refuse_again(project, best)
+        _refuse_unchanged(project, best)
         gated = gate(project, best.id, progress=self.progress)
         if gated.version is None:
             blocking = [r for r in gated.report.results if r.outcome in ("FAILED", "INCONCLUSIVE")]
             why = "; ".join(f"{r.code} {r.outcome}: {r.reason}" for r in blocking[:2])
             raise _blocked(best, gated.report.outcome, why)
         passed = sum(r.outcome == "PASSED" for r in gated.report.results)
-        yield Step("gate", True, f"'{best.name}' PASSED", f"{passed} checks passed, none open")
+        yield Step("gate", True, f"'{best.name}' PASSED", f"{passed} checks passed, none is open")
         return gated.version
 
-    def _users(self, version: ModelVersion) -> Iterator[Step]:
-        """To users: by evidence where there are any, at once where nobody is served."""
+    def _deploy(self, version: ModelVersion) -> Iterator[Step]:
+        """Release the version if a server runs, otherwise promote it directly."""
         project, number = self.project, version.version
         chosen, why = deployment_route(project, version)
         if chosen == "was refused":
             yield Step("release", False, f"version {number} was rolled back", why)
         elif chosen in ("by release", "elsewhere"):
             opened = begin(project, version)
-            yield Step("release", True, f"version {number} begins", f"in {opened.stage}; {why}")
+            yield Step(
+                "release", True, f"release of version {number} starts", f"in {opened.stage}; {why}"
+            )
             if chosen == "by release":
-                yield _ended(follow(project, opened, self.on_look))
+                yield _release_step(follow(project, opened, self.on_look))
         else:
             promote(project, str(number), why)
             yield Step("registry", True, f"version {number} is champion", why)
@@ -208,19 +210,19 @@ def turn(
     every: float = 10.0,
     *,
     on_step: Callable[[Step], None] = lambda step: None,
-    on_look: OnLook = ignore,
+    on_look: OnLook = unwatched,
     progress: Progress = silent,
 ) -> Steps:
-    """Do what is due and say why: monitor, retrain, data, search, gate, release.
+    """Run every step that is due, with reasons: monitor, retrain, data, search, gate, release.
 
-    With `watch`, again `every` so many seconds, until interrupted. `on_step` gets each step as it
-    ends, `on_look` each look at a release.
+    With `watch`, repeat with a pause of `every` seconds until interrupted. `on_step` gets each step
+    as it ends, `on_look` each look at a release.
 
     Raises:
         Refused: the gate failed, or a release was rolled back by evidence.
         Inconclusive: the gate or a release could not decide.
-        Conflict: another process is turning this project.
-        CouldNotEvaluate: evidence could not be had.
+        Conflict: another process is running a turn of this project.
+        CouldNotEvaluate: evidence is not available.
     """
     runner, steps = LoopRunner(project, progress, on_look), deque[Step](maxlen=LATEST)
     with contextlib.suppress(*([KeyboardInterrupt] if watch else [])):
@@ -228,18 +230,18 @@ def turn(
             steps.append(step)
             on_step(step)
     found = Steps(steps)
-    found.asks = _asks(project)
+    found.question = _question(project)
     return found
 
 
-def _asks(project: Workspace) -> str:
+def _question(project: Workspace) -> str:
     if project.subject.can("generated text"):
         return "ask '…'"
     names = project.subject.contract.names("input")
     return "predict " + " ".join(f"{name}='…'" for name in names[:3])
 
 
-def _ended(release: Release) -> Step:
+def _release_step(release: Release) -> Step:
     """The step of a release that was promoted.
 
     Raises:
@@ -249,18 +251,18 @@ def _ended(release: Release) -> Step:
     return Step("release", True, f"version {ended.version} is champion", ended.reason)
 
 
-def _considered(found: retrain.RecordedDecision) -> Step:
+def _retraining_step(found: retrain.RecordedDecision) -> Step:
     decision = found.decision
     what = f"retrain, with {found.rows} new rows" if decision.retrain else "no retraining"
     return Step("retraining", decision.retrain, what, f"{decision.trigger}: {decision.reason}")
 
 
-def _refuse_again(project: Workspace, best: RunRecord) -> None:
-    """A gate that did not pass is not computed again before something changed."""
-    stands = reusable_gate(project, best)
-    if stands and stands.report.outcome != "PASSED":
-        why = f"as before (gate {stands.run[:8]}), and nothing has changed since"
-        raise _blocked(best, stands.report.outcome, why)
+def _refuse_unchanged(project: Workspace, best: RunRecord) -> None:
+    """Refuse a candidate whose gate did not pass, as long as nothing has changed."""
+    stored = reusable_gate(project, best)
+    if stored and stored.report.outcome != "PASSED":
+        why = f"as before (gate {stored.run[:8]}); nothing has changed since"
+        raise _blocked(best, stored.report.outcome, why)
 
 
 def _blocked(best: RunRecord, outcome: str, why: str) -> Refused | Inconclusive:
@@ -268,8 +270,8 @@ def _blocked(best: RunRecord, outcome: str, why: str) -> Refused | Inconclusive:
     return error(f"the gate of '{best.name}' ended {outcome}: {why}")
 
 
-def _cut_off(project: Workspace, version: int) -> bool:
-    """Whether a search on this dataset version was begun and not ended."""
+def _is_interrupted(project: Workspace, version: int) -> bool:
+    """Whether a search on this dataset version has not finished."""
     found = {search_place(run) for run in trained_on(project, version) if run.status == "FINISHED"}
     places = [place for place in found if place]
     return any(len(places) < size for _, size in places)
@@ -295,4 +297,4 @@ def _(result: Step) -> Iterator[Block]:
 def _(result: Steps) -> Iterator[Block]:
     for step in result:
         yield from view(step)
-    yield then("fullturn history", "fullturn lineage champion", f"fullturn {result.asks}")
+    yield then("fullturn history", "fullturn lineage champion", f"fullturn {result.question}")

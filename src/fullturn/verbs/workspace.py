@@ -1,4 +1,4 @@
-"""A project: its folder, settings, app, tracking server and data table."""
+"""A project: its folder, settings, subject, tracking server and data table."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
     from fullturn.store import Store
 
 Progress = Callable[[str, int, int], None]
-"""Told what is being done, how many steps are done, and of how many."""
+"""Called with the current activity, the number of finished steps, and their total."""
 
 
 def unwatched(release: object, decision: object) -> None:
-    """Looks at a release that nobody follows."""
+    """Ignore the looks at a release."""
 
 
 def silent(what: str, done: int, total: int) -> None:
-    """Progress that nobody watches."""
+    """Ignore progress."""
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """Everything that the verbs work on."""
+    """A project as the verbs use it."""
 
     root: Path
     settings: Settings
@@ -54,19 +54,19 @@ class Workspace:
 
     @cached_property
     def state(self) -> Path:
-        """The folder of everything that is written locally."""
+        """The folder of all local state."""
         return reader.state_folder(self.settings, self.root)
 
     @cached_property
     def subject(self) -> Subject:
-        """What is operated: an app, its capabilities, and scorers beside its own."""
+        """What is operated: an app, its capabilities, and additional scorers."""
         app = find(self.settings.app, self.settings, self.root, lambda: self.store)
         named = self.settings.plugins.scorers
         return Subject(app, self.settings.app, scorers.find(named, self.root))
 
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:
-        """The metrics that `[gates] metrics` names.
+        """The metrics in `[gates] metrics`.
 
         Raises:
             SettingsError: there is no such metric.
@@ -86,7 +86,7 @@ class Workspace:
 
     @property
     def shared(self) -> bool:
-        """Whether others may use the same tracking server: then a champion may serve elsewhere."""
+        """Whether others may use the same tracking server: the champion may be served elsewhere."""
         return kind_of(reader.tracking_uri(self.settings, self.root)) != "sqlite"
 
     @property
@@ -96,14 +96,14 @@ class Workspace:
 
     @property
     def owner(self) -> str:
-        """Who acts."""
+        """The acting user."""
         from fullturn.tracking.provenance import owner
 
         return owner(self.root, self.settings.experiment.owner)
 
 
 def feedback_file(project: Workspace) -> Path:
-    """Rows that came from users' feedback: part of every commit of the project's own files."""
+    """Rows from users' feedback: part of every commit of the project's own files."""
     return project.state / "feedback.jsonl"
 
 
@@ -124,10 +124,10 @@ def newest(project: Workspace) -> DatasetVersion | None:
 
 
 def with_digest(project: Workspace, digest: str) -> DatasetVersion | None:
-    """The newest dataset version of this content; None if this table has none.
+    """The newest dataset version with this digest; None if this table has none.
 
-    Versions count per table, and a fresh checkout has a table of its own: only the digest says
-    what a run was trained on.
+    Version numbers are per table, and a fresh checkout has a new table: only the digest identifies
+    the data of a run.
     """
     from fullturn.data import versions
 
@@ -143,7 +143,7 @@ def load(project: Workspace, version: int | None = None, digest: str | None = No
 
     Raises:
         NotFound: there is no such version, or no commit yet.
-        IntegrityError: the rows have another digest than recorded.
+        IntegrityError: the digest of the rows is not the recorded one.
     """
     from fullturn.data import versions
 

@@ -1,4 +1,4 @@
-"""The pipeline of a project: its steps, its report, and what runs them."""
+"""The CI/CD pipeline of a project: its steps and its report."""
 
 from typing import TYPE_CHECKING
 
