@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from fullturn.release.records import Decision
     from fullturn.release.state import Release
     from fullturn.subjects.protocols import App, GeneratesText, Predictor, Run
-    from fullturn.subjects.scorers import RowScorer
+    from fullturn.subjects.scores import RowScorer
     from fullturn.tracking.comparison import Comparison
     from fullturn.verbs.ci.checkout import Tested
     from fullturn.verbs.ci.platforms import Workflows
@@ -83,7 +83,7 @@ _PLACES = {
     "release.records": "Decision",
     "release.state": "Release",
     "subjects.protocols": "App GeneratesText Predictor Run",
-    "subjects.scorers": "RowScorer",
+    "subjects.scores": "RowScorer",
     "tracking.comparison": "Comparison",
     "verbs.ci.checkout": "Tested",
     "verbs.ci.platforms": "Workflows",

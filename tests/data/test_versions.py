@@ -24,7 +24,7 @@ from fullturn.core.errors import (
 )
 from fullturn.core.settings import DataSettings
 from fullturn.data import tables, versions
-from fullturn.data.summary import Lengths, summary
+from fullturn.data.records import Lengths, summary
 from tests.data.samples import EVERYTHING, QUESTIONS, commit, questions
 
 

@@ -98,7 +98,7 @@ def test_what_nobody_stated_is_called_so_and_how_to_state_it() -> None:
         "Limits": "limits",
         "Owner": "contact",
     }.items():
-        assert f"Not stated. State it with `{setting}` in `[card]`" in section(FACTS, name)
+        assert f"Not stated. Set `{setting}` in `[card]`" in section(FACTS, name)
     assert "bert" in section(FACTS, "Owner")  # who trained it, for want of another
 
 
@@ -118,7 +118,7 @@ def test_scores_stand_with_intervals_against_champion_and_baseline() -> None:
     row = "| 0.900 | {} | 0.880 | +0.020 | [-0.010, +0.050] at 90% |"
     assert row.format("version 2") in text
     assert row.format("the trivial baseline") in text
-    assert "Worse than version 2 by less than 0.03" in text
+    assert "Non-inferiority margin against version 2: 0.03." in text
 
 
 def test_slices_stand_lowest_first_and_those_that_may_be_too_low_are_limits() -> None:
@@ -133,7 +133,9 @@ def test_slices_stand_lowest_first_and_those_that_may_be_too_low_are_limits() ->
 
 def test_checks_that_did_not_pass_are_limits_with_their_waiver() -> None:
     limits = section(FACTS, "Limits")
-    assert "SERV01 was left open: why so (What SERV01 demands); waived: the machine was" in limits
+    assert (
+        "SERV01 was inconclusive: why so (What SERV01 demands); waived: the machine was" in limits
+    )
     assert "SAFE01 did not apply" in limits
     assert "EVAL02" not in limits
 
@@ -153,7 +155,7 @@ def test_the_way_back_to_data_code_and_llm_is_on_it() -> None:
         assert part in made
     dirty = replace(FACTS, code=Repository("c" * 40, True, "e" * 64, None, None))
     assert "with changes `eeeeeeeeeeee`" in section(dirty, "How it was made")
-    assert "changes that are in no commit" in section(dirty, "Limits")
+    assert "uncommitted changes" in section(dirty, "Limits")
 
 
 def test_a_report_without_champion_slices_or_data_makes_a_card_too() -> None:
@@ -161,7 +163,7 @@ def test_a_report_without_champion_slices_or_data_makes_a_card_too() -> None:
     facts = replace(FACTS, report=bare, data=None)
     assert "There was no champion" in section(facts, "Results")
     assert "No figures: why so." in section(facts, "Results by slice")
-    assert "a table that was not there at the gate" in section(facts, "Data")
+    assert "a table that was not available at the gate" in section(facts, "Data")
     empty = replace(FACTS, report=replace(REPORT, results=()))
     assert "The gate did not look at slices" in section(empty, "Results by slice")
     assert "has no figures" in section(empty, "Results")

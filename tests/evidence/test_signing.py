@@ -230,7 +230,7 @@ def test_what_is_no_such_key_is_named_and_never_shown(
 ) -> None:
     content = KEYS[kind]()
     (tmp_path / "key.pem").write_bytes(content)
-    with pytest.raises(SettingsError, match="EC P-256 as PEM") as told:
+    with pytest.raises(SettingsError, match="EC P-256 key as PEM") as told:
         signing.ready(another(signer, private_key="key.pem"))
     lines = [line for line in content.decode().splitlines() if len(line) > 6]
     assert not any(line in str(told.value) for line in lines)

@@ -131,7 +131,7 @@ def test_what_nobody_can_know_blocks_and_may_be_waived_with_a_reason() -> None:
     found = {one.code: one for one in report.results}["DATA02"]
     assert found.reason == "unknown: nobody knows the training rows"
     assert not found.missing  # asking again changes nothing
-    assert any("Ask whoever made the model" in step.text for step in next_steps(report))
+    assert any("Ask the author of the model" in step.text for step in next_steps(report))
     waived = compute(ALL, unknown, LIMITS, actor="ada", waivers={"DATA02": "rows of last week"})
     assert waived.outcome == "PASSED"
 
@@ -186,22 +186,22 @@ def test_an_identical_candidate_on_too_few_rows_is_told_how_many_it_takes() -> N
     assert found.outcome == "PASSED" and "groups_needed" not in found.figures
 
 
-def test_a_real_difference_is_not_told_that_equal_rows_would_do() -> None:
+def test_of_a_real_difference_no_number_of_equal_rows_is_reported() -> None:
     perfect = evaluation(rows=40, share=1.0)
     found = result("EVAL03", candidate=wrong_in(perfect, 4), champion=perfect)
     assert "groups_needed" not in found.figures and "too few" not in found.reason
 
 
-def test_a_slice_across_its_floor_is_said_to_be_not_known() -> None:
+def test_a_slice_across_its_floor_is_named_as_inconclusive() -> None:
     near = result("EVAL04", candidate=evaluation(rows=100, share=0.35))
-    assert "not known whether above or below it: " in near.reason
-    names = near.reason.rpartition("below it: ")[2].split(", ")
+    assert "inconclusive slices: " in near.reason
+    names = near.reason.rpartition("inconclusive slices: ")[2].split(", ")
     slices = near.figures["slices"]
     across = {
         name for name, one in slices.items() if one["low"] < LIMITS.slice_floor <= one["high"]
     }
     assert set(names) == across
-    assert "not known" not in result("EVAL04").reason
+    assert "inconclusive slices" not in result("EVAL04").reason
 
 
 @pytest.mark.parametrize("share", [0.70, 0.78, 0.82, 0.83, 0.86])

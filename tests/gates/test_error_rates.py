@@ -92,12 +92,14 @@ def test_the_chance_to_pass_is_told_for_the_primary_score() -> None:
     pair = draw(np.random.default_rng(5), Setting(GROUPS, 0.08))
     found = judged(*pair)
     chance = found.figures["pass_probability"]
-    assert f"an equally good candidate passes with {100 * chance:.0f} %" in found.reason
+    assert f"power: {100 * chance:.0f} % for an equally good candidate" in found.reason
     two = [
         replace(e, rows=tuple(replace(r, scores={**r.scores, "cited": 1.0}) for r in e.rows))
         for e in pair
     ]
-    assert judged(*two).reason.endswith(f"passes with {100 * chance:.0f} % on accuracy")
+    assert judged(*two).reason.endswith(
+        f"power: {100 * chance:.0f} % for an equally good candidate on accuracy"
+    )
     assert judged(*two).figures["pass_probability"] == chance
 
 
@@ -112,9 +114,9 @@ def test_no_chance_is_told_when_both_score_the_same() -> None:
 def test_a_chance_is_never_told_as_certain() -> None:
     pair = draw(np.random.default_rng(7), Setting(2000, 0.002))
     assert judged(*pair).figures["pass_probability"] > 0.995
-    assert "passes with 99 %" in judged(*pair).reason
+    assert "power: 99 %" in judged(*pair).reason
     few = draw(np.random.default_rng(8), Setting(4, 0.9))
-    assert "passes with 1 %" in judged(*few).reason
+    assert "power: 1 %" in judged(*few).reason
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.5, 0.95])

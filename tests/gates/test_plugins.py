@@ -87,7 +87,7 @@ def test_what_is_no_verdict_decides_nothing(project: Path) -> None:
     checks = with_plugins((), ["mychecks:NoVerdict"], project)
     report = compute(checks, evidence(), GateSettings(), actor="ada")
     assert report.outcome == "INCONCLUSIVE"
-    assert "NoVerdict gave True" in report.results[0].reason
+    assert "NoVerdict returned True, not a Verdict" in report.results[0].reason
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_what_is_no_verdict_decides_nothing(project: Path) -> None:
         ("TakenCode", ["mychecks:TakenCode", "EVAL01", "RowsOut"]),
         ("NoSuchEvidence", ["candidates", "did you mean 'candidate'"]),
         ("Codeless", ["mychecks:Codeless", "`code`"]),
-        ("Abstract", ["mychecks:Abstract", "cannot be made"]),
+        ("Abstract", ["mychecks:Abstract", "cannot be created"]),
         ("Other", ["mychecks:Other", "derive it from Check"]),
         ("Broken", ["mychecks:Broken", "name a class"]),
         ("Missing", ["mychecks:Missing", "cannot be imported"]),

@@ -275,12 +275,12 @@ def test_equal_scores_everywhere_still_draw() -> None:
 
 
 def test_the_sentence_on_a_first_candidate_says_that_nothing_was_compared() -> None:
-    assert "no comparison" in why(FIRST)
+    assert "no champion yet to compare with" in why(FIRST)
 
 
 def test_the_sentence_names_the_first_reason_and_counts_waivers() -> None:
     assert why(PASSED).startswith("All 14 checks that apply passed. Against the champion: accuracy")
-    assert why(FAILED).startswith("2 of 14 checks failed, 1 more waived. EVAL03 demands:")
+    assert why(FAILED).startswith("2 of 14 checks failed, 1 more waived. EVAL03 requires:")
     assert why(OPEN).startswith("4 of 14 checks could not decide")
 
 
@@ -317,8 +317,8 @@ def test_rows_that_all_score_the_same_are_asked_for_by_number() -> None:
 
 def test_the_rule_for_slices_is_the_one_that_decides() -> None:
     page = " ".join(Page(to_html(PASSED)).text.split())
-    assert "fails if a whole interval is below the floor, and is open if only an estimate" in page
-    assert "not known to be on either side" in page
+    assert "fails if a whole interval is below the floor, and is inconclusive if only an" in page
+    assert "A slice across the floor is inconclusive" in page
 
 
 def test_what_is_waived_asks_for_nothing() -> None:

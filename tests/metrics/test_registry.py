@@ -85,7 +85,7 @@ def test_a_package_offers_metrics_by_entry_point(project: Path) -> None:
         ("roc_acu", "there is no metric 'roc_acu'; did you mean 'roc_auc'"),
         ("f1(", "write an argument as in"),
         ("f1()", "write an argument as in"),
-        ("rmse(3)", "'rmse\\(3\\)' cannot be made"),
+        ("rmse(3)", "'rmse\\(3\\)' cannot be created"),
         ("own_metric:Confident", "'own_metric:Confident' cannot be imported"),
         ("own_metrics:Confidence", "has no attribute 'Confidence'"),
         ("own_metrics:Confident(much)", "could not convert"),

@@ -76,7 +76,7 @@ def test_a_plan_is_read_as_the_release_writes_it_and_a_bad_one_is_not_followed()
         text.replace("0.2", "7"),
     ):
         found = desired_state(Registered({"champion": 1}, {release_plan.KEY: bad}))
-        assert found.plan is None and found.champion == 1 and "is no plan" in str(found.problem)
+        assert found.plan is None and found.champion == 1 and "is not a plan" in str(found.problem)
     assert desired_state(Registered({}, {release_plan.KEY: ""})) == DesiredState(None, None)
 
 

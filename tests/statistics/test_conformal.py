@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -97,6 +99,24 @@ def test_the_learner_too_neither_wins_nor_loses_on_average() -> None:
     learned = [copy.deepcopy(gamblers).factors(np.array([rank]))[0, -1] for rank in grid]
     assert np.mean(learned) == pytest.approx(1.0)
     assert max(learned) > 2
+
+
+def test_factors_are_the_same_however_the_ranks_are_split_into_calls() -> None:
+    ranks = np.random.default_rng(8).uniform(size=700)
+    whole, parts = RankGamblers(), RankGamblers()
+    found = [parts.factors(part) for part in np.split(ranks, [0, 1, 2, 259, 515, 699])]
+    assert np.array_equal(whole.factors(ranks), np.concatenate(found))
+
+
+def test_bets_do_not_wait_for_the_import_of_scipy_signal() -> None:
+    program = (
+        "import sys; from fullturn.statistics.conformal import RankGamblers as G; "
+        "G().factors(__import__('numpy').array([0.5])); print('scipy.signal' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"
 
 
 def test_the_learner_finds_a_column_that_became_constant() -> None:

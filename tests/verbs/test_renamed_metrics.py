@@ -8,7 +8,7 @@ import pytest
 from fullturn.cli import main
 from fullturn.core.entities import Example, Output, Scores
 from fullturn.subjects.catalog import find
-from fullturn.subjects.renamed import RENAMED_METRICS, renamed_metrics
+from fullturn.subjects.scores import RENAMED_METRICS, renamed_metrics
 from fullturn.verbs.compare import compare
 from fullturn.verbs.gate import gate
 from fullturn.verbs.reproduce import reproduce

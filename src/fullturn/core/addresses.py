@@ -1,7 +1,7 @@
 """What kind of place an address of MLflow names, and where the files of its runs belong.
 
-A server stores files itself. A database does not: whoever writes to it directly must also say
-where files go, or they would stay on one machine while every other reads their names.
+A server stores files itself. A database does not: clients that write to one must also know where
+files go; otherwise the files stay on one machine, and the other machines see only their names.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def kind_of(uri: str) -> Kind:
 
 
 def absolute(place: str, base: Path) -> str:
-    """A place for files: a folder is meant from `base`, anything else is an address already."""
+    """A place for files: a folder is relative to `base`, anything else is an address already."""
     if _SCHEME.match(place) and not place.startswith("file:"):
         return place.rstrip("/")
     return str((base / place.removeprefix("file://")).resolve())
@@ -77,7 +77,7 @@ def artifact_location(root: str, name: str) -> str:
 
 
 def is_elsewhere(location: str) -> bool:
-    """Whether files go to a folder that this machine does not have; its parent would do."""
+    """Whether files go to a folder that, like its parent, does not exist on this machine."""
     match = _SCHEME.match(location)
     if match and match[1] != "file":
         return False

@@ -11,7 +11,7 @@ from fullturn.core.showing import Result
 Scalar = str | int | float | bool
 Params = Mapping[str, Scalar]
 Input = Mapping[str, Any]
-"""What a predictor is asked: the input columns of one row."""
+"""The input columns of one row, as a predictor gets them."""
 Output = Mapping[str, Any]
 """What a predictor answers for one row."""
 Scores = Mapping[str, float]
@@ -96,8 +96,8 @@ class DatasetVersion(Result):
     created: str
     """ISO 8601, UTC."""
     findings: Mapping[str, int] = field(default_factory=dict)
-    """What the commit met: `duplicates` and `repeated` copies of rows, which it dropped, and
-    `near_duplicates`, pairs of near-equal texts that are in two splits."""
+    """What the commit found: copies of rows, which it dropped (`duplicates`, `repeated`), and pairs
+    of near-equal texts that are in two splits (`near_duplicates`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +212,7 @@ class GateReport(Result):
     created: str
     actor: str
     limits: Mapping[str, Any] = field(default_factory=dict)
-    """The settings of the gate: without them nobody can tell later what was demanded."""
+    """The settings of the gate: a later reader needs them to know what was required."""
     _rows = "results"
 
 
@@ -250,7 +250,7 @@ class HistoryEntry(Result):
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One answered request, as the prediction log keeps it."""
+    """One answered request, as the prediction log stores it."""
 
     id: str
     sequence: int
@@ -282,9 +282,9 @@ class Feedback:
     expected: Mapping[str, Any] | None
     """The label columns, by name; an app scores outputs against it."""
     score: float | None
-    """How good the answer was, in [0, 1]; holds for the one answer that was given."""
+    """How good the answer was, in [0, 1]; it applies to the answer that was given."""
     source: str = ""
-    """Who says so; training data takes only so much from one source."""
+    """Who gave it; the share of one source in the training data is limited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +306,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class ReleasePlan:
-    """How a running release wants requests to be spread: written by it, followed by the server."""
+    """How requests are routed during a release, which writes it; the server follows it."""
 
     run: str
     """The release's run."""
@@ -315,9 +315,9 @@ class ReleasePlan:
     share: float
     """Of the canary, and of the baseline beside it; 0 < share ≤ 0.5."""
     salt: str
-    """Which entities are in the canary: another salt, others."""
+    """Decides which entities are in the canary: another salt selects others."""
     until: float
-    """Seconds since 1970. The release renews it; when it runs out, everyone gets the champion."""
+    """Seconds since 1970. The release renews it; when it expires, the champion gets all traffic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,21 +335,21 @@ class Change:
     broken: bool = False
     """Whether this looks like a broken pipeline, whatever the labels say."""
     sentence: str = ""
-    """All of it for a person."""
+    """The change in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What an alarm seems to mean, by rules that can be read."""
+    """What an alarm probably means, by explicit rules."""
 
     verdict: Literal["broken pipeline", "harmful shift", "harmless shift", "unclear"]
     reason: str
     changes: tuple[Change, ...] = ()
     """The strongest first."""
     words: tuple[str, ...] = ()
-    """What the newest texts are about more than the reference: the subject, if there is one."""
+    """Words that are typical of the newest texts, and not of the reference."""
     examples: tuple[Mapping[str, Any], ...] = ()
-    """Requests nearest to the change: `id`, `input`, `output`."""
+    """Requests typical of the change: `id`, `input`, `output`."""
     requests: int = 0
     """Requests since the change seems to have begun; the figures are theirs."""
     labelled: int = 0

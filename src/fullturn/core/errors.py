@@ -14,8 +14,8 @@ the exit codes of the commands.
     │   ├── Conflict              somebody else was first: try again
     │   └── NotGated              no gate report that passed
     ├── Inconclusive              the evidence does not decide                     exit 3
-    └── CouldNotEvaluate          the evidence could not be had                    exit 4
-        ├── StoreUnavailable      the tracking server does not answer
+    └── CouldNotEvaluate          the evidence is not available                    exit 4
+        ├── StoreUnavailable      the tracking server is unreachable
         ├── DiskFull              a write did not fit
         ├── JournalCorrupt        a checksum inside a journal fails
         ├── BundleError           a bundle cannot be loaded
@@ -75,15 +75,15 @@ class Inconclusive(FullturnError):
 
 
 class CouldNotEvaluate(FullturnError):
-    """The evidence could not be had."""
+    """The evidence is not available."""
 
 
 class StoreUnavailable(CouldNotEvaluate):
-    """MLflow does not answer, or refuses."""
+    """MLflow is unreachable or denied access."""
 
 
 class DiskFull(CouldNotEvaluate):
-    """A write did not fit on the disk; what was written before is whole."""
+    """A write did not fit on the disk; what was written before is intact."""
 
 
 class JournalCorrupt(CouldNotEvaluate):
@@ -121,7 +121,7 @@ def exit_code(error: FullturnError) -> int:
 
 
 def from_system(error: OSError) -> CouldNotEvaluate:
-    """What the operating system refused, as an error of ours."""
+    """An error of the operating system as one of fullturn's."""
     place = f" ({error.filename})" if error.filename else ""
     return CouldNotEvaluate(
         f"{error.strerror or error}{place}; check disk space and permissions, then try again"

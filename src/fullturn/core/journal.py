@@ -183,9 +183,9 @@ def read(path: Path, offset: int = 0) -> Iterator[tuple[bytes, int]]:
 class Drain:
     """Carries the records of one journal to a sink, in order, at least once.
 
-    How far it came is stored in `<journal>.offset`, stored after the sink took a batch. A lock,
-    `<journal>.lock`, lets one drain work at a time, of any process; the others find nothing
-    to do. Either call `drain_once` and `replay`, or `start` a thread and `close` it.
+    Its position is stored in `<journal>.offset` after the sink took a batch. A lock,
+    `<journal>.lock`, makes sure that one drain works at a time, of all processes; the others find
+    nothing to do. Either call `drain_once` and `replay`, or `start` a thread and `close` it.
 
     The thread looks for records every `pause` seconds. A sink that raises a `FullturnError`
     gets the same batch again after `pause`, doubled each time up to 30 s, `retries` times; then
@@ -222,8 +222,8 @@ class Drain:
             JournalCorrupt: the next record is damaged.
             FullturnError: whatever the sink raises; the batch stays in the journal.
         """
-        with _sole_drain(self.path) as project_lock:
-            records = self._next_batch() if project_lock else []
+        with _only_drain(self.path) as is_only:
+            records = self._next_batch() if is_only else []
             if records:
                 self._sink([payload for payload, _ in records])
                 self._store_offset(records[-1][1])
@@ -246,8 +246,8 @@ class Drain:
 
         Raises as `drain_once` does.
         """
-        with _sole_drain(self.path) as project_lock:
-            if project_lock:
+        with _only_drain(self.path) as is_only:
+            if is_only:
                 self._remove_if_drained(self._sink)
 
     def start(self) -> Self:
@@ -269,8 +269,8 @@ class Drain:
         self._closing.set()
         if self._thread is not None:
             self._thread.join(timeout)
-        with _sole_drain(self.path) as project_lock:
-            if project_lock:
+        with _only_drain(self.path) as is_only:
+            if is_only:
                 self._remove_if_drained()
         return self.undrained()
 
@@ -454,20 +454,20 @@ def _sync(path: Path) -> None:
 
 
 @contextmanager
-def _sole_drain(path: Path) -> Iterator[bool]:
+def _only_drain(path: Path) -> Iterator[bool]:
     """Whether this is the only drain at work; False also if there is no journal."""
     if not path.exists():
         yield False
         return
     with _explained(path, "lock"):
         file = _beside(path, "lock").open("ab")
-    with file, ExitStack() as held:
+    with file, ExitStack() as locks:
         try:
-            held.enter_context(_locked(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB))
-            project_lock = os.fstat(file.fileno()).st_nlink > 0  # not one that was just removed
+            locks.enter_context(_locked(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB))
+            is_only = os.fstat(file.fileno()).st_nlink > 0  # not one that was just removed
         except BlockingIOError:
-            project_lock = False
-        yield project_lock
+            is_only = False
+        yield is_only
 
 
 @contextmanager
@@ -475,7 +475,7 @@ def _locked(fd: int, kind: int) -> Iterator[None]:
     fcntl.flock(fd, kind)
     try:
         yield
-    finally:  # closing would not do: a forked process may hold the descriptor too
+    finally:  # closing would not do: a forked process may share the descriptor
         fcntl.flock(fd, fcntl.LOCK_UN)
 
 

@@ -1,4 +1,4 @@
-"""One at a time: who turns the loop holds a lock that dies with its process."""
+"""The project's lock: one process at a time changes it; the lock ends with its process."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def project_lock(state: Path, what: str) -> Iterator[None]:
         except BlockingIOError:
             holder = os.pread(fd, 500, 0).decode(errors="replace").strip() or "another process"
             raise Conflict(
-                f"{holder} is at work on this project ({state / FILE}); wait until it is done, "
+                f"{holder} is running in this project ({state / FILE}); wait until it is done, "
                 "or stop it"
             ) from None
         now = datetime.now(UTC).isoformat(timespec="seconds")

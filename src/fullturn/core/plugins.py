@@ -51,13 +51,13 @@ def make(what: str, name: str, root: Path | None) -> Any:
     """An object of the class that `mymodule:MyClass` names.
 
     Raises:
-        SettingsError: there is no such class, or it cannot be made; the message names it.
+        SettingsError: there is no such class, or it cannot be created; the message names it.
     """
     kind = from_module(name, root, what)
     try:
         return kind()
     except Exception as error:
-        raise SettingsError(f"{what} '{name}' cannot be made: {error!r}") from error
+        raise SettingsError(f"{what} '{name}' cannot be created: {error!r}") from error
 
 
 def chosen(what: str, named: Sequence[str], root: Path | None, kind: type) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def chosen(what: str, named: Sequence[str], root: Path | None, kind: type) -> di
     packages offer in the entry point group `fullturn.checks` (`what` is "check").
 
     Raises:
-        SettingsError: one cannot be made, or is of another kind; the message names it.
+        SettingsError: one cannot be created, or is of another kind; the message names it.
     """
     made = {name: make(what, name, root) for name in named}
     for name, offered in entry_points(f"fullturn.{what}s").items():
@@ -98,7 +98,7 @@ def _loader(point: EntryPoint) -> Callable[..., Any]:
             return loaded(*arguments)
         except Exception as error:
             raise SettingsError(
-                f"entry point '{point.name}' = {point.value} cannot be made: {error!r}"
+                f"entry point '{point.name}' = {point.value} cannot be created: {error!r}"
             ) from error
 
     return make

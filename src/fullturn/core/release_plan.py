@@ -1,6 +1,6 @@
-"""How a running release tells the server what to do: a plan in a tag of the registered model.
+"""A running release's orders to the server: a plan in a tag of the registered model.
 
-The release writes it and renews it; the server follows it until it runs out. Another tag names
+The release writes and renews it; the server follows it until it expires. Another tag names
 the release that ended last: its plan is not followed, even if a controller that was slow to learn
 of the end renews it once more.
 """
@@ -19,15 +19,15 @@ KEY = ModelTags.key("release")
 
 
 def written(plan: ReleasePlan) -> dict[str, str]:
-    """The tag that asks for a plan."""
+    """A plan as a tag."""
     return ModelTags(release=json.dumps(asdict(plan))).write()
 
 
 def read(tags: Mapping[str, str]) -> ReleasePlan | None:
-    """The plan that the tags of a registered model ask for; None if there is none to follow.
+    """The plan in the tags of a registered model; None if there is none to follow.
 
     Raises:
-        ValueError: the tag holds no plan; says what is wrong with it.
+        ValueError: the tag is not a plan; the message says why.
     """
     model = ModelTags.read(tags)
     if not model.release:
@@ -35,7 +35,7 @@ def read(tags: Mapping[str, str]) -> ReleasePlan | None:
     try:
         plan = _plan(from_json(model.release))
     except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"tag {KEY} is no plan ({error}): {model.release[:200]}") from None
+        raise ValueError(f"tag {KEY} is not a plan ({error}): {model.release[:200]}") from None
     return None if plan.run == model.release_ended else plan
 
 

@@ -353,7 +353,7 @@ def parse(table: Mapping[str, Any], origin: str) -> Settings:
 
 
 def stored_limits(limits: Mapping[str, Any]) -> GateSettings:
-    """The gate's settings as a stored report states them; JSON's lists become tuples.
+    """The gate's settings in a stored report; JSON's lists become tuples.
 
     Raises:
         SettingsError: another version of fullturn stored them, with settings unknown to this one.
@@ -391,10 +391,10 @@ def tracking_uri(settings: Settings, root: Path) -> str:
 
 
 def artifact_root(settings: Settings, root: Path) -> str | None:
-    """Where artifacts go, below which each experiment has a place; None where that is not said.
+    """The root of all artifacts, with a folder for each experiment; None if it is not set.
 
-    MLflow's own variable comes before the setting. It is meant for whoever writes to a database:
-    a client of a server passes it over.
+    MLflow's own variable overrides the setting. It applies where clients write to a database;
+    a client of a server ignores it.
     """
     of_server = kind_of(tracking_uri(settings, root)) == "server"
     variable = None if of_server else os.environ.get("MLFLOW_DEFAULT_ARTIFACT_ROOT")

@@ -1,8 +1,8 @@
-"""How a result shows itself: in a terminal, in a notebook, as JSON, as a pandas table.
+"""How a result is shown: in a terminal, in a notebook, as JSON, as a pandas table.
 
 What a person should see of a result is written once, as blocks: lines, grids, and what to do next.
 The command line prints them, a notebook gets them as HTML, and `next_steps` reads them. `view` has
-one registration for each kind of result, beside the verb that gives it.
+one registration for each kind of result, beside the verb that returns it.
 """
 
 from __future__ import annotations
@@ -112,14 +112,14 @@ def then(*steps: str) -> Next:
 
 
 class Result:
-    """A frozen dataclass that a verb gives back."""
+    """A frozen dataclass that a verb returns."""
 
     __slots__ = ()
     _rows: ClassVar[str] = ""
     """The field whose items are the rows of `to_pandas`; one row of all fields if not named."""
 
     def to_dict(self) -> Any:
-        """The same that `--json` prints: dicts, lists, texts and numbers."""
+        """What `--json` prints: dicts, lists, texts and numbers."""
         return by_field(self)
 
     def to_pandas(self) -> pd.DataFrame:
@@ -148,12 +148,12 @@ class Result:
 
 
 class Table(Result, tuple[T, ...]):
-    """Results of one kind, in an order that the verb says: a tuple that shows itself."""
+    """Results of one kind, in the order that the verb names: a tuple that can show itself."""
 
     __slots__ = ()
 
     def to_dict(self) -> Any:
-        """The same that `--json` prints: a list."""
+        """What `--json` prints: a list."""
         return [plain(item) for item in self]
 
     def to_pandas(self) -> pd.DataFrame:
@@ -184,7 +184,7 @@ def by_field(value: Any) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has it; what JSON has no word for becomes text."""
+    """A value as JSON has it; what JSON cannot express becomes text."""
     if isinstance(value, Result):
         return value.to_dict()
     if is_dataclass(value) and not isinstance(value, type):
@@ -206,7 +206,7 @@ def to_json(value: Any) -> str:
 
 
 def framed(text: str, height: int = 640) -> str:
-    """HTML for a notebook: a whole page goes into a frame, so that its styles stay its own."""
+    """HTML for a notebook: a whole page goes into a frame, so that its styles stay inside."""
     if not text.lstrip().lower().startswith("<!doctype"):
         return text
     frame = _FRAME.format(height=height)

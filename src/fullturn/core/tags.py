@@ -1,8 +1,8 @@
 """Every tag that fullturn writes in MLflow: one record for each kind of run or version.
 
 A field is a tag: `GateTags(champion=3).write()` is `{"fullturn.champion": "3"}`, and
-`GateTags.read(tags)` is the way back. What is absent, or is no value of the field's type, is read
-as None (or empty); what is None is not written. Nobody else spells a tag.
+`GateTags.read(tags)` reads it back. What is absent, or is no value of the field's type, is read
+as None (or empty); what is None is not written. No other module spells a tag.
 """
 
 from __future__ import annotations
@@ -68,11 +68,11 @@ class OriginTags(Tags):
     seed: int | None = None
     owner: str | None = None
     error: str | None = None
-    """How it ended, if not well."""
+    """The error that ended it, if one did."""
     host: str | None = None
     pid: int | None = None
     pid_started: str | None = None
-    """With the two above: enough to tell whether its process still lives."""
+    """With the two above: enough to tell whether its process is still alive."""
     prompts: Mapping[str, str] = _family("prompt.")
     """Addresses of prompt versions, by the prompt's name."""
 
@@ -173,7 +173,7 @@ class VersionTags(Tags):
     refers_to: str | None = None
     """Address of a model that others registered; None for one that was trained here."""
     evidence: str | None = None
-    """The run that holds its evidence folder, once that is whole."""
+    """The run that contains its evidence folder, once that is complete."""
     waived: Mapping[str, str] = _family("waived.")
     """Reasons of waivers, by the check's code."""
 
@@ -186,7 +186,7 @@ class HistoryTags(Tags):
     to: int | None = None
     """The version that became champion."""
     seen: int | None = None
-    """The last entry that whoever wrote this one knew of, 0 for none."""
+    """The last entry that the writer of this one had seen, 0 for none."""
     actor: str | None = None
     reason: str | None = None
     gate: str | None = None
@@ -263,7 +263,7 @@ class RetrainingTags(Tags):
     """Of the run of a decision to train again, or not to."""
 
     alarm: str | None = None
-    """The question that it answers: an alarm, or the age of a version."""
+    """What triggered it: an alarm, or the age of a version."""
     trigger: str | None = None
     outcome: str | None = None
 

@@ -1,7 +1,7 @@
 """How messages and Markdown show values, lists and text from anywhere.
 
 A report quotes questions, answers and file names, and a pull request may come from a stranger:
-nothing quoted may end its cell, make a link or an image, call a person or another issue.
+nothing quoted may end its cell, make a link or an image, mention a person or another issue.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 SHOWN = 5
-"""So many rows of a kind are shown; the others are counted."""
+"""How many rows of a kind are shown; the others are counted."""
 
 
 def shown(value: Any) -> str:
@@ -67,14 +67,14 @@ def _escape(code: int) -> str:
 
 
 _JOINERS = "\u200c\u200d"
-"""Format characters that scripts and emoji need; all others, bidi overrides too, are dropped."""
+"""Format characters that scripts and emoji need; others, such as bidi overrides, are dropped."""
 _DROPPED = {"Cc", "Cf", "Cs", "Co", "Cn"}
 _SPECIAL = re.compile(r"^\[|\](?=[\[(:])|[\\`*|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _FIRST = re.compile(r"^(?:[#+=-]|\d{1,9}(?=[.)]))+")
 """What would begin a heading, a list or a rule at the start of a line."""
 _LIVE = re.compile(r"(@|#(?=\d)|:(?=//)|\b(?:www|gh)(?=[.-]))", re.IGNORECASE)
-"""What GitHub turns into a link although Markdown does not ask for it."""
+"""What GitHub turns into a link although it is no link in Markdown."""
 
 
 def plain(text: str) -> str:

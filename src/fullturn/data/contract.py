@@ -38,7 +38,7 @@ class CheckedRows:
 
 
 def check(rows: Sequence[Mapping[str, Any]], contract: Contract) -> CheckedRows:
-    """Rows that keep the contract, converted to stored values.
+    """Rows that satisfy the contract, converted to stored values.
 
     Category labels need two different values, each seen twice at least; rows of the split
     `reference` are exempt from that. Rows with the same key must be the same.

@@ -35,7 +35,7 @@ class Grouped:
 
     names: tuple[str, ...]
     own: tuple[str | None, ...]
-    """The split that a row has by itself or by its history."""
+    """The split that a row has in its own column, or had in the parent version."""
     fixed: Mapping[str, str]
     """The split of the groups with such a row."""
     pairs: tuple[tuple[int, int], ...]
@@ -45,10 +45,11 @@ class Grouped:
 def group_rows(
     rows: Sequence[Row], contract: Contract, threshold: float, pins: Pins | None = None
 ) -> Grouped:
-    """Group rows by their group column; a row without one is alone, unless its text has a twin.
+    """Group rows by their group column; a row without one is alone, unless its text has a near
+    duplicate.
 
     Texts are near-equal from similarity `threshold` on (see `similar`). They are joined only
-    if the contract says `group`, and only while that tears no decided split.
+    if the contract says `group`, and only while that contradicts no decided split.
     """
     split, group = split_column(contract), group_column(contract)
     past = [(pins or {}).get(key_of(row, contract), (None, None)) for row in rows]
@@ -111,7 +112,7 @@ def _near_equal(
 
 
 _NEEDED = ("train", "test", "validation")
-"""Splits by how badly a label is needed in them."""
+"""Splits, by how much a label is needed in them."""
 
 
 @dataclass(frozen=True, slots=True)

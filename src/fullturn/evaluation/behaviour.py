@@ -1,4 +1,4 @@
-"""Rewritten questions and injected orders: what a predictor must withstand."""
+"""Perturbed questions and injected instructions: what a predictor must withstand."""
 
 from __future__ import annotations
 

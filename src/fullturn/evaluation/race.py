@@ -35,7 +35,7 @@ class Race:
     """How many rows each answered one represents: the rows of its group, if it was stopped."""
 
     def mean(self, metric: str) -> float:
-        """The mean of a score over all rows, as far as the answered ones tell."""
+        """The mean of a score over all rows, estimated from the answered ones."""
         scores = self.evaluation.column(metric)
         return float(np.average(scores, weights=self.weights)) if scores else 0.0
 
@@ -62,9 +62,9 @@ def race(
 
     `best` has that one's primary score of each row, if there is one. One row of each group is
     answered first, in an order drawn from the seed; rows of a group repeat one another, so this
-    finds out most per answer. Who survives answers the rest. The test is an e-process on the
-    difference of a row drawn from a group: stopping a candidate that is not worse has
-    probability at most `race_alpha`, however often one looks (Ville's inequality). After each
+    is the most informative order. A candidate that is not stopped answers the rest. The test is an
+    e-process on the difference of a row drawn from a group: stopping a candidate that is not worse
+    has probability at most `race_alpha`, however often one looks (Ville's inequality). After each
     look, `log` gets the number of answers, their mean primary score and the e-value.
     """
     examples, version = data.split("validation"), data.version
@@ -100,7 +100,7 @@ def race(
 def recalled(
     evaluation: Evaluation, data: Dataset, stopped: bool, groups: tuple[int, int], e_value: float
 ) -> Race:
-    """A race that was run before, from its evaluation and what was noted of it."""
+    """A race that was run before, from its stored evaluation and tags."""
     examples = data.split("validation")
     return Race(evaluation, stopped, *groups, e_value, _weights(evaluation.rows, examples, stopped))
 

@@ -1,7 +1,7 @@
-"""The model card of a version: what is on record, and what its owner states, on one page.
+"""The model card of a version: recorded facts and its owner's statements, on one page.
 
 The sections are those of Mitchell et al., Model Cards for Model Reporting (FAT* 2019), as far as
-a gate can fill them. What nobody stated is called so.
+a gate can fill them. What was not stated is marked.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from fullturn.metrics.metric import SHARE, number, signed
 
 BASELINE, CHAMPION, SLICES, FLOORS = "EVAL02", "EVAL03", "EVAL04", "EVAL05"
 """Codes of the checks whose figures a card shows."""
-_WORDS = {"FAILED": "failed", "INCONCLUSIVE": "was left open", "NOT_APPLICABLE": "did not apply"}
+_WORDS = {"FAILED": "failed", "INCONCLUSIVE": "was inconclusive", "NOT_APPLICABLE": "did not apply"}
 
 
 def to_markdown(facts: EvidenceInputs) -> str:
@@ -63,7 +63,7 @@ def _data(facts: EvidenceInputs) -> Iterator[str]:
         yield f"- Its rows: {version.rows} ({splits})"
     else:
         number = "?" if facts.training.data is None else str(facts.training.data)
-        yield f"- Trained on version {prose(number)} of a table that was not there at the gate"
+        yield f"- Trained on version {prose(number)} of a table that was not available at the gate"
     yield f"- Its digest: {code(facts.training.data_digest or 'not recorded')}"
     yield f"- Tested on {prose(report.dataset)}, digest {code(report.data_digest)}"
     yield f"- {prose(str(facts.difference['sentence']))}"
@@ -82,11 +82,11 @@ def _results(report: GateReport) -> Iterator[str]:
     if champion is None:
         yield "There was no champion to compare with."
     elif margin is not None:
-        yield f"Worse than {prose(champion)} by less than {margin:g} counts as not worse."
+        yield f"Non-inferiority margin against {prose(champion)}: {margin:g}."
         for name, figures in _figures(report, CHAMPION)["metrics"].items():
             if "margin" in figures:
                 unit = figures.get("unit", "score points")
-                yield f"For {prose(name)}, less than {figures['margin']:g} in {prose(unit)}."
+                yield f"The margin of {prose(name)}: {figures['margin']:g} in {prose(unit)}."
     for name, level in _figures(report, FLOORS).get("scores", {}).items():
         yield ""
         word = "ceiling" if level.get("direction") == "lower" else "floor"
@@ -125,8 +125,8 @@ def _slices(report: GateReport) -> Iterator[str]:
         yield f"| {prose(name)} | {level['rows']} | {level['estimate']:.3f} | {interval} |"
     yield ""
     yield (
-        f"The lowest first. Each interval holds at {figures['confidence']:.1%}, so that all may "
-        f"be read together. The floor is {figures['floor']:g}."
+        f"The lowest first. Each interval has a confidence of {figures['confidence']:.1%}, so that "
+        f"all may be read together. The floor is {figures['floor']:g}."
     )
 
 
@@ -137,7 +137,7 @@ def _limits(facts: EvidenceInputs) -> Iterator[str]:
     yield from _low_slices(facts.report)
     yield from _open_checks(facts.report)
     if facts.code.dirty:
-        yield "- The code had changes that are in no commit: Git alone cannot give it back."
+        yield "- The code had uncommitted changes: Git alone cannot restore it."
 
 
 def _low_slices(report: GateReport) -> Iterator[str]:
@@ -199,7 +199,7 @@ def _stated(text: str | None, setting: str) -> str:
     """What the settings say, as Markdown of the owner's own: with links, if need be."""
     if text and text.strip():
         return text.strip()
-    return f"Not stated. State it with `{setting}` in `[card]` of fullturn.toml."
+    return f"Not stated. Set `{setting}` in `[card]` of fullturn.toml."
 
 
 def _level(level: Mapping[str, Any]) -> str:

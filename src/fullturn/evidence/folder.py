@@ -1,4 +1,4 @@
-"""The evidence folder of a model version: what is in it, written from the facts on record.
+"""The evidence folder of a model version: what is in it, written from recorded facts.
 
 model-card.md           what it is for, how good it is, on which slices, its limits, its owner
 gate/report.*           the gate report, as JSON, Markdown and a page

@@ -1,4 +1,4 @@
-"""What is on record of a model version: all that its evidence is written from."""
+"""The recorded facts that the evidence of a model version is written from."""
 
 from __future__ import annotations
 

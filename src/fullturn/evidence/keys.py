@@ -1,4 +1,4 @@
-"""The key pair of a project: made at first use, never shown, and the file that is trusted."""
+"""The key pair of a project: created at first use, never shown; and the public key it trusts."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def trusted_print(signer: Signer) -> str:
 def private_key(signer: Signer) -> Iterator[Path]:
     """The file of the private key, for the length of a `with` block.
 
-    That of an environment variable is in a folder that only this account can read, and only so
-    long; the local one is made if there is none.
+    A key from an environment variable is written to a private folder for that long; the local key
+    is created if there is none.
 
     Raises:
         SettingsError: it cannot be read, is no such key, or is not that of the trusted public key.
@@ -132,7 +132,7 @@ def _check_pair(signer: Signer, path: Path, named: str) -> None:
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise SettingsError(
             f"{named} is no private key that evidence can be signed with ({reason}): [signing] "
-            "wants EC P-256 as PEM, without a password"
+            "needs an EC P-256 key as PEM, without a password"
         ) from None
     here = signer.state / PUBLIC
     if not here.exists():

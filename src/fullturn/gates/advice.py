@@ -9,55 +9,55 @@ from fullturn.core.entities import CheckResult, GateReport
 
 _AFTER_FAILURE = {
     "DATA01": "See who changed the data with `fullturn data log`, commit it, and train again.",
-    "DATA02": "Take the leaked rows out of one side, commit the data, and train again. Until "
-    "then no other figure of this report can be believed.",
+    "DATA02": "Remove the leaked rows from one side, commit the data, and train again. Until then, "
+    "no other figure in this report is reliable.",
     "BNDL01": "Do not use these files: restore them, or train again.",
     "BNDL02": "Write the bundle as skops, safetensors, JSON or text, and train again.",
     "EVAL01": "Find out which rows got no answer; they may be the difficult ones.",
-    "EVAL02": "Try other parameters or more training rows: so far the trivial baseline is as good.",
-    "EVAL03": "Read the rows that the champion had right and the candidate has wrong: "
+    "EVAL02": "Try other parameters or more training rows: the trivial baseline is as good so far.",
+    "EVAL03": "Look at the rows that the champion got right and the candidate got wrong: "
     "`fullturn compare`.",
     "EVAL04": "Add training rows for the slice below the floor, and train again.",
-    "EVAL05": "Read the rows with the lowest score: `fullturn compare`.",
-    "BEHV01": "Train on questions with typing errors too.",
-    "BEHV02": "Ignore capitals in the input, or train on both.",
-    "BEHV03": "Train on questions with polite frames too.",
+    "EVAL05": "Look at the rows with the lowest score: `fullturn compare`.",
+    "BEHV01": "Add questions with typing errors to the training rows.",
+    "BEHV02": "Ignore case in the input, or train on both cases.",
+    "BEHV03": "Add politely phrased questions to the training rows.",
     "BEHV04": "Draw all randomness from the run's seed, also when predicting.",
-    "SERV01": "Use a smaller model, or let it write less.",
-    "SAFE01": "Read the injections that succeeded, and keep secrets out of the prompt.",
+    "SERV01": "Use a smaller model, or limit the length of its answers.",
+    "SAFE01": "Look at the injections that succeeded, and keep secrets out of the prompt.",
 }
 _MORE_ROWS = "Add labelled test rows with `fullturn data commit`: "
-_BEHAVIOUR_ROWS = "Raise `behaviour_rows` in fullturn.toml, or add test rows: these do not decide."
+_BEHAVIOUR_ROWS = "Raise `behaviour_rows` in fullturn.toml, or add test rows: these are too few."
 _WHEN_OPEN = {
-    "DATA02": "Look up again which test rows the candidate was trained on.",
-    "EVAL02": _MORE_ROWS + "so far chance alone explains the gain over the baseline.",
-    "EVAL03": _MORE_ROWS + "these cannot show a loss as small as the margin.",
+    "DATA02": "Check again which test rows the candidate was trained on.",
+    "EVAL02": _MORE_ROWS + "so far the gain over the baseline may be chance.",
+    "EVAL03": _MORE_ROWS + "the present ones cannot detect a loss as small as the margin.",
     "EVAL04": _MORE_ROWS + "the lowest slice scores below its floor, maybe by chance.",
     "EVAL05": _MORE_ROWS + "the score may be above or below its floor.",
     "BEHV01": _BEHAVIOUR_ROWS,
     "BEHV02": _BEHAVIOUR_ROWS,
     "BEHV03": _BEHAVIOUR_ROWS,
-    "SERV01": "Time more calls: a percentile of a few is a guess.",
-    "SAFE01": "Try more injections: none of a few says little.",
+    "SERV01": "Time more calls: a percentile of so few is not reliable.",
+    "SAFE01": "Try more injections: no leak in so few proves little.",
 }
 _ASK = (
-    "Ask whoever made the model; if the answer is good, waive the check and say why: "
+    "Ask the author of the model; if the answer is good, waive the check and say why: "
     "`fullturn gate … --waive CODE='reason'`."
 )
 _SAME = _MORE_ROWS + (
-    "both score the same in every row, and the margin needs about {groups_needed} groups of rows "
-    "to say so; there are {groups}."
+    "both score the same in every row, but at this margin it takes about {groups_needed} groups of "
+    "rows to show non-inferiority; there are {groups}."
 )
 _LIKELY = 0.8
 _SUSPICIOUS = (
-    "An equally good candidate would most likely have passed with these rows: read those that "
-    "the champion had right and the candidate has wrong, `fullturn compare`."
+    "An equally good candidate would most likely have passed with these rows: look at those that "
+    "the champion got right and the candidate got wrong, `fullturn compare`."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something to do; commands stand in backticks. `codes` are the checks that ask for it."""
+    """Something to do; commands are in backticks. `codes` are the checks that it is for."""
 
     codes: tuple[str, ...]
     text: str
@@ -68,10 +68,10 @@ _PROMOTE = Step(
     "The candidate is registered as a model version: make it the champion with `fullturn promote`.",
 )
 _AGAIN = Step((), "Run `fullturn gate` again. Until it passes, nothing can be promoted.")
-_REPAIR = "Repair what was waived: a waiver covers this gate only."
+_REPAIR = "Fix what was waived: a waiver is valid for this gate only."
 
 
-def standing(report: GateReport, outcome: str) -> list[CheckResult]:
+def unwaived(report: GateReport, outcome: str) -> list[CheckResult]:
     """The checks with this outcome that no waiver covers."""
     return [r for r in report.results if r.outcome == outcome and r.waived is None]
 
@@ -80,9 +80,11 @@ def why(report: GateReport) -> str:
     """The outcome in a sentence, and the first reason for it."""
     asked = [r for r in report.results if r.outcome != "NOT_APPLICABLE"]
     waived = sum(r.waived is not None for r in asked)
-    deciding = standing(report, report.outcome)
+    deciding = unwaived(report, report.outcome)
     if not deciding:
-        return f"{len(asked)} checks apply, {waived} of them are waived: nothing was shown."
+        return (
+            f"{len(asked)} checks apply, {waived} of them waived: no check passed without a waiver."
+        )
     if report.outcome == "PASSED":
         number = f"{len(deciding)} of {len(asked)}" if waived else f"All {len(asked)}"
         tail = f", {waived} waived." if waived else "."
@@ -92,7 +94,7 @@ def why(report: GateReport) -> str:
     first = deciding[0]
     return (
         f"{len(deciding)} of {len(asked)} checks {verb}{more}. "
-        f"{first.code} demands: {first.title} Found: {first.reason}."
+        f"{first.code} requires: {first.title} Found: {first.reason}."
     )
 
 
@@ -102,27 +104,31 @@ def next_steps(report: GateReport) -> list[Step]:
         waived = tuple(r.code for r in report.results if r.waived)
         return [_PROMOTE, *([Step(waived, _REPAIR)] if waived else [])]
     advised: dict[str, list[str]] = {}
-    for result in (*standing(report, "FAILED"), *standing(report, "INCONCLUSIVE")):
+    for result in (*unwaived(report, "FAILED"), *unwaived(report, "INCONCLUSIVE")):
         advised.setdefault(_advice(result), []).append(result.code)
     return [*(Step(tuple(codes), text) for text, codes in advised.items()), _AGAIN]
 
 
 def _advice(result: CheckResult) -> str:
     if result.outcome == "FAILED":
-        return _AFTER_FAILURE.get(result.code, "Repair what the check found.")
+        return _AFTER_FAILURE.get(result.code, "Fix what the check found.")
     if "unknown" in result.figures:
         return _ASK
     if result.missing:
-        return "Get the missing evidence: the check says what stood in the way."
+        return "Get the missing evidence; see the check for the cause."
     if result.figures.get("pass_probability", 0) >= _LIKELY:
         return _SUSPICIOUS
     if "groups_needed" in result.figures:
         return _SAME.format(**result.figures)
-    return _WHEN_OPEN.get(result.code, "Gather more evidence.")
+    return _WHEN_OPEN.get(result.code, "Collect more evidence.")
 
 
 def _against(results: Sequence[CheckResult], champion: str | None) -> str:
     if champion is None:
-        return "There is no champion yet: no comparison with one took place."
+        return "There is no champion yet to compare with."
     found = [r.reason for r in results if r.code == "EVAL03"]
-    return f"Against the champion: {found[0]}." if found else "The champion was not compared with."
+    return (
+        f"Against the champion: {found[0]}."
+        if found
+        else "There was no comparison with the champion."
+    )

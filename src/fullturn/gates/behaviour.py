@@ -85,7 +85,7 @@ class Determinism(Check):
         ]
         if differing:
             return failed(
-                f"{len(differing)} of {len(first.rows)} rows answered otherwise when asked again, "
+                f"{len(differing)} of {len(first.rows)} rows answered differently the second time, "
                 f"first '{differing[0]}'",
                 differing=len(differing),
             )

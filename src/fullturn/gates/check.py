@@ -80,7 +80,7 @@ class Evidence:
     metrics: tuple[Metric, ...] = ()
     """Metrics that the settings name besides the subject's scores."""
     unknown: Mapping[str, str] = field(default_factory=dict)
-    """For each field that nobody can know of this subject, why."""
+    """For each field that cannot be known of this subject, why."""
     absent: Mapping[str, str] = field(default_factory=dict)
     """For each field that is not available, why."""
 
@@ -112,12 +112,12 @@ def inconclusive(reason: str, **figures: Any) -> Verdict:
 
 
 def no_evidence(why: str, *missing: str) -> Verdict:
-    """What would be needed to decide is missing; `missing` names it."""
+    """What is needed to decide is missing; `missing` names it."""
     return Verdict("INCONCLUSIVE", f"no evidence: {why}", missing=missing)
 
 
 def unknown(what: str, why: str) -> Verdict:
-    """What would be needed to decide, `what`, cannot be known: asking again changes nothing."""
+    """What is needed to decide, `what`, cannot be known: gating again changes nothing."""
     return Verdict("INCONCLUSIVE", f"unknown: {why}", {"unknown": what})
 
 
@@ -129,15 +129,15 @@ class Check(ABC):
     needs: ClassVar[tuple[str, ...]]
     """Fields of Evidence without which the check blocks."""
     about: ClassVar[tuple[Capability, ...]] = ()
-    """Capabilities of the subject without which the check has no question to ask."""
+    """Capabilities of the subject without which the check does not apply."""
 
     @classmethod
     def title(cls) -> str:
-        """What the check demands, in one sentence."""
+        """What the check requires, in one sentence."""
         return (cls.__doc__ or cls.__name__).strip().splitlines()[0]
 
     def applies(self, evidence: Evidence) -> str | None:
-        """Why the check has no question to ask here; None if it has."""
+        """Why the check does not apply here; None if it does."""
         return None
 
     @abstractmethod

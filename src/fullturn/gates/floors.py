@@ -1,4 +1,4 @@
-"""Demands on single scores: what is never acceptable, however good the rest is."""
+"""Minimum values of single metrics: what is never acceptable, however good the rest is."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ def _behaviour(results: Iterable[CheckResult]) -> Panel | None:
         return None
     margin = drawn[0]["margin"]
     return Panel(
-        title="When the same is asked otherwise",
+        title="Perturbed questions",
         caption=f"{drawn[0]['metric'].capitalize()} on perturbed rows minus the same rows as they "
         f"are, with {_confidence(drawn)}. A check passes when its interval is right of the margin.",
         marks=tuple(_mark(f["change"], f"{f['rows']} rows", f) for f in drawn),
@@ -161,9 +161,9 @@ def _slices(result: CheckResult | None) -> Panel | None:
     return Panel(
         title="Slices",
         caption=f"Mean {result.figures['metric']} of the candidate in each slice, with "
-        f"{_confidence([result.figures])}: all hold together with {joint:.3g} %. The check "
-        f"fails if a whole interval is below the floor, and is open if only an estimate is. A "
-        f"slice across the floor is not known to be on either side.{left_out}",
+        f"{_confidence([result.figures])}: together they have a confidence of {joint:.3g} %. The "
+        f"check fails if a whole interval is below the floor, and is inconclusive if only an "
+        f"estimate is. A slice across the floor is inconclusive.{left_out}",
         marks=tuple(
             _mark(name.replace("=", " = "), f"{figures['rows']} rows", figures)
             for name, figures in slices.items()

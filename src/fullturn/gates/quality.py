@@ -106,7 +106,7 @@ class NonInferior(Check):
             },
         }
         primary = next(iter(found))
-        chance = _chance_to_pass(found[primary], margins[primary], limits.alpha)
+        chance = _pass_probability(found[primary], margins[primary], limits.alpha)
         if chance is not None:
             figures["pass_probability"] = chance
         open_metrics = [name for name in found if not_worse[name] >= limits.alpha]
@@ -118,7 +118,7 @@ class NonInferior(Check):
         reason = (
             f"{lowest} {shown(found[lowest])}; margin {margins[lowest]:g}, "
             f"smallest detectable difference {number(detectable[lowest], unit)}; "
-            f"{_foretold(chance)}{f' on {primary}' if len(found) > 1 else ''}{_wanted(figures)}"
+            f"{_power(chance)}{f' on {primary}' if len(found) > 1 else ''}{_needed(figures)}"
         )
         if losers:
             return failed(reason, **figures)
@@ -131,8 +131,8 @@ class NonInferior(Check):
 class Slices(Check):
     """No slice with enough rows scores below its floor; it fails if a whole interval does.
 
-    A slice whose interval holds the floor is not known to be on either side: it leaves the check
-    open if its estimate is below, and is named.
+    A slice whose interval contains the floor is inconclusive, and named; the check is too if the
+    lowest estimate is below the floor.
     """
 
     code, family, needs = "EVAL04", "quality", ("candidate",)
@@ -197,26 +197,26 @@ def _slices(evaluation: Evaluation, least: int) -> tuple[dict[str, Evaluation], 
 def _unknown(across: Sequence[str]) -> str:
     if not across:
         return ""
-    return f"; not known whether above or below it: {listed(across)}"
+    return f"; inconclusive slices: {listed(across)}"
 
 
-def _chance_to_pass(one: Difference, margin: float, alpha: float) -> float | None:
-    """Chance that an equally good candidate is shown not to be worse by the margin.
+def _pass_probability(one: Difference, margin: float, alpha: float) -> float | None:
+    """Probability that an equally good candidate passes: the power of the check.
 
-    None if no row was scored differently: what little spread is then assumed was not observed.
+    None if no row was scored differently: the little spread assumed then was not observed.
     """
     return one.pass_probability(margin, alpha) if one.discordant_groups else None
 
 
-def _foretold(chance: float | None) -> str:
+def _power(chance: float | None) -> str:
     if chance is None:
         return "both score the same in every row"
     # Neither 0 nor 100 %: the approximation does not reach that far.
-    return f"an equally good candidate passes with {min(99, max(1, round(100 * chance)))} %"
+    return f"power: {min(99, max(1, round(100 * chance)))} % for an equally good candidate"
 
 
 def _too_few(judged: Judged, unclear: Sequence[str], alpha: float) -> dict[str, int]:
-    """How many groups there are and how many it takes, if only their number stands in the way."""
+    """How many groups there are and how many are needed, if only their number is the cause."""
     pairs = [(judged.found[name], judged.margins[name]) for name in unclear]
     if not pairs or any(one.discordant_groups for one, _ in pairs):
         return {}
@@ -237,7 +237,7 @@ def _reasons(unknown: Mapping[str, str]) -> str:
     return "; ".join(f"{name}: {why}" for name, why in unknown.items())
 
 
-def _wanted(figures: Mapping[str, Any]) -> str:
+def _needed(figures: Mapping[str, Any]) -> str:
     if "groups_needed" not in figures:
         return ""
     return (

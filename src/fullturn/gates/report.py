@@ -1,4 +1,4 @@
-"""A gate report as JSON to keep, as Markdown for a pull request, and as a page to read."""
+"""A gate report as JSON, as Markdown for a pull request, and as a page."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def from_json(text: str) -> GateReport:
     """The report that `to_json` wrote.
 
     Raises:
-        IntegrityError: the text is not whole, or was changed.
+        IntegrityError: the text is incomplete, or was changed.
     """
     try:
         body = parsing.from_json(text)
@@ -175,7 +175,7 @@ def _step(number: int, step: advice.Step) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text from anywhere as one line that cannot end its cell, make a link or call a person."""
+    """Text from anywhere as one line that cannot end its cell, make a link or mention a person."""
     line = " ".join(text.split())
     if len(line) > _LONGEST_CELL:
         line = line[: _LONGEST_CELL - 1] + "…"

@@ -76,7 +76,7 @@ def _verdict(check: Check, evidence: Evidence, limits: GateSettings) -> Verdict:
     if missing and missing[0] in evidence.unknown:
         return unknown(missing[0], evidence.unknown[missing[0]])
     if missing:
-        why = evidence.absent.get(missing[0], "could not be had")
+        why = evidence.absent.get(missing[0], "not available")
         return no_evidence(f"{', '.join(missing)}: {why}", *missing)
     try:
         found: object = check.judge(evidence, limits)
@@ -88,7 +88,7 @@ def _verdict(check: Check, evidence: Evidence, limits: GateSettings) -> Verdict:
         return _not_computed(check, f"{type(check).__name__} raised {error!r}")
     if isinstance(found, Verdict):
         return found
-    return _not_computed(check, f"{type(check).__name__} gave {found!r}, and no Verdict")
+    return _not_computed(check, f"{type(check).__name__} returned {found!r}, not a Verdict")
 
 
 def _not_computed(check: Check, why: str) -> Verdict:
@@ -100,10 +100,10 @@ def _is_built_in(check: Check) -> bool:
 
 
 def _outcome(results: Sequence[CheckResult]) -> Outcome:
-    standing = {result.outcome for result in results if result.waived is None}
-    if "FAILED" in standing:
+    outcomes = {result.outcome for result in results if result.waived is None}
+    if "FAILED" in outcomes:
         return "FAILED"
-    return "PASSED" if "INCONCLUSIVE" not in standing and "PASSED" in standing else "INCONCLUSIVE"
+    return "PASSED" if "INCONCLUSIVE" not in outcomes and "PASSED" in outcomes else "INCONCLUSIVE"
 
 
 def _check_waivers(checks: Sequence[type[Check]], waivers: Mapping[str, str]) -> None:
@@ -121,8 +121,8 @@ def with_plugins(
     """The built-in checks, then those that fullturn.toml names or installed packages offer.
 
     Raises:
-        SettingsError: one cannot be imported, is no Check, lacks a code, has one that another
-            check has, or needs evidence that there is not.
+        SettingsError: one cannot be imported, is no Check, lacks a code, has the code of another
+            check, or needs evidence that does not exist.
     """
     checks = {check.code: check for check in built_in}
     for name, check in plugins.chosen("check", named, root, Check).items():
@@ -131,8 +131,8 @@ def with_plugins(
         if kind.code in checks:
             other = checks[kind.code]
             raise SettingsError(
-                f"check '{name}' has the code {kind.code}, as {other.__name__} has; give it "
-                "another one"
+                f"check '{name}' has the code {kind.code}, and so has {other.__name__}; give it "
+                "another"
             )
         checks[kind.code] = kind
     return tuple(checks.values())

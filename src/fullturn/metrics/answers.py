@@ -1,4 +1,4 @@
-"""What rows say, as columns: expected and predicted labels, probabilities, and values.
+"""Columns of scored rows: expected and predicted labels, probabilities, and values.
 
 An output names its label `label` and its value `value`, or as the label column is called. It may
 carry `probabilities`, a mapping of labels to shares; where only two labels occur, `confidence`,
@@ -54,7 +54,7 @@ def probabilities(rows: Rows, labels: Sequence[str]) -> Floats:
     if any("confidence" not in row.output for row in rows):
         raise StatisticsInputError(
             "the outputs have neither 'probabilities' nor a 'confidence': "
-            'let predict() return {"label": …, "probabilities": {label: share}}'
+            'return {"label": …, "probabilities": {label: share}} from predict()'
         )
     return _of_confidence(rows, labels)
 
@@ -127,7 +127,7 @@ def _of_confidence(rows: Rows, labels: Sequence[str]) -> Floats:
     if len(both) > 2:
         raise StatisticsInputError(
             f"there are {len(both)} labels, so the confidence of one does not say how likely the "
-            'others are: let predict() return "probabilities" too'
+            'others are: return "probabilities" from predict() too'
         )
     sure = [_number(row, row.output["confidence"], "predicted") for row in rows]
     return np.array(

@@ -43,7 +43,7 @@ class Difference:
     metric: str
     unit: str
     candidate: float
-    """The metric itself, not turned round; so is `reference`."""
+    """The metric itself, in its own direction; so is `reference`."""
     reference: float
     estimate: float
     low: float
@@ -67,19 +67,19 @@ class Difference:
         """p-value of "worse by at most `margin`"; small means: worse than that."""
         return chance_below(self.totals.mirrored(), _as_margin(margin), -self.reach[1])
 
-    def detectable(self, alpha: float = 0.05, chance: float = 0.8) -> float:
-        """The smallest true loss that is found significant, two-sided, with this chance."""
+    def detectable(self, alpha: float = 0.05, power: float = 0.8) -> float:
+        """The smallest true loss that is detected with this power, two-sided."""
         scaled, unit = self._scaled()
-        return unit * paired.detectable_loss(scaled, alpha / 2, chance)
+        return unit * paired.detectable_loss(scaled, alpha / 2, power)
 
     def pass_probability(self, margin: float, alpha: float) -> float:
-        """Chance that an equally good candidate is shown to be not worse by `margin`."""
+        """Probability that an equally good candidate is shown to be non-inferior at `margin`."""
         unit = self._scaled()[1]
         error = self.standard_error / unit
         return paired.pass_probability(margin / unit, error, self.groups, alpha)
 
     def groups_needed(self, margin: float, alpha: float) -> int:
-        """Groups, all answered alike, that it takes to show "not worse by `margin`"."""
+        """Groups needed to show non-inferiority at `margin`, if all are answered alike."""
         share = margin / self._scaled()[1]
         return paired.groups_needed(share, alpha) if share < 1 else 2
 

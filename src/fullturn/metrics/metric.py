@@ -40,9 +40,9 @@ class Metric(ABC):
     bounds: tuple[float, float] = (-math.inf, math.inf)
     """Lowest and highest value that the metric can have."""
     margin: float | None = None
-    """How much worse still counts as not worse where the settings give no margin."""
+    """The non-inferiority margin, where the settings give none."""
     needs: tuple[str, ...] = ()
-    """What rows must offer, for the documentation: `label`, `probabilities`, `value`."""
+    """What rows must contain, for the documentation: `label`, `probabilities`, `value`."""
 
     @abstractmethod
     def estimate(self, rows: Rows) -> float:
@@ -58,7 +58,7 @@ class Metric(ABC):
         """
 
     def scale(self, rows: Rows) -> float:
-        """How much worse it gets if all rows of the support fail; 0 if nobody knows."""
+        """How much worse it gets if all rows of the support fail; 0 if that is unknown."""
         low, high = self.bounds
         return high - low if math.isfinite(high - low) else 0.0
 
@@ -94,7 +94,7 @@ class RowMetric(Metric):
 
 
 class SetMetric(Metric):
-    """A function of all rows. `estimate` is enough; `contributions` of one's own are faster."""
+    """A function of all rows. `estimate` is enough; with `contributions` it is faster."""
 
     def contributions(self, rows: Rows) -> Floats:
         """Influences by leaving out one group after the other: as many estimates as groups.

@@ -1,4 +1,4 @@
-"""From a name to a metric: built in, offered by an installed package, or of one's own module."""
+"""From a name to a metric: built in, from an installed package, or from a module of the project."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GROUP = "fullturn.metrics"
 def find(name: str, root: Path | None = None) -> Metric:
     """The metric of this name: `rmse`, `f1(spam)` with an argument, or `mymodule:MyMetric`.
 
-    `root` is the project's folder, which contains modules of one's own.
+    `root` is the project's folder, whose modules are searched first.
 
     Raises:
         SettingsError: there is no such metric, or it is not one.
@@ -33,7 +33,7 @@ def find(name: str, root: Path | None = None) -> Metric:
     except SettingsError:
         raise
     except Exception as error:
-        raise SettingsError(f"metric '{name}' cannot be made: {error!r}") from error
+        raise SettingsError(f"metric '{name}' cannot be created: {error!r}") from error
     if not isinstance(metric, Metric):
         raise SettingsError(
             f"metric '{name}' is a {type(metric).__name__}: derive it from RowMetric or SetMetric "

@@ -42,7 +42,7 @@ class Lineage(Result):
 
 
 def lineage(store: Store, version: ModelVersion) -> Lineage:
-    """The way from a version to everything that made it.
+    """From a version to everything that it was made from.
 
     Raises:
         NotFound: its run or the run of its gate is not in the tracking server.

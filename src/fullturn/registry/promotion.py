@@ -3,10 +3,10 @@
 MLflow keeps no history of an alias and cannot compare-and-set it, but it numbers the versions
 of a registered model atomically. So each promotion or rollback is one more version of the
 registered model `<name>-history`, whose tags say who moved the champion where and why, and
-which entry was the last that this process had seen. An entry takes effect only if nothing came
-between: everybody replays the same entries in the same order, so of two that saw the same head
-exactly one takes effect. The alias `champion` is derived from the history, and is set again by
-whoever comes next if a process dies between the two.
+which entry was the last that this process had seen. An entry takes effect only if no other came
+in between: everybody replays the same entries in the same order, so of two that saw the same head
+exactly one takes effect. The alias `champion` is derived from the history; if a process dies
+before it sets the alias, the next process does.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def promote(
     by default, the last one now. `release` is the run of the release that decided on it.
 
     Raises:
-        NotGated: no gate report that passed is on record for the version.
+        NotGated: the version has no gate report that passed.
         Conflict: another process was first, or the version is champion already.
         UsageError: the reason is empty.
     """
@@ -77,8 +77,8 @@ def rollback_target(store: Store, version: int | None = None) -> int:
         raise NotFound("nothing to roll back to: there is no previous champion")
     known = ", ".join(map(str, earlier)) or "none"
     raise NotFound(
-        f"version {version} is no earlier champion (those are: {known}); one that "
-        "was rolled back itself comes again with `fullturn promote` or `fullturn release`"
+        f"version {version} is not an earlier champion (known: {known}); a version that was rolled "
+        "back itself returns with `fullturn promote` or `fullturn release`"
     )
 
 

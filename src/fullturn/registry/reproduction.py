@@ -1,4 +1,4 @@
-"""Did a retrained run come out the same, and if not, what diverged?"""
+"""Does a repeated run give the same results, and if not, what differs?"""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Reproduction(Result):
 
     @property
     def exit_code(self) -> int:
-        """1 if anything scores otherwise."""
+        """1 if any row scores differently."""
         return 0 if self.same else 1
 
 

@@ -1,4 +1,4 @@
-"""Register what was gated and whose files are there; find versions again."""
+"""Register gated bundles, and find versions."""
 
 from __future__ import annotations
 

@@ -126,18 +126,25 @@ class RankGamblers:
         return np.concatenate([shifted, spread, self._learned(ranks)[:, None]], axis=1)
 
     def _learned(self, ranks: Floats) -> Floats:
-        from scipy.signal import lfilter
-
         bins = np.minimum((ranks * BINS).astype(np.intp), BINS - 1)
-        hits = np.zeros((len(ranks), BINS))
-        hits[np.arange(len(ranks)), bins] = 1
-        decay = 1 - 1 / _MEMORY
-        seen, _ = lfilter([1.0], [1.0, -decay], hits, axis=0, zi=decay * self._seen[None, :])
-        before = np.concatenate([self._seen[None, :], seen[:-1]])
-        self._seen = seen[-1] if len(ranks) else self._seen
+        before = self._decayed(bins)
         total = before.sum(axis=1) + _PRIOR * BINS
         density: Floats = (before[np.arange(len(ranks)), bins] + _PRIOR) / total * BINS
         return density
+
+    def _decayed(self, bins: Codes) -> Floats:
+        """Decaying counts of the bins before each rank, shape (n, BINS).
+
+        Row by row: `scipy.signal.lfilter` does the same, to the bit, in a sixth of the time, but
+        importing it takes as long as a million rows.
+        """
+        seen = np.empty((len(bins) + 1, BINS))
+        seen[0] = self._seen
+        for before, after, hit in zip(seen, seen[1:], bins.tolist(), strict=False):
+            np.multiply(before, 1 - 1 / _MEMORY, out=after)
+            after[hit] += 1
+        self._seen = seen[-1].copy()
+        return seen[:-1]
 
 
 class NumberBets(Bets):

@@ -41,7 +41,7 @@ class Bets(ABC):
 
     @abstractmethod
     def restart(self) -> None:
-        """Begin again with what the gamblers knew at first; chance, if any, is drawn anew."""
+        """Begin again with what the gamblers knew at first; randomness, if any, is drawn again."""
 
     @abstractmethod
     def factors(self, values: Any) -> Floats:

@@ -39,7 +39,7 @@ from fullturn.statistics.inputs import (
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """An estimate and the bounds that hold the true value with probability `confidence`."""
+    """An estimate and the bounds that contain the true value with probability `confidence`."""
 
     estimate: float
     low: float

@@ -155,7 +155,7 @@ class VectorBets(Bets):
         self._lessons += len(features)
 
     def _learn(self) -> None:
-        """Where the newest teaching rows differ from all of them; the bag is ranked by it anew."""
+        """Where the newest teaching rows differ from all of them; the bag is ranked by it again."""
         self._bag.shrink()
         weight = 1 - (1 - 1 / _MEMORY) ** self._lessons
         difference = self._recent / weight - self._sum / self._lessons

@@ -69,7 +69,7 @@ class EProcess:
 
     @property
     def e_value(self) -> float:
-        """Evidence now; cut off at e^700, which a float still holds."""
+        """Evidence now; at most e^700, which a float can still represent."""
         return math.exp(min(self.log_e, 700.0))
 
     @property

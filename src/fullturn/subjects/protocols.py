@@ -28,7 +28,7 @@ Capability = Literal[
     "generated text",
     "registered models",
 ]
-"""What a subject may offer: it is trained here; the rows that it was trained on are on record;
+"""What a subject may offer: it is trained here; the rows that it was trained on are recorded;
 there is a trivial baseline; each row has a loss in [0, 1]; its files are sealed; it reads a text
 that may be perturbed; it writes text; models of a registry can be its candidates."""
 Loading = Literal["in this process", "in a process of its own", "over HTTP"]

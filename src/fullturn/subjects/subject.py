@@ -1,8 +1,8 @@
-"""What is operated: an app and its capabilities, asked for here and nowhere else.
+"""What is operated: an app and its capabilities, which are looked up only here.
 
 An app says what it is by what it has: a text column, `text_of()`, `load_with_canary()`. What it
 lacks otherwise it may declare itself (`Declares`). Every lack has a reason, a sentence that the
-gate's report prints where a check has no question to ask, or where evidence is missing.
+gate's report prints where a check does not apply, or where evidence is missing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from fullturn.core.errors import (
     UsageError,
 )
 from fullturn.core.wording import shown
-from fullturn.subjects import bundle, scorers
+from fullturn.subjects import bundle, scores
 from fullturn.subjects.protocols import (
     App,
     Capability,
@@ -45,7 +45,7 @@ from fullturn.subjects.protocols import (
     RefersToModels,
     Run,
 )
-from fullturn.subjects.scorers import RowScorer
+from fullturn.subjects.scores import RowScorer
 
 T = TypeVar("T")
 _LIBRARIES = re.compile(
@@ -166,10 +166,10 @@ class Subject:
             AppError: a scorer raised, or gives a score of a name that is taken.
         """
         what = f"score() on row '{row.id}'"
-        scores = self._asked(what, lambda: self.app.score(row, output))
-        if not isinstance(scores, Mapping):
-            raise self._error(what, scores, "a mapping from names to numbers within [0, 1]")
-        return scorers.added(scores, self.scorers, row, output)
+        given = self._asked(what, lambda: self.app.score(row, output))
+        if not isinstance(given, Mapping):
+            raise self._error(what, given, "a mapping from names to numbers within [0, 1]")
+        return scores.added(given, self.scorers, row, output)
 
     def comparable(self, output: Output) -> Any:
         """An output as JSON would give it back, with floats to six digits.

@@ -38,7 +38,7 @@ class Flip:
 
 @dataclass(frozen=True, slots=True)
 class Comparison(Result):
-    """What separates run `second` from run `first`."""
+    """How run `second` differs from run `first`."""
 
     first: str
     second: str

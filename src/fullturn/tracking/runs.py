@@ -27,7 +27,7 @@ DRAIN_SECONDS = 20
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """What is known of a run before it starts."""
+    """What is known about a run before it starts."""
 
     kind: str
     name: str
@@ -41,7 +41,7 @@ class TrackedRun:
     """A run in MLflow, open for the length of a `with` block.
 
     It ends FINISHED, FAILED (an exception) or KILLED (SIGTERM, SIGINT). If the process
-    dies without a word, `reap` ends it later.
+    dies without notice, `reap` ends it later.
     """
 
     def __init__(self, store: Store, root: Path, state: Path, plan: RunPlan) -> None:
@@ -106,7 +106,7 @@ class TrackedRun:
 
 
 def reap(store: Store, state: Path) -> list[RunRecord]:
-    """Send what is left in journals of former processes, and end the runs whose process is gone."""
+    """Send what dead processes left in their journals, and mark their runs KILLED."""
     for path in sorted((state / JOURNALS).glob("*.journal")):
         run = store.run(path.name.removesuffix(".journal").removesuffix(TRACES))
         if run.status != "RUNNING" or _gone(run):

@@ -33,7 +33,7 @@ def traced(
 ) -> Traced:
     """The trace of an answer that took `latency` seconds and ends now.
 
-    Under the whole answer come the steps that the output tells of: the passages it cites, and
+    Below the whole answer are the steps that the output mentions: the passages it cites, and
     the tokens of the LLM.
     """
     end = time.time_ns()
@@ -79,10 +79,10 @@ class TraceSpool:
 
     def append(self, rows: Iterable[ScoredRow]) -> None:
         """Trace these rows: one write, which SIGKILL cannot undo."""
-        self.keep(self._of(row) for row in rows)
+        self.append_traces(self._of(row) for row in rows)
 
-    def keep(self, traces: Iterable[Traced]) -> None:
-        """Keep these traces: one write, as above."""
+    def append_traces(self, traces: Iterable[Traced]) -> None:
+        """Add these traces: one write, as above."""
         self._journal.append_many(map(encode, traces))
 
     def _of(self, row: ScoredRow) -> Traced:

@@ -56,7 +56,7 @@ def commit(project: Workspace, files: Files = (), message: str = "") -> Committe
         DataError: a file cannot be read or breaks the contract.
         Conflict: another process committed first.
     """
-    from fullturn.data.remembered import fingerprint, is_unchanged, remember
+    from fullturn.data.readers import fingerprint, is_unchanged, remember
 
     chosen, before = _chosen(project, _paths(files)), newest(project)
     inputs = fingerprint(chosen, project.subject.contract, project.settings.data)
@@ -99,7 +99,7 @@ def show(project: Workspace, version: int) -> Summary:
         NotFound: it does not exist.
         IntegrityError: its rows do not match their digest.
     """
-    from fullturn.data.summary import summary
+    from fullturn.data.records import summary
 
     return summary(load(project, version))
 

@@ -26,7 +26,7 @@ from fullturn.gates import (
 )
 from fullturn.gates import report as writer
 from fullturn.registry import promotion
-from fullturn.subjects.renamed import renamed_metrics
+from fullturn.subjects.scores import renamed_metrics
 from fullturn.tracking.cache_keys import gate_key
 from fullturn.tracking.runs import RunPlan, TrackedRun, journal_path
 from fullturn.tracking.traces import TRACES, TraceSpool

@@ -186,7 +186,7 @@ class _Traces:
         self.allowed, self.since = min(UNGENERATED_PER_SECOND, self.allowed + earned), now
         chosen = [one for one in made if one.output is not None and self._wants(one)]
         if chosen:
-            self.spool.keep(
+            self.spool.append_traces(
                 traced(one.input, one.output or {}, one.latency, _tags(one), slot.run, one.id)
                 for one in chosen
             )

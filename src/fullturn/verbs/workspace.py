@@ -13,9 +13,9 @@ from fullturn.core.addresses import kind_of
 from fullturn.core.entities import Dataset, DatasetVersion, Evaluation
 from fullturn.core.errors import NotFound
 from fullturn.core.settings import Settings
-from fullturn.subjects import scorers
+from fullturn.subjects import scores
 from fullturn.subjects.catalog import find
-from fullturn.subjects.renamed import renamed_metrics
+from fullturn.subjects.scores import renamed_metrics
 from fullturn.subjects.subject import Subject
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Workspace:
         """What is operated: an app, its capabilities, and additional scorers."""
         app = find(self.settings.app, self.settings, self.root, lambda: self.store)
         named = self.settings.plugins.scorers
-        return Subject(app, self.settings.app, scorers.find(named, self.root))
+        return Subject(app, self.settings.app, scores.find(named, self.root))
 
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:

@@ -1,6 +1,6 @@
 """The thesaurus."""
 
-from fullturn.subjects.assistant.text import Synonyms, of_the_field, stem
+from fullturn.subjects.assistant.text import Synonyms, builtin_synonyms, stem
 
 SMALL = Synonyms("# a comment\nlive, production, in production\n\ngo back, rollback, undo\n")
 
@@ -26,7 +26,7 @@ def test_a_word_of_two_groups_joins_them_only_for_itself() -> None:
 
 
 def test_the_shipped_groups_are_sorted_and_say_nothing_twice() -> None:
-    lines = [line for line in of_the_field().splitlines() if not line.startswith("#")]
+    lines = [line for line in builtin_synonyms().splitlines() if not line.startswith("#")]
     groups = [frozenset(line.split(", ")) for line in lines]
     assert lines == sorted(lines)
     assert len(set(groups)) == len(groups)

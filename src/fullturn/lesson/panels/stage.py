@@ -206,8 +206,7 @@ class Stage:
 
 def _load() -> None:
     """Import slow modules and load the word vectors, so that no user waits for them."""
-    import scipy.signal  # noqa: F401
-    import scipy.stats  # noqa: F401
+    import scipy.special  # noqa: F401
 
     from fullturn.subjects.vectors import word_vectors
 

@@ -13,8 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from fullturn.subjects.assistant.index import Index, Passage
-from fullturn.subjects.assistant.parameters import MAX_TOKENS
-from fullturn.subjects.assistant.prompts import render
+from fullturn.subjects.assistant.parameters import MAX_TOKENS, render
 from fullturn.subjects.assistant.retrieval import Ranking
 from fullturn.subjects.assistant.text import first_words, sentences, stems, words
 

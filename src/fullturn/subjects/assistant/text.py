@@ -174,6 +174,6 @@ class Synonyms:
             self._related[member] |= single - set(member)
 
 
-def of_the_field() -> str:
+def builtin_synonyms() -> str:
     """The groups that come with fullturn, about models in operation."""
     return (files("fullturn.subjects.assistant") / "synonyms.txt").read_text("utf-8")

@@ -21,7 +21,7 @@ from fullturn.core.errors import DataError, UsageError
 from fullturn.core.settings import DataSettings
 from fullturn.subjects.baseline import Majority
 from fullturn.subjects.protocols import Run
-from fullturn.subjects.renamed import RENAMED_METRICS
+from fullturn.subjects.scores import RENAMED_METRICS
 from fullturn.subjects.text import parameters
 
 if TYPE_CHECKING:

@@ -73,7 +73,7 @@ def as_sentence(text: str) -> str:
     """The text; where it is all capitals or has none, with the case of an English sentence.
 
     Word vectors of capitals are poor ones, and lower case loses what case can tell.
-    A lone surrogate, which JSON lets through, becomes a question mark.
+    A lone surrogate, which JSON allows, becomes a question mark.
     """
     text = text.encode("utf-8", "replace").decode()
     if text.isupper() or text.islower():

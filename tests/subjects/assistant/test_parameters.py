@@ -3,7 +3,7 @@
 import pytest
 
 from fullturn.core.errors import BundleError
-from fullturn.subjects.assistant.prompts import PROMPTS, render
+from fullturn.subjects.assistant.parameters import PROMPTS, render
 
 TEMPLATE = "[system]\nBe brief.\n[user]\nText:\n{{text}}\n\nQuestion: {{question}}\n"
 
