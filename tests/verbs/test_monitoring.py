@@ -123,9 +123,9 @@ def test_labels_that_the_app_cannot_score_are_counted_and_alarm(
     assert "scoring" in {alarm.detector for alarm in watch.step()}
     seen = watch.seen()
     assert (seen.labelled, seen.unscored) == (0, 240)
-    assert seen.first_unscored is not None and "score() raised KeyError" in seen.first_unscored
+    assert seen.first_unscored is not None and "raised KeyError" in seen.first_unscored
     shown = " ".join(map(str, view(seen)))
-    assert "240 labelled answers could not be scored: score() raised KeyError" in shown
+    assert "240 labelled answers could not be scored: score() on row" in shown
     [alarm] = [one for one in seen.alarms if one.detector == "scoring"]
     assert alarm.diagnosis.verdict == "broken pipeline"
     assert "correct score() of the app" in alarm.diagnosis.reason
@@ -194,5 +194,5 @@ def test_a_retraining_goes_round_and_the_new_champion_knows_the_subject(asked: W
 
 
 def test_there_is_nothing_to_watch_before_the_first_champion(project: Workspace) -> None:
-    with pytest.raises(NotFound, match="no champion to watch yet"):
+    with pytest.raises(NotFound, match="no champion to monitor yet"):
         Monitor(project)

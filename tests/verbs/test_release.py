@@ -157,7 +157,7 @@ def test_an_abort_from_elsewhere_ends_it(served: tuple[Workspace, Traffic]) -> N
     controller.join(PATIENCE)
     assert "aborted by tester: changed our minds" in str(ended[0])
     assert promotion.champion(project.store) == 1
-    with pytest.raises(NotFound, match="no release is under way"):
+    with pytest.raises(NotFound, match="no release is active"):
         release.status(project)
 
 
@@ -305,7 +305,7 @@ def test_a_release_needs_a_champion_and_a_gate(project: Workspace) -> None:
     trial = train(project, {})
     version = gate(project, trial.run.id).version
     assert version is not None
-    with pytest.raises(NotFound, match="no champion to compare it with"):
+    with pytest.raises(NotFound, match="no champion to compare with"):
         release.release(project, "1", unwatched)
 
 

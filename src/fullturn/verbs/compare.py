@@ -1,4 +1,4 @@
-"""Two runs side by side."""
+"""Compare two runs: parameters, metrics, rows that flipped."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from fullturn.verbs.workspace import Workspace, stored_evaluation
 
 
 def compare(project: Workspace, a: str, b: str) -> Comparison:
-    """Runs, or versions, `a` and `b`: parameters, metrics, rows that flipped.
+    """Compare runs or versions `a` and `b`: parameters, metrics, rows that flipped.
 
-    They are compared on the validation rows that both have scored.
+    They are compared on the validation rows scored by both.
 
     Raises:
-        NotFound: no such run, or it stored no evaluation.
+        NotFound: there is no such run, or it stored no evaluation.
         UsageError: both are the same run.
-        SettingsError: `[gates] metrics` names no metric.
+        SettingsError: `[gates] metrics` names an unknown metric.
     """
     first, second = (references.run(project, reference) for reference in (a, b))
     left, right = (stored_evaluation(project, run.id, VALIDATION) for run in (first, second))

@@ -1,9 +1,8 @@
-"""The champion's answers to rows: by the running server, or by its files and traced in MLflow.
+"""Predict rows with the champion: through the running server, or by loading its files.
 
-Whoever asks does not wait for MLflow, whose import takes seconds: a trace is in a local journal
-before its answer is given, where `lineage` finds it. It is sent by this process if that has
-imported MLflow, otherwise by one in the background; should both fail, by the next `fullturn runs`
-or turn.
+A prediction does not wait for MLflow, whose import takes seconds: a trace is in a local journal
+before its answer is returned, where `lineage` finds it. This process sends it if it has imported
+MLflow, otherwise a background process does; if both fail, the next `fullturn runs` or turn does.
 """
 
 from __future__ import annotations
@@ -48,9 +47,9 @@ class Answered(Result):
     version: int
     latency: float
     trace: str = ""
-    """Its trace in MLflow, if it was answered by the champion's files."""
+    """Id of its trace in MLflow, if no server answered."""
     prediction: str = ""
-    """Its id in the prediction log, if the running server answered."""
+    """Id in the prediction log, if the running server answered."""
 
 
 class Answers(Table[Answered]):
@@ -58,12 +57,12 @@ class Answers(Table[Answered]):
 
 
 def predict(project: Workspace, rows: Iterable[Input] | pd.DataFrame) -> Answers:
-    """The champion's answer to each row.
+    """Predict each row with the champion.
 
-    If `fullturn serve` runs on this machine, it answers and logs the predictions, as any other
-    client's; otherwise the champion is loaded and each answer is traced: locally before it is
-    given, in MLflow a few seconds later. A row names the input columns; a pandas table has one row
-    for each.
+    If `fullturn serve` runs on this machine, it answers and logs the predictions, as for any
+    client; otherwise the champion is loaded and each answer is traced: locally before it is
+    returned, in MLflow a few seconds later. A row maps input columns to values; of a pandas table,
+    each row is predicted.
 
     Raises:
         NotFound: there is no champion.
@@ -98,7 +97,7 @@ def _by_files(project: Workspace, rows: Sequence[Input]) -> Answers:
 def _answered(
     version: ModelVersion, predictor: Predictor, rows: Sequence[Input], journal: Journal
 ) -> Iterator[Answered]:
-    """Each answer is traced before the next."""
+    """Answers of a loaded predictor, each traced before the next."""
     from fullturn.tracking.traces import encode, traced
 
     tags = TraceTags(version=version.version).write()
@@ -114,7 +113,7 @@ def _answered(
 
 
 def _send(project: Workspace, path: Path) -> None:
-    """Send the traces of a journal to MLflow, or let a process in the background do it."""
+    """Send the traces of a journal to MLflow, here or in a background process."""
     from fullturn.tracking.traces import send
 
     if project.store.writes_at_once:

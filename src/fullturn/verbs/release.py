@@ -1,15 +1,15 @@
-"""Shadow → canary → champion, or back: by the evidence of live traffic."""
+"""Release a version in stages, shadow → canary → champion, or roll it back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fullturn.core.entities import ModelVersion, Observation
 from fullturn.core.errors import Conflict, Inconclusive, NotFound, NotGated, Refused
 from fullturn.core.locks import project_lock
-from fullturn.core.showing import Block, Result, Style, grid, line, styled, then, view
+from fullturn.core.showing import Block, Result, Style, by_field, grid, line, styled, then, view
 from fullturn.core.tags import VersionTags
 from fullturn.registry import promotion, versions
 from fullturn.release import state
@@ -27,12 +27,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseStatus(Result):
-    """The release under way, and what its evidence says now."""
+    """The active release and its present evidence."""
 
     release: Release
     decision: Decision
-    driven: bool
-    """Whether a controller looks at it; without one all traffic goes to the champion."""
+    has_controller: bool
+    """Whether a controller is running; without one, all traffic goes to the champion."""
+
+    def to_dict(self) -> Any:
+        """Its fields; `driven` is the old name of `has_controller`, for one version."""
+        return by_field(self) | {"driven": self.has_controller}
 
 
 def release(
@@ -44,17 +48,17 @@ def release(
 ) -> Release:
     """Release a version in stages, or resume its release; returns when it is decided.
 
-    `on_forecast` gets what the release may do wrong and can find, before it starts; `on_look`
-    every look at its evidence. Interrupted or killed, it leaves the release open: the server soon
-    gives everyone the champion, until somebody resumes it.
+    `on_forecast` gets the error rates and detectable effects before the release starts; `on_look`
+    gets every look at the evidence. If this process is interrupted or killed, the release remains
+    active: all traffic soon goes to the champion, until the release is resumed.
 
     Raises:
-        NotFound, NotGated, Conflict, Refused: it may not begin.
+        NotFound, NotGated, Conflict, Refused: the release may not start.
         Refused: it was rolled back by evidence.
-        Inconclusive: it was rolled back for want of evidence.
+        Inconclusive: it was rolled back for lack of evidence.
     """
     version = references.version(project, reference)
-    on_forecast(foreseen(project))
+    on_forecast(forecast_sentences(project))
     with project_lock(project.state, f"fullturn release {reference}"):
         opened = state.under_way(project.store)
         if opened is None or opened.version != version.version:
@@ -64,11 +68,11 @@ def release(
 
 
 def promoted(ended: Release) -> Release:
-    """A release that ended well.
+    """The release, if it ended with a promotion.
 
     Raises:
         Refused: it was rolled back by evidence.
-        Inconclusive: it was rolled back for want of evidence.
+        Inconclusive: it was rolled back for lack of evidence.
     """
     if ended.ending == "promote":
         return ended
@@ -77,18 +81,18 @@ def promoted(ended: Release) -> Release:
 
 
 def begin(project: Workspace, version: ModelVersion) -> Release:
-    """Put a release on record, and let the server begin with it.
+    """Record a release, which starts it on the server.
 
     Raises:
-        NotFound: there is no champion to compare it with.
+        NotFound: there is no champion to compare with.
         NotGated: no gate report of the version passed.
-        Conflict: another release is under way, or the version is the champion.
+        Conflict: another release is active, or the version is the champion.
         Refused: the version was rolled back before; that is final.
         BundleError, IntegrityError: its files do not load.
     """
     from fullturn.verbs.loading import load_version
 
-    champion = _may_begin(project, version)
+    champion = _check_start(project, version)
     load_version(project, version)
     owner = project.settings.experiment.owner
     origin = recorded(project.root, RunPlan(KIND, "", owner=owner))
@@ -96,22 +100,22 @@ def begin(project: Workspace, version: ModelVersion) -> Release:
 
 
 def follow(project: Workspace, opened: Release, on_look: OnLook) -> Release:
-    """Look until the release is decided, and carry that out.
+    """Look at the evidence until the release is decided, and finalize it.
 
     Raises:
-        Conflict: another release was first, or its plan was withdrawn without a decision.
+        Conflict: another release was first, or the plan was withdrawn without a decision.
     """
     return finalize(project, _controller(project, opened).run(on_look))
 
 
 def finalize(project: Workspace, release: Release) -> Release:
-    """Carry out what is decided, whatever the caller remembers; doing it twice does it once.
+    """Carry out the stored decision; idempotent.
 
-    A champion that changed meanwhile was not what the version was compared with: then it is
-    rolled back too.
+    If the champion changed during the release, the version was compared with another one, and is
+    rolled back.
 
     Raises:
-        Conflict: nothing is decided yet.
+        Conflict: the release is not decided yet.
     """
     decided = state.read(project.store, release.run)
     if decided.ending is None:
@@ -122,32 +126,32 @@ def finalize(project: Workspace, release: Release) -> Release:
     return decided
 
 
-def foreseen(project: Workspace) -> list[str]:
-    """What a release with the project's settings may do wrong and can find, in sentences."""
+def forecast_sentences(project: Workspace) -> list[str]:
+    """Error rates and detectable effects of a release with the project's settings."""
     from fullturn.release.forecast import forecast, sentences
 
     return sentences(forecast(project.settings.release))
 
 
 def status(project: Workspace) -> ReleaseStatus:
-    """The release under way and what the evidence says now.
+    """The stage and the evidence of the active release.
 
     Raises:
         NotFound: there is none.
     """
-    opened = _opened(project)
+    opened = _active(project)
     decision = _controller(project, opened).peek()
     return ReleaseStatus(opened, decision, state.has_controller(project.store, opened))
 
 
 def abort(project: Workspace, reason: str) -> Release:
-    """End the release under way: everyone gets the champion, at once.
+    """Abort the active release; all traffic goes to the champion immediately.
 
     Raises:
         NotFound: there is none.
-        Conflict: its promotion was decided before; it is carried out.
+        Conflict: its promotion was decided before, and was carried out.
     """
-    opened = _opened(project)
+    opened = _active(project)
     why = f"aborted by {project.owner}: {reason}"
     decided = Decided("roll back", "INCONCLUSIVE", why, project.owner)
     ended = finalize(project, state.decide(project.store, opened, decided))
@@ -160,19 +164,24 @@ def abort(project: Workspace, reason: str) -> Release:
     return ended
 
 
-def _may_begin(project: Workspace, version: ModelVersion) -> int:
+def _check_start(project: Workspace, version: ModelVersion) -> int:
+    """The champion to compare with; see `begin` for what is raised."""
     store = project.store
     champion = promotion.sync_alias(store)
     if champion is None:
-        raise NotFound("there is no champion to compare it with; `fullturn promote` the first one")
+        raise NotFound(
+            "there is no champion to compare with; promote the first one with `fullturn promote`"
+        )
     if champion == version.version:
         raise Conflict(f"version {version.version} is the champion already; nothing to release")
     if VersionTags.read(version.tags).outcome != "PASSED":
-        raise NotGated(f"version {version.version} has no gate report that passed; gate it first")
+        raise NotGated(
+            f"version {version.version} has no gate report that passed; run `fullturn gate` first"
+        )
     other = state.under_way(store)
     if other is not None:
         raise Conflict(
-            f"the release of version {other.version} is under way; see `fullturn release "
+            f"the release of version {other.version} is active; see `fullturn release "
             "status`, or end it with `fullturn release abort`"
         )
     if final := rolled_back(project, version):
@@ -184,13 +193,13 @@ def _may_begin(project: Workspace, version: ModelVersion) -> int:
 
 
 def rolled_back(project: Workspace, version: ModelVersion) -> Release | None:
-    """The release in which a version was rolled back, if it was: that is final."""
+    """The release in which a version was rolled back, if any: that is final."""
     before = state.releases(project.store, version.version)
     return next((one for one in before if one.ending == "roll back"), None)
 
 
 def _promote(project: Workspace, release: Release) -> Release:
-    """Make the version champion, if the champion is still the one that it was compared with."""
+    """Promote the version, if the champion is still the one that it was compared with."""
     store = project.store
     while True:
         entries = [entry for entry in promotion.history(store) if entry.effective]
@@ -211,7 +220,7 @@ def _promote(project: Workspace, release: Release) -> Release:
                 release=release.run,
             )
         except Conflict:
-            continue  # somebody moved the champion since it was read
+            continue  # another process changed the champion since it was read
         except (NotFound, NotGated) as error:
             return _overrule(project, release, f"it cannot be promoted: {error}")
         return release
@@ -230,7 +239,7 @@ def _controller(project: Workspace, release: Release) -> Controller:
     observer = Observer(project.state, project.subject, round(release.began * 1e9))
 
     def observe() -> list[Observation]:
-        """What broke the contract is left out: no version was asked that."""
+        """Observations without requests that broke the contract: no version received them."""
         return [
             one for one in observer.read() if not (one.prediction.error or "").startswith(VIOLATION)
         ]
@@ -238,12 +247,14 @@ def _controller(project: Workspace, release: Release) -> Controller:
     return Controller(project.store, release, project.state / FOLDER, observe)
 
 
-def _opened(project: Workspace) -> Release:
+def _active(project: Workspace) -> Release:
     opened = state.under_way(project.store)
     if opened is None:
         last = next(iter(state.releases(project.store)), None)
-        before = f"; the last, of version {last.version}, ended: {last.ending}" if last else ""
-        raise NotFound(f"no release is under way{before}; `fullturn release VERSION` begins one")
+        before = (
+            f"; the last one, of version {last.version}, ended with: {last.ending}" if last else ""
+        )
+        raise NotFound(f"no release is active{before}; start one with `fullturn release VERSION`")
     return opened
 
 
@@ -271,7 +282,7 @@ def _under_way(found: Release) -> Iterator[Block]:
 
 @view.register
 def _(result: ReleaseStatus) -> Iterator[Block]:
-    if not result.driven:
+    if not result.has_controller:
         yield line(styled("no controller is running; all traffic goes to the champion", "open"))
     yield from _under_way(result.release)
     yield from view(result.decision)

@@ -1,7 +1,7 @@
-"""The server of this project that runs on this machine: where it is, and asking it.
+"""Find and query the project's server on this machine.
 
-`fullturn serve` notes its address in the project's state, with its process. Whoever finds the
-process alive may ask there: the model is loaded already, which takes seconds here.
+`fullturn serve` records its address and process in the project's state. While that process is
+alive, predictions go to it: its model is loaded already, and loading takes seconds.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ FILE = "server.json"
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the server answered to one row; `latency` in seconds, the way there and back too."""
+    """The server's answer to one row; `latency` in seconds, with the round trip."""
 
     output: Output
     version: int
     prediction: str
-    """Its id in the prediction log."""
+    """Id in the prediction log."""
     latency: float
 
 
 @contextmanager
 def announced(state: Path, address: str, version: int) -> Iterator[None]:
-    """Note where this process serves, for the length of a `with` block."""
+    """Record the address of this process, as a context manager."""
     path, draft = state / FILE, state / f"{FILE}.new"
     note = {"address": address, "version": version, **process()}
-    with contextlib.suppress(OSError):  # a full disk: then nobody finds it, and it serves
+    with contextlib.suppress(OSError):  # a full disk: the server runs, but is not found
         draft.write_text(json.dumps(note), encoding="utf-8")
         draft.replace(path)
     try:
@@ -51,7 +51,7 @@ def announced(state: Path, address: str, version: int) -> Iterator[None]:
 
 
 def address(state: Path) -> str | None:
-    """Where the project's server answers; None if none runs on this machine."""
+    """Address of the project's server; None if none runs on this machine."""
     try:
         note = json.loads((state / FILE).read_text(encoding="utf-8"))
         here = note["host"] == process()["host"] and bool(note["pid_started"])
@@ -62,9 +62,9 @@ def address(state: Path) -> str | None:
 
 
 def ask(project: Workspace, rows: Sequence[Input], version: int) -> list[Reply] | None:
-    """The running server's answers; None if it does not give them, all by this version.
+    """The running server's answers; None if it fails, or if another version answers any of them.
 
-    A canary or a server that lags behind the registry answers by another version.
+    During a canary, or before the server follows a promotion, another version may answer.
     """
     found = address(project.state)
     if found is None:
