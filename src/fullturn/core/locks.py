@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fullturn.core.errors import Conflict
+from fullturn.core.errors import Conflict, from_system
 
 FILE = "turn.lock"
 
@@ -20,8 +20,12 @@ def project_lock(state: Path, what: str) -> Iterator[None]:
 
     Raises:
         Conflict: another process holds it; the message says which, what it does and since when.
+        CouldNotEvaluate: the state cannot be written.
     """
-    fd = os.open(state / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        fd = os.open(state / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise from_system(error) from None
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

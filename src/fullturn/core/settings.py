@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from fullturn.core import addresses, redaction
+from fullturn.core import addresses, redaction, state
 from fullturn.core.addresses import kind_of, normal
 from fullturn.core.errors import NotFound, SettingsError
 
@@ -406,16 +406,16 @@ def state_folder(settings: Settings, root: Path) -> Path:
     """The folder for everything fullturn writes locally; created if missing.
 
     Raises:
-        SettingsError: a file with that name exists.
+        SettingsError: a file with that name exists, or it is no path that can be used.
+        CouldNotEvaluate: it cannot be made.
     """
-    folder = (root / (os.environ.get(STATE) or settings.state)).resolve()
+    named = os.environ.get(STATE) or settings.state
+    if "://" in named:
+        raise SettingsError(f"state = '{named}' is an address; name a folder of this machine")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise SettingsError(
-            f"state = '{settings.state}': {folder} is a file, not a folder; choose another path"
-        ) from None
-    return folder
+        return state.make((root / named).resolve())
+    except SettingsError as error:
+        raise SettingsError(f"state = '{named}': {error}") from None
 
 
 def _table(root: Path) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from fullturn.core.errors import (
     NotFound,
     UsageError,
 )
+from fullturn.core.state import unusable
 from fullturn.data import records
 from fullturn.data.records import Record
 from fullturn.data.rows import Row, combined, row_digest
@@ -40,8 +41,6 @@ _CONFIGURATION: dict[str, str | None] = {
 _NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 _FULL = re.compile(r"os error (28|122|112)\b")
 """ENOSPC, EDQUOT, and ERROR_DISK_FULL of Windows."""
-_UNUSABLE = re.compile(r"[#?^|\[\]\\\x00-\x1f]")
-"""deltalake 1.6 takes a path for a URL: it loses the history, panics, or writes elsewhere."""
 _LOG_BYTES = 65_536
 """Room for the log entry."""
 
@@ -55,11 +54,8 @@ def address(table: Path | str) -> str:
     if "://" in str(table):
         return str(table)
     path = Path(table).resolve()
-    if unusable := _UNUSABLE.search("".join(path.parts[1:])):
-        raise UsageError(
-            f"{path} contains {unusable[0]!r}, which a Delta table's path cannot contain; "
-            "move the project to a folder without it"
-        )
+    if reason := unusable(path):
+        raise UsageError(reason)
     return str(path)
 
 

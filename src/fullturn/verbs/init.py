@@ -16,6 +16,7 @@ from fullturn.core import settings
 from fullturn.core.errors import DataError, UsageError
 from fullturn.core.settings import FILE
 from fullturn.core.showing import Block, Result, line, styled, then, view
+from fullturn.core.state import unusable
 from fullturn.core.wording import nearest
 from fullturn.pipeline import workflows
 
@@ -141,6 +142,8 @@ def _held_back(chapter: str) -> bool:
 def _refuse_project(folder: Path) -> None:
     if folder.is_file():
         raise UsageError(f"{folder} is a file; name a folder")
+    if reason := unusable(folder.resolve()):
+        raise UsageError(reason)
     if (folder / FILE).exists():
         raise UsageError(f"{folder} already contains a project; choose another folder")
 

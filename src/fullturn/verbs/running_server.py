@@ -39,7 +39,7 @@ class Reply:
 def announced(state: Path, address: str, version: int) -> Iterator[None]:
     """Record the address of this process, as a context manager."""
     path, draft = state / FILE, state / f"{FILE}.new"
-    note = {"address": address, "version": version, **process()}
+    note = {"address": address, "version": version, "state": str(state), **process()}
     with contextlib.suppress(OSError):  # a full disk: the server runs, but is not found
         draft.write_text(json.dumps(note), encoding="utf-8")
         draft.replace(path)
@@ -55,6 +55,7 @@ def address(state: Path) -> str | None:
     try:
         note = json.loads((state / FILE).read_text(encoding="utf-8"))
         here = note["host"] == process()["host"] and bool(note["pid_started"])
+        here = here and note["state"] == str(state)  # not a copy of another project's note
         alive = here and process_start(int(note["pid"])) == note["pid_started"]
         return str(note["address"]) if alive else None
     except (OSError, ValueError, TypeError, KeyError):

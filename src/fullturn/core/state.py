@@ -1,0 +1,71 @@
+"""The folder of everything that is written locally: the one place that makes it.
+
+It has keys and what users asked, so it ignores itself in Git from its first moment, whoever made
+the project: an empty folder cannot be committed, and the first file in it is the `.gitignore`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from fullturn.core.errors import SettingsError, from_system
+
+IGNORED = "*\n"
+"""The state's .gitignore."""
+_UNUSABLE = re.compile(r"[#?^|\[\]\\\x00-\x1f]|%[0-9A-Fa-f]{2}")
+"""deltalake 1.6 and SQLAlchemy 2.1 take a path for a URL: they lose the history, panic, or write
+elsewhere."""
+
+
+def unusable(path: Path) -> str | None:
+    """Why MLflow's database and Delta tables cannot be at a path; None if they can.
+
+    A lone `%` is no reason: only before two hexadecimal digits it is taken for an escape.
+    """
+    found = _UNUSABLE.search("/".join(path.parts[1:]))
+    return found and (
+        f"{path} contains {found[0]!r}, which a Delta table's path cannot contain; "
+        "use a folder without it"
+    )
+
+
+def make(folder: Path) -> Path:
+    """Make the state folder if it is missing, with its .gitignore.
+
+    A state that was made without one is given one; where that cannot be written, a folder that was
+    there already is read as it is.
+
+    Raises:
+        SettingsError: something else has its name, or its path cannot be used.
+        CouldNotEvaluate: the folder cannot be made.
+    """
+    if reason := unusable(folder):
+        raise SettingsError(reason)
+    made = False
+    try:
+        if not folder.is_dir():
+            folder.mkdir(parents=True, exist_ok=True)
+            made = True
+        _ignore(folder)
+    except (FileExistsError, NotADirectoryError):
+        raise SettingsError(f"{folder} is a file, not a folder; choose another path") from None
+    except OSError as error:
+        if made or not folder.is_dir():
+            raise from_system(error) from None
+    return folder
+
+
+def _ignore(folder: Path) -> None:
+    """Write the .gitignore; a person's own is left alone."""
+    path = folder / ".gitignore"
+    if path.exists():
+        return
+    draft = folder / f".gitignore.{os.getpid()}"
+    try:
+        draft.write_text(IGNORED, encoding="utf-8")
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
