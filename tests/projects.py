@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.compatibility.unpacking import replace_everywhere
-
 
 class Once:
     """Folders made by whichever process of the session asks first; the others wait for it."""
@@ -52,10 +50,8 @@ def empty_database(once: Once) -> Path:
 
 
 def copied(project: Path, to: Path) -> Path:
-    """A copy of a project elsewhere; MLflow writes whole paths, so they are replaced."""
-    shutil.copytree(project, to)
-    replace_everywhere(to / ".fullturn" / "mlflow.db", f"{project}/", f"{to}/")
-    return to
+    """A copy of a project elsewhere."""
+    return shutil.copytree(project, to)
 
 
 @pytest.fixture(scope="session")

@@ -163,7 +163,10 @@ def test_its_champion_answers(project: Path) -> None:
     assert (found["version"], found["output"]["label"]) == (4, "billing")
 
 
-def test_its_champion_loads_with_plain_mlflow(project: Path) -> None:
+def test_its_champion_loads_with_plain_mlflow_once_it_was_worked_on(own: Path) -> None:
+    fullturn(own, "rollback", "--reason", "a write")
+    fullturn(own, "promote", "4", "--reason", "another")
+    project = own
     database = f"sqlite:///{project / '.fullturn' / 'mlflow.db'}"
     texts = ("the courier is stuck at customs", "my username is locked since today")
     words = [sys.executable, "-c", PLAIN_MLFLOW, database, *texts]

@@ -15,8 +15,6 @@ from typing import Any
 from tests.forks import command
 from tests.waiting import wait_until
 
-OLD_ROOT = "/tmp/fixture-0.1/project"
-"""Where the project was when it was written."""
 OLD_HOST = "fixture-host"
 ARCHIVE = Path(__file__).parent / "project-0.1.tar.xz"
 
@@ -27,9 +25,6 @@ def unpack(folder: Path) -> Path:
         packed.extractall(folder, filter="data")
     root = folder / "project"
     database = root / ".fullturn" / "mlflow.db"
-    # Version 0.1 wrote the whole path of every artifact into MLflow's database. A later version
-    # that resolves locations relative to the project's state makes this unnecessary.
-    replace_everywhere(database, OLD_ROOT, str(root))
     # A run whose process died is only ended on the machine that started it: be that machine.
     replace_everywhere(database, OLD_HOST, socket.gethostname())
     return root

@@ -146,7 +146,8 @@ def test_a_server_that_is_down_is_named_with_the_next_step(tmp_path: Path) -> No
 
 def test_opening_a_store_imports_no_mlflow() -> None:
     program = (
-        "import sys, fullturn.store as s; s.Store('sqlite:///x', 'x', None); print(*sys.modules)"
+        "import sys, pathlib, fullturn.store as s; "
+        "s.Store('sqlite:///x', 'x', pathlib.Path()); print(*sys.modules)"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True

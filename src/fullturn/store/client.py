@@ -1,6 +1,7 @@
-"""The only module that imports mlflow, and only for a write: the import takes seconds.
+"""The module that imports mlflow, and only for a write: the import takes seconds.
 
-The rest of the store imports from here what it needs of MLflow.
+The rest of the store imports from here what it needs of MLflow, except `schema`, which knows
+MLflow's database from inside.
 """
 
 from __future__ import annotations

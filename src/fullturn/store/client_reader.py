@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ from fullturn.core.records import Registered
 from fullturn.store import files
 from fullturn.store.client import MlflowException, entities, pointed_at
 from fullturn.store.connection import guarded
+from fullturn.store.locations import AS_RECORDED, Locations
 from fullturn.store.reading import (
     INFO,
     PAGE,
     RunQuery,
+    Unsure,
     conditions,
     iso,
     meets,
@@ -22,13 +25,22 @@ from fullturn.store.reading import (
     version_query,
 )
 
+_LOGGED = "models:/m-"
+
 
 class ClientReader:
     """Reads through MLflow's client and raises our errors."""
 
-    def __init__(self, uri: str, name: str, connected: Callable[[], Any]) -> None:
+    def __init__(
+        self,
+        uri: str,
+        name: str,
+        connected: Callable[[], Any],
+        locations: Locations = AS_RECORDED,
+    ) -> None:
         """`connected` returns MLflow's client; it is called when something is read."""
         self.uri, self.name = uri, name
+        self._locations = locations
         self._connected = connected
 
     @property
@@ -100,6 +112,11 @@ class ClientReader:
     @guarded
     def artifact(self, run_id: str, name: str, into: Path | None) -> Path:
         """A local path of a run's artifact, a file or a folder. Raises NotFound."""
+        if self._locations.folder is not None:
+            recorded = self._client.get_run(run_id).info.artifact_uri
+            with contextlib.suppress(Unsure):
+                root = files.folder_of(self._locations.current(recorded))
+                return files.fetch(root, run_id, name, into)
         parent = str(Path(name).parent)
         listed = self._client.list_artifacts(run_id, None if parent == "." else parent)
         if name not in {item.path for item in listed}:
@@ -110,6 +127,12 @@ class ClientReader:
     @guarded
     def model(self, source: str) -> Path:
         """The local folder of a logged model; of a server's, a download. Raises NotFound."""
+        if self._locations.folder is not None and source.startswith(_LOGGED):
+            model = self._client.get_logged_model(source.removeprefix("models:/"))
+            with contextlib.suppress(Unsure):
+                place = self._locations.current(model.artifact_location)
+                return files.existing(files.folder_of(place))
+        source = self._locations.current(source) or source
         artifacts = pointed_at(self.uri).artifacts
         return Path(artifacts.download_artifacts(source, tracking_uri=self.uri))
 

@@ -23,6 +23,7 @@ from fullturn.core.errors import (
     UsageError,
 )
 from fullturn.core.redaction import redacted
+from fullturn.store.locations import LocalFiles, Locations
 from fullturn.store.reading import Reader, Unsure, light_reader
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ def _unavailable(uri: str, error: BaseException) -> str:
         )
     else:
         step = "check `tracking_uri` in fullturn.toml, or MLFLOW_TRACKING_URI, and try again"
+    if uri.startswith("sqlite:") and not isinstance(error, ModuleNotFoundError):
+        step = "check disk space and permissions, then try again"
     reason = _first_line(_cause(error))
     return f"the tracking server {uri} is unreachable or denied access: {reason}; {step}"
 
@@ -113,24 +116,31 @@ class Connection:
         self._kind = kind_of(self.uri)
         self.name = experiment
         self._artifacts, self._artifact_root = artifacts, artifact_root
+        self._locations = Locations.of(self.uri, artifacts)
 
     @cached_property
     def _client(self) -> Any:
         from fullturn.store.client import connect
         from fullturn.store.retries import RetryingClient
 
+        if self._kind == "sqlite":
+            from fullturn.store.database import ready
+
+            path = ready(self.uri, own=self._locations.folder is not None)
+            if path is not None:
+                self._locations.rewrite(path, self.name)
         return RetryingClient(connect(self.uri))
 
     @cached_property
     def _light(self) -> Reader | None:
         """The light reader; None once it was unsure."""
-        return light_reader(self.uri, self.name)
+        return light_reader(self.uri, self.name, self._locations)
 
     @cached_property
     def _heavy(self) -> Reader:
         from fullturn.store.client_reader import ClientReader
 
-        return ClientReader(self.uri, self.name, lambda: self._client)
+        return ClientReader(self.uri, self.name, lambda: self._client, self._locations)
 
     def _ask(self, question: Callable[[Reader], R]) -> R:
         """The light reader's answer; once that is unsure, the answer of MLflow's client."""
@@ -186,11 +196,13 @@ class Connection:
 
     @cached_property
     def _files(self) -> Any:
-        """MLflow's client, for files that are written.
+        """What writes files: MLflow's client, or ours for those that move with the project.
 
         Raises:
             SettingsError: they would go to a folder that only another machine has.
         """
+        if self._locations.folder is not None and self._artifact_root is None:
+            return LocalFiles(self._client, self._locations)
         location = ""
         if self._kind != "sqlite":
             location = self._client.get_experiment(self.experiment_id).artifact_location

@@ -11,11 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fullturn.core.entities import ModelVersion, RunRecord, RunStatus
 from fullturn.core.records import Registered
 from fullturn.core.tags import KIND
+
+if TYPE_CHECKING:
+    from fullturn.store.locations import Locations
 
 PAGE = 1000
 """Runs, or versions, requested in one call."""
@@ -67,14 +70,14 @@ class Reader(Protocol):
         """The local folder of a logged model, named as `models:/m-…`. Raises NotFound."""
 
 
-def light_reader(uri: str, experiment: str) -> Reader | None:
+def light_reader(uri: str, experiment: str, locations: Locations | None = None) -> Reader | None:
     """The light reader for an address; None if there is none, or MLflow's workspaces are used."""
     if any(os.environ.get(name) for name in _WORKSPACES):
         return None
     if uri.startswith("sqlite:"):
         from fullturn.store.sqlite import SqliteReader
 
-        return SqliteReader.of(uri, experiment)
+        return SqliteReader.of(uri, experiment, locations)
     if uri.startswith(("http://", "https://")):
         from fullturn.store.rest import RestReader
 

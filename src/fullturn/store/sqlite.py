@@ -20,13 +20,13 @@ from fullturn.core.entities import ModelVersion, RunRecord
 from fullturn.core.errors import NotFound
 from fullturn.core.records import Registered
 from fullturn.store import files
+from fullturn.store.locations import AS_RECORDED, Locations, database_path
 from fullturn.store.reading import RunQuery, Unsure, iso, registered_model, run_record
 
 SCHEMAS = frozenset({"dc11669786a5"})
 """Versions of the schema that these queries were checked against: MLflow 3.17."""
 PATIENCE = 5.0
 """Seconds to wait for a writer's lock, as MLflow's client does."""
-_PREFIX = "sqlite:///"
 
 
 @dataclass(frozen=True)
@@ -36,17 +36,18 @@ class SqliteReader:
     uri: str
     path: Path
     name: str
+    locations: Locations = AS_RECORDED
 
     @classmethod
-    def of(cls, uri: str, experiment: str) -> SqliteReader | None:
+    def of(
+        cls, uri: str, experiment: str, locations: Locations | None = None
+    ) -> SqliteReader | None:
         """The reader for an address such as sqlite:////folder/mlflow.db.
 
         None for one with an escape or an option: SQLAlchemy interprets those by its own rules.
         """
-        path = uri.removeprefix(_PREFIX)
-        if not uri.startswith(_PREFIX) or not path or set(path) & set("%?") or path[0] == ":":
-            return None
-        return cls(uri, Path(path), experiment)
+        path = database_path(uri)
+        return cls(uri, path, experiment, locations or AS_RECORDED) if path else None
 
     def experiment(self) -> str | None:
         """The id of the project's experiment; None before the first write."""
@@ -115,14 +116,15 @@ class SqliteReader:
         """The local folder of a logged model."""
         with self._opened() as database:
             found = database.execute(_MODEL, (source.removeprefix("models:/"),)).fetchone()
-        return files.existing(files.folder_of(found["artifact_location"] if found else None))
+        recorded = found["artifact_location"] if found else None
+        return files.existing(files.folder_of(self.locations.current(recorded)))
 
     def _located(self, database: sqlite3.Connection, run_id: str) -> str | None:
         """Where a run has its artifacts."""
         found = database.execute(_ROOT, (run_id,)).fetchone()
         if found is None:
             raise NotFound(f"Run with id={run_id} not found (tracking server {self.uri})")
-        return found["artifact_uri"]  # type: ignore[no-any-return]
+        return self.locations.current(found["artifact_uri"])
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
