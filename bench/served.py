@@ -44,7 +44,17 @@ class ConstantApp(WineApp):
     def load(self, bundle):
         return Constant()
 '''
-TOML = 'name = "wine"\napp = "{app}"\n[data]\nfiles = ["wine.csv"]\n[serving]\npoll = {poll}\n'
+TOML = """\
+name = "wine"
+app = "{app}"
+
+[data]
+files = ["wine.csv"]
+
+[serving]
+poll = {poll}
+follow_alias = true
+"""
 Row = dict[str, float]
 
 
@@ -73,7 +83,7 @@ def wine_project(root: Path, app: str, *, count: int = 1, poll: float = 0.5) -> 
 def promote(project: Workspace, number: int) -> None:
     """Make a version the champion."""
     version = versions.version(project.store, str(number))
-    promotion.promote(project.store, version, actor="bench", reason="bench")
+    promotion.promote(project.store, version, promotion.Admission(), actor="bench", reason="bench")
 
 
 def rows(project: Workspace) -> list[Row]:

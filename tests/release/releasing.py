@@ -33,7 +33,7 @@ def begun(store: Store, tested: ModelVersion, settings: ReleaseSettings | None =
 
 def followed(store: Store) -> bool:
     """Whether a server would send requests to the version under test."""
-    return desired_state(store.registered(store.name)).plan is not None
+    return desired_state(1, store.registered(store.name)).plan is not None
 
 
 def abort(store: Store) -> Release:

@@ -66,7 +66,7 @@ def test_a_plan_is_read_as_the_release_writes_it_and_a_bad_one_is_not_followed()
     from dataclasses import asdict
 
     text = json.dumps(asdict(plan(until=5.0)))
-    found = desired_state(Registered({"champion": 1}, {release_plan.KEY: text}))
+    found = desired_state(1, Registered({"champion": 1}, {release_plan.KEY: text}))
     assert found == DesiredState(1, plan(until=5.0))
     for bad in (
         "{",
@@ -75,9 +75,10 @@ def test_a_plan_is_read_as_the_release_writes_it_and_a_bad_one_is_not_followed()
         text.replace("canary", "party"),
         text.replace("0.2", "7"),
     ):
-        found = desired_state(Registered({"champion": 1}, {release_plan.KEY: bad}))
-        assert found.plan is None and found.champion == 1 and "is not a plan" in str(found.problem)
-    assert desired_state(Registered({}, {release_plan.KEY: ""})) == DesiredState(None, None)
+        found = desired_state(1, Registered({"champion": 1}, {release_plan.KEY: bad}))
+        assert found.plan is None and found.champion == 1
+        assert "is not a plan" in str(found.problem)
+    assert desired_state(None, Registered({}, {release_plan.KEY: ""})) == DesiredState(None, None)
 
 
 def test_in_a_canary_each_arm_is_answered_by_its_version_and_logged(tmp_path: Path) -> None:

@@ -305,7 +305,9 @@ def test_a_server_keeps_the_champion_when_the_next_ones_signature_does_not_hold(
     spoil(folder(gated, 2) / folders.CARD)
     with server(gated, port=0) as address:
         assert asked(address).json()["version"] == 1
-        promotion.promote(gated.store, found(gated, 2), actor="tester", reason="test")
+        promotion.promote(
+            gated.store, found(gated, 2), promotion.Admission(), actor="tester", reason="test"
+        )
         wait_until("a failure to load", lambda: told(address)["not_loaded"])
         assert "'model-card.md' was changed" in str(told(address)["not_loaded"])
         assert asked(address).json()["version"] == 1

@@ -131,7 +131,7 @@ def test_a_worse_version_is_rolled_back_in_shadow_and_that_is_final(
     assert promotion.champion(project.store) == 1
     [ended] = state.releases(project.store)
     assert (ended.stage, ended.ending, ended.outcome) == ("shadow", "roll back", "FAILED")
-    with pytest.raises(Refused, match="was rolled back"):
+    with pytest.raises(Refused, match="its release rolled it back"):
         release.release(project, str(number), unwatched)
     assert traffic.counts.failed == 0
 
@@ -175,7 +175,7 @@ def test_a_champion_that_changes_meanwhile_stops_the_promotion(two: Workspace) -
 def test_what_was_decided_is_carried_out_once_by_whoever_comes_next(two: Workspace) -> None:
     opened = release.begin(two, versions.version(two.store, "2"))
     decided = state.decide(two.store, opened, GOOD)
-    promotion.promote(two.store, versions.version(two.store, "2"),
+    promotion.promote(two.store, versions.version(two.store, "2"), promotion.Admission(),
                       actor="tester", reason="as decided, then killed")  # fmt: skip
     assert state.under_way(two.store) is not None
     steps = list(turn(two))

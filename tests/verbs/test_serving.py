@@ -53,7 +53,7 @@ def promoted(project: Workspace, **params: str | float) -> int:
     """Train a version and make it champion, its gate left out."""
     number = registered(project, **params)
     version = versions.version(project.store, str(number))
-    promotion.promote(project.store, version, actor="tester", reason="test")
+    promotion.promote(project.store, version, promotion.Admission(), actor="tester", reason="test")
     return number
 
 
@@ -116,7 +116,9 @@ def test_a_version_whose_files_were_changed_is_not_served(project: Workspace) ->
     with server(project, port=0) as address:
         file = project.store.fetch_model(second.source) / "bundle" / "model.json"
         file.write_bytes(file.read_bytes()[:-2])
-        promotion.promote(project.store, second, actor="tester", reason="test")
+        promotion.promote(
+            project.store, second, promotion.Admission(), actor="tester", reason="test"
+        )
         wait_until("a failure to load", lambda: told(address)["not_loaded"])
         assert asked(address).json()["version"] == 1
         assert "model.json' was changed" in str(told(address)["not_loaded"])
@@ -248,7 +250,9 @@ def test_it_serves_on_when_mlflow_is_down_and_follows_it_when_it_is_back(
             assert asked(address).json()["version"] == 1
             assert httpx.get(f"{address}/readyz").status_code == 200
             mlflow = test_faults.server(folder, port)
-            promotion.promote(project.store, second, actor="tester", reason="test")
+            promotion.promote(
+                project.store, second, promotion.Admission(), actor="tester", reason="test"
+            )
             wait_until("version 2", lambda: asked(address).json()["version"] == 2)
             assert told(address)["registry"] == "followed"
     finally:

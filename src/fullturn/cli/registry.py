@@ -56,11 +56,21 @@ def verify(reference: str, as_json: bool) -> int:
 
 @click.command()
 @click.argument("reference", metavar="VERSION")
-@click.option("--reason", required=True, help="Reason, recorded in the history.")
+@click.option("--reason", default="", help="Reason, recorded in the history.")
+@click.option(
+    "--override",
+    default="",
+    metavar="REASON",
+    help="Promote in spite of the gate or a rollback; the history records it as an override.",
+)
 @json_option
-def promote(reference: str, reason: str, as_json: bool) -> int:
-    """Make VERSION the champion if its gate passed and its files load."""
-    return answer(open_project().promote(reference, reason), as_json)
+def promote(reference: str, reason: str, override: str, as_json: bool) -> int:
+    """Make VERSION the champion if its gate passed and its files load.
+
+    The gate must have compared it with today's champion on the newest dataset version, and no
+    release may have rolled it back.
+    """
+    return answer(open_project().promote(reference, reason, override=override), as_json)
 
 
 @click.command()

@@ -41,8 +41,13 @@ ROUTES = {
     type=click.IntRange(0, 65535),
     help="Port; 0 picks a free one; default: from fullturn.toml.",
 )
+@click.option(
+    "--follow-alias",
+    is_flag=True,
+    help="Serve what the alias 'champion' points at, also if it was set in MLflow.",
+)
 @json_option
-def serve(host: str | None, port: int | None, as_json: bool) -> None:
+def serve(host: str | None, port: int | None, follow_alias: bool, as_json: bool) -> None:
     """Serve the champion over HTTP and follow the registry.
 
     Promotions, rollbacks and releases take effect within a second, without failed requests. Every
@@ -54,7 +59,8 @@ def serve(host: str | None, port: int | None, as_json: bool) -> None:
     handler = BackgroundLines(as_json)
     log.addHandler(handler)
     try:
-        serve.serve(open_project(), host, port, say_json if as_json else show_server)
+        shown = say_json if as_json else show_server
+        serve.serve(open_project(), host, port, shown, follow_alias=follow_alias)
     finally:
         log.removeHandler(handler)
     if not as_json:

@@ -243,9 +243,15 @@ class HistoryEntry(Result):
     """Run id of the gate report, None for a rollback."""
     created: str
     effective: bool = True
-    """False for an entry that lost a race: it is recorded, and changed nothing."""
+    """False for an entry that lost a race, or is malformed: it is recorded, and changed nothing."""
     release: str | None = None
     """Run of the release that decided on it; None if a person did."""
+    run: str = ""
+    """The training run of the version."""
+    problem: str = ""
+    """Why it has no effect."""
+    override: str = ""
+    """What spoke against a promotion that a person overrode; its reason says why."""
 
 
 @dataclass(frozen=True, slots=True)

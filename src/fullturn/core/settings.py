@@ -149,6 +149,9 @@ class ServingSettings(_Table):
     """Keep serving while the prediction log cannot be written, for example on a full disk."""
     signed: bool = False
     """Serve, promote and release only versions whose evidence has a valid signature."""
+    follow_alias: bool = False
+    """Serve the version that the alias `champion` points at, also if somebody set it in MLflow;
+    by default, the champion of the history."""
 
 
 class ReleaseSettings(_Table):
@@ -300,6 +303,9 @@ class Settings(_Table):
     artifact_root: str | None = None
     """With a database as `tracking_uri`: shared folder or bucket (`s3://…`) for artifacts; or
     MLFLOW_DEFAULT_ARTIFACT_ROOT."""
+    adopt_model: bool = False
+    """Use the registered model `name` although others registered its versions or set its alias
+    `champion`: versions are added to it, and its alias moves with promotions."""
     state: str = ".fullturn"
     """Folder for all local files."""
     data: DataSettings = DataSettings()

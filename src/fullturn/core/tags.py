@@ -190,6 +190,10 @@ class HistoryTags(Tags):
     actor: str | None = None
     reason: str | None = None
     gate: str | None = None
+    report: str | None = None
+    """sha256 of the gate's report; absent in entries of version 0.1."""
+    override: str | None = None
+    """What spoke against the promotion, where a person overrode it."""
     release: str | None = None
     """Run of the release that decided on it."""
     attempt: str | None = None
@@ -204,6 +208,8 @@ class ModelTags(Tags):
     """The plan of the release under way, as JSON; empty once it has ended."""
     release_ended: str | None = None
     """Run of the release that ended last."""
+    alias_entry: int | None = None
+    """The entry of the history after which fullturn set the alias."""
 
 
 @dataclass(frozen=True)

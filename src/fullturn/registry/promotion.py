@@ -1,74 +1,184 @@
-"""Promotion and rollback as an append-only history with compare-and-set.
+"""Which version becomes champion: the one decision, and its entry in the history.
 
-MLflow keeps no history of an alias and cannot compare-and-set it, but it numbers the versions
-of a registered model atomically. So each promotion or rollback is one more version of the
-registered model `<name>-history`, whose tags say who moved the champion where and why, and
-which entry was the last that this process had seen. An entry takes effect only if no other came
-in between: everybody replays the same entries in the same order, so of two that saw the same head
-exactly one takes effect. The alias `champion` is derived from the history; if a process dies
-before it sets the alias, the next process does.
+`admit` decides, by the reports of a version's gates, who may become champion today. `promote` and
+`roll_back` enter it into the history (`registry.history`) with compare-and-set. The alias
+`champion` is derived from the history, and is set again by whoever comes next if a process dies
+between the two; an alias that somebody else set is left alone and not followed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
-from fullturn.core.entities import HistoryEntry, ModelVersion
-from fullturn.core.errors import Conflict, NotFound, NotGated, UsageError
-from fullturn.core.tags import CHAMPION_ALIAS, HistoryTags, VersionTags
+from fullturn.core.entities import GateReport, HistoryEntry, ModelVersion
+from fullturn.core.errors import Conflict, NotFound, NotGated, Refused, UsageError
+from fullturn.core.records import Registered
+from fullturn.core.tags import CHAMPION_ALIAS, HistoryTags, ModelTags, VersionTags
+from fullturn.registry import history as histories
+from fullturn.registry.history import History
 from fullturn.store import Store
 
 
+@dataclass(frozen=True, slots=True)
+class GateEvidence:
+    """The report of a gate, read from its run."""
+
+    run: str
+    report: GateReport
+    digest: str
+    """sha256 of the report's file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """What a version is compared with, if it is to become champion now."""
+
+    history: History
+    data: str | None
+    """Digest of the newest dataset version; None where a release began with that comparison."""
+    refused: str | None = None
+    """Why its release rolled the version back; None if none did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """That a version may become champion, and by what."""
+
+    gate: str | None = None
+    """The gate's run."""
+    report: str | None = None
+    """sha256 of its report."""
+    seen: int | None = None
+    """The last entry of the history that it was decided on; None for the last one now."""
+    override: str = ""
+    """What spoke against it, if it was overridden."""
+
+
+def admit(
+    version: ModelVersion, gates: Sequence[GateEvidence], today: Today, *, override: bool = False
+) -> Admission:
+    """Decide whether a version may become champion: its gate, against today's champion and data,
+    passed, and no release rolled it back. `gates` are its gates, newest first.
+
+    With `override` it may in any case, and the admission says what spoke against it.
+
+    Raises:
+        Conflict: it is the champion already.
+        NotGated: there is no such gate, or it did not pass.
+        Refused: its release rolled it back.
+    """
+    number, champion = version.version, today.history.champion
+    if champion == number:
+        raise Conflict(f"version {number} is the champion already; nothing to do")
+    found = next((one for one in gates if _is_current(one.report, version, today)), None)
+    against = _against(version, found, gates, today)
+    if against is not None and not override:
+        error = Refused if today.refused and against.startswith("its release") else NotGated
+        raise error(
+            f"version {number} may not become champion: {against}; to do it in spite of that: "
+            f"`fullturn promote {number} --override 'why'`"
+        )
+    used = found or next(iter(gates), None)
+    return Admission(
+        used.run if used else None,
+        used.digest if used else None,
+        today.history.head,
+        against or "",
+    )
+
+
+def _is_current(report: GateReport, version: ModelVersion, today: Today) -> bool:
+    champion = today.history.champion
+    return (
+        report.subject == version.run_id
+        and report.champion == (f"version {champion}" if champion else None)
+        and today.data in (None, report.data_digest)
+    )
+
+
+def _against(
+    version: ModelVersion, found: GateEvidence | None, gates: Sequence[GateEvidence], today: Today
+) -> str | None:
+    """What speaks against a version, and the way on; None if nothing does."""
+    again = f"`fullturn gate {version.version}` decides again"
+    if today.refused:
+        return f"its release rolled it back ({today.refused}), which is final: train another one"
+    if found is None and not gates:
+        return f"it has no gate report; {again}"
+    if found is None:
+        return f"its gate was {_other(gates[0].report, version, today)}; {again}"
+    if found.report.outcome != "PASSED":
+        return f"gate {found.run[:8]} ended {found.report.outcome}"
+    return None
+
+
+def _other(report: GateReport, version: ModelVersion, today: Today) -> str:
+    """What the newest gate was about, where it was not about today's champion and data."""
+    if report.subject != version.run_id:
+        return f"about another run, {report.subject[:8]}"
+    champion = today.history.champion
+    now = f"version {champion}" if champion else None
+    if report.champion != now:
+        then = report.champion or "no champion"
+        return f"against {then}, and the champion is {now or 'none'} now"
+    if not today.data:
+        return f"on {report.dataset}, and there is no dataset version here to compare that with"
+    return f"on {report.dataset} ({report.data_digest[:12]}), and there is a newer dataset version"
+
+
 def history(store: Store) -> list[HistoryEntry]:
-    """Every entry, oldest first; those that lost a race are marked as without effect."""
-    return _replay(store.versions(_log(store)))[0]
+    """Every entry, oldest first; those without effect say why."""
+    return list(histories.read(store).entries)
 
 
 def champion(store: Store) -> int | None:
     """The version that the history makes champion, or None before the first promotion."""
-    stack = _replay(store.versions(_log(store)))[1]
-    return stack[-1] if stack else None
+    return histories.read(store).champion
 
 
 def promote(
     store: Store,
     version: ModelVersion,
+    admission: Admission,
     *,
     actor: str,
     reason: str,
-    expected: int | None = None,
     release: str | None = None,
 ) -> HistoryEntry:
-    """Make a gated version the champion.
-
-    `expected` is the number of the last entry that the caller decided on (0 for none);
-    by default, the last one now. `release` is the run of the release that decided on it.
+    """Make a version the champion that was admitted. `release` is the run of the release that
+    decided on it.
 
     Raises:
-        NotGated: the version has no gate report that passed.
         Conflict: another process was first, or the version is champion already.
         UsageError: the reason is empty.
     """
-    if VersionTags.read(version.tags).outcome != "PASSED":
-        raise NotGated(f"version {version.version} has no gate report that passed; gate it first")
-    entries, stack = _replay(store.versions(_log(store)))
-    if stack and stack[-1] == version.version:
+    found = histories.read(store)
+    if found.champion == version.version:
         raise Conflict(f"version {version.version} is the champion already; nothing to do")
-    seen = head(entries) if expected is None else expected
-    tags = HistoryTags(action="promotion", seen=seen, actor=actor, reason=reason, release=release)
+    tags = HistoryTags(
+        action="promotion",
+        seen=found.head if admission.seen is None else admission.seen,
+        actor=actor,
+        reason=reason,
+        release=release,
+        gate=admission.gate,
+        report=admission.report,
+        override=admission.override or None,
+    )
     return _append(store, version, tags)
 
 
 def rollback_target(store: Store, version: int | None = None) -> int:
     """The version to roll back to: the one before the champion, or an earlier champion by number.
+    A version that was deleted in MLflow is passed over.
 
     Raises:
         NotFound: there is no such earlier champion.
     """
-    _, stack = _replay(store.versions(_log(store)))
-    earlier = stack[:-1]
+    there = {one.version for one in store.versions(store.name)}
+    earlier = [one for one in histories.read(store).champions[:-1] if one in there]
     if version is None and earlier:
         return earlier[-1]
     if version in earlier:
@@ -90,87 +200,80 @@ def roll_back(store: Store, target: ModelVersion, *, actor: str, reason: str) ->
         Conflict: another process was first.
     """
     rollback_target(store, target.version)
-    seen = head(history(store))
-    tags = HistoryTags(action="rollback", seen=seen, actor=actor, reason=reason)
+    seen = histories.read(store).head
+    gate = VersionTags.read(target.tags).gate
+    tags = HistoryTags(action="rollback", seen=seen, actor=actor, reason=reason, gate=gate)
     return _append(store, target, tags)
 
 
-def sync_alias(store: Store) -> int | None:
-    """Point the alias at the champion of the history, until both agree; returns the champion."""
+def sync_alias(store: Store, *, forced: bool = False) -> int | None:
+    """Point the alias at the champion of the history, until both agree; returns the champion.
+
+    An alias that somebody else set stays as it is, unless it is `forced`: a promotion or rollback
+    was asked for. Neither is it set to a version that was deleted in MLflow.
+    """
     while True:
-        current = champion(store)
-        if current is None or store.alias(store.name, CHAMPION_ALIAS) == current:
+        found, model = histories.read(store), store.registered(store.name)
+        current = found.champion
+        if current is None or model.aliases.get(CHAMPION_ALIAS) == current:
+            return current
+        if foreign_alias(found, model) is not None and not forced:
+            return current
+        if current not in {one.version for one in store.versions(store.name)}:
             return current
         store.set_alias(store.name, CHAMPION_ALIAS, current)
+        store.tag_model(store.name, ModelTags(alias_entry=found.head).write())
 
 
-def head(entries: Sequence[HistoryEntry]) -> int:
-    """The number of the last entry that took effect; 0 if none did."""
-    return max((entry.number for entry in entries if entry.effective), default=0)
+def foreign_alias(found: History, model: Registered) -> int | None:
+    """The version that the alias points at, if somebody else than fullturn set it; else None.
+
+    It lags behind the history where a process died between the two: then it points at an earlier
+    champion, and was not set since the last entry.
+    """
+    alias = model.aliases.get(CHAMPION_ALIAS)
+    if alias is None or alias == found.champion:
+        return None
+    set_since = (ModelTags.read(model.tags).alias_entry or 0) >= found.head
+    lags = not set_since and found.last_of(alias) is not None
+    return None if lags else alias
+
+
+def alias_sentence(store: Store, found: History) -> str:
+    """What is said of an alias that somebody else set; empty if nobody did."""
+    alias = foreign_alias(found, store.registered(store.name))
+    return foreign_sentence(alias, found.champion) if alias is not None else ""
+
+
+def foreign_sentence(alias: int, champion: int | None) -> str:
+    """That the alias is not followed, and the ways on."""
+    there = f"the history says version {champion}" if champion else "no version was promoted here"
+    return (
+        f"alias '{CHAMPION_ALIAS}' was set to version {alias} in MLflow, and {there}: it is not "
+        f"followed. `fullturn promote {alias} --reason 'why'` promotes it; [serving] follow_alias "
+        "= true serves what the alias says"
+    )
 
 
 def _append(store: Store, version: ModelVersion, entry: HistoryTags) -> HistoryEntry:
     reason = entry.reason or ""
     if not reason.strip():
         raise UsageError(f"a {entry.action} needs a reason: --reason 'why'")
-    tags = replace(
-        entry,
-        to=version.version,
-        gate=VersionTags.read(version.tags).gate,
-        attempt=uuid4().hex,
-    )
+    tags = replace(entry, to=version.version, attempt=uuid4().hex)
     text = f"{entry.action} of version {version.version} by {entry.actor}: {reason}"
-    store.register(_log(store), version.source, version.run_id, tags.write(), text)
-    stored = store.versions(_log(store))
-    mine = {one.version for one in stored if HistoryTags.read(one.tags).attempt == tags.attempt}
-    entries, stack = _replay(stored)
-    sync_alias(store)
-    for one in entries:
-        if one.number in mine and one.effective:
+    log = histories.log_name(store)
+    store.register(log, version.source, version.run_id, tags.write(), text)
+    mine = {
+        one.version
+        for one in store.versions(log)
+        if HistoryTags.read(one.tags).attempt == tags.attempt
+    }
+    found = histories.read(store)
+    sync_alias(store, forced=True)
+    for one in found.effective:
+        if one.number in mine:
             return one
     raise Conflict(
-        f"another promotion or rollback came first: the champion is {stack[-1]} now; "
+        f"another promotion or rollback came first: the champion is {found.champion} now; "
         "look at `fullturn history` and decide again"
     )
-
-
-def _replay(stored: Sequence[ModelVersion]) -> tuple[list[HistoryEntry], list[int]]:
-    entries: list[HistoryEntry] = []
-    stack: list[int] = []
-    last = 0
-    for raw in stored:
-        entry = _entry(raw, stack[-1] if stack else None)
-        if HistoryTags.read(raw.tags).seen != last:
-            entry = replace(entry, effective=False)
-        else:
-            last = entry.number
-            _apply(entry, stack)
-        entries.append(entry)
-    return entries, stack
-
-
-def _apply(entry: HistoryEntry, stack: list[int]) -> None:
-    if entry.action == "rollback":
-        while stack and stack[-1] != entry.version:
-            stack.pop()
-    if not stack or stack[-1] != entry.version:
-        stack.append(entry.version)
-
-
-def _entry(raw: ModelVersion, previous: int | None) -> HistoryEntry:
-    tags = HistoryTags.read(raw.tags)
-    return HistoryEntry(
-        number=raw.version,
-        action="rollback" if tags.action == "rollback" else "promotion",
-        version=tags.to or 0,
-        previous=previous,
-        actor=tags.actor or "unknown",
-        reason=tags.reason or "",
-        gate=tags.gate or None,
-        created=raw.created,
-        release=tags.release,
-    )
-
-
-def _log(store: Store) -> str:
-    return f"{store.name}-history"

@@ -20,6 +20,7 @@ from typing import Literal
 
 from fullturn.core.entities import ModelVersion, RunRecord
 from fullturn.core.errors import NotFound, UsageError
+from fullturn.core.tags import CHAMPION_ALIAS
 from fullturn.registry import versions
 from fullturn.store import Store
 
@@ -34,6 +35,9 @@ _MEANS: Mapping[Kind, str] = {
     "answer",
 }
 MODELS = "models:/"
+WORDS = frozenset({"best", "candidate", CHAMPION_ALIAS, "challenger"})
+"""Words that mean a run or a version: no run may be named so."""
+_NUMBER = re.compile(r"v?[0-9]+")
 SHORTEST = 4
 """Characters of a run's id that mean it, at least."""
 _PREDICTION = re.compile("(tr-)?[0-9a-f]{32}")
@@ -60,14 +64,51 @@ def resolve(
         UsageError: it is no well-formed reference.
     """
     if text in words and "run" in wanted:
-        return Reference("run", words[text]())
+        run_id = words[text]()
+        _unambiguous(store, text, f"a word for run {run_id[:8]}", run_id[:8])
+        return Reference("run", run_id)
     if text.startswith(MODELS):
         return _registered(store, text, wanted)
     for kind, find in _FIND.items():
         found = find(store, text) if kind in wanted else None
         if found is not None:
+            if kind == "version" and "run" in wanted:
+                _unambiguous(store, text, f"version {found}", f"{MODELS}{store.name}/{found}")
             return Reference(kind, found)
     raise NotFound(_unknown(store, text, wanted, words))
+
+
+def check_name(store: Store, name: str) -> None:
+    """Make sure that the name that a run is to have means nothing else.
+
+    Raises:
+        UsageError: it is a word, a number or an alias that means another run or a version.
+    """
+    means = "the id of a prediction" if _PREDICTION.fullmatch(name) else None
+    if name in WORDS or name in store.registered(store.name).aliases:
+        means = "a word that means a run or a version"
+    elif _NUMBER.fullmatch(name):
+        means = "the number of a version"
+    elif name.startswith(MODELS):
+        means = "the address of a registered model"
+    if means is not None or not name.strip():
+        raise UsageError(
+            f"a run may not be named '{name}': that is {means or 'no name'}; choose another name"
+        )
+
+
+def _unambiguous(store: Store, text: str, means: str, instead: str) -> None:
+    """Make sure that no run is named like something else that was meant.
+
+    Raises:
+        UsageError: one is.
+    """
+    named = [one for one in store.runs_called(text, "train") if one.name == text]
+    if named:
+        raise UsageError(
+            f"'{text}' is {means}, and the name of run {named[0].id[:8]}: write {instead} for the "
+            f"first, {named[0].id[:8]} for the second, or rename the run in MLflow"
+        )
 
 
 def run(store: Store, text: str, words: Words = NO_WORDS) -> RunRecord:
@@ -121,7 +162,9 @@ def _registered(store: Store, text: str, wanted: tuple[Kind, ...]) -> Reference:
         )
     name, number = match["name"], match["version"]
     if number is None:
-        number = str(store.alias(name, match["alias"]) or "")
+        alias = match["alias"]
+        own = name == store.name
+        number = str((versions.aliased(store, alias) if own else store.alias(name, alias)) or "")
     if not number or int(number) not in (one.version for one in store.versions(name)):
         raise NotFound(f"no model version '{text}'; MLflow's pages list those that there are")
     if name == store.name and "version" in wanted:
@@ -170,8 +213,11 @@ def _unknown(store: Store, text: str, wanted: tuple[Kind, ...], words: Words) ->
     """What was tried, and where to look."""
     listed = ", ".join(str(one.version) for one in store.versions(store.name))
     known = listed or "none yet: `fullturn gate` registers what passes"
-    if text.removeprefix("v").isdecimal():
-        return f"no model version '{text}' of '{store.name}'; known: {known}"
+    if text.removeprefix("v").isdecimal() or versions.aliased(store, text) is not None:
+        try:
+            versions.version(store, text)
+        except NotFound as error:
+            return str(error)
     tried = [_MEANS[kind].format(model=store.name, known=known) for kind in wanted if kind in _FIND]
     tried += [f"the word '{word}'" for word in words if "run" in wanted]
     return f"'{text}' is not {'; nor '.join(tried)}"

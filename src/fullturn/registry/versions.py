@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fullturn.core.entities import GateReport, ModelVersion, RunRecord
+from fullturn.core.entities import GateReport, HistoryEntry, ModelVersion, RunRecord
 from fullturn.core.errors import BundleError, NotFound, NotGated
-from fullturn.core.tags import OriginTags, TrainingTags, VersionTags
+from fullturn.core.tags import CHAMPION_ALIAS, OriginTags, TrainingTags, VersionTags
+from fullturn.registry import history as histories
 from fullturn.store import Store
 from fullturn.subjects import bundle
 
@@ -68,11 +69,54 @@ def version(store: Store, reference: str) -> ModelVersion:
     """
     versions = {v.version: v for v in store.versions(store.name)}
     number = reference.removeprefix("v")
-    wanted = int(number) if number.isdecimal() else store.alias(store.name, reference)
+    wanted = int(number) if number.isdecimal() else aliased(store, reference)
     if wanted in versions:
         return versions[wanted]
-    known = ", ".join(map(str, versions)) or "none yet: `fullturn gate` registers what passes"
-    raise NotFound(f"no model version '{reference}' of '{store.name}'; known: {known}")
+    raise NotFound(_unknown(store, reference, wanted, list(versions)))
+
+
+def aliased(store: Store, alias: str) -> int | None:
+    """The version that an alias of the project's model means: `champion` that of the history,
+    whatever somebody set in MLflow; None if there is none."""
+    if alias == CHAMPION_ALIAS:
+        return histories.read(store).champion
+    return store.alias(store.name, alias)
+
+
+def or_deleted(store: Store, number: int) -> ModelVersion:
+    """A version that is or was champion; of one that was deleted in MLflow, what its run says.
+
+    Raises:
+        NotFound: there was no such champion, or its run is gone too.
+    """
+    try:
+        return version(store, str(number))
+    except NotFound:
+        was = histories.read(store).last_of(number)
+        if was is None:
+            raise
+    run = store.run(was.run)
+    source, digest = located(run)
+    training = TrainingTags.read(run.tags)
+    tags = VersionTags(bundle=digest, data=training.data, data_digest=training.data_digest).write()
+    return ModelVersion(store.name, number, was.run, source, (), tags, was.created)
+
+
+def _unknown(store: Store, reference: str, number: int | None, known: Sequence[int]) -> str:
+    """That there is no such version; of a former champion, that it was deleted."""
+    was = histories.read(store).last_of(number) if number is not None else None
+    if was is not None:
+        return _deleted(store, was)
+    listed = ", ".join(map(str, known)) or "none yet: `fullturn gate` registers what passes"
+    return f"no model version '{reference}' of '{store.name}'; known: {listed}"
+
+
+def _deleted(store: Store, was: HistoryEntry) -> str:
+    return (
+        f"version {was.version} of '{store.name}' was deleted in MLflow; its run is on record: "
+        f"`fullturn gate {was.run[:8]}` registers it again if it passes, as a version that "
+        "`fullturn promote` takes; `fullturn rollback --reason 'why'` goes to the champion before"
+    )
 
 
 def files(store: Store, found: ModelVersion) -> tuple[Path, Mapping[str, Any]]:

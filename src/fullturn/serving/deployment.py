@@ -18,7 +18,6 @@ from fullturn.core import release_plan
 from fullturn.core.entities import Arm, ReleasePlan
 from fullturn.core.errors import FullturnError, NotFound
 from fullturn.core.records import Registered
-from fullturn.core.tags import CHAMPION_ALIAS
 from fullturn.subjects.protocols import Predictor
 
 BUCKETS = 10_000
@@ -32,6 +31,8 @@ class DesiredState:
     plan: ReleasePlan | None
     problem: str | None = None
     """Why the release in the registry is not followed."""
+    foreign: str | None = None
+    """What is said of an alias that somebody else set, and that is not followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +92,14 @@ def bucket(salt: str, key: str) -> int:
     return int.from_bytes(digest) % BUCKETS
 
 
-def desired_state(model: Registered) -> DesiredState:
-    """What aliases and tags of the registered model ask for; a bad plan is not followed."""
-    champion = model.aliases.get(CHAMPION_ALIAS)
+def desired_state(
+    champion: int | None, model: Registered, foreign: str | None = None
+) -> DesiredState:
+    """What the history and the registered model's tags ask for; a bad plan is not followed."""
     try:
-        return DesiredState(champion, release_plan.read(model.tags))
+        return DesiredState(champion, release_plan.read(model.tags), foreign=foreign)
     except ValueError as error:
-        return DesiredState(champion, None, str(error))
+        return DesiredState(champion, None, str(error), foreign)
 
 
 Look = Callable[[], DesiredState]
@@ -128,6 +130,8 @@ class Follower:
         """Why the registry could not be read the last time; None if it could."""
         self.swaps = 0
         self.wanted = look()
+        if self.wanted.foreign:
+            _log.warning("%s", self.wanted.foreign)
         if self.wanted.champion is None:
             raise NotFound("there is no champion to serve yet; `fullturn turn` makes one")
         self.current = Deployment(self._fetched(self.wanted.champion))
@@ -148,12 +152,15 @@ class Follower:
 
     def step(self) -> None:
         """Check once, and serve what the registry asks for, as far as it loads."""
+        before = self.wanted.foreign
         try:
             self.wanted = self._look()
             self.stale = None
         except FullturnError as error:
             self.stale = str(error)
             return
+        if self.wanted.foreign and self.wanted.foreign != before:
+            _log.warning("%s", self.wanted.foreign)
         self._follow()
 
     def _run(self) -> None:

@@ -127,6 +127,7 @@ class Routes:
                 "swaps": follower.swaps,
                 "not_loaded": {str(v): why for v, why in follower.failures.items()},
                 "release_problem": follower.wanted.problem,
+                "foreign_alias": follower.wanted.foreign,
                 "registry": follower.stale or "followed",
                 "log": self._served.batcher.failure or "written",
             }

@@ -24,7 +24,7 @@ def parameters(project: Workspace) -> Params:
     number = promotion.champion(project.store)
     if number is None or not project.subject.can("training"):
         return declared
-    version = versions.version(project.store, str(number))
+    version = versions.or_deleted(project.store, number)
     _, record = versions.files(project.store, version)
     before = TrainingTags.read(project.store.run(version.run_id).tags).declared or ()
     known = project.subject.defaults.keys() - set(before)

@@ -16,9 +16,10 @@ from fullturn.registry import promotion
 from fullturn.release import state
 from fullturn.serving import log
 from fullturn.verbs import references
+from fullturn.verbs.admission import rolled_back
 from fullturn.verbs.ci.checkout import in_ci
 from fullturn.verbs.promote import promote
-from fullturn.verbs.release import OnLook, begin, release, rolled_back
+from fullturn.verbs.release import OnLook, begin, release
 from fullturn.verbs.workspace import Workspace, unwatched
 
 Route = Literal["is champion", "was refused", "at once", "by release", "elsewhere"]
@@ -76,9 +77,9 @@ def deliver(project: Workspace, reference: str | int, on_look: OnLook = unwatche
             f"set MLFLOW_TRACKING_URI to a tracking server, or {STATE} to the server's folder"
         )
     if chosen == "at once":
-        promote(project, str(found.version), why)
+        promote(project, found.version, why)
     elif chosen == "by release":
-        why = release(project, str(found.version), on_look).reason
+        why = release(project, found.version, on_look).reason
     elif chosen == "elsewhere":
         opened = state.under_way(project.store)
         if opened is None or opened.version != found.version:

@@ -123,7 +123,7 @@ def _data_difference(project: Workspace, run: RunRecord, champion: int | None) -
     mine = training.data_digest
     if champion is None:
         return _statement("There was no champion to compare the data with.", None, mine)
-    version = versions.version(project.store, str(champion))
+    version = versions.or_deleted(project.store, champion)
     theirs = VersionTags.read(version.tags).data_digest
     if mine == theirs:
         return _statement(f"Version {champion} was trained on the same data.", theirs, mine)

@@ -32,6 +32,7 @@ from fullturn.tracking.runs import RunPlan, TrackedRun, journal_path
 from fullturn.tracking.traces import TRACES, TraceSpool
 from fullturn.verbs import references
 from fullturn.verbs.gate_evidence import EvidenceCollector
+from fullturn.verbs.ownership import require_own_model
 from fullturn.verbs.register import register as register_version
 from fullturn.verbs.workspace import Progress, Workspace, load, newest, silent
 
@@ -87,10 +88,13 @@ def gate(
     Raises:
         NotFound: there is no such run or version.
         UsageError: a waiver names no check, or has no reason.
+        Conflict: it would register, and the registered model is not fullturn's.
         SettingsError: `[gates] metrics` names an unknown metric, or the evidence could not be
             signed; nothing was registered.
     """
     limits, candidate = _limits(project), references.run(project, reference)
+    if register:
+        require_own_model(project)
     if cached and not waive:
         found = reusable_gate(project, candidate, register=register)
         if found is not None:

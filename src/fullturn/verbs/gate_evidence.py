@@ -151,7 +151,7 @@ class EvidenceCollector:
         store, subject = self.project.store, self.project.subject
 
         def champion() -> Predictor:
-            folder, _ = versions.files(store, versions.version(store, str(number)))
+            folder, _ = versions.files(store, versions.or_deleted(store, number))
             return subject.load(folder)
 
         return self._evaluate("champion", self._try("champion", champion), test)

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fullturn.core.entities import HistoryEntry
-from fullturn.core.showing import Block, Table, grid, then, view
+from fullturn.core.errors import NotFound
+from fullturn.core.showing import Block, Table, grid, line, styled, then, view
 from fullturn.core.wording import cut
-from fullturn.registry import promotion
+from fullturn.registry import history as histories
+from fullturn.registry import promotion, versions
+from fullturn.store import Store
 from fullturn.verbs.workspace import Workspace
 
 
 class History(Table[HistoryEntry]):
     """Promotions and rollbacks, oldest first."""
+
+    notes: tuple[str, ...] = ()
+    """What MLflow has otherwise than the history says, and the ways on."""
 
 
 def history(project: Workspace) -> History:
@@ -20,8 +26,22 @@ def history(project: Workspace) -> History:
 
     Repairs the alias if a process died between writing the history and the alias.
     """
-    promotion.sync_alias(project.store)
-    return History(promotion.history(project.store))
+    store = project.store
+    promotion.sync_alias(store)
+    read = histories.read(store)
+    found = History(read.entries)
+    notes = (_missing(store, read.champion), promotion.alias_sentence(store, read))
+    found.notes = tuple(filter(None, notes))
+    return found
+
+
+def _missing(store: Store, champion: int | None) -> str:
+    try:
+        if champion is not None:
+            versions.version(store, str(champion))
+    except NotFound as error:
+        return str(error)
+    return ""
 
 
 @view.register
@@ -31,11 +51,19 @@ def _(result: History) -> Iterator[Block]:
         (
             (
                 str(e.number), e.created[:19].replace("T", " "),
-                e.action if e.effective else f"{e.action} (no effect: another was first)",
-                f"{e.previous or '-'} → {e.version}", e.actor, cut(e.reason, 90),
+                _what(e), f"{e.previous or '-'} → {e.version or '?'}", e.actor,
+                cut(e.reason, 90),
                 (e.gate or "-")[:8],
             )
             for e in result
         ),
     )  # fmt: skip
+    for note in result.notes:
+        yield line(styled(note, "open"))
     yield then("fullturn lineage VERSION", "fullturn rollback --reason '…'")
+
+
+def _what(entry: HistoryEntry) -> str:
+    if not entry.effective:
+        return f"{entry.action} (no effect: {entry.problem})"
+    return f"{entry.action} (override: {entry.override})" if entry.override else entry.action

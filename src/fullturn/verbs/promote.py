@@ -5,26 +5,41 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fullturn.core.entities import HistoryEntry
+from fullturn.core.errors import UsageError
 from fullturn.core.showing import Block, line, styled, then, view
 from fullturn.registry import promotion
 from fullturn.verbs import references
+from fullturn.verbs.admission import admit
 from fullturn.verbs.loading import load_version
 from fullturn.verbs.workspace import Workspace
 
 
-def promote(project: Workspace, reference: str | int, reason: str) -> HistoryEntry:
+def promote(
+    project: Workspace, reference: str | int, reason: str = "", *, override: str = ""
+) -> HistoryEntry:
     """Make a version the champion, if its gate passed and its files reproduce recorded outputs.
+
+    The gate must have compared it with today's champion on the newest dataset version, and no
+    release may have rolled it back. `override` is a reason to promote it in spite of that; the
+    history says so.
 
     Raises:
         NotFound: there is no such version.
-        NotGated: it has no gate report that passed.
-        Conflict: it is the champion already, or another promotion or rollback was first.
+        NotGated: no gate against today's champion and data passed.
+        Refused: its release rolled it back.
+        Conflict: it is the champion already, another promotion or rollback was first, or the
+            registered model is not fullturn's.
         IntegrityError, BundleError: its files were changed, or do not load.
-        UsageError: the reason is empty.
+        UsageError: there is no reason.
     """
+    if not (reason or override).strip():
+        raise UsageError("a promotion needs a reason: --reason 'why'")
     version = references.version(project, reference)
+    admission = admit(project, version, override=bool(override.strip()))
     load_version(project, version)
-    return promotion.promote(project.store, version, actor=project.owner, reason=reason)
+    return promotion.promote(
+        project.store, version, admission, actor=project.owner, reason=reason or override
+    )
 
 
 @view.register
@@ -32,4 +47,6 @@ def _(result: HistoryEntry) -> Iterator[Block]:
     before = f"version {result.previous}" if result.previous else "none"
     now = styled(f"version {result.version}", "bold")
     yield line(f"champion: {before} → ", now, f" ({result.action})")
+    if result.override:
+        yield line(styled("overridden: ", "open"), result.override)
     yield then("fullturn history", "fullturn rollback --reason '…'")

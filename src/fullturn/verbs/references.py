@@ -47,12 +47,14 @@ def version(project: Workspace, text: str | int) -> ModelVersion:
 
 
 def resolve(project: Workspace, text: str | int, wanted: tuple[Kind, ...]) -> Reference:
-    """The entity of a reference, among the `wanted` kinds.
+    """The entity of a reference, among the `wanted` kinds; an integer is always a version.
 
     Raises:
         NotFound, UsageError: the reference matches none, or several.
     """
-    return references.resolve(project.store, str(text), wanted, _words(project))
+    if isinstance(text, int):
+        return Reference("version", str(text))
+    return references.resolve(project.store, text, wanted, _words(project))
 
 
 def _words(project: Workspace) -> Words:

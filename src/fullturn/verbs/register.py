@@ -22,6 +22,7 @@ from fullturn.evidence.inputs import EvidenceInputs
 from fullturn.evidence.keys import Signer
 from fullturn.registry import versions
 from fullturn.verbs.evidence_inputs import evidence_inputs
+from fullturn.verbs.ownership import require_own_model
 from fullturn.verbs.workspace import Workspace
 
 FOLDER = "evidence"
@@ -53,6 +54,7 @@ def register(
         NotGated, IntegrityError, BundleError: see `versions.register`.
         CouldNotEvaluate: the evidence is incomplete; the next gate or turn completes it.
     """
+    require_own_model(project)
     signing.ready(signer(project))
     note = _note(project, candidate.id)
     note.parent.mkdir(parents=True, exist_ok=True)

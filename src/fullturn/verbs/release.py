@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from fullturn.core.entities import ModelVersion, Observation
 from fullturn.core.errors import Conflict, Inconclusive, NotFound, NotGated, Refused
 from fullturn.core.locks import project_lock
 from fullturn.core.showing import Block, Result, Style, by_field, grid, line, styled, then, view
-from fullturn.core.tags import VersionTags
+from fullturn.registry import history as histories
 from fullturn.registry import promotion, versions
 from fullturn.release import state
 from fullturn.release.ledger import Decided
@@ -19,6 +19,7 @@ from fullturn.release.state import KIND, Release
 from fullturn.release.state import OnLook as OnLook  # noqa: PLC0414  also imported from here
 from fullturn.tracking.runs import RunPlan, recorded
 from fullturn.verbs import references
+from fullturn.verbs.admission import admit, admit_released
 from fullturn.verbs.workspace import Workspace, unwatched
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def begin(project: Workspace, version: ModelVersion) -> Release:
 
     Raises:
         NotFound: there is no champion to compare with.
-        NotGated: no gate report of the version passed.
+        NotGated: no gate of the version against today's champion and data passed.
         Conflict: another release is active, or the version is the champion.
         Refused: the version was rolled back before; that is final.
         BundleError, IntegrityError: its files do not load.
@@ -174,49 +175,36 @@ def _check_start(project: Workspace, version: ModelVersion) -> int:
         )
     if champion == version.version:
         raise Conflict(f"version {version.version} is the champion already; nothing to release")
-    if VersionTags.read(version.tags).outcome != "PASSED":
-        raise NotGated(
-            f"version {version.version} has no gate report that passed; run `fullturn gate` first"
-        )
     other = state.under_way(store)
     if other is not None:
         raise Conflict(
             f"the release of version {other.version} is active; see `fullturn release "
             "status`, or end it with `fullturn release abort`"
         )
-    if final := rolled_back(project, version):
-        raise Refused(
-            f"version {version.version} was rolled back ({final.reason}); that is final for a "
-            "version: train another one"
-        )
+    admit(project, version)
     return champion
-
-
-def rolled_back(project: Workspace, version: ModelVersion) -> Release | None:
-    """The release in which a version was rolled back, if any: that is final."""
-    before = state.releases(project.store, version.version)
-    return next((one for one in before if one.ending == "roll back"), None)
 
 
 def _promote(project: Workspace, release: Release) -> Release:
     """Promote the version, if the champion is still the one that it was compared with."""
     store = project.store
     while True:
-        entries = [entry for entry in promotion.history(store) if entry.effective]
-        champion = entries[-1].version if entries else None
-        if champion == release.version or release.run in {entry.release for entry in entries}:
+        found = histories.read(store)
+        champion = found.champion
+        if champion == release.version or release.run in {one.release for one in found.effective}:
             promotion.sync_alias(store)
             return release
         if champion != release.champion:
             reason = f"the champion changed meanwhile, from {release.champion} to {champion}"
             return _overrule(project, release, reason)
         try:
+            version = versions.version(store, str(release.version))
             promotion.promote(
                 store,
-                versions.version(store, str(release.version)),
+                version,
+                replace(admit_released(project, version), seen=found.head),
                 actor=release.actor,
                 reason=f"release {release.run[:8]}: {release.reason}",
-                expected=promotion.head(entries),
                 release=release.run,
             )
         except Conflict:

@@ -14,12 +14,14 @@ from dataclasses import dataclass, replace
 from fullturn.core.credentials import secret
 from fullturn.core.entities import Input, Prediction
 from fullturn.core.errors import CouldNotEvaluate, SettingsError
-from fullturn.core.tags import TraceTags
+from fullturn.core.tags import CHAMPION_ALIAS, TraceTags
+from fullturn.registry import history as histories
 from fullturn.registry import promotion, versions
 from fullturn.serving import running
 from fullturn.serving.deployment import DesiredState, LoadedVersion, desired_state
 from fullturn.serving.routes import Served
 from fullturn.serving.service import Plan, service
+from fullturn.store import Store
 from fullturn.tracking.traces import TraceSpool, traced
 from fullturn.verbs.loading import load_version
 from fullturn.verbs.running_server import announced
@@ -49,18 +51,22 @@ def serve(
     host: str | None = None,
     port: int | None = None,
     ready: Callable[[Opened], None] = lambda opened: None,
+    *,
+    follow_alias: bool = False,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then answer open requests and stop.
 
     `host` and `port` default to those of fullturn.toml; port 0 picks a free one. `ready` is called
-    once the server listens. Call this in the main thread.
+    once the server listens. With `follow_alias`, the version that the alias `champion` points at is
+    served, also if somebody set it in MLflow. Call this in the main thread.
 
     Raises:
         NotFound: there is no champion.
         Conflict: another server of this project is running.
         CouldNotEvaluate: the port is in use, or the champion does not load.
     """
-    with _listening(project, host, port) as listener, _served(project) as served:
+    served_project = _served(project, follow_alias=follow_alias)
+    with _listening(project, host, port) as listener, served_project as served:
         opened = _opened(project, served, running.address_of(listener))
         with announced(project.state, opened.address, opened.version):
             ready(opened)
@@ -134,12 +140,12 @@ def _listening(
 
 
 @contextmanager
-def _served(project: Workspace) -> Iterator[Served]:
+def _served(project: Workspace, *, follow_alias: bool = False) -> Iterator[Served]:
     subject, store, settings = project.subject, project.store, project.settings.serving
     promotion.sync_alias(store)
 
     def look() -> DesiredState:
-        return desired_state(store.registered(store.name))
+        return _followed(store, follow_alias=follow_alias or settings.follow_alias)
 
     def load(number: int) -> LoadedVersion:
         version = versions.version(store, str(number))
@@ -152,6 +158,17 @@ def _served(project: Workspace) -> Iterator[Served]:
             traces = _Traces(stack.enter_context(spool))
             plan = replace(plan, text_of=subject.text_of, on_logged=traces)
         yield stack.enter_context(service(project.state, plan))
+
+
+def _followed(store: Store, *, follow_alias: bool) -> DesiredState:
+    """What the history asks for; with `follow_alias`, the alias, whoever set it."""
+    found, model = histories.read(store), store.registered(store.name)
+    alias = promotion.foreign_alias(found, model)
+    if follow_alias:
+        return desired_state(model.aliases.get(CHAMPION_ALIAS, found.champion), model)
+    if alias is None:
+        return desired_state(found.champion, model)
+    return desired_state(found.champion, model, promotion.foreign_sentence(alias, found.champion))
 
 
 def _token(variable: str | None) -> str | None:

@@ -12,6 +12,7 @@ from fullturn.core.settings import MAX_SEED
 from fullturn.core.showing import Block, Part, Table, grid, line, plain, styled, then, view
 from fullturn.core.tags import TrainingTags
 from fullturn.core.wording import shown
+from fullturn.registry.references import check_name
 from fullturn.tracking.search import candidates, complete
 from fullturn.verbs.candidate import trained, trained_on
 from fullturn.verbs.training import Trial, recall, train_one
@@ -64,14 +65,16 @@ def train(  # noqa: PLR0913  the options of the command
     environment and parameters is reused. `data` is a dataset version, by default the newest.
 
     Raises:
-        UsageError: a parameter is unknown, the seed is out of range, or `cached` is combined with
-            another option.
+        UsageError: a parameter is unknown, the seed is out of range, the name means something else
+            (`best`, a number), or `cached` is combined with another option.
         NotFound: there is no such dataset version.
         IntegrityError: the digest of the dataset version is not the recorded one.
         AppError: the app raised.
     """
     if seed is not None and not 0 <= seed <= MAX_SEED:
         raise UsageError(f"seed = {shown(seed)}: allowed is 0 to {MAX_SEED}")
+    if name is not None:
+        check_name(project.store, name)
     if cached:
         if params or search or name or data or seed is not None:
             raise UsageError("--cached takes no other option: set parameters in fullturn.toml")

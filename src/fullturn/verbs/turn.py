@@ -17,17 +17,20 @@ from fullturn.core.errors import CouldNotEvaluate, Inconclusive, Refused
 from fullturn.core.locks import project_lock
 from fullturn.core.showing import Block, Result, Table, line, styled, then, view
 from fullturn.monitoring.report import observed_count
-from fullturn.registry import promotion
+from fullturn.registry import history as histories
+from fullturn.registry import promotion, versions
 from fullturn.release import state
 from fullturn.release.state import Release
 from fullturn.serving import log
 from fullturn.tracking.runs import reap
 from fullturn.verbs import candidate, retrain
+from fullturn.verbs.admission import refusal, rolled_back
 from fullturn.verbs.candidate import best_of, parameters, trained_on, usable_runs
 from fullturn.verbs.data import commit
 from fullturn.verbs.deliver import deployment_route
 from fullturn.verbs.gate import gate, reusable_gate
 from fullturn.verbs.monitor import Monitor
+from fullturn.verbs.ownership import require_own_model
 from fullturn.verbs.promote import promote
 from fullturn.verbs.register import complete
 from fullturn.verbs.release import OnLook, begin, follow, promoted
@@ -78,6 +81,7 @@ class LoopRunner:
         with project_lock(self.project.state, "fullturn turn"):
             for run in reap(self.project.store, self.project.state):
                 yield Step("runs", True, f"marked run '{run.name}' KILLED", "its process is dead")
+            yield from self._registry()
             yield from self._continue_release()
             yield from self._monitor_champion()
             version = yield from self._data()
@@ -98,6 +102,21 @@ class LoopRunner:
                     "turn", False, "could not evaluate", f"{error}; the next turn tries again"
                 )
             pause(every)
+
+    def _registry(self) -> Iterator[Step]:
+        """Whether the registered model is fullturn's, and has what the history says.
+
+        Raises:
+            Conflict: it is not, and nobody said that fullturn may use it.
+            NotFound: the champion was deleted in MLflow.
+        """
+        store, found = self.project.store, histories.read(self.project.store)
+        require_own_model(self.project)
+        if found.champion is not None:
+            versions.version(store, str(found.champion))
+        foreign = promotion.alias_sentence(store, found)
+        if foreign:
+            yield Step("registry", False, "a foreign alias", foreign)
 
     def _continue_release(self) -> Iterator[Step]:
         opened = state.under_way(self.project.store)
@@ -173,9 +192,11 @@ class LoopRunner:
                 why = f"version {champion} came after it; to return to it, run `fullturn rollback`"
                 yield Step("gate", False, f"version {found.version} was champion before", why)
                 return None
-            why = f"version {found.version} is registered"
-            yield Step("gate", False, f"'{best.name}' PASSED before", why)
-            return found
+            against = refusal(project, found)
+            if against is None or rolled_back(project, found):
+                why = f"version {found.version} is registered"
+                yield Step("gate", False, f"'{best.name}' PASSED before", why)
+                return found
         _refuse_unchanged(project, best)
         gated = gate(project, best.id, progress=self.progress)
         if gated.version is None:
@@ -200,7 +221,7 @@ class LoopRunner:
             if chosen == "by release":
                 yield _release_step(follow(project, opened, self.on_look))
         else:
-            promote(project, str(number), why)
+            promote(project, number, why)
             yield Step("registry", True, f"version {number} is champion", why)
 
 

@@ -98,7 +98,7 @@ def make_champion(folder: Path, state: Path, where: str) -> str:
     trial, _ = candidate.trained(project)
     gated = gate(project, trial.run.id, cached=True)
     if gated.version and promotion.champion(project.store) is None:
-        promote(project, str(gated.version.version), f"the model of {where}, to compare with")
+        promote(project, gated.version.version, f"the model of {where}, to compare with")
     return gated.report.outcome
 
 

@@ -1,0 +1,148 @@
+"""The history of the champion: an append-only sequence of promotions and rollbacks.
+
+MLflow keeps no history of an alias and cannot compare-and-set it, but it numbers the versions
+of a registered model atomically. So each promotion or rollback is one more version of the
+registered model `<name>-history`, whose tags say who moved the champion where and why, and
+which entry was the last that this process had seen. An entry takes effect only if nothing came
+between: everybody replays the same entries in the same order, so of two that saw the same head
+exactly one takes effect. What is malformed, or names a version that was never registered, has no
+effect either, and its `problem` says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from fullturn.core.entities import HistoryEntry, ModelVersion
+from fullturn.core.errors import NotFound
+from fullturn.core.tags import HistoryTags, TrainingTags
+from fullturn.store import Store
+
+ACTIONS = ("promotion", "rollback")
+Problem = Callable[[ModelVersion], str | None]
+"""Why an entry that follows the last one is ignored all the same; None if it is not."""
+
+
+@dataclass(frozen=True)
+class History:
+    """Every entry, oldest first, and what they make champion."""
+
+    entries: tuple[HistoryEntry, ...] = ()
+    champions: tuple[int, ...] = ()
+    """The champion, last, and those that a rollback leads back to."""
+
+    @property
+    def champion(self) -> int | None:
+        """The version that is champion; None before the first promotion."""
+        return self.champions[-1] if self.champions else None
+
+    @cached_property
+    def effective(self) -> tuple[HistoryEntry, ...]:
+        """The entries that took effect."""
+        return tuple(entry for entry in self.entries if entry.effective)
+
+    @property
+    def head(self) -> int:
+        """The number of the last entry that took effect; 0 if none did."""
+        return max((entry.number for entry in self.effective), default=0)
+
+    def last_of(self, version: int) -> HistoryEntry | None:
+        """The last entry that made a version champion; None if it never was."""
+        found = [entry for entry in self.effective if entry.version == version]
+        return found[-1] if found else None
+
+
+def read(store: Store) -> History:
+    """The history as it is now."""
+    stored = store.versions(log_name(store))
+    if not stored:
+        return History()
+    known = {one.version: one.run_id for one in store.versions(store.name)}
+
+    def problem(raw: ModelVersion) -> str | None:
+        return _problem(raw, known, lambda: _was_registered(store, raw))
+
+    return replay(stored, problem)
+
+
+def log_name(store: Store) -> str:
+    """The registered model whose versions are the entries."""
+    return f"{store.name}-history"
+
+
+def replay(stored: Sequence[ModelVersion], problem: Problem = lambda raw: None) -> History:
+    """What numbered entries, in their order, say together.
+
+    An entry that followed one which is no longer there was written by somebody who saw that one
+    take effect: it counts, and so does what was built on it.
+    """
+    entries: list[HistoryEntry] = []
+    stack: list[int] = []
+    numbers = {raw.version for raw in stored}
+    last = 0
+    for raw in stored:
+        entry = _entry(raw, stack[-1] if stack else None)
+        seen = HistoryTags.read(raw.tags).seen
+        follows = seen == last or (
+            seen is not None and last < seen < raw.version and seen not in numbers
+        )
+        why = problem(raw) if follows or seen is None else None
+        if why is not None or not follows:
+            entry = replace(entry, effective=False, problem=why or "another was first")
+        else:
+            last = entry.number
+            _apply(entry, stack)
+        entries.append(entry)
+    return History(tuple(entries), tuple(stack))
+
+
+def _apply(entry: HistoryEntry, stack: list[int]) -> None:
+    if entry.action == "rollback":
+        while stack and stack[-1] != entry.version:
+            stack.pop()
+    if not stack or stack[-1] != entry.version:
+        stack.append(entry.version)
+
+
+def _entry(raw: ModelVersion, previous: int | None) -> HistoryEntry:
+    tags = HistoryTags.read(raw.tags)
+    return HistoryEntry(
+        number=raw.version,
+        action="rollback" if tags.action == "rollback" else "promotion",
+        version=tags.to or 0,
+        previous=previous,
+        actor=tags.actor or "unknown",
+        reason=tags.reason or "",
+        gate=tags.gate or None,
+        created=raw.created,
+        release=tags.release,
+        run=raw.run_id,
+        override=tags.override or "",
+    )
+
+
+def _problem(
+    raw: ModelVersion, known: dict[int, str], was_registered: Callable[[], bool]
+) -> str | None:
+    tags = HistoryTags.read(raw.tags)
+    if tags.action not in ACTIONS:
+        return f"it has no action that is known: {tags.action!r}"
+    if tags.to is None or tags.to < 1:
+        return f"it names no version: {raw.tags.get(HistoryTags.key('to'))!r}"
+    if tags.seen is None:
+        return "it does not say which entry it follows"
+    if tags.to in known:
+        return None if known[tags.to] == raw.run_id else f"version {tags.to} is of another run"
+    return None if was_registered() else f"there never was a version {tags.to}"
+
+
+def _was_registered(store: Store, raw: ModelVersion) -> bool:
+    """Whether an entry names a version that was deleted since: it repeats where that had its files
+    and which run made it."""
+    try:
+        run = store.run(raw.run_id)
+    except NotFound:
+        return False
+    return TrainingTags.read(run.tags).model == raw.source

@@ -1,0 +1,92 @@
+"""What is known about a version that is to become champion, for `registry.promotion.admit`.
+
+Everything is read from the reports of its gates, never from tags: those only find the runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from fullturn.core.entities import ModelVersion
+from fullturn.core.errors import Conflict, IntegrityError, NotFound, NotGated, Refused
+from fullturn.core.tags import GateTags, VersionTags
+from fullturn.gates import report as reports
+from fullturn.registry import history as histories
+from fullturn.registry import promotion
+from fullturn.registry.promotion import Admission, GateEvidence, Today
+from fullturn.release import state
+from fullturn.release.state import Release
+from fullturn.verbs.gate import REPORTS
+from fullturn.verbs.ownership import require_own_model
+from fullturn.verbs.workspace import Workspace, newest
+
+
+def admit(project: Workspace, version: ModelVersion, *, override: bool = False) -> Admission:
+    """That a version may become champion now; with `override`, in any case.
+
+    Raises:
+        Conflict: it is the champion already, or the registered model is not fullturn's.
+        NotGated: no gate against today's champion and data passed.
+        Refused: its release rolled it back.
+    """
+    require_own_model(project)
+    today, gates = _today(project, version, override), gates_of(project, version)
+    return promotion.admit(version, gates, today, override=override)
+
+
+def admit_released(project: Workspace, version: ModelVersion) -> Admission:
+    """The same at the end of its release: that began with the comparison with today's data.
+
+    Raises:
+        Conflict, NotGated: see `admit`.
+    """
+    today = Today(histories.read(project.store), None)
+    return promotion.admit(version, gates_of(project, version), today)
+
+
+def refusal(project: Workspace, version: ModelVersion) -> str | None:
+    """Why a version may not become champion now; None if it may."""
+    try:
+        admit(project, version)
+    except (Conflict, NotGated, Refused) as error:
+        return str(error)
+    return None
+
+
+def gates_of(project: Workspace, version: ModelVersion) -> list[GateEvidence]:
+    """The gates of a version's run whose reports are whole, newest first."""
+    store = project.store
+    runs = [run.id for run in store.runs("gate", tags=GateTags(candidate=version.run_id).write())]
+    by_tag = VersionTags.read(version.tags).gate
+    named = dict.fromkeys([*runs, *([by_tag] if by_tag else [])])
+    found = (evidence(project, run) for run in named)
+    return [one for one in found if one is not None]
+
+
+def evidence(project: Workspace, gate: str) -> GateEvidence | None:
+    """The report of a gate's run; None if it has none that is whole."""
+    try:
+        content = project.store.get(gate, REPORTS[0]).read_bytes()
+        report = reports.from_json(content.decode(errors="replace"))
+    except (NotFound, IntegrityError):
+        return None
+    return GateEvidence(gate, report, hashlib.sha256(content).hexdigest())
+
+
+def rolled_back(project: Workspace, version: ModelVersion) -> Release | None:
+    """The release in which a version was rolled back, if it was: that is final."""
+    before = state.releases(project.store, version.version)
+    return next((one for one in before if one.ending == "roll back"), None)
+
+
+def _today(project: Workspace, version: ModelVersion, override: bool) -> Today:
+    data = newest(project)
+    if data is None and not override:
+        raise NotGated(
+            f"there is no dataset version here, so nobody can tell whether the gate of version "
+            f"{version.version} was on today's data: `fullturn data commit` first"
+        )
+    final = rolled_back(project, version)
+    return Today(
+        histories.read(project.store), data.digest if data else "", final.reason if final else None
+    )
