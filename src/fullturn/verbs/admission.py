@@ -10,13 +10,11 @@ import hashlib
 from fullturn.core.entities import ModelVersion
 from fullturn.core.errors import Conflict, IntegrityError, NotFound, NotGated, Refused
 from fullturn.core.tags import GateTags, VersionTags
-from fullturn.gates import report as reports
 from fullturn.registry import history as histories
 from fullturn.registry import promotion
 from fullturn.registry.promotion import Admission, GateEvidence, Today
 from fullturn.release import state
 from fullturn.release.state import Release
-from fullturn.verbs.gate import REPORTS
 from fullturn.verbs.ownership import require_own_model
 from fullturn.verbs.workspace import Workspace, newest
 
@@ -65,6 +63,9 @@ def gates_of(project: Workspace, version: ModelVersion) -> list[GateEvidence]:
 
 def evidence(project: Workspace, gate: str) -> GateEvidence | None:
     """The report of a gate's run; None if it has none that is whole."""
+    from fullturn.gates import report as reports
+    from fullturn.verbs.gate import REPORTS
+
     try:
         content = project.store.get(gate, REPORTS[0]).read_bytes()
         report = reports.from_json(content.decode(errors="replace"))
