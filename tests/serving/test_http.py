@@ -20,6 +20,8 @@ from fullturn.serving.running import BoundedProtocol
 from tests.serving.live import ROW, Lengths, Live, live, together
 from tests.waiting import PATIENCE, wait_until
 
+JSON = {"Content-Type": "application/json"}
+
 
 @pytest.fixture(scope="module")
 def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
@@ -152,6 +154,9 @@ def test_mlflows_csv_is_refused_with_what_to_send_instead(one: Live) -> None:
     header = {"Content-Type": "text/csv"}
     for table in ("text,n\nhello,1\n", "1,2\n3,4\n", '"text"\n"hello"\n'):
         answer = one.client.post("/invocations", content=table, headers=header)
+        assert answer.status_code == 415
+        assert "'text/csv'; send JSON" in answer.json()["error"]
+        answer = one.client.post("/invocations", content=table, headers=JSON)
         assert answer.status_code == 400
         assert "MLflow's CSV is not supported: send JSON" in answer.json()["error"]
 
@@ -159,7 +164,7 @@ def test_mlflows_csv_is_refused_with_what_to_send_instead(one: Live) -> None:
 @pytest.mark.parametrize("body", [b"", b"{", b'{"inputs": [NaN]}', b"\xff\xfe", b"[" * 5000])
 def test_what_is_no_json_is_400(one: Live, body: bytes) -> None:
     for path in ("/predict", "/invocations", "/feedback"):
-        answer = one.client.post(path, content=body)
+        answer = one.client.post(path, content=body, headers=JSON)
         assert answer.status_code == 400 and "not JSON" in answer.json()["error"]
 
 
@@ -177,7 +182,7 @@ def test_a_large_body_is_refused_while_it_arrives(one: Live) -> None:
             yield b"x" * 1_000_000
 
     for path in ("/predict", "/feedback"):
-        answer = one.client.post(path, content=endless())
+        answer = one.client.post(path, content=endless(), headers=JSON)
         assert answer.status_code == 413 and "20000 bytes" in answer.json()["error"]
     assert one.predict().status_code == 200
 
@@ -279,9 +284,13 @@ def test_a_token_is_asked_on_all_but_the_health_routes(tmp_path: Path) -> None:
             assert server.client.get("/version", headers=headers).status_code == 401  # type: ignore[arg-type]
         assert server.client.get("/healthz").status_code == 200
         assert server.client.get("/readyz").status_code == 200
-        server.client.headers["Authorization"] = "Bearer s3cret"
-        assert server.predict().status_code == 200
+        for scheme in ("bearer", "BEARER", "Bearer"):
+            server.client.headers["Authorization"] = f"{scheme} s3cret"
+            assert server.predict().status_code == 200
         assert server.client.get("/version").json()["version"] == 1
+
+
+HEAD = b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
 
 
 def raw(server: Live, content: bytes) -> socket.socket:
@@ -292,7 +301,7 @@ def raw(server: Live, content: bytes) -> socket.socket:
 
 
 def test_a_client_that_sends_too_slowly_is_408(tmp_path: Path) -> None:
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"
+    head = HEAD + b"Content-Length: 1000\r\n\r\n{"
     with live(tmp_path, timeout=0.3) as server, raw(server, head) as connection:
         answer = connection.recv(65536)
         assert answer.startswith(b"HTTP/1.1 408") and b"did not arrive" in answer
@@ -323,7 +332,7 @@ def test_a_head_that_is_too_long_is_refused(tmp_path: Path) -> None:
 
 def test_a_row_whose_client_went_away_is_logged(tmp_path: Path) -> None:
     body = json.dumps({"inputs": [ROW], "key": "gone"}).encode()
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
+    head = HEAD + b"Content-Length: %d\r\n\r\n" % len(body)
     slow = Lengths(before=lambda rows: time.sleep(0.3))
     with live(tmp_path, slow) as server:
         raw(server, head + body).close()

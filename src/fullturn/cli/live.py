@@ -203,7 +203,7 @@ def keep_serving(live: Live) -> None:
     live.audience.leave()
     say(f"serving at [bold]{live.address}[/bold]; stop with Ctrl-C; try:")
     body = json.dumps({"inputs": [{"question": "What is a canary release?"}]})
-    say(f"  curl {live.address}/predict -d '{escape(body)}'")
+    say(f"  curl {live.address}/predict --json '{escape(body)}'")
     with contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()
 

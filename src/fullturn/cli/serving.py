@@ -76,7 +76,7 @@ def show_server(found: Opened) -> None:
             say(f"  {route} [dim]{about}[/dim]")
     body = json.dumps({"inputs": [found.example]}, ensure_ascii=False).replace("'", "'\\''")
     token = " -H 'Authorization: Bearer TOKEN'" if found.asks_token else ""
-    say_verbatim(f"try:\n  curl {found.address}/predict{token} -d '{body}'")
+    say_verbatim(f"try:\n  curl {found.address}/predict{token} --json '{body}'")
     say_next("fullturn lineage PREDICTION-ID", "fullturn promote VERSION", "stop with Ctrl-C")
 
 

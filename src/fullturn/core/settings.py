@@ -133,6 +133,11 @@ class ServingSettings(_Table):
     """Port to listen on; 0 picks a free port."""
     token_env: str | None = None
     """Environment variable with the API token; without one, no token is required."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names by which clients may reach a server without a token, besides its IP addresses and this
+    machine's name; `*.example.org` for all names below one, `*` for any."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins, such as `https://app.example.org`, whose web pages may send requests."""
     body_bytes: int = Field(default=10 * 2**20, ge=1024)
     """Maximum request body, in bytes; larger requests get 413."""
     batch_rows: int = Field(default=64, ge=1)

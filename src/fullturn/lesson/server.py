@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.routing import BaseRoute
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 HOST = "127.0.0.1"
 HEADERS = {
@@ -40,8 +41,29 @@ def application(deck: Deck, panels: Sequence[BaseRoute] = ()) -> Starlette:
             Mount("/deck", StaticFiles(directory=PAGE)),
             *panels,
         ],
-        middleware=[hosts],
+        middleware=[hosts, Middleware(_SameOrigin)],
     )
+
+
+class _SameOrigin:
+    """Refuses requests from web pages of other origins: panels start processes."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer it with 403."""
+        from starlette.responses import PlainTextResponse
+
+        from fullturn.serving.access import is_same_origin
+
+        headers = dict(scope.get("headers", ()))
+        origin, host = headers.get(b"origin"), headers.get(b"host", b"")
+        if origin is None or is_same_origin(origin, host):
+            await self._app(scope, receive, send)
+        else:
+            refused = PlainTextResponse("requests from pages of other origins are refused\n", 403)
+            await refused(scope, receive, send)
 
 
 def _page(deck: Deck) -> Callable[[Request], Response]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from fullturn.core.entities import Arm, Input, Output, Prediction
 from fullturn.core.errors import AppError, FullturnError, UsageError
 from fullturn.serving.deployment import Deployment, LoadedVersion
+from fullturn.serving.fair_queue import Caller
 from fullturn.serving.log import VIOLATION, encode
 
 
@@ -30,6 +31,8 @@ class Work:
     key: str
     """The entity that asks; of a request that names none, the id of its first row."""
     answered: asyncio.Future[None]
+    caller: Caller = ("", "")
+    """Who has to share the server with others."""
     refused: str | None = None
     """Why the rows break the contract: they are logged, but no version gets them."""
     arrived: float = field(default_factory=time.perf_counter)

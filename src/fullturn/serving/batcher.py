@@ -12,7 +12,7 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Protocol
@@ -29,6 +29,7 @@ from fullturn.serving.answering import (
     run_batch,
 )
 from fullturn.serving.deployment import Deployment, LoadedVersion
+from fullturn.serving.fair_queue import FairQueue, Shares
 from fullturn.serving.metrics import Metrics
 from fullturn.serving.shadow import Shadows
 
@@ -80,9 +81,11 @@ class Batcher:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._arriving: list[Work] = []
         self._open: deque[Work] = deque()
-        self._rows = 0
+        self._shares = Shares(limits.queue_rows)
         self._queue: SimpleQueue[list[Work] | None] = SimpleQueue()
         self._waiting: deque[Work] = deque()
+        self._fair: FairQueue[Work] = FairQueue()
+        """What does not fit into one batch."""
         self._shadows = Shadows(limits.shadow_rows)
         self._pace = Pace(LONGEST)
         self._thread = threading.Thread(target=self._run, name="predict", daemon=True)
@@ -108,12 +111,11 @@ class Batcher:
         Raises:
             Full: too many rows wait already.
         """
-        if self._rows + len(work.rows) > self._limits.queue_rows:
+        if not self._shares.admit(work.caller, len(work.rows)):
             raise Full
         if not self._arriving and self._loop is not None:
             # Runs after the sockets that are ready now were read: their rows are one batch.
             self._loop.call_soon(self._flush)
-        self._rows += len(work.rows)
         self._arriving.append(work)
         self._open.append(work)
 
@@ -125,7 +127,7 @@ class Batcher:
     @property
     def queued(self) -> int:
         """Rows that wait or are being answered."""
-        return self._rows
+        return self._shares.total
 
     @property
     def shadows(self) -> int:
@@ -138,7 +140,7 @@ class Batcher:
 
     def _answer(self, works: Sequence[Work], failure: str | None) -> None:
         for work in works:
-            self._rows -= len(work.rows)
+            self._shares.release(work.caller, len(work.rows))
             if work.answered.done():
                 continue
             if failure:
@@ -162,7 +164,7 @@ class Batcher:
     def _run(self) -> None:
         while self._fill():
             try:
-                if self._waiting:
+                if self._waiting or self._fair:
                     self._serve(self._batch())
                 else:
                     self._shadow()
@@ -173,21 +175,32 @@ class Batcher:
         """Take what is queued; wait only if there is nothing at all to do. False at the end."""
         with contextlib.suppress(Empty):
             while True:
-                arrived = self._queue.get(block=not self._waiting and not self._shadows)
+                busy = bool(self._waiting or self._fair)
+                arrived = self._queue.get(block=not busy and not self._shadows)
                 if arrived is None:
                     self._shadows.clear()
-                    if self._waiting:
+                    if busy:
                         self._queue.put(None)  # once they are answered
-                    return bool(self._waiting)
+                    return busy
                 self._waiting.extend(arrived)
         return True
 
     def _batch(self) -> list[Work]:
-        taken = [self._waiting.popleft()]
-        most, rows = min(self._limits.batch_rows, self._pace.rows), len(taken[0].rows)
-        while self._waiting and rows + len(self._waiting[0].rows) <= most:
-            taken.append(self._waiting.popleft())
-            rows += len(taken[-1].rows)
+        """All that waits, if it fits; otherwise a part that is fair to the callers."""
+        most = min(self._limits.batch_rows, self._pace.rows)
+        if not self._fair and _fit(self._waiting, most):
+            taken = list(self._waiting)
+            self._waiting.clear()
+            return taken
+        while self._waiting:
+            work = self._waiting.popleft()
+            self._fair.push(work.caller, len(work.rows), work)
+        rows, work = self._fair.pop()
+        taken = [work]
+        while self._fair and rows + self._fair.next_cost <= most:
+            cost, work = self._fair.pop()
+            taken.append(work)
+            rows += cost
         return taken
 
     def _serve(self, works: list[Work]) -> None:
@@ -253,3 +266,12 @@ class Batcher:
         if loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
                 loop.call_soon_threadsafe(self._answer, works, failure)
+
+
+def _fit(works: Iterable[Work], most: int) -> bool:
+    rows = 0
+    for work in works:
+        rows += len(work.rows)
+        if rows > most:
+            return False
+    return True

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -17,6 +16,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
+from fullturn.serving.access import Access
 from fullturn.serving.answering import Full
 from fullturn.serving.replies import JSON, Refusal, Reply, error_body, refusal
 from fullturn.serving.routes import Handler, Routes, Served
@@ -32,6 +32,7 @@ class Application:
         self._served = served
         self._most, self._timeout = served.settings.body_bytes, served.settings.timeout
         self._requests = served.metrics.requests
+        self._access = Access(served.settings, served.token)
         self._buffered = 0
         handlers = Routes(served)
         self._hot = handlers.hot
@@ -106,9 +107,10 @@ class Application:
         self, handler: Handler, scope: Scope, receive: Receive, needs_token: bool = True
     ) -> Reply:
         try:
-            if needs_token and self._served.token is not None:
-                _require_token(scope, self._served.token)
-            return await handler(await self._body(receive))
+            has_body = scope["method"] == "POST"
+            self._access.check(scope, needs_token=needs_token, has_body=has_body)
+            client = scope.get("client")
+            return await handler(await self._body(receive), client[0] if client else "")
         except Exception as error:  # noqa: BLE001  every error gets an answer
             return refusal(error)
 
@@ -159,9 +161,3 @@ async def _send(reply: Reply, send: Send) -> None:
     headers = [(b"content-type", reply.kind), (b"content-length", length), *reply.headers]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})
-
-
-def _require_token(scope: Scope, token: str) -> None:
-    given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
-    if not hmac.compare_digest(given, b"Bearer " + token.encode()):
-        raise Refusal(401, "no valid token; send the header 'Authorization: Bearer TOKEN'")

@@ -31,14 +31,18 @@ _ERROR: _Schema = {
 _REASONS = {
     400: "The body is not JSON.",
     401: "The token is missing or wrong.",
+    403: "Sent by a web page of another origin.",
     404: "Not found.",
     408: "The body did not arrive in time.",
     413: "The body or the number of rows is too large.",
+    415: "The body is not declared as JSON.",
+    421: "The server has no such name.",
     422: "The body has another form, or a row breaks the contract.",
     429: "The queue is full.",
     503: "Not answered in time, or not logged; try again.",
 }
-_BAD_BODY = (400, 408, 413, 422, 429, 503)
+_BAD_BODY = (400, 408, 413, 415, 422, 429, 503)
+_STRANGERS = (403, 421)
 
 
 def description(name: str, contract: Contract, *, chats: bool, token: bool) -> _Schema:
@@ -83,7 +87,7 @@ def _require_token(document: _Schema) -> None:
 
 def _post(about: str, body: _Schema, answer: _Schema, *more: int) -> _Schema:
     responses = {200: _content("The answer.", answer)}
-    responses |= {status: _error(status) for status in sorted({*_BAD_BODY, *more})}
+    responses |= {status: _error(status) for status in sorted({*_BAD_BODY, *_STRANGERS, *more})}
     content = {"application/json": {"schema": body}}
     return {"post": {**_operation(about, responses),
                      "requestBody": {"required": True, "content": content}}}  # fmt: skip
@@ -92,7 +96,8 @@ def _post(about: str, body: _Schema, answer: _Schema, *more: int) -> _Schema:
 def _get(about: str, properties: _Schema, *more: int) -> _Schema:
     answer = {"type": "object", "properties": properties, "required": list(properties)}
     responses = {200: _content("The answer.", answer)}
-    return {"get": _operation(about, responses | {status: _error(status) for status in more})}
+    refused = {status: _error(status) for status in sorted({*_STRANGERS, *more})}
+    return {"get": _operation(about, responses | refused)}
 
 
 def _operation(about: str, responses: Mapping[int, _Schema]) -> _Schema:

@@ -21,8 +21,9 @@ from fullturn.serving.replies import Failed, Refusal, Reply, as_json
 
 FEEDBACK_WAITING = 64
 """Requests with feedback that are looked up at a time, at most."""
-Handler = Callable[[bytes], Awaitable[Reply]]
-"""From a body to a reply; what it raises, `replies.refusal` turns into one."""
+Handler = Callable[[bytes, str], Awaitable[Reply]]
+"""From a body, and the address that it came from, to a reply; `replies.refusal` makes one of what
+is raised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,27 +70,28 @@ class Routes:
         }
         """Routes that need no token."""
 
-    async def _predict(self, body: bytes) -> Reply:
-        work = await self._answered(inputs.of_predict(body))
+    async def _predict(self, body: bytes, host: str) -> Reply:
+        work = await self._answered(inputs.of_predict(body), host)
         return as_json({"outputs": [one.output for one in work.predictions], **_about(work)})
 
-    async def _invocations(self, body: bytes) -> Reply:
-        work = await self._answered(inputs.of_invocations(body))
+    async def _invocations(self, body: bytes, host: str) -> Reply:
+        work = await self._answered(inputs.of_invocations(body), host)
         return as_json({"predictions": [one.output for one in work.predictions], **_about(work)})
 
-    async def _chat(self, body: bytes) -> Reply:
+    async def _chat(self, body: bytes, host: str) -> Reply:
         served = self._served
         if served.text_of is None or served.contract.text is None:
             raise Refusal(404, f"'{served.name}' is not an assistant; send rows to /predict")
         asked = chat.of_body(body)
-        work = await self._answered(Asked([{served.contract.text: asked.question}], asked.key))
+        row = {served.contract.text: asked.question}
+        work = await self._answered(Asked([row], asked.key), host)
         one = work.predictions[0]
         text, model = served.text_of(one.output or {}), served.name
         if asked.stream:
             return Reply(200, chat.events(one, text, model), b"text/event-stream")
         return as_json(chat.completion(one, text, model))
 
-    async def _feedback(self, body: bytes) -> Reply:
+    async def _feedback(self, body: bytes, _: str) -> Reply:
         entries = feedback.of_body(body, self._served.contract)
         if self._feedback_waiting >= FEEDBACK_WAITING:
             raise Full
@@ -105,15 +107,15 @@ class Routes:
         ]
         return as_json(stored if body.lstrip().startswith(b"[") else stored[0])
 
-    async def _healthz(self, _: bytes) -> Reply:
+    async def _healthz(self, _: bytes, host: str) -> Reply:
         return as_json({"alive": True})
 
-    async def _readyz(self, _: bytes) -> Reply:
+    async def _readyz(self, _: bytes, host: str) -> Reply:
         if not self._served.batcher.alive:
             raise NotAnswered("no predictions are made: the server is shutting down")
         return as_json({"ready": True, "version": self._served.follower.current.champion.version})
 
-    async def _version(self, _: bytes) -> Reply:
+    async def _version(self, _: bytes, host: str) -> Reply:
         follower = self._served.follower
         current = follower.current
         plan = current.plan
@@ -133,23 +135,23 @@ class Routes:
             }
         )  # fmt: skip
 
-    async def _metrics(self, _: bytes) -> Reply:
+    async def _metrics(self, _: bytes, host: str) -> Reply:
         return Reply(200, self._served.metrics.text(), CONTENT_TYPE.encode())
 
-    async def _openapi(self, _: bytes) -> Reply:
+    async def _openapi(self, _: bytes, host: str) -> Reply:
         served = self._served
         return as_json(
             description(served.name, served.contract, chats=served.text_of is not None,
                         token=served.token is not None)
         )  # fmt: skip
 
-    async def _answered(self, asked: Asked) -> Work:
+    async def _answered(self, asked: Asked, host: str) -> Work:
         most = self._served.settings.queue_rows
         if len(asked.rows) > most:
             raise Refusal(413, f"{len(asked.rows)} rows in one request; send at most {most}")
         found = self._rows.checked(asked.rows)
         future = asyncio.get_running_loop().create_future()
-        work = Work(found.rows, asked.key, future, found.refused)
+        work = Work(found.rows, asked.key, future, (host, asked.key), found.refused)
         self._served.batcher.submit(work)
         await future
         if work.failure is not None:

@@ -18,6 +18,8 @@ from math import inf
 from typing import Any, ClassVar
 
 import uvicorn
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from fullturn.core.errors import CouldNotEvaluate, FullturnError, UsageError
@@ -62,10 +64,12 @@ class BoundedProtocol(HttpToolsProtocol):
         return super().on_headers_complete()
 
     def _look(self) -> None:
-        if self.loop.time() - self._head_begun >= self.head_seconds:
+        begun = self.loop.time() if self._head_begun == inf else self._head_begun
+        left = begun + self.head_seconds - self.loop.time()
+        if left <= 0:
             self.transport.close()
         else:
-            self._looking = self.loop.call_later(self.head_seconds, self._look)
+            self._looking = self.loop.call_later(left, self._look)
 
 
 CONNECTIONS = 4096
@@ -137,10 +141,21 @@ def _not_listening(host: str, port: int, error: OSError) -> FullturnError:
     return UsageError(f"cannot listen on {host}:{port} ({error.strerror or error}); check --host")
 
 
+def _application(served: Served) -> ASGIApp:
+    """The routes; pages of the origins that fullturn.toml names may read their answers."""
+    origins, application = served.settings.cors_origins, Application(served)
+    if not origins:
+        return application
+    return CORSMiddleware(
+        application, allow_origins=origins, allow_methods=["GET", "POST"],
+        allow_headers=["authorization", "content-type"],
+    )  # fmt: skip
+
+
 def _server(served: Served) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
-            Application(served), loop="uvloop", http=BoundedProtocol, ws="none", lifespan="on",
+            _application(served), loop="uvloop", http=BoundedProtocol, ws="none", lifespan="on",
             log_config=None, access_log=False, server_header=False, limit_concurrency=CONNECTIONS,
             timeout_graceful_shutdown=GRACE, timeout_keep_alive=KEEP_ALIVE,
         )

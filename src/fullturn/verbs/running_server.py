@@ -89,7 +89,8 @@ def _connection(found: str, timeout: float) -> Any:
 
 def _headers(variable: str | None) -> dict[str, str]:
     token = secret(variable) if variable else None
-    return {"Authorization": f"Bearer {token}"} if token else {}
+    kind = {"Content-Type": "application/json"}
+    return {**kind, "Authorization": f"Bearer {token}"} if token else kind
 
 
 def _asked(connection: Any, row: Input, headers: Mapping[str, str]) -> Reply | None:
