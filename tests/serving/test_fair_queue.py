@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from fullturn.core.entities import Input
 from fullturn.serving.fair_queue import FairQueue, Shares
 from tests.serving.live import ROW, Lengths, live, together
-from tests.waiting import until
+from tests.waiting import wait_until
 
 CALLS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xyz"), st.integers(1, 9)))
 
@@ -110,12 +110,12 @@ def test_a_light_caller_is_answered_in_the_next_batch(tmp_path: Path) -> None:
 
         def ask(number: int) -> int:
             if number == 12:
-                until(lambda: server.served.batcher.queued >= 12, "all of the heavy caller")
+                wait_until("all of the heavy caller", lambda: server.served.batcher.queued >= 12)
                 return server.predict({**ROW, "n": 99}, key="anna").status_code
             return server.predict({**ROW, "n": number}, key="heavy").status_code
 
         def release(_: int) -> None:
-            until(lambda: server.served.batcher.queued == 13, "all that were sent")
+            wait_until("all that were sent", lambda: server.served.batcher.queued == 13)
             go_on.set()
 
         assert together(14, lambda n: release(n) if n == 13 else ask(n))[:13] == [200] * 13

@@ -67,7 +67,7 @@ class Access:
             raise Refusal(401, "no valid token; send the header 'Authorization: Bearer TOKEN'")
 
     def _check_host(self, host: bytes | None) -> None:
-        if host not in self._hosts:
+        if host is not None and host not in self._hosts:
             raise Refusal(
                 421,
                 f"this server has no name {_shown(host)}; use its IP address, or add the name to "
