@@ -23,8 +23,7 @@ from fullturn.lesson.deck import Deck
 from fullturn.lesson.figures import benchmark_results
 from fullturn.lesson.panels.catalog import lesson_stage
 from fullturn.lesson.panels.routes import routes
-from fullturn.lesson.publishing import save
-from fullturn.lesson.server import application
+from fullturn.lesson.publishing import application, save
 from fullturn.verbs.workspace import Workspace
 from tests.browsers import faultless_page
 from tests.waiting import PATIENCE, wait_until
@@ -346,7 +345,7 @@ def serves(path: Path, root: Path) -> bool:
         words = path.read_bytes().split(b"\0")
     except OSError:
         return False
-    return b"fullturn.lesson.panels.child_server" in words and str(root).encode() in words
+    return b"fullturn.lesson.panels.server" in words and str(root).encode() in words
 
 
 def test_nothing_of_the_machine_gets_into_the_deck(deck: Deck) -> None:

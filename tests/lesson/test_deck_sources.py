@@ -10,8 +10,8 @@ import pytest
 
 from fullturn.core.errors import CouldNotEvaluate, MissingFigure, UsageError
 from fullturn.lesson import publishing
+from fullturn.lesson.deck import SECTIONS, slides
 from fullturn.lesson.figures import Figures, Source, benchmark_results, cases
-from fullturn.lesson.slide import SECTIONS, slides
 
 RESULT = {
     "name": "serving",

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fullturn.core.errors import CouldNotEvaluate
-from fullturn.lesson.panels import alarm, recording
-from fullturn.lesson.panels.catalog import lesson_stage
+from fullturn.lesson.panels import alarm, events
+from fullturn.lesson.panels.catalog import PANELS, lesson_stage
 from fullturn.lesson.panels.preparing import prepared
 from fullturn.lesson.panels.stage import Stage
 from fullturn.registry import promotion
@@ -276,12 +276,12 @@ def test_the_recording_plays_when_the_server_is_gone(stage: Stage, browser_page:
     panel.locator(".panel-replay").click()
     assert panel.locator(".panel-source").inner_text().startswith("REPLAY of a real run of ")
     panel.locator(".panel-end").click()
-    word = next(e["word"] for e in recording.replays()["gate"] if e["type"] == "outcome")
+    word = next(e["word"] for e in events.replays()["gate"] if e["type"] == "outcome")
     assert panel.locator(".panel-badge").inner_text() == word
     assert panel.locator("table").count() == 2
 
 
-@pytest.mark.parametrize("name", recording.ORDER)
+@pytest.mark.parametrize("name", PANELS)
 def test_no_text_of_a_panel_runs_over_its_edge(stage: Stage, browser_page: Page, name: str) -> None:
     with serving(stage) as address:
         browser_page.goto(f"{address}?only={name}")

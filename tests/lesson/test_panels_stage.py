@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from fullturn.core.errors import UsageError
-from fullturn.lesson.panels import events, recording
-from fullturn.lesson.panels.events import Options, Tell
+from fullturn.lesson.panels import catalog, events
+from fullturn.lesson.panels.events import Emit, Options
 from fullturn.lesson.panels.stage import Stage
 from fullturn.verbs.workspace import Workspace
 from tests.lesson.events import followed
@@ -22,21 +22,21 @@ from tests.projects import copied
 GO_ON = threading.Event()
 
 
-def waits(stage: Stage, options: Options, tell: Tell) -> None:
-    tell(events.say("waiting"))
+def waits(stage: Stage, options: Options, emit: Emit) -> None:
+    emit(events.say("waiting"))
     assert GO_ON.wait(20)
-    tell(events.outcome("PASSED", "waited"))
+    emit(events.outcome("PASSED", "waited"))
 
 
-def repeats(stage: Stage, options: Options, tell: Tell) -> None:
-    tell(events.outcome("ANSWERED", options.get("question", "nothing")))
+def repeats(stage: Stage, options: Options, emit: Emit) -> None:
+    emit(events.outcome("ANSWERED", options.get("question", "nothing")))
 
 
-def refuses(stage: Stage, options: Options, tell: Tell) -> None:
+def refuses(stage: Stage, options: Options, emit: Emit) -> None:
     raise UsageError("the candidate is called 'x'; call it otherwise")
 
 
-def breaks(stage: Stage, options: Options, tell: Tell) -> None:
+def breaks(stage: Stage, options: Options, emit: Emit) -> None:
     raise ZeroDivisionError("1/0")
 
 
@@ -122,9 +122,9 @@ def test_unknown_panels_performances_and_files_are_not_found(address: str) -> No
 
 
 def test_a_stage_that_closes_stops_who_performs(stage: Stage) -> None:
-    def endless(stage: Stage, options: Options, tell: Tell) -> None:
+    def endless(stage: Stage, options: Options, emit: Emit) -> None:
         while not GO_ON.wait(0.01):
-            tell(events.say("on and on"))
+            emit(events.say("on and on"))
 
     stage.panels["endless"] = endless  # type: ignore[index]
     performance = stage.start("endless", {})
@@ -136,9 +136,9 @@ def test_a_stage_that_closes_stops_who_performs(stage: Stage) -> None:
 def test_a_recording_is_thinned_until_it_is_small_enough() -> None:
     curve = [events.point("p", "s", n, n) | {"at": n / 10} for n in range(20_000)]
     told = [*curve, events.outcome("PASSED", "all") | {"at": 2000.0}, events.done() | {"at": 2000}]
-    text = recording.recorded(told, "2026-11-24")
+    text = events.recorded(told, "2026-11-24")
     lines = [json.loads(line) for line in text.splitlines()]
-    assert len(text.encode()) <= recording.LARGEST
+    assert len(text.encode()) <= events.LARGEST
     assert lines[0] == {"type": "recorded", "date": "2026-11-24", "at": 0.0}
     assert [line["type"] for line in lines[-2:]] == ["outcome", "done"]
     assert lines[-3]["x"] == 19_999 and 500 < len(lines) < 2000
@@ -146,16 +146,16 @@ def test_a_recording_is_thinned_until_it_is_small_enough() -> None:
 
 def test_a_short_recording_is_kept_whole() -> None:
     told = [events.say("a") | {"at": 0.1}, events.done() | {"at": 0.2}]
-    lines = [json.loads(line) for line in recording.recorded(told, "2026-11-24").splitlines()]
+    lines = [json.loads(line) for line in events.recorded(told, "2026-11-24").splitlines()]
     assert lines[1:] == told
 
 
-@pytest.mark.parametrize("panel", recording.ORDER)
+@pytest.mark.parametrize("panel", catalog.PANELS)
 def test_every_panel_comes_with_a_recording_of_a_run_that_worked(panel: str) -> None:
-    told = recording.replays()[panel]
+    told = events.replays()[panel]
     assert told[0]["type"] == "recorded" and told[-1]["type"] == "done"
     assert [event["at"] for event in told] == sorted(event["at"] for event in told)
     assert any(event["type"] == "outcome" for event in told)
     assert not any(event["type"] == "error" for event in told)
-    size = (recording.RECORDED / f"{panel}.jsonl").stat().st_size
-    assert size <= recording.LARGEST
+    size = (events.RECORDED / f"{panel}.jsonl").stat().st_size
+    assert size <= events.LARGEST

@@ -13,7 +13,7 @@ from fullturn.cli.verb import json_option
 
 if TYPE_CHECKING:
     from fullturn.lesson.deck import Deck
-    from fullturn.lesson.panels.recording import Rehearsed
+    from fullturn.lesson.panels.catalog import Rehearsed
     from fullturn.verbs.workspace import Workspace
 
 
@@ -102,7 +102,7 @@ def _deck(project: Workspace, as_json: bool) -> Deck:
 def _serve(deck: Deck, port: int, as_json: bool) -> None:
     from fullturn.lesson.panels.catalog import lesson_stage
     from fullturn.lesson.panels.routes import routes
-    from fullturn.lesson.server import application, serve
+    from fullturn.lesson.publishing import application, serve
 
     def ready(address: str) -> None:
         if as_json:
@@ -143,13 +143,13 @@ def _rehearse(project: Workspace, *, record: bool, as_json: bool) -> None:
         CouldNotEvaluate: a panel ended with an error.
     """
     from fullturn.core.errors import CouldNotEvaluate
-    from fullturn.lesson.panels import recording
-    from fullturn.lesson.panels.catalog import lesson_stage
+    from fullturn.lesson.panels.catalog import lesson_stage, rehearse
+    from fullturn.lesson.panels.events import RECORDED
 
     ended: list[Rehearsed] = []
     with lesson_stage(project) as stage:
         stage.warm()
-        for one in recording.rehearse(stage, recording.RECORDED if record else None):
+        for one in rehearse(stage, RECORDED if record else None):
             ended.append(one)
             if not as_json:
                 say(f"[dim]{one.panel}: {one.seconds:.1f} s[/dim]")

@@ -31,7 +31,7 @@ Recorded = dict[str, tuple[Value, Source]]
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class GatedCandidate:
     """A candidate and its gate."""
 
     run: RunRecord
@@ -46,8 +46,8 @@ class Past:
 
     candidates: tuple[Trial, ...]
     """Best first; stopped candidates last."""
-    blocked: Judged
-    passed: Judged
+    blocked: GatedCandidate
+    passed: GatedCandidate
     first: Lineage
     """Lineage of version 1."""
     comparison: Comparison
@@ -81,12 +81,12 @@ def past(project: Workspace) -> Past:
         ) from error
 
 
-def _first_gate(project: Workspace, outcome: str) -> Judged:
+def _first_gate(project: Workspace, outcome: str) -> GatedCandidate:
     """The oldest gate with this outcome."""
     runs = project.store.runs("gate")
     run = next(run for run in reversed(runs) if GateTags.read(run.tags).outcome == outcome)
     text = project.store.get(run.id, REPORTS[0]).read_text(encoding="utf-8")
-    return Judged(run, project.store.run(_subject(run)).name, writer.from_json(text))
+    return GatedCandidate(run, project.store.run(_subject(run)).name, writer.from_json(text))
 
 
 def _trials(project: Workspace, before: RunRecord) -> tuple[Trial, ...]:
@@ -193,14 +193,14 @@ def _beginning(text: str) -> str:
 
 
 def _of_gates(of: Past, folder: str) -> Iterator[tuple[str, tuple[Value, Source]]]:
-    for name, judged in (("blocked", of.blocked), ("passed", of.passed)):
-        subject = f"gate {judged.report.subject[:8]} --no-register"
-        source = _source(f"run {judged.run.id}", judged.run.started, folder, subject)
-        results = judged.report.results
+    for name, gated in (("blocked", of.blocked), ("passed", of.passed)):
+        subject = f"gate {gated.report.subject[:8]} --no-register"
+        source = _source(f"run {gated.run.id}", gated.run.started, folder, subject)
+        results = gated.report.results
         failed = [result for result in results if result.outcome == "FAILED"]
         yield f"lesson.{name}.checks", (len(results), source)
         yield f"lesson.{name}.failed", (len(failed), source)
-        yield f"lesson.{name}.candidate", (judged.candidate, source)
+        yield f"lesson.{name}.candidate", (gated.candidate, source)
         for result in results:
             for score, found in result.figures.get("scores", {}).items():
                 yield f"lesson.{name}.{score}", (round(100 * found["estimate"], 1), source)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fullturn.core.entities import CheckResult, GateReport
-from fullturn.lesson.diagrams.axes import Scale, curve, heights, interval, moment, powers, widths
 from fullturn.lesson.diagrams.svg import (  # fmt: skip
     AGAIN,
     BAD,
@@ -18,6 +17,13 @@ from fullturn.lesson.diagrams.svg import (  # fmt: skip
     TRAIN,
     WATCH,
     Drawing,
+    Scale,
+    curve,
+    heights,
+    interval,
+    moment,
+    powers,
+    widths,
 )
 from fullturn.lesson.figures import Points
 from fullturn.metrics.metric import SHARE

@@ -9,8 +9,8 @@ from fullturn.core.entities import Alarm
 from fullturn.core.errors import Inconclusive
 from fullturn.demo.audience import Audience
 from fullturn.lesson.panels.events import (
+    Emit,
     Options,
-    Tell,
     axis,
     line,
     mark,
@@ -34,40 +34,40 @@ WORTH = 3
 """Number of detectors listed."""
 
 
-def perform(stage: Stage, options: Options, tell: Tell) -> None:
+def perform(stage: Stage, options: Options, emit: Emit) -> None:
     """Known topics, then new ones; the audience always returns to known topics at the end."""
     project = stage.project
     stage.warm()
     watch = Monitor(project, time.time_ns())
-    tell(say(f"monitoring version {watch.version}; the reference is the validation set on which "
+    emit(say(f"monitoring version {watch.version}; the reference is the validation set on which "
              "it was approved"))  # fmt: skip
-    tell(axis(PLOT, "statistic of each detector", "requests"))
-    tell(line(PLOT, watch.seen().states[0].threshold, "alarm", log=True))
+    emit(axis(PLOT, "statistic of each detector", "requests"))
+    emit(line(PLOT, watch.seen().states[0].threshold, "alarm", log=True))
     with stage.audience() as audience:
-        tell(say("the audience asks about known topics"))
-        alarms = _until(watch, audience, CALM, tell)
+        emit(say("the audience asks about known topics"))
+        alarms = _until(watch, audience, CALM, emit)
         turned = time.time_ns()
-        tell(mark(PLOT, audience.switch_to("new").asked, "new topics"))
-        tell(say("the audience asks about two topics that the data doesn't cover"))
-        alarms += _until(watch, audience, PATIENCE, tell, stop=True)
+        emit(mark(PLOT, audience.switch_to("new").asked, "new topics"))
+        emit(say("the audience asks about two topics that the data doesn't cover"))
+        alarms += _until(watch, audience, PATIENCE, emit, stop=True)
         if alarms:
-            asked = _asked(project, turned, alarms[0])
-            tell(say(f"alarm of {alarms[0].detector} after {asked:,} requests on the new topics"))
-            _until(watch, audience, AFTER, tell)
+            asked = _requests_between(project, turned, alarms[0])
+            emit(say(f"alarm of {alarms[0].detector} after {asked:,} requests on the new topics"))
+            _until(watch, audience, AFTER, emit)
         audience.switch_to("known")
-        tell(say("the audience returns to known topics"))
+        emit(say("the audience returns to known topics"))
     if not alarms:
         raise Inconclusive(f"no alarm within {PATIENCE} requests")
-    _diagnosed(watch, f"input.{project.subject.contract.text}", tell)
+    _diagnosed(watch, f"input.{project.subject.contract.text}", emit)
 
 
-def _asked(project: Workspace, since: int, alarm: Alarm) -> int:
+def _requests_between(project: Workspace, since: int, alarm: Alarm) -> int:
     """Number of requests between a point in the log and an alarm."""
     return sum(one.sequence <= alarm.sequence for one in log.predictions(project.state, since))
 
 
 def _until(
-    watch: Monitor, audience: Audience, requests: int, tell: Tell, *, stop: bool = False
+    watch: Monitor, audience: Audience, requests: int, emit: Emit, *, stop: bool = False
 ) -> list[Alarm]:
     """Monitor this many requests; with `stop`, only until the first alarm."""
     alarms: list[Alarm] = []
@@ -76,25 +76,25 @@ def _until(
         new = watch.step()
         alarms += new
         for one in new:  # the detector restarts from 0, which its state shows
-            tell(point(PLOT, one.detector, seen.asked, one.statistic))
-        _show(watch.seen(), seen.asked, {one.detector for one in new}, tell)
+            emit(point(PLOT, one.detector, seen.asked, one.statistic))
+        _show(watch.seen(), seen.asked, {one.detector for one in new}, emit)
         time.sleep(LOOK_EVERY)
     return alarms
 
 
-def _show(seen: Seen, at: int, alarmed: Collection[str], tell: Tell) -> None:
+def _show(seen: Seen, at: int, alarmed: Collection[str], emit: Emit) -> None:
     for state in seen.states:
         if state.requests and state.name not in alarmed:
-            tell(point(PLOT, state.name, at, max(1.0, state.statistic)))
-    rung = {alarm.detector: alarm.statistic for alarm in reversed(seen.alarms)}
-    loudest = sorted(seen.states, key=lambda one: (-one.alarms, -one.share))[:WORTH]
-    rows = [_row(one, rung.get(one.name)) for one in loudest]
-    tell(table("detectors", ("detector", ">statistic", ">threshold", ""), rows))
+            emit(point(PLOT, state.name, at, max(1.0, state.statistic)))
+    alarmed_at = {alarm.detector: alarm.statistic for alarm in reversed(seen.alarms)}
+    nearest = sorted(seen.states, key=lambda one: (-one.alarms, -one.share))[:WORTH]
+    rows = [_row(one, alarmed_at.get(one.name)) for one in nearest]
+    emit(table("detectors", ("detector", ">statistic", ">threshold", ""), rows))
 
 
-def _row(state: DetectorState, rung: float | None) -> tuple[str, ...]:
-    value = state.statistic if rung is None else rung
-    share = f"{100 * state.share:.0f} % of the threshold" if rung is None else "ALARM"
+def _row(state: DetectorState, alarmed_at: float | None) -> tuple[str, ...]:
+    value = state.statistic if alarmed_at is None else alarmed_at
+    share = f"{100 * state.share:.0f} % of the threshold" if alarmed_at is None else "ALARM"
     return state.name, _number(value), _number(state.threshold), share
 
 
@@ -102,7 +102,7 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value < 1e9 else f"{value:.0e}"
 
 
-def _diagnosed(watch: Monitor, subject: str, tell: Tell) -> None:
+def _diagnosed(watch: Monitor, subject: str, emit: Emit) -> None:
     """Show the diagnosis of the alarm on the text column, or else of the first alarm."""
     known = watch.seen().alarms
     alarm = next((one for one in known if one.detector == subject), known[0])
@@ -110,10 +110,10 @@ def _diagnosed(watch: Monitor, subject: str, tell: Tell) -> None:
     examples = [
         (shorter(" ".join(map(str, one["input"].values())), 70),) for one in diagnosis.examples[:3]
     ]
-    tell(table("examples", ("typical questions of the shift",), examples))
+    emit(table("examples", ("typical questions of the shift",), examples))
     if diagnosis.words:
-        tell(say(f"words that became more frequent: {', '.join(diagnosis.words[:8])}"))
+        emit(say(f"words that became more frequent: {', '.join(diagnosis.words[:8])}"))
     others = [one.detector for one in known if one.detector != alarm.detector]
     if others:
-        tell(say(f"further alarms: {', '.join(dict.fromkeys(others))}"))
-    tell(outcome("ALARM", f"{alarm.detector}: {diagnosis.verdict}. {diagnosis.reason}"))
+        emit(say(f"further alarms: {', '.join(dict.fromkeys(others))}"))
+    emit(outcome("ALARM", f"{alarm.detector}: {diagnosis.verdict}. {diagnosis.reason}"))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fullturn.core.errors import CouldNotEvaluate, NotFound, UsageError
-from fullturn.lesson.panels.events import Options, Tell, outcome, say, table
+from fullturn.lesson.panels.events import Emit, Options, outcome, say, table
 from fullturn.lesson.panels.stage import Stage
 from fullturn.verbs.lineage import PredictionLineage, of_prediction
 from fullturn.verbs.workspace import Workspace
@@ -19,25 +19,25 @@ PATIENCE = 5.0
 """Timeout for the answer to appear in the log, in seconds."""
 
 
-def perform(stage: Stage, options: Options, tell: Tell) -> None:
+def perform(stage: Stage, options: Options, emit: Emit) -> None:
     """Send a request to the server like any client, then trace the returned id."""
     question = checked(options.get("question", "") or EXAMPLE)
-    tell(say(f"POST /predict: {question}"))
+    emit(say(f"POST /predict: {question}"))
     body = _predicted(stage, question)
     number, output = str(body["ids"][0]), body["outputs"][0]
     cited = [str(one) for one in output.get("citations", ())]
-    tell(table("answer", ("answer",), [(str(output["answer"]),)]))
-    tell(say(f"cited: {', '.join(cited) or 'nothing'}"))
+    emit(table("answer", ("answer",), [(str(output["answer"]),)]))
+    emit(say(f"cited: {', '.join(cited) or 'nothing'}"))
     found = _logged(stage.project, number)
-    tell(say(f"prediction {number} is in the log; tracing its lineage"))
+    emit(say(f"prediction {number} is in the log; tracing its lineage"))
     rows = _lineage(found)
     for end in range(1, len(rows) + 1):
-        tell(table("lineage", ("", "lineage"), rows[:end]))
+        emit(table("lineage", ("", "lineage"), rows[:end]))
     word = "ANSWERED" if cited else "DECLINED"
     said = (
         f"{len(cited)} passage{'s' * (len(cited) != 1)} cited" if cited else "not in the handbook"
     )
-    tell(outcome(word, f"{said}; the same on the command line: fullturn lineage {number[:12]}…"))
+    emit(outcome(word, f"{said}; the same on the command line: fullturn lineage {number[:12]}…"))
 
 
 def checked(question: str) -> str:

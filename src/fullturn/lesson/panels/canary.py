@@ -8,8 +8,8 @@ from fullturn.core.entities import Params
 from fullturn.core.errors import Inconclusive, Refused
 from fullturn.demo.example import broken_copy
 from fullturn.lesson.panels.events import (
+    Emit,
     Options,
-    Tell,
     axis,
     line,
     mark,
@@ -42,9 +42,9 @@ ABOUT = {
 class Looks:
     """Shows every look at a release."""
 
-    def __init__(self, tell: Tell, asked: Callable[[], int]) -> None:
+    def __init__(self, emit: Emit, asked: Callable[[], int]) -> None:
         """`asked` counts the requests so far."""
-        self._tell, self._asked = tell, asked
+        self._emit, self._asked = emit, asked
         self._stage: ReleaseStage | None = None
 
     def __call__(self, release: Release, decision: Decision) -> None:
@@ -54,24 +54,24 @@ class Looks:
             self._begin(decision, at)
         for one in decision.readings:
             if one.pairs:
-                self._tell(point(WORSE, one.guardrail, at, max(1e-3, one.worse)))
-                self._tell(point(FINE, one.guardrail, at, max(1e-3, one.not_worse)))
-        self._tell(table("guardrails", COLUMNS, [_row(one) for one in decision.readings]))
+                self._emit(point(WORSE, one.guardrail, at, max(1e-3, one.worse)))
+                self._emit(point(FINE, one.guardrail, at, max(1e-3, one.not_worse)))
+        self._emit(table("guardrails", COLUMNS, [_row(one) for one in decision.readings]))
         if decision.action == "advance":
             points = 100 * decision.margin
-            self._tell(say(f"non-inferior on every guardrail (margin {points:.0f} points)"))
+            self._emit(say(f"non-inferior on every guardrail (margin {points:.0f} points)"))
 
     def _begin(self, decision: Decision, at: int) -> None:
         if self._stage is None:
             first = decision.readings[0]
-            self._tell(axis(WORSE, "e-value: worse", "requests"))
-            self._tell(line(WORSE, first.worse_at, "roll back", log=True))
-            self._tell(axis(FINE, "e-value: non-inferior", "requests"))
-            self._tell(line(FINE, first.not_worse_at, "shown", log=True))
+            self._emit(axis(WORSE, "e-value: worse", "requests"))
+            self._emit(line(WORSE, first.worse_at, "roll back", log=True))
+            self._emit(axis(FINE, "e-value: non-inferior", "requests"))
+            self._emit(line(FINE, first.not_worse_at, "shown", log=True))
         self._stage = decision.stage
-        self._tell(say(ABOUT[decision.stage]))
+        self._emit(say(ABOUT[decision.stage]))
         for plot in (WORSE, FINE):
-            self._tell(mark(plot, at, decision.stage))
+            self._emit(mark(plot, at, decision.stage))
 
 
 def _row(one: Reading) -> tuple[str, ...]:
@@ -102,46 +102,46 @@ VARIATIONS: tuple[Params, ...] = (
 """Changes to the app's defaults, used in turn: different answers of similar quality."""
 
 
-def perform(stage: Stage, options: Options, tell: Tell) -> None:
+def perform(stage: Stage, options: Options, emit: Emit) -> None:
     """Train a version, gate it and release it."""
     project = stage.project
     stage.warm()
     make = broken if options.get("version") == BROKEN else healthy
-    gated = make(project, tell)
+    gated = make(project, emit)
     if gated.version is None:
-        tell(outcome(gated.report.outcome, "the gate did not pass; nothing is released"))
+        emit(outcome(gated.report.outcome, "the gate did not pass; nothing is released"))
         return
     number = gated.version.version
-    tell(say(f"the gate passed: version {number}. Now the release decides, on live traffic"))
+    emit(say(f"the gate passed: version {number}. Now the release decides, on live traffic"))
     with stage.audience(RATE, labelled=1.0) as audience:
-        watch = Looks(tell, lambda: audience.counts().asked)
-        tell(outcome(*_released(project, str(number), watch)))
+        watch = Looks(emit, lambda: audience.counts().asked)
+        emit(outcome(*_released(project, str(number), watch)))
         seen = audience.counts()
-    tell(say(f"{seen.failed} of {seen.asked:,} requests failed meanwhile"))
+    emit(say(f"{seen.failed} of {seen.asked:,} requests failed meanwhile"))
 
 
-def healthy(project: Workspace, tell: Tell) -> GateResult:
+def healthy(project: Workspace, emit: Emit) -> GateResult:
     """A small parameter change on the same data."""
     made, now = len(state.releases(project.store)), _champions(project)
     defaults = project.subject.defaults
     changes = [VARIATIONS[(made + n) % len(VARIATIONS)] for n in range(len(VARIATIONS))]
     change = next(one for one in changes if _text({**defaults, **one}) != now)
     named = ", ".join(f"{name} {value}" for name, value in change.items()) or "defaults"
-    tell(say(f"training a version with a small change ({named}), then gating it"))
+    emit(say(f"training a version with a small change ({named}), then gating it"))
     trial = train(project, change, name=f"{named}, again" if made else named, seed=made + 1)
     return gate(project, trial.run.id)
 
 
-def broken(project: Workspace, tell: Tell) -> GateResult:
+def broken(project: Workspace, emit: Emit) -> GateResult:
     """The same parameters on a data copy without five chapters and their test questions."""
     data = commit(project, broken_copy(project), BROKEN_DATA)
-    tell(say(f"dataset version {data.version}: the copy was cut short and lost {data.removed} "
+    emit(say(f"dataset version {data.version}: the copy was cut short and lost {data.removed} "
              "rows, including test questions; training on it, then gating"))  # fmt: skip
     try:
         trial = train(project, {}, name="on the broken copy")
         return gate(project, trial.run.id)
     finally:
-        restore(project, tell)
+        restore(project, emit)
 
 
 def _champions(project: Workspace) -> dict[str, str]:
@@ -155,7 +155,7 @@ def _text(params: Params) -> dict[str, str]:
     return {name: str(value) for name, value in params.items()}
 
 
-def _deciding_soon(project: Workspace) -> Workspace:
+def _with_wider_margin(project: Workspace) -> Workspace:
     """The project with a wider margin, which the release's run records."""
     settings = project.settings
     release = settings.release.model_copy(update={"margin": max(MARGIN, settings.release.margin)})
@@ -164,7 +164,7 @@ def _deciding_soon(project: Workspace) -> Workspace:
 
 def _released(project: Workspace, reference: str, watch: Looks) -> tuple[str, str]:
     try:
-        ended = release.release(_deciding_soon(project), reference, watch)
+        ended = release.release(_with_wider_margin(project), reference, watch)
     except (Refused, Inconclusive):
         ended = state.releases(project.store)[0]
         return "ROLLED BACK", f"version {ended.version} in {ended.stage}: {ended.reason}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fullturn.core.entities import RunRecord
 from fullturn.core.errors import NotFound
 from fullturn.lesson.panels.events import (
+    Emit,
     Options,
-    Tell,
     axis,
     interval,
     line,
@@ -27,7 +27,7 @@ OFFERED = 12
 PLOT = "differences"
 
 
-def perform(stage: Stage, options: Options, tell: Tell) -> None:
+def perform(stage: Stage, options: Options, emit: Emit) -> None:
     """Compare runs `a` and `b` of the options; by default the two best that differ."""
     project = stage.project
     a, b = options.get("a", ""), options.get("b", "")
@@ -38,10 +38,10 @@ def perform(stage: Stage, options: Options, tell: Tell) -> None:
     compared = compare(project, a, b)
     rows = [(name, x or "-", y or "-") for name, (x, y) in compared.params.items()]
     names = ("run", compared.first, compared.second)
-    tell(table("parameters", ("", "A", "B"), [names, *rows]))
-    _metrics(tell, compared)
-    _flips(tell, compared)
-    tell(outcome(*_verdict(compared)))
+    emit(table("parameters", ("", "A", "B"), [names, *rows]))
+    _metrics(emit, compared)
+    _flips(emit, compared)
+    emit(outcome(*_verdict(compared)))
 
 
 def offered(project: Workspace) -> list[RunRecord]:
@@ -67,9 +67,9 @@ def choices(project: Workspace) -> list[dict[str, str]]:
     ]
 
 
-def _metrics(tell: Tell, compared: Comparison) -> None:
-    tell(axis(PLOT, "B minus A: paired difference, 95 % interval", "metric"))
-    tell(line(PLOT, 0.0, "no difference"))
+def _metrics(emit: Emit, compared: Comparison) -> None:
+    emit(axis(PLOT, "B minus A: paired difference, 95 % interval", "metric"))
+    emit(line(PLOT, 0.0, "no difference"))
     rows = []
     for place, one in enumerate(compared.metrics, 1):
         d, unit = one.difference, one.unit
@@ -77,17 +77,17 @@ def _metrics(tell: Tell, compared: Comparison) -> None:
                      signed(d.estimate, unit),
                      f"{signed(d.low, unit)} to {signed(d.high, unit)}"))  # fmt: skip
         if unit == SHARE:
-            tell(interval(PLOT, one.metric, place, d))
-    tell(table("metrics", ("metric", ">A", ">B", ">B minus A", ">95 % interval"), rows))
+            emit(interval(PLOT, one.metric, place, d))
+    emit(table("metrics", ("metric", ">A", ">B", ">B minus A", ">95 % interval"), rows))
 
 
-def _flips(tell: Tell, compared: Comparison) -> None:
+def _flips(emit: Emit, compared: Comparison) -> None:
     gained = [flip for flip in compared.flips if flip.gained]
     lost = [flip for flip in compared.flips if not flip.gained]
     shown = [*gained[: FLIPS // 2], *lost[: FLIPS // 2]]
     rows = [("+" if flip.gained else "−", shorter(flip.input, LONG)) for flip in shown]
     title = f"{compared.rows} rows: {len(gained)} better in B, {len(lost)} worse"
-    tell(table("flips", ("", ""), rows, title))
+    emit(table("flips", ("", ""), rows, title))
 
 
 def _verdict(compared: Comparison) -> tuple[str, str]:

@@ -1,13 +1,21 @@
-"""The events of a panel: small JSON objects, the same live, recorded and in the browser."""
+"""The events of a panel: small JSON objects, the same live, recorded and in the browser.
+
+Recordings for replay are files of events, one a line, in the folder `recorded`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
 from typing import Any, Protocol
+
+from fullturn.core.errors import UsageError
 
 Event = Mapping[str, Any]
 """Has a `type`; a performance adds `at`, the seconds since its start."""
-Tell = Callable[[Event], None]
+Emit = Callable[[Event], None]
 """Accepts the next event; raises if the panel has to stop."""
 Options = Mapping[str, str]
 """The options chosen before the start, by name."""
@@ -92,3 +100,62 @@ def shorter(text: str, most: int) -> str:
 def _short(value: float) -> float:
     """Six digits are enough for a plot."""
     return float(f"{min(max(value, -1e300), 1e300):.6g}")
+
+
+RECORDED = Path(__file__).with_name("recorded")
+"""Folder of the recordings shipped with the lesson."""
+LARGEST = 100_000
+"""Maximum size of a recording, in bytes."""
+
+
+def recorded(events: Sequence[Event], date: str) -> str:
+    """A recording: its date, then the events, thinned until it is small enough.
+
+    Raises:
+        UsageError: it is still too large.
+    """
+    keep = 1
+    while True:
+        lines = [{"type": "recorded", "date": date, "at": 0.0}, *_thinned(events, keep)]
+        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        if len(text.encode()) <= LARGEST:
+            return text
+        if keep > 2**12:
+            raise UsageError(
+                f"the recording has {len(text.encode())} bytes; the maximum is {LARGEST}"
+            )
+        keep *= 2
+
+
+def replays() -> dict[str, list[Event]]:
+    """The recordings shipped with the lesson, by panel."""
+    folder = files("fullturn.lesson.panels").joinpath("recorded")
+    found = sorted((one for one in folder.iterdir() if one.name.endswith(".jsonl")),
+                   key=lambda one: one.name)  # fmt: skip
+    return {
+        one.name.removesuffix(".jsonl"): [
+            json.loads(line) for line in one.read_text(encoding="utf-8").splitlines()
+        ]
+        for one in found
+    }
+
+
+def _thinned(events: Sequence[Event], keep: int) -> Iterator[Event]:
+    """Every `keep`-th point of each curve and state of each table, and always the last."""
+    last = {_curve(event): number for number, event in enumerate(events)}
+    seen: dict[object, int] = {}
+    for number, event in enumerate(events):
+        curve = _curve(event)
+        if curve is None:
+            yield event
+            continue
+        seen[curve] = seen.get(curve, -1) + 1
+        if seen[curve] % keep == 0 or last[curve] == number:
+            yield event
+
+
+def _curve(event: Event) -> tuple[str, str] | None:
+    """The curve or table that an event belongs to; None for other events."""
+    if event["type"] == "point" and "low" not in event:
+        return str(event["plot"]), str(event["series"])
+    return ("table", str(event["id"])) if event["type"] == "table" else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fullturn.core.entities import CheckResult, ScoredRow
 from fullturn.demo.example import CARELESS, CARELESS_PARAMS
 from fullturn.gates.report import WORDS
-from fullturn.lesson.panels.events import Options, Tell, outcome, say, shorter, table
+from fullturn.lesson.panels.events import Emit, Options, outcome, say, shorter, table
 from fullturn.lesson.panels.stage import Stage
 from fullturn.registry import promotion
 from fullturn.verbs.gate import ROWS, GateResult, gate
@@ -28,40 +28,40 @@ EVIDENCE = {
 }
 
 
-def perform(stage: Stage, options: Options, tell: Tell) -> None:
+def perform(stage: Stage, options: Options, emit: Emit) -> None:
     """Train a candidate that never declines, and gate it against the champion."""
     project = stage.project
     before = len(project.store.versions(project.store.name))
-    tell(say(f"training a candidate that {CARELESS}: its threshold is 0"))
+    emit(say(f"training a candidate that {CARELESS}: its threshold is 0"))
     trial = train_one(project, CARELESS_PARAMS, name=CARELESS)
-    tell(say(f"run {trial.run.id[:8]} trained: {trial.race.evaluation.metrics[0]} "
+    emit(say(f"run {trial.run.id[:8]} trained: {trial.race.evaluation.metrics[0]} "
              f"{trial.score:.3f} on validation; now the gate"))  # fmt: skip
-    gated = gate(project, trial.run.id, progress=Watch(tell))
-    show_checks(gated, tell)
-    _questions(project, gated, tell)
+    gated = gate(project, trial.run.id, progress=Watch(emit))
+    show_checks(gated, emit)
+    _questions(project, gated, emit)
     after = len(project.store.versions(project.store.name))
     champion = promotion.champion(project.store)
     registered = "not registered" if after == before else f"registered as version {after}"
-    tell(say(f"{registered}; the registry has {after} version{'s' * (after != 1)}"))
+    emit(say(f"{registered}; the registry has {after} version{'s' * (after != 1)}"))
     failed = [one.code for one in gated.report.results if one.outcome == "FAILED"]
     why = f"{', '.join(failed)} failed; {registered}, version {champion} stays champion"
-    tell(outcome(gated.report.outcome, why))
+    emit(outcome(gated.report.outcome, why))
 
 
 class Watch:
     """Progress that reports each kind of evidence once."""
 
-    def __init__(self, tell: Tell) -> None:
-        self._tell, self._said = tell, set[str]()
+    def __init__(self, emit: Emit) -> None:
+        self._emit, self._said = emit, set[str]()
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """Report it, if it has a description."""
         if what in EVIDENCE and what not in self._said:
             self._said.add(what)
-            self._tell(say(f"evidence: {EVIDENCE[what]}"))
+            self._emit(say(f"evidence: {EVIDENCE[what]}"))
 
 
-def show_checks(gated: GateResult, tell: Tell) -> None:
+def show_checks(gated: GateResult, emit: Emit) -> None:
     """Show the checks one by one: those that did not pass in full, the others as a count."""
     order = ("FAILED", "INCONCLUSIVE", "PASSED", "NOT_APPLICABLE")
     rows: list[tuple[str, ...]] = []
@@ -72,7 +72,7 @@ def show_checks(gated: GateResult, tell: Tell) -> None:
                 rows.append(_row(result))
             else:
                 rows = [*rows[: len(rows) - (number > 1)], _counted(some[:number])]
-            tell(table("checks", ("", "check", "found"), rows))
+            emit(table("checks", ("", "check", "found"), rows))
 
 
 def _row(result: CheckResult) -> tuple[str, ...]:
@@ -89,7 +89,7 @@ def _sign(result: CheckResult) -> str:
     return f"{SIGNS[result.outcome]} {WORDS[result.outcome]}"
 
 
-def _questions(project: Workspace, gated: GateResult, tell: Tell) -> None:
+def _questions(project: Workspace, gated: GateResult, emit: Emit) -> None:
     """Show questions that the champion answers correctly and the candidate does not."""
     ours, theirs = (
         stored_evaluation(project, gated.run, ROWS[side]) for side in ("candidate", "champion")
@@ -101,7 +101,7 @@ def _questions(project: Workspace, gated: GateResult, tell: Tell) -> None:
         f"{len(worse)} test questions answered correctly by the champion, but not by the candidate"
     )
     rows = [(_text(row), _answer(row)) for row in worse[:SHOWN]]
-    tell(table("questions", ("question", "the candidate's answer"), rows, title))
+    emit(table("questions", ("question", "the candidate's answer"), rows, title))
 
 
 def _text(row: ScoredRow) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from fullturn.core.entities import Params
 from fullturn.core.errors import Conflict, FullturnError, Refused
 from fullturn.demo.example import CANDIDATES
-from fullturn.lesson.panels.events import Tell, say
+from fullturn.lesson.panels.events import Emit, say
 from fullturn.release import state
 from fullturn.verbs import release
 from fullturn.verbs.data import commit
@@ -72,20 +72,20 @@ BROKEN_DATA = "a copy that was cut short"
 """Message of the dataset version that must not remain the newest."""
 
 
-def recover(project: Workspace, tell: Tell) -> None:
+def recover(project: Workspace, emit: Emit) -> None:
     """Abort a release left by an interrupted panel, and restore the data."""
     if state.under_way(project.store) is not None:
         try:
             ended = release.abort(project, "left by an interrupted panel")
-            tell(say(f"aborted the unfinished release of version {ended.version}"))
+            emit(say(f"aborted the unfinished release of version {ended.version}"))
         except Conflict as error:
-            tell(say(str(error)))
-    restore(project, tell)
+            emit(say(str(error)))
+    restore(project, emit)
 
 
-def restore(project: Workspace, tell: Tell) -> None:
+def restore(project: Workspace, emit: Emit) -> None:
     """Commit the project's files again if the newest dataset version is the broken copy."""
     data = newest(project)
     if data is not None and data.message == BROKEN_DATA:
         restored = commit(project, [], "restored")
-        tell(say(f"data restored as version {restored.version}: {restored.added} rows added"))
+        emit(say(f"data restored as version {restored.version}: {restored.added} rows added"))

@@ -11,8 +11,8 @@ from fullturn.core.entities import HistoryEntry
 from fullturn.core.errors import NotFound
 from fullturn.demo.audience import Audience
 from fullturn.lesson.panels.events import (
+    Emit,
     Options,
-    Tell,
     axis,
     mark,
     outcome,
@@ -33,50 +33,50 @@ LOOK_EVERY = 0.25
 REASON = "lesson demo"
 
 
-def perform(stage: Stage, options: Options, tell: Tell) -> None:
+def perform(stage: Stage, options: Options, emit: Emit) -> None:
     """Show traffic, roll back during it, and count failed requests."""
     project = stage.project
-    if not _can_go_back(stage, tell):
+    if not _can_roll_back(stage, emit):
         return
     target = promotion.rollback_target(project.store)
     with stage.audience() as audience:
-        meter = _Meter(stage.server.address(), audience, tell)
-        tell(axis(RATE, "requests per second", "seconds"))
-        tell(axis(VERSION, "serving version", "seconds"))
+        meter = _Meter(stage.server.address(), audience, emit)
+        emit(axis(RATE, "requests per second", "seconds"))
+        emit(axis(VERSION, "serving version", "seconds"))
         meter.watch(BEFORE)
-        tell(
+        emit(
             say(
                 f"version {meter.version} is serving; running fullturn rollback --reason '{REASON}'"
             )
         )
-        tell(mark(RATE, meter.now, "rollback"))
-        tell(mark(VERSION, meter.now, "rollback"))
+        emit(mark(RATE, meter.now, "rollback"))
+        emit(mark(VERSION, meter.now, "rollback"))
         moved, seconds = meter.during(lambda: rollback(project, reason=REASON))
-        tell(say(f"history entry #{moved.number}: version {moved.version} is champion again after "
+        emit(say(f"history entry #{moved.number}: version {moved.version} is champion again after "
                  f"{seconds:.1f} s, in which its files were loaded and tested"))  # fmt: skip
         followed = meter.until(target)
         meter.watch(AFTER)
         seen = audience.counts()
-    _history(stage, tell)
+    _history(stage, emit)
     word = "PASSED" if seen.failed == 0 else "FAILED"
     where = f"version {target} was serving {followed:.1f} s after the command finished"
-    tell(outcome(word, f"{seen.failed} of {seen.asked:,} requests failed; {where}"))
+    emit(outcome(word, f"{seen.failed} of {seen.asked:,} requests failed; {where}"))
 
 
-def _can_go_back(stage: Stage, tell: Tell) -> bool:
+def _can_roll_back(stage: Stage, emit: Emit) -> bool:
     try:
         promotion.rollback_target(stage.project.store)
     except NotFound as error:
-        _history(stage, tell)
-        tell(outcome("NOTHING TO DO", f"{error}; run the canary panel first"))
+        _history(stage, emit)
+        emit(outcome("NOTHING TO DO", f"{error}; run the canary panel first"))
         return False
     return True
 
 
-def _history(stage: Stage, tell: Tell) -> None:
+def _history(stage: Stage, emit: Emit) -> None:
     entries = [entry for entry in history(stage.project) if entry.effective]
     rows = [_row(entry) for entry in reversed(entries)]
-    tell(table("history", (">#", "action", "champion", "reason"), rows[:5]))
+    emit(table("history", (">#", "action", "champion", "reason"), rows[:5]))
 
 
 def _row(entry: HistoryEntry) -> tuple[str, ...]:
@@ -90,7 +90,7 @@ class _Meter:
 
     address: str
     audience: Audience
-    tell: Tell
+    emit: Emit
     began: float = field(default_factory=time.monotonic)
     version: int = 0
     _asked: int = 0
@@ -134,11 +134,11 @@ class _Meter:
         self.version = int(httpx.get(f"{self.address}/version", timeout=10).json()["version"])
         rate = (seen.asked - self._asked) / max(1e-9, now - self._at)
         if self._at:
-            self.tell(point(RATE, "answered", now, rate))
-            self.tell(point(RATE, "failed", now, seen.failed))
-        self.tell(point(VERSION, "version", now, self.version))
+            self.emit(point(RATE, "answered", now, rate))
+            self.emit(point(RATE, "failed", now, seen.failed))
+        self.emit(point(VERSION, "version", now, self.version))
         rows = [(f"{rate:.0f}", f"{seen.asked:,}", str(seen.failed), str(self.version))]
-        self.tell(table("traffic", (">per second", ">requests", ">failed", ">version"), rows))
+        self.emit(table("traffic", (">per second", ">requests", ">failed", ">version"), rows))
         self._asked, self._at = seen.asked, now
         return self.version
 

@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from fullturn.core.errors import FullturnError, NotFound
 from fullturn.lesson.panels import ask, canary, compare
-from fullturn.lesson.panels.recording import replays
+from fullturn.lesson.panels.events import replays
 from fullturn.lesson.panels.stage import Busy, Performance, Stage
 from fullturn.verbs.workspace import Workspace
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from fullturn.core.entities import Params, Scalar
-from fullturn.lesson.panels.events import Options, Tell, axis, interval, line, outcome, say, table
+from fullturn.lesson.panels.events import Emit, Options, axis, interval, line, outcome, say, table
 from fullturn.lesson.panels.stage import Stage
 from fullturn.tracking.runs import reap
 from fullturn.tracking.search import candidates
@@ -22,7 +22,7 @@ SCORES = "scores"
 COLUMNS = ("", "candidate", ">score", ">95 % interval", ">answered", "race")
 
 
-def perform(stage: Stage, options: Options, tell: Tell) -> None:
+def perform(stage: Stage, options: Options, emit: Emit) -> None:
     """Train several parameter sets; each races the best run so far."""
     project = stage.project
     reap(project.store, project.state)
@@ -30,26 +30,26 @@ def perform(stage: Stage, options: Options, tell: Tell) -> None:
     leader = recall(project, best_of(project, known))
     chosen = untried(project)
     metric = leader.race.evaluation.metrics[0]
-    tell(axis(SCORES, f"{metric}: mean and 95 % interval", "candidate"))
-    tell(line(SCORES, leader.score, f"best so far {leader.score:.3f}"))
-    tell(
+    emit(axis(SCORES, f"{metric}: mean and 95 % interval", "candidate"))
+    emit(line(SCORES, leader.score, f"best so far {leader.score:.3f}"))
+    emit(
         say(f"the best run so far is '{leader.run.name}'; {len(chosen)} candidates race against it")
     )
     rows, trials = [("best", *_row(leader, "earlier run"))], list[Trial]()
-    _show(tell, rows, 0, leader, "best so far")
+    _show(emit, rows, 0, leader, "best so far")
     for number, (name, params) in enumerate(chosen.items(), 1):
-        tell(table("runs", COLUMNS, [*rows, (str(number), name, "…", "", "", "training")]))
+        emit(table("runs", COLUMNS, [*rows, (str(number), name, "…", "", "", "training")]))
         trial = train_one(project, params, name=name, best=leader)
         trials.append(trial)
         rows.append((str(number), *_row(trial, _ended(trial))))
-        _show(tell, rows, number, trial, _ended(trial))
-        tell(say(f"run {trial.run.id[:8]}: {_raced(trial)}"))
+        _show(emit, rows, number, trial, _ended(trial))
+        emit(say(f"run {trial.run.id[:8]}: {_raced(trial)}"))
         if not trial.race.stopped and trial.score > leader.score:
             leader = trial
-            tell(line(SCORES, leader.score, f"best so far {leader.score:.3f}"))
+            emit(line(SCORES, leader.score, f"best so far {leader.score:.3f}"))
     stopped = sum(trial.race.stopped for trial in trials)
     saved = sum(t.race.evaluation.expected_rows - len(t.race.evaluation.rows) for t in trials)
-    tell(
+    emit(
         outcome(
             f"{len(trials)} RUNS",
             f"{stopped} stopped early, saving {saved} answers; best: '{leader.run.name}' "
@@ -113,7 +113,7 @@ def _raced(trial: Trial) -> str:
     return "finished its race"
 
 
-def _show(tell: Tell, rows: list[tuple[str, ...]], place: int, trial: Trial, series: str) -> None:
-    tell(table("runs", COLUMNS, rows))
+def _show(emit: Emit, rows: list[tuple[str, ...]], place: int, trial: Trial, series: str) -> None:
+    emit(table("runs", COLUMNS, rows))
     found = trial.race.interval
-    tell(interval(SCORES, str(place or "best"), place, found, series))
+    emit(interval(SCORES, str(place or "best"), place, found, series))

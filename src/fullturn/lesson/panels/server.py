@@ -1,15 +1,27 @@
-"""The project server used by the panels: started on first use, stopped with the lesson."""
+"""The project server used by the panels: started on first use, stopped with the lesson.
+
+`python -m fullturn.lesson.panels.server FOLDER` is that server: `fullturn serve` in a child process
+that stops when its parent ends, even if killed. The operating system closes the child's standard
+input when the parent ends; the server then stops as it does on SIGTERM.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fullturn.core.errors import CouldNotEvaluate
+from fullturn.core.errors import CouldNotEvaluate, FullturnError
 from fullturn.verbs.workspace import Workspace
+
+if TYPE_CHECKING:
+    from fullturn.verbs.serve import Opened
 
 LOG = "lesson-server.log"
 PATIENCE = 20.0
@@ -68,7 +80,7 @@ class Server:
             raise CouldNotEvaluate("the project's server was stopped")
         if self.pid is not None:
             return
-        words = [sys.executable, "-m", f"{__package__}.child_server", str(self.project.root)]
+        words = [sys.executable, "-m", f"{__package__}.server", str(self.project.root)]
         pipe = subprocess.PIPE
         with (self.project.state / LOG).open("ab") as log:
             self._process = subprocess.Popen(
@@ -80,7 +92,37 @@ class Server:
         process = self._process
         assert process is not None and process.stdout is not None
         line = process.stdout.readline()
-        said = json.loads(line) if line else {"error": f"see {self.project.state / LOG}"}
-        if "error" in said:
-            raise CouldNotEvaluate(f"the project's server did not start: {said['error']}")
-        return str(said["address"])
+        found = json.loads(line) if line else {"error": f"see {self.project.state / LOG}"}
+        if "error" in found:
+            raise CouldNotEvaluate(f"the project's server did not start: {found['error']}")
+        return str(found["address"])
+
+
+def main(root: Path) -> None:
+    """Serve the project on a free port; the first output line is the address or an error."""
+    from fullturn.verbs.serve import serve
+
+    threading.Thread(target=_stop_with_parent, daemon=True).start()
+    try:
+        serve(Workspace.open(root), "127.0.0.1", 0, _report_address)
+    except FullturnError as error:
+        _write({"error": str(error)})
+
+
+def _stop_with_parent() -> None:
+    while os.read(0, 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _report_address(opened: Opened) -> None:
+    _write({"address": opened.address})
+
+
+def _write(line: dict[str, str]) -> None:
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 from fullturn.core.errors import CouldNotEvaluate, FullturnError, NotFound
 from fullturn.lesson.panels import events
-from fullturn.lesson.panels.events import Event, Options, Tell
+from fullturn.lesson.panels.events import Emit, Event, Options
 from fullturn.lesson.panels.server import Server
 from fullturn.verbs.workspace import Workspace
 
@@ -25,7 +25,7 @@ LONGEST = 120.0
 """Time limit of a panel, in seconds."""
 BUSY = 150.0
 """Maximum requests per second of an audience."""
-Panel = Callable[["Stage", Options, Tell], None]
+Panel = Callable[["Stage", Options, Emit], None]
 
 
 class Stopped(SystemExit):
@@ -43,7 +43,7 @@ class Performance:
     """All events so far, in order; the last one is `done`."""
     stopping: threading.Event = field(default_factory=threading.Event)
 
-    def tell(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         """Record an event.
 
         Raises:
@@ -195,8 +195,8 @@ class Stage:
         from fullturn.lesson.panels.preparing import recover
 
         try:
-            recover(self.project, performance.tell)
-            self.panels[performance.name](self, options, performance.tell)
+            recover(self.project, performance.emit)
+            self.panels[performance.name](self, options, performance.emit)
             performance.end(None)
         except Stopped as error:
             performance.end(error)
