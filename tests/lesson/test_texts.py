@@ -148,7 +148,7 @@ def test_the_table_of_trackers_is_what_is_kept(monkeypatch: pytest.MonkeyPatch) 
 def test_what_the_clients_are_installed_from_names_hashes_and_no_addresses() -> None:
     root = PAGES.parents[1]
     locks = [*(root / "bench" / "trackers").glob("*.txt"), root / "scripts" / "team_server.txt"]
-    assert len(locks) == 10
+    assert len(locks) == 11
     for lock in locks:
         content = lock.read_text(encoding="utf-8")
         pins = re.findall(r"^[a-z0-9][^ ]*==", content, re.M | re.I)
