@@ -286,7 +286,7 @@ def documents(text: str) -> Iterator[dict]:
 def main() -> None:
     what, name, folder, server = sys.argv[1:]
     if what == "stored":
-        print(globals()[f"kept_{name}"](Path(folder), server), flush=True)
+        print(globals()[f"stored_{name}"](Path(folder), server), flush=True)
         return
     print(ELAPSED, globals()[f"log_{name}"](Path(folder), server), flush=True)
     time.sleep(PATIENCE)

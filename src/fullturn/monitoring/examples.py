@@ -104,7 +104,7 @@ def new_texts(ours: Floats, theirs: Floats) -> list[bool]:
     """Which live texts are where hardly any of the reference is; none if that may be chance.
 
     Cross-fitted: every other text gives the direction of the change, by which the rest are judged,
-    and the reverse; no text is judged by itself. Vectors of shapes (n, d) and (m, d).
+    and the reverse; no text is judged against itself. Vectors of shapes (n, d) and (m, d).
     """
     if len(ours) < 4 or not len(theirs):
         return [False] * len(ours)
