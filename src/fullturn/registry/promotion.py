@@ -2,8 +2,8 @@
 
 `admit` decides, by the reports of a version's gates, who may become champion today. `promote` and
 `roll_back` enter it into the history (`registry.history`) with compare-and-set. The alias
-`champion` is derived from the history, and is set again by whoever comes next if a process dies
-between the two; an alias that somebody else set is left alone and not followed.
+`champion` is derived from the history, and is set again by the next process if one dies between
+the two; an alias that somebody else set is left alone and not followed.
 """
 
 from __future__ import annotations
