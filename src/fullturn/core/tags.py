@@ -272,6 +272,8 @@ class RetrainingTags(Tags):
     """What triggered it: an alarm, or the age of a version."""
     trigger: str | None = None
     outcome: str | None = None
+    state: str | None = None
+    """The state folder that its rows belong to; absent in decisions of version 0.1."""
 
 
 @dataclass(frozen=True)

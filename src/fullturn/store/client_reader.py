@@ -18,6 +18,7 @@ from fullturn.store.reading import (
     PAGE,
     RunQuery,
     Unsure,
+    active,
     conditions,
     iso,
     meets,
@@ -51,7 +52,9 @@ class ClientReader:
     def experiment(self) -> str | None:
         """The id of the project's experiment; None before the first write."""
         found = self._client.get_experiment_by_name(self.name)
-        return str(found.experiment_id) if found else None
+        if found is None:
+            return None
+        return active(str(found.experiment_id), found.lifecycle_stage, self.name, self.uri)
 
     @guarded
     def run(self, run_id: str) -> RunRecord:

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fullturn.core.entities import ModelVersion, RunRecord, RunStatus
+from fullturn.core.errors import NotFound
 from fullturn.core.records import Registered
+from fullturn.core.redaction import redacted
 from fullturn.core.tags import KIND
 
 if TYPE_CHECKING:
@@ -49,7 +51,10 @@ class Reader(Protocol):
     """One project on one tracking server."""
 
     def experiment(self) -> str | None:
-        """The id of the project's experiment; None before the first write."""
+        """The id of the project's experiment; None before the first write.
+
+        Raises NotFound: it was deleted.
+        """
 
     def run(self, run_id: str) -> RunRecord:
         """A run. Raises NotFound."""
@@ -68,6 +73,21 @@ class Reader(Protocol):
 
     def model(self, source: str) -> Path:
         """The local folder of a logged model, named as `models:/m-…`. Raises NotFound."""
+
+
+def active(experiment_id: str, stage: str, name: str, uri: str) -> str:
+    """The id of an experiment that was not deleted.
+
+    Raises:
+        NotFound: it was; says how it is restored.
+    """
+    if stage == "deleted":
+        raise NotFound(
+            f"experiment '{name}' was deleted in MLflow, with its runs; restore it: `mlflow "
+            f"experiments restore --experiment-id {experiment_id}` with MLFLOW_TRACKING_URI="
+            f"{redacted(uri)}; or begin another one with another `name` in fullturn.toml"
+        )
+    return experiment_id
 
 
 def light_reader(uri: str, experiment: str, locations: Locations | None = None) -> Reader | None:

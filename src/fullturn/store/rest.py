@@ -17,6 +17,7 @@ from fullturn.store.reading import (
     PAGE,
     RunQuery,
     Unsure,
+    active,
     conditions,
     iso,
     meets,
@@ -46,7 +47,11 @@ class RestReader:
             found = self._server.one(
                 "experiments/get-by-name", "experiment", experiment_name=self.name
             )
-            self._known = str(found["experiment_id"]) if found else None
+            if found is not None:
+                stage = found.get("lifecycle_stage", "")
+                self._known = active(
+                    str(found["experiment_id"]), stage, self.name, self._server.uri
+                )
         return self._known
 
     def run(self, run_id: str) -> RunRecord:

@@ -21,7 +21,7 @@ from fullturn.core.errors import NotFound
 from fullturn.core.records import Registered
 from fullturn.store import files
 from fullturn.store.locations import AS_RECORDED, Locations, database_path
-from fullturn.store.reading import RunQuery, Unsure, iso, registered_model, run_record
+from fullturn.store.reading import RunQuery, Unsure, active, iso, registered_model, run_record
 
 SCHEMAS = frozenset({"dc11669786a5"})
 """Versions of the schema that these queries were checked against: MLflow 3.17."""
@@ -52,8 +52,10 @@ class SqliteReader:
     def experiment(self) -> str | None:
         """The id of the project's experiment; None before the first write."""
         with self._opened() as database:
-            found = database.execute(_EXPERIMENT, (self.name,)).fetchone()
-        return str(found["experiment_id"]) if found else None
+            found = database.execute(_STAGE, (self.name,)).fetchone()
+        if found is None:
+            return None
+        return active(str(found["experiment_id"]), found["lifecycle_stage"], self.name, self.uri)
 
     def run(self, run_id: str) -> RunRecord:
         """A run. Raises NotFound."""
@@ -76,7 +78,10 @@ class SqliteReader:
             conditions.append(_HAS_TAG)
             values += tag
         with self._opened() as database:
-            return _runs(database, " AND ".join(conditions), tuple(values), query.limit)
+            found = _runs(database, " AND ".join(conditions), tuple(values), query.limit)
+        if not found:
+            self.experiment()  # of one that was deleted, the runs are only hidden
+        return found
 
     def versions(self, name: str) -> list[ModelVersion]:
         """All versions of a registered model, oldest first; none if there is no such model."""
@@ -190,6 +195,9 @@ def _empty() -> sqlite3.Connection:
     return database
 
 
+_STAGE = """
+SELECT experiment_id, lifecycle_stage FROM experiments WHERE name = ? AND workspace = 'default'
+"""
 _EXPERIMENT = "SELECT experiment_id FROM experiments WHERE name = ? AND workspace = 'default'"
 _ROOT = "SELECT artifact_uri FROM runs WHERE run_uuid = ?"
 _FOUND = """
@@ -223,7 +231,7 @@ _MODEL = """
 SELECT artifact_location FROM logged_models WHERE model_id = ? AND lifecycle_stage != 'deleted'
 """
 _TABLES = """
-CREATE TABLE experiments (experiment_id, name, workspace);
+CREATE TABLE experiments (experiment_id, name, lifecycle_stage, workspace);
 CREATE TABLE runs (run_uuid, name, status, start_time, end_time, lifecycle_stage, artifact_uri,
                    experiment_id);
 CREATE TABLE params (run_uuid, key, value);

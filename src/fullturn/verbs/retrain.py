@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from fullturn.core.entities import Alarm, RunRecord
+from fullturn.core.identity import state_id
 from fullturn.core.settings import RetrainingSettings
 from fullturn.core.tags import NOTE, PARENT, RetrainingTags
 from fullturn.monitoring.detectors import loss_of
@@ -58,8 +59,13 @@ def consider(monitor: Monitor) -> RecordedDecision | None:
 
 
 def complete_decisions(project: Workspace) -> None:
-    """Store the new rows of decisions whose process died before, for the next commit."""
+    """Store the new rows of decisions whose process died before, for the next commit.
+
+    Those that this state folder decided: another machine's are that one's to complete.
+    """
     for run in project.store.runs(KIND, status="RUNNING"):
+        if not _is_own(project, run):
+            continue
         if RetrainingTags.read(run.tags).outcome == "PASSED":
             rows = json.loads(project.store.get(run.id, "rows.json").read_text(encoding="utf-8"))
             feedback_rows.store(project, rows)
@@ -67,6 +73,13 @@ def complete_decisions(project: Workspace) -> None:
         project.store.end_run(
             run.id, "FINISHED" if RetrainingTags.read(run.tags).outcome else "KILLED"
         )
+
+
+def _is_own(project: Workspace, run: RunRecord) -> bool:
+    """Whether this state folder decided; version 0.1 did not record it, and nobody else can have
+    where the tracking server is not shared."""
+    decided = RetrainingTags.read(run.tags).state
+    return decided == state_id(project.state) if decided else not project.shared
 
 
 def _situation(monitor: Monitor, alarm: Alarm | None, runs: list[RunRecord]) -> Situation:
@@ -111,7 +124,9 @@ def _record(
     what = "retrain" if decision.retrain else "do not retrain"
     tags = {
         **recorded(project.root, plan),
-        **RetrainingTags(alarm=_key(monitor, alarm), trigger=decision.trigger).write(),
+        **RetrainingTags(
+            state=state_id(project.state), alarm=_key(monitor, alarm), trigger=decision.trigger
+        ).write(),
         NOTE: f"**{what}** ({decision.trigger}): {decision.reason}",
         PARENT: monitor.run.id,
     }
