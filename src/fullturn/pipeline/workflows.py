@@ -41,6 +41,8 @@ COMMENT = Step(
     "the report, in the pull request",
 )
 WATCH = (Step("turn", "turn", "monitoring, retraining, a release under way"),)
+SIGNING_STEPS = ("register", "release", "turn")
+"""Steps that may sign evidence: no other step gets the private key."""
 _PINS = {
     "checkout": "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2",
     "python": "actions/setup-python@a309ff8b426b58ec0e2a45f0f869d46889d02405 # v6.2.0",
@@ -145,6 +147,7 @@ def _words() -> dict[str, Any]:
     return {
         **jobs,
         "comment": COMMENT,
+        "signing_steps": SIGNING_STEPS,
         "pins": _PINS,
         "artifact": ARTIFACT,
         "head": "${{ github.event.pull_request.head.sha }}",
