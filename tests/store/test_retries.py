@@ -19,8 +19,9 @@ from mlflow.store.model_registry.dbmodels.models import (
     SqlRegisteredModelAlias,
     SqlRegisteredModelTag,
 )
-from mlflow.store.tracking.dbmodels.models import SqlTag
+from mlflow.store.tracking.dbmodels.models import SqlDataset, SqlExperiment, SqlTag
 
+from fullturn.core.entities import DatasetVersion
 from fullturn.core.errors import StoreUnavailable
 from fullturn.store import Store
 from fullturn.store.retries import ATTEMPTS, lost_race, retried
@@ -95,6 +96,32 @@ def test_of_two_that_set_the_first_tag_of_a_model_or_a_run_both_succeed(
         errors += at_once(*(lambda s=s: s.tag_run(run, {"ending": "promote"}) for s in stores))
     assert errors == []
     assert database_store.registered(database_store.name).tags == {"plan": "{}"}
+
+
+def test_of_two_that_train_on_the_same_rows_for_the_first_time_both_succeed(
+    database_store: Store,
+) -> None:
+    data = DatasetVersion(
+        "d", 1, "ab" * 32, "/d", 3, {"train": 3}, None, 3, 0, 0, "", "me", "2026-01-01"
+    )
+    stores = [database_store, another(database_store)]
+    runs = [s.start_run("train", "run", {}, {}) for s in stores]
+    with both_insert(SqlDataset):
+        errors = at_once(
+            *(
+                lambda s=s, run=run: s.log_dataset(run, data, "training")
+                for s, run in zip(stores, runs, strict=True)
+            )
+        )
+    assert errors == []
+
+
+def test_of_two_that_make_the_experiment_both_succeed(database_store: Store) -> None:
+    stores = [database_store, another(database_store)]
+    with both_insert(SqlExperiment):
+        errors = at_once(*(lambda s=s: s.start_run("train", "run", {}, {}) for s in stores))
+    assert errors == []
+    assert len(database_store.runs()) == 2
 
 
 def test_of_two_that_register_at_once_each_gets_a_number_of_its_own(database_store: Store) -> None:

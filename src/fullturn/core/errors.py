@@ -16,6 +16,7 @@ the exit codes of the commands.
     ├── Inconclusive              the evidence does not decide                     exit 3
     └── CouldNotEvaluate          the evidence is not available                    exit 4
         ├── StoreUnavailable      the tracking server is unreachable
+        ├── RowsMissing           a dataset version is in the table of another machine
         ├── DiskFull              a write did not fit
         ├── JournalCorrupt        a checksum inside a journal fails
         ├── BundleError           a bundle cannot be loaded
@@ -80,6 +81,10 @@ class CouldNotEvaluate(FullturnError):
 
 class StoreUnavailable(CouldNotEvaluate):
     """MLflow is unreachable or denied access."""
+
+
+class RowsMissing(CouldNotEvaluate):
+    """The rows of a dataset version are not in this machine's table."""
 
 
 class DiskFull(CouldNotEvaluate):

@@ -34,7 +34,7 @@ from fullturn.verbs import references
 from fullturn.verbs.gate_evidence import EvidenceCollector
 from fullturn.verbs.ownership import require_own_model
 from fullturn.verbs.register import register as register_version
-from fullturn.verbs.workspace import Progress, Workspace, load, newest, silent
+from fullturn.verbs.workspace import Progress, Workspace, load, newest, recorded_version, silent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,6 +89,7 @@ def gate(
         NotFound: there is no such run or version.
         UsageError: a waiver names no check, or has no reason.
         Conflict: it would register, and the registered model is not fullturn's.
+        RowsMissing: the rows that it was trained on are not in this table; nothing was recorded.
         SettingsError: `[gates] metrics` names an unknown metric, or the evidence could not be
             signed; nothing was registered.
     """
@@ -112,6 +113,8 @@ def _evaluate(
 ) -> GateResult:
     """Collect the evidence and compute the gate, in a run of its own."""
     checks = with_plugins(ALL, project.settings.plugins.checks, project.root)
+    trained = TrainingTags.read(candidate.tags)
+    recorded_version(project, trained.data, trained.data_digest)  # no verdict without its rows
     data = load(project)
     plan = _plan(project, candidate, data.version.digest)
     with TrackedRun(project.store, project.root, project.state, plan) as run:

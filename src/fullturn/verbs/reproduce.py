@@ -11,7 +11,7 @@ from fullturn.registry import reproduction, versions
 from fullturn.registry.reproduction import Reproduction
 from fullturn.verbs import references
 from fullturn.verbs.training import train_one
-from fullturn.verbs.workspace import Workspace, stored_evaluation
+from fullturn.verbs.workspace import Workspace, recorded_version, stored_evaluation
 
 
 def reproduce(project: Workspace, reference: str | int) -> Reproduction:
@@ -19,16 +19,18 @@ def reproduce(project: Workspace, reference: str | int) -> Reproduction:
 
     Raises:
         NotFound: the version, its run or its evaluation does not exist.
-        IntegrityError: its dataset version has changed.
+        RowsMissing: the rows that it was trained on are not in this table.
+        IntegrityError: they were changed.
     """
     version = references.version(project, reference)
     original = project.store.run(version.run_id)
     _, record = versions.files(project.store, version)
+    data = recorded_version(project, int(record["data"]), record.get("data_digest"))
     repeated = train_one(
         project,
         record["params"],
         name=f"reproduction of version {version.version}",
-        version=int(record["data"]),
+        version=data,
         seed=int(record["seed"]),
         tags={KIND: "reproduction"},  # no candidate for a gate
     )

@@ -28,8 +28,8 @@ from fullturn.tracking.search import complete
 from fullturn.verbs.workspace import (
     Workspace,
     load,
+    recorded_version,
     stored_evaluation,
-    with_digest,
 )
 
 PROBES = 5
@@ -120,14 +120,13 @@ def recall(project: Workspace, run: RunRecord) -> Trial:
 def training_data(project: Workspace, run: RunRecord) -> Dataset:
     """The dataset version that a run was trained on, found by digest.
 
-    If the table has no such digest: the version with the number that the run recorded.
-
     Raises:
-        NotFound: the table has neither.
+        RowsMissing: this table does not have it.
+        NotFound: the run recorded no digest, and there is no version with its number.
+        IntegrityError: its rows were changed.
     """
     tags = TrainingTags.read(run.tags)
-    found = with_digest(project, tags.data_digest or "")
-    return load(project, found.version if found else tags.data)
+    return load(project, recorded_version(project, tags.data, tags.data_digest))
 
 
 def training_view(data: Dataset) -> Dataset:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from fullturn.core import settings as reader
 from fullturn.core.addresses import kind_of
 from fullturn.core.entities import Dataset, DatasetVersion, Evaluation
-from fullturn.core.errors import NotFound
+from fullturn.core.errors import NotFound, RowsMissing
 from fullturn.core.settings import Settings
 from fullturn.subjects import scores
 from fullturn.subjects.catalog import find
@@ -138,8 +138,8 @@ def with_digest(project: Workspace, digest: str) -> DatasetVersion | None:
     return next((one for one in reversed(known) if one.digest == digest), None)
 
 
-def load(project: Workspace, version: int | None = None, digest: str | None = None) -> Dataset:
-    """A dataset version with its rows, verified against its digest.
+def load(project: Workspace, version: int | None = None) -> Dataset:
+    """A dataset version of this table with its rows, verified against its digest.
 
     Raises:
         NotFound: there is no such version, or no commit yet.
@@ -147,7 +147,28 @@ def load(project: Workspace, version: int | None = None, digest: str | None = No
     """
     from fullturn.data import versions
 
-    return versions.load(project.table, project.subject.contract, version, digest)
+    return versions.load(project.table, project.subject.contract, version)
+
+
+def recorded_version(project: Workspace, number: int | None, digest: str | None) -> int | None:
+    """The number, in this table, of the dataset version that a run or a bundle recorded.
+
+    Two machines that share a tracking server number the versions of their tables independently:
+    the digest decides. Without one, as fullturn may not have written the record, the number does.
+
+    Raises:
+        RowsMissing: this table has no version with this digest.
+    """
+    if not digest:
+        return number
+    found = with_digest(project, digest)
+    if found is None:
+        raise RowsMissing(
+            f"the rows of digest {digest[:12]} (version {number or 'unknown'} where they were "
+            f"committed) are not in {project.table}; commit the same files here with `fullturn "
+            "data commit FILE`, or fetch that folder from the machine that has them"
+        )
+    return found.version
 
 
 def stored_evaluation(project: Workspace, run: str, artifact: str) -> Evaluation:

@@ -1,0 +1,81 @@
+"""Two machines with folders and states of their own, on one tracking server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from fullturn.core.errors import RowsMissing, exit_code
+from fullturn.core.tags import PREFIX
+from fullturn.verbs.data import commit
+from fullturn.verbs.gate import gate
+from fullturn.verbs.promote import promote
+from fullturn.verbs.reproduce import reproduce
+from fullturn.verbs.train import train
+from fullturn.verbs.workspace import Workspace
+from tests.projects import copied
+from tests.verbs.conftest import TOML, write_rows
+from tests.verbs.toy import messages
+
+Machines = tuple[Workspace, Workspace]
+
+
+def on_server(project: Path, folder: Path, uri: str, name: str) -> Workspace:
+    """A machine with the rows of `project` and an empty state, on a server."""
+    copied(project, folder)
+    (folder / ".fullturn" / "mlflow.db").unlink()
+    first = f'name = "{name}"\ntracking_uri = "{uri}"'
+    (folder / "fullturn.toml").write_text(TOML.replace('name = "toy"', first, 1))
+    made = Workspace.open(folder)
+    commit(made, [], "first")
+    return made
+
+
+@pytest.fixture
+def machines(committed_once: Path, server_uri: str, tmp_path: Path) -> Machines:
+    """Two machines with the same first dataset version."""
+    name = f"toy-{uuid4().hex[:8]}"
+    a, b = (on_server(committed_once, tmp_path / one, server_uri, name) for one in "ab")
+    return a, b
+
+
+def commit_rows(project: Workspace, seed: int) -> None:
+    write_rows(project.root / "messages.csv", messages(1000, seed=seed))
+    commit(project, [], f"rows of seed {seed}")
+
+
+@pytest.mark.slow
+def test_a_gate_whose_rows_another_machine_has_changes_no_verdict(machines: Machines) -> None:
+    a, b = machines
+    commit_rows(a, 2)
+    commit_rows(b, 3)
+    trained = train(a).run.id
+    passed = gate(a, trained)
+    assert passed.report.outcome == "PASSED"
+    before, gates = a.store.run(trained).tags, len(a.store.runs("gate"))
+    with pytest.raises(RowsMissing, match=r"are not in .*b.*; commit the same files") as found:
+        gate(b, trained)
+    assert exit_code(found.value) == 4
+    assert a.store.run(trained).tags == before
+    assert len(a.store.runs("gate")) == gates
+    promote(a, passed.version.version if passed.version else 0, "the first")
+    runs = len(a.store.runs())
+    with pytest.raises(RowsMissing, match="are not in"):
+        reproduce(b, 1)
+    assert len(b.store.runs()) == runs
+
+
+@pytest.mark.slow
+def test_the_same_rows_are_found_by_digest_whatever_their_number(machines: Machines) -> None:
+    a, b = machines
+    commit_rows(b, 3)
+    commit_rows(a, 2)
+    commit_rows(b, 2)  # version 3 here, version 2 there
+    trained = train(a).run
+    assert trained.tags[PREFIX + "data"] == "2"
+    assert gate(b, trained.id).report.outcome == "PASSED"
+    repeated = reproduce(b, 1)
+    assert repeated.same
+    assert b.store.run(repeated.repeated).tags[PREFIX + "data"] == "3"
