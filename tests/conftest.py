@@ -9,6 +9,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -61,14 +62,31 @@ def server_uri(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -
     """A real `mlflow server` on loopback."""
     folder = tmp_path_factory.mktemp("server")
     shutil.copy(empty_database, folder / "mlflow.db")
+    with mlflow_server(folder, f"sqlite:///{folder / 'mlflow.db'}") as uri:
+        yield uri
+
+
+@pytest.fixture(scope="session")
+def postgresql_server_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same on a PostgreSQL of its own."""
+    folder = tmp_path_factory.mktemp("server")
+    with postgresql(free_port()) as database, mlflow_server(folder, database) as uri:
+        yield uri
+
+
+@contextmanager
+def mlflow_server(folder: Path, database: str, *options: str, **environment: str) -> Iterator[str]:
+    """The address of an `mlflow server` with its files in a folder."""
     port = free_port()
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)),
-        *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}", "--workers", "1"),
-        *("--artifacts-destination", str(folder / "artifacts")),
+        *("--backend-store-uri", database, "--workers", "1"),
+        *("--artifacts-destination", str(folder / "artifacts"), *options),
     ]
     with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        server = subprocess.Popen(
+            command, stdout=log, stderr=log, start_new_session=True, env=os.environ | environment
+        )
     try:
         uri = f"http://127.0.0.1:{port}"
         wait_for(f"{uri}/health", lambda: server.poll() is None)

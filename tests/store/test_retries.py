@@ -19,7 +19,7 @@ from mlflow.store.model_registry.dbmodels.models import (
     SqlRegisteredModelAlias,
     SqlRegisteredModelTag,
 )
-from mlflow.store.tracking.dbmodels.models import SqlDataset, SqlExperiment, SqlTag
+from mlflow.store.tracking.dbmodels.models import SqlDataset, SqlTag
 
 from fullturn.core.entities import DatasetVersion
 from fullturn.core.errors import StoreUnavailable
@@ -114,14 +114,6 @@ def test_of_two_that_train_on_the_same_rows_for_the_first_time_both_succeed(
             )
         )
     assert errors == []
-
-
-def test_of_two_that_make_the_experiment_both_succeed(database_store: Store) -> None:
-    stores = [database_store, another(database_store)]
-    with both_insert(SqlExperiment):
-        errors = at_once(*(lambda s=s: s.start_run("train", "run", {}, {}) for s in stores))
-    assert errors == []
-    assert len(database_store.runs()) == 2
 
 
 def test_of_two_that_register_at_once_each_gets_a_number_of_its_own(database_store: Store) -> None:

@@ -15,6 +15,7 @@ from fullturn.verbs.promote import promote
 from fullturn.verbs.reproduce import reproduce
 from fullturn.verbs.train import train
 from fullturn.verbs.workspace import Workspace
+from tests.forks import command
 from tests.projects import copied
 from tests.verbs.conftest import TOML, write_rows
 from tests.verbs.toy import messages
@@ -79,3 +80,18 @@ def test_the_same_rows_are_found_by_digest_whatever_their_number(machines: Machi
     repeated = reproduce(b, 1)
     assert repeated.same
     assert b.store.run(repeated.repeated).tags[PREFIX + "data"] == "3"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_first_trainings_on_the_same_rows_at_once_all_succeed(
+    committed_once: Path, tmp_path: Path, database: str, request: pytest.FixtureRequest
+) -> None:
+    uri = request.getfixturevalue("server_uri" if database == "sqlite" else "postgresql_server_uri")
+    name = f"toy-{uuid4().hex[:8]}"
+    made = [on_server(committed_once, tmp_path / one, uri, name) for one in "abcd"]
+    commands = [command(one.root, "train") for one in made]
+    assert [one.ended() for one in commands] == [0] * 4, [one.err for one in commands]
+    runs = made[0].store.runs("train")
+    assert [run.status for run in runs] == ["FINISHED"] * 4
+    assert len({run.tags[PREFIX + "data_digest"] for run in runs}) == 1
