@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fullturn.core.errors import CouldNotEvaluate
-from fullturn.lesson.panels import alarm, events
+from fullturn.lesson.panels import alarm, events, rollback
+from fullturn.lesson.panels import stage as stages
 from fullturn.lesson.panels.catalog import PANELS, lesson_stage
 from fullturn.lesson.panels.preparing import prepared
 from fullturn.lesson.panels.stage import Stage
@@ -41,9 +42,23 @@ def folder(lesson: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFact
     text = (folder / "fullturn.toml").read_text()
     wide = "margin = 0.3\nshadow_requests = 60\n"
     sooner = text.replace("margin = 0.1\nshadow_requests = 150\n", wide)
-    assert wide in sooner
+    sooner = sooner.replace("deadline_minutes = 5.0", "deadline_minutes = 60.0")
+    assert wide in sooner and "60.0" in sooner
     (folder / "fullturn.toml").write_text(sooner)
     return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _patient() -> Iterator[None]:
+    """Panels that a busy machine may delay, and that show less traffic than in a talk."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stages, "LONGEST", 10 * PATIENCE)
+        patch.setattr(rollback, "PATIENCE", PATIENCE)
+        for name in ("BEFORE", "AFTER"):
+            patch.setattr(rollback, name, 1.0)
+        patch.setattr(alarm, "CALM", 150)
+        patch.setattr(alarm, "AFTER", 20)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -196,11 +211,7 @@ def test_rollback_fails_no_request(stage: Stage, address: str) -> None:
     assert outcome(followed(address, "rollback"))["word"] == "NOTHING TO DO"
 
 
-def test_new_subjects_raise_the_alarm_each_time(
-    address: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(alarm, "CALM", 150)  # requests before the shift: fewer than in a talk
-    monkeypatch.setattr(alarm, "AFTER", 20)
+def test_new_subjects_raise_the_alarm_each_time(address: str) -> None:
     for _ in range(2):
         told = followed(address, "alarm")
         assert outcome(told)["word"] == "ALARM"

@@ -99,8 +99,10 @@ def run_length(make: Callable[[Any, int, int], Bets], same: Draw, rows: int) -> 
     lengths = []
     for seed in range(60):
         rng = np.random.default_rng([seed, rows])
-        found = EDetector(make(rng, seed, rows), ARL).fold(same(rng, 6 * ARL)).crossings
-        lengths.append(found[0].row + 1 if found else 6 * ARL)
+        detector, values = EDetector(make(rng, seed, rows), ARL), same(rng, 6 * ARL)
+        parts = (values[n : n + ARL] for n in range(0, 6 * ARL, ARL))
+        found = next((one for part in parts for one in detector.fold(part).crossings), None)
+        lengths.append(found.row + 1 if found else 6 * ARL)
     return float(np.mean(lengths))
 
 

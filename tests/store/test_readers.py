@@ -101,7 +101,7 @@ def written_model(store: Store, run_id: str, folder: Path) -> str:
     return store.log_model(run_id, "model", model, {}, {"score": 0.5})
 
 
-@pytest.fixture(scope="module", params=["sqlite", "server"])
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("server", marks=pytest.mark.slow)])
 def content(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, empty_database: Path
 ) -> Content:

@@ -51,7 +51,7 @@ margin = 0.15
 shadow_requests = 60
 canary_share = 0.5
 canary_requests = 60
-deadline_minutes = 2.0
+deadline_minutes = 60.0
 """
 USERS = messages(600, seed=9)
 GOOD = Decided("promote", "PASSED", "it is good", "tester")
