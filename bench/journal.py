@@ -45,7 +45,8 @@ from clients import (
     stored_wandb,
     timed,
 )
-from fullturn.core.journal import Drain, Journal, decode_step, encode_step, read
+from fullturn.core.journal import Drain, Journal, read
+from fullturn.core.steps import decode_step, encode_step
 from results import save, typed
 
 REPEATS = 3

@@ -29,10 +29,9 @@ from fullturn.core.journal import (
     MAGIC,
     Drain,
     Journal,
-    decode_step,
-    encode_step,
     read,
 )
+from fullturn.core.steps import decode_step, encode_step
 from tests.needs import mounted
 from tests.waiting import PATIENCE, wait_until
 
@@ -136,9 +135,10 @@ class TestFile:
                 with pytest.raises(JournalCorrupt):
                     Journal(path)
                 assert path.read_bytes() == content
-            else:  # a last record that claims more than there is looks like a torn one
+            else:  # a last record that claims more than there is, or ends with zeros, looks torn
                 assert kept == records[:-1]
-                assert position - len(file_of(records[:-1])) in range(4)
+                begin = len(file_of(records[:-1]))
+                assert position - begin in range(4) or content.endswith(b"\0")
 
     @pytest.mark.parametrize("zeros", [1, 8, 5000])
     def test_zeros_left_by_a_power_loss_are_cut_off(self, path: Path, zeros: int) -> None:
@@ -147,6 +147,40 @@ class TestFile:
         with Journal(path) as journal:
             journal.append(b"b")
         assert payloads(path) == [b"a", b"", b"b"]
+
+    @pytest.mark.parametrize("zeros", [*range(1, 438, 19), 436])
+    def test_the_last_record_half_zeroed_is_set_aside_and_what_is_whole_goes_on(
+        self, path: Path, zeros: int, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        whole = file_of([b"one", b"two", b"x" * 428])
+        path.write_bytes(whole[:-zeros] + bytes(zeros))
+        assert payloads(path) == [b"one", b"two"]
+        with Journal(path) as journal:
+            journal.append(b"next")
+        assert payloads(path) == [b"one", b"two", b"next"]
+        [aside] = path.parent.glob("a.journal.damaged-*")
+        offset = len(file_of([b"one", b"two"]))
+        assert aside.read_bytes() == (whole[:-zeros] + bytes(zeros))[offset:]
+        assert (
+            f"436 bytes at offset {offset} were lost" in caplog.text and str(aside) in caplog.text
+        )
+
+    def test_whole_records_behind_zeroed_sectors_are_recovered(self, path: Path) -> None:
+        records = [bytes([65 + n]) * 300 for n in range(20)]
+        content = bytearray(file_of(records))
+        content[1024:2048] = bytes(1024)
+        content[4096:4608] = bytes(512)
+        path.write_bytes(content)
+        assert payloads(path) == records[:3]
+        Journal(path).close()
+        assert payloads(path) == [*records[:3], *records[7:13], *records[15:]]
+        assert len(list(path.parent.glob("a.journal.damaged-*"))) == 2
+
+    def test_a_private_one_is_for_its_owner_only(self, path: Path) -> None:
+        Journal(path).close()
+        assert path.stat().st_mode & 0o077
+        Journal(path, private=True).close()
+        assert path.stat().st_mode & 0o777 == 0o600
 
     def test_damage_is_reported_with_the_file_and_the_offset(self, path: Path) -> None:
         content = bytearray(file_of([b"one", b"two", b"three"]))

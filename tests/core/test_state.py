@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ import pytest
 from fullturn.core import state
 from fullturn.core.errors import CouldNotEvaluate, SettingsError
 from fullturn.core.settings import STATE, Settings, state_folder
+from tests.needs import mounted
 
 SETTINGS = Settings(name="p", app="classifier")
 
@@ -63,34 +62,18 @@ def test_a_file_with_the_name_is_refused(tmp_path: Path) -> None:
         state_folder(SETTINGS, tmp_path)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
-class TestSmallDisk:
-    @pytest.mark.parametrize("options", ["size=4k", "nr_inodes=2"])
-    def test_where_a_new_one_does_not_fit_that_is_said(self, disk: Path, options: str) -> None:
-        mount(disk, options)
+@pytest.mark.parametrize("option", ["size=4k", "nr_inodes=2"])
+def test_where_a_new_one_does_not_fit_that_is_said(tmp_path: Path, option: str) -> None:
+    with mounted(tmp_path / "disk", option) as disk:
         (disk / "filler").write_bytes(bytes(4096))
         with pytest.raises(CouldNotEvaluate, match="No space left on device"):
             state.make(disk / ".fullturn")
 
-    def test_one_that_is_read_only_is_read_as_it_is(self, disk: Path) -> None:
-        mount(disk, "size=64k")
+
+def test_one_that_is_read_only_is_read_as_it_is(tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk", "size=64k") as disk:
         (disk / ".fullturn").mkdir()
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         assert state.make(disk / ".fullturn").is_dir()
         with pytest.raises(CouldNotEvaluate, match="Read-only file system"):
             state.make(disk / "other")
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A folder for a file system of its own."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=False, capture_output=True)
-
-
-def mount(folder: Path, options: str) -> None:
-    words = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-    if subprocess.run(words, check=False, capture_output=True).returncode:
-        pytest.skip("no right to mount a file system")

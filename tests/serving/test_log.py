@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from fullturn.core.entities import Feedback, Prediction
-from fullturn.core.errors import Conflict, IntegrityError, NotFound
-from fullturn.core.journal import Drain
+from fullturn.core.errors import Conflict, CouldNotEvaluate, IntegrityError, NotFound
+from fullturn.core.journal import Drain, Journal
 from fullturn.serving import log
-from fullturn.serving.log import PredictionLog
+from fullturn.serving.log import PredictionLog, encode
 from fullturn.serving.tables import TableSink, opened
+from tests.needs import mounted
+from tests.waiting import wait_until
 
 
 def prediction(number: int, **changes: object) -> Prediction:
@@ -144,6 +146,90 @@ def test_a_damaged_file_of_the_log_is_named(tmp_path: Path) -> None:
         log.predictions(tmp_path)
 
 
+def emptied(state: Path) -> Path:
+    """The newest commit of the predictions, as a power loss may leave it."""
+    path = state / log.TABLES / "predictions"
+    table = opened(path)
+    assert table is not None
+    commit = path / "_delta_log" / f"{table.version():020d}.json"
+    commit.write_bytes(b"")
+    return commit
+
+
+def test_rows_of_an_empty_commit_are_delivered_again_from_the_journal(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody else may take the 15 rows that are left for all there are."""
+    with Journal(tmp_path / log.JOURNAL) as journal:
+        for batch in range(4):
+            rows = [prediction(5 * batch + n) for n in range(5)]
+            journal.append_many(encode(one, 100 * batch + n) for n, one in enumerate(rows, 1))
+            deliver(tmp_path)
+    commit = emptied(tmp_path)
+    with pytest.raises(IntegrityError, match=f"{commit} is empty, as after a power loss"):
+        log.predictions(tmp_path)
+    with PredictionLog(tmp_path) as writer:
+        assert numbers(tmp_path) == list(range(20))
+        writer.append([prediction(20)])
+    assert numbers(tmp_path) == list(range(21)) and not (tmp_path / log.JOURNAL).exists()
+    assert str(commit) in caplog.text
+
+
+def test_a_journal_is_not_removed_while_a_table_lacks_its_rows(tmp_path: Path) -> None:
+    with PredictionLog(tmp_path) as writer:
+        writer.append([prediction(n) for n in range(5)])
+        wait_until("a delivery", lambda: opened(tmp_path / log.TABLES / "predictions"))
+        commit = emptied(tmp_path)
+    assert (tmp_path / log.JOURNAL).exists()
+    with PredictionLog(tmp_path):
+        pass
+    assert numbers(tmp_path) == list(range(5)) and not (tmp_path / log.JOURNAL).exists()
+    assert commit.stat().st_size
+
+
+def test_an_empty_commit_whose_journal_is_gone_is_named(tmp_path: Path) -> None:
+    with PredictionLog(tmp_path) as writer:
+        writer.append([prediction(1)])
+    commit = emptied(tmp_path)
+    for use in (lambda: log.predictions(tmp_path), lambda: PredictionLog(tmp_path)):
+        with pytest.raises(IntegrityError, match=f"{commit} is empty.* restore the file"):
+            use()
+
+
+@pytest.mark.parametrize(("content", "said"), [(b"", "has 0 bytes, not "), (None, "No such file")])
+def test_a_data_file_that_is_empty_or_missing_is_named(
+    tmp_path: Path, content: bytes | None, said: str
+) -> None:
+    with PredictionLog(tmp_path) as writer:
+        writer.append([prediction(1)])
+    [file] = (tmp_path / log.TABLES / "predictions").glob("*.parquet")
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+    for where in (0, 2**62):  # also when no row of it is wanted
+        with pytest.raises(IntegrityError, match=f"{file}.*{said}"):
+            log.predictions(tmp_path, where)
+
+
+def test_only_its_owner_reads_it(tmp_path: Path) -> None:
+    with PredictionLog(tmp_path) as writer:
+        writer.append([prediction(1)])
+        assert (tmp_path / log.JOURNAL).stat().st_mode & 0o777 == 0o600
+    (tmp_path / log.TABLES).chmod(0o755)
+    PredictionLog(tmp_path).close()
+    assert (tmp_path / log.TABLES).stat().st_mode & 0o777 == 0o700
+
+
+def test_a_read_only_state_says_so_and_its_log_is_read(tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk", "size=4m") as disk:
+        with PredictionLog(disk) as writer:
+            writer.append([prediction(1)])
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        with pytest.raises(CouldNotEvaluate, match="Read-only file system"):
+            PredictionLog(disk)
+        assert not log.writing(disk) and numbers(disk) == [1]
+
+
 def test_an_id_with_quotes_is_looked_up_as_it_is(tmp_path: Path) -> None:
     TableSink(tmp_path / log.TABLES)([log.encode(prediction(1), 1)])
     with pytest.raises(NotFound):
@@ -166,7 +252,7 @@ def test_a_long_journal_is_begun_anew_once_it_is_delivered(tmp_path: Path) -> No
 WRITER = """
 import sys
 from pathlib import Path
-from fullturn.serving.log import PredictionLog
+from fullturn.serving.log import PredictionLog, encode
 from tests.serving.test_log import prediction
 writer, number = PredictionLog(Path(sys.argv[1])), int(sys.argv[2])
 while True:

@@ -10,7 +10,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import pytest
 from fullturn.core.errors import CouldNotEvaluate, StoreUnavailable
 from fullturn.store import Store, database
 from fullturn.store.database import ready
+from tests.needs import mounted
 
 KILLS = int(os.environ.get("FULLTURN_TEST_KILLS", "3"))
 RACERS = int(os.environ.get("FULLTURN_TEST_RACERS", "3"))
@@ -217,27 +217,12 @@ def test_whoever_makes_it_is_waited_for_and_named_if_it_takes_too_long(
     ready(uri_of(path), own=True)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
-@pytest.mark.parametrize("options", ["size=200k", "size=64k,nr_inodes=2", "ro"])
-def test_where_it_does_not_fit_that_is_said_at_once_and_it_works_later(
-    disk: Path, options: str
-) -> None:
-    words = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(disk)]
-    if subprocess.run(words, check=False, capture_output=True).returncode:
-        pytest.skip("no right to mount a file system")
-    begin = time.process_time()
-    with pytest.raises(CouldNotEvaluate, match="check disk space and permissions"):
-        store_in(disk).start_run("train", "x", {}, {})
-    assert time.process_time() - begin < 60
-    assert not (disk / "mlflow.db").exists()
-    remount = ["mount", "-o", "remount,rw,size=50m,nr_inodes=1000", str(disk)]
-    subprocess.run(remount, check=True)
-    assert store_in(disk).start_run("train", "x", {}, {})
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=False, capture_output=True)
+@pytest.mark.parametrize("option", ["size=200k", "size=64k,nr_inodes=2", "ro"])
+def test_where_it_does_not_fit_that_is_said_and_it_works_later(tmp_path: Path, option: str) -> None:
+    with mounted(tmp_path / "disk", option) as disk:
+        with pytest.raises(CouldNotEvaluate, match="check disk space and permissions"):
+            store_in(disk).start_run("train", "x", {}, {})
+        assert not (disk / "mlflow.db").exists()
+        remount = ["mount", "-o", "remount,rw,size=50m,nr_inodes=1000", str(disk)]
+        subprocess.run(remount, check=True)
+        assert store_in(disk).start_run("train", "x", {}, {})

@@ -12,19 +12,15 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import logging
 import os
-import struct
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import islice
-from math import isfinite
 from pathlib import Path
 from typing import Self
-from zlib import crc32
-
-import orjson
 
 from fullturn.core.errors import (
     CouldNotEvaluate,
@@ -33,16 +29,16 @@ from fullturn.core.errors import (
     JournalCorrupt,
     UsageError,
 )
+from fullturn.core.framing import LARGEST, Torn, framed, intact, torn
 
 MAGIC = b"FTJRNL1\n"
-LARGEST_WRITE = 16 * 2**20
+LARGEST_WRITE = LARGEST
 """Bytes that one `append` or `append_many` may write, eight per record included."""
 
 Sink = Callable[[Sequence[bytes]], None]
 """Takes payloads in order. Must be idempotent: after a crash a batch is delivered again."""
 
-_U32 = struct.Struct("<I")
-_HEADER = struct.Struct("<II")
+_log = logging.getLogger(__name__)
 _CHUNK = 2**16
 _LONGEST_DELAY = 30.0
 
@@ -51,8 +47,9 @@ class Journal:
     """Appends to one file, from any number of threads and processes.
 
     Opening makes the file and its folder if need be, and cuts off the record that a killed
-    writer left half-written. With `sync` every append also survives power loss, at the price
-    of an fsync; `append_many` shares one among its records.
+    writer left half-written. What a power loss damaged is cut out, saved in a file beside it, and
+    logged as a warning. With `sync` every append also survives power loss, at the price of an
+    fsync; `append_many` shares one among its records. A `private` file is for its owner only.
 
     Raises:
         JournalCorrupt: the file is no journal, or a record before its tail is damaged.
@@ -61,19 +58,20 @@ class Journal:
         CouldNotEvaluate: the file cannot be opened or written for another reason.
     """
 
-    def __init__(self, path: Path, *, sync: bool = False) -> None:
+    def __init__(self, path: Path, *, sync: bool = False, private: bool = False) -> None:
         self.path = path
         self._sync = sync
+        self._private = private
         self._fd = -1
         self._open()
 
     def append(self, payload: bytes) -> None:
         """Add one record; it is durable once this returns."""
-        self._write(_record(payload))
+        self._write(framed(payload))
 
     def append_many(self, payloads: Iterable[bytes]) -> None:
         """Add records by a single write: other writers' records never come between them."""
-        self._write(b"".join(map(_record, payloads)))
+        self._write(b"".join(map(framed, payloads)))
 
     def close(self) -> None:
         """Give the file back; appending afterwards is an error. Closing twice is not."""
@@ -101,7 +99,10 @@ class Journal:
     def _open_file(self) -> int:
         with _explained(self.path, "open"):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+            fd = os.open(self.path, flags, 0o600 if self._private else 0o666)
+            if self._private:
+                os.fchmod(fd, 0o600)
             if self._sync:
                 _sync(self.path.parent)
             return fd
@@ -137,10 +138,24 @@ class Journal:
         if self._end == 0:
             os.ftruncate(self._fd, 0)
             self._put(MAGIC)
-        for _, whole in _scan(self._fd, self._end):
-            self._end = whole
-        _require_torn(self._fd, self.path, self._end)
+        self._end = _last(self._fd, self._end)
+        while (found := _torn_at(self._fd, self.path, self._end)) is not None:
+            self._cut(found)
+            self._end = _last(self._fd, self._end)
+
+    def _cut(self, found: Torn) -> None:
+        """Cut damaged bytes off, or out; those of a power loss are set aside, and it is said."""
+        rest = os.pread(self._fd, os.fstat(self._fd).st_size - self._end, self._end)
+        damaged, whole = rest[: found.size], rest[found.size :]
+        if found.lost:
+            aside = _set_aside(self.path, rest, self._end)
+            _log.warning(
+                "%s: %d bytes at offset %d were lost, as by a power loss; records before and after "
+                "them are whole, and a copy of the bytes from there on is in %s",
+                *(self.path, len(damaged), self._end, aside),
+            )
         os.ftruncate(self._fd, self._end)
+        os.write(self._fd, whole)
 
     def _put(self, data: bytes) -> None:
         try:
@@ -177,7 +192,7 @@ def read(path: Path, offset: int = 0) -> Iterator[tuple[bytes, int]]:
         if os.pread(fd, 1, position):
             with _locked(fd, fcntl.LOCK_SH):  # look again while no writer is at work
                 if next(_scan(fd, position), None) is None:
-                    _require_torn(fd, path, position)
+                    _torn_at(fd, path, position)
 
 
 class Drain:
@@ -190,7 +205,8 @@ class Drain:
     The thread looks for records every `pause` seconds. A sink that raises a `FullturnError`
     gets the same batch again after `pause`, doubled each time up to 30 s, `retries` times; then
     the thread rests until `close`, which tries as often again. Nothing is ever skipped. A journal
-    of more than `largest` bytes is removed once it is delivered, and its writers start a new one.
+    of more than `largest` bytes is removed once it is delivered, and its writers start a new one;
+    before that it is compared with what arrived, and delivered again if anything is missing.
     """
 
     def __init__(
@@ -202,7 +218,9 @@ class Drain:
         retries: int = 8,
         pause: float = 0.2,
         largest: int = 2**26,
+        verify: Callable[[Iterable[bytes]], None] | None = None,
     ) -> None:
+        """`verify` raises a FullturnError if these payloads are not where the sink put them."""
         self.path = path
         self.failure: FullturnError | None = None
         """Why the thread's last attempt failed; None if it did not."""
@@ -211,6 +229,7 @@ class Drain:
         self._retries = retries
         self._pause = pause
         self._largest = largest
+        self._verify = verify
         self._closing = threading.Event()
         self._deadline = float("inf")
         self._thread: threading.Thread | None = None
@@ -232,6 +251,21 @@ class Drain:
     def replay(self) -> int:
         """Hand everything that is there to the sink; the number of records. Raises as above."""
         return sum(iter(self.drain_once, 0))
+
+    def compare(self) -> None:
+        """Deliver everything again if what was delivered did not arrive.
+
+        Raises:
+            FullturnError: that is so; the next delivery begins at the start.
+        """
+        offset = self._offset()
+        if self._verify is None or not offset:
+            return
+        try:
+            self._verify(payload for payload, end in read(self.path) if end <= offset)
+        except FullturnError:
+            _beside(self.path, "offset").unlink(missing_ok=True)
+            raise
 
     def undrained(self) -> int:
         """How many records no drain has delivered yet."""
@@ -271,7 +305,10 @@ class Drain:
             self._thread.join(timeout)
         with _only_drain(self.path) as is_only:
             if is_only:
-                self._remove_if_drained()
+                try:
+                    self._remove_if_drained()
+                except FullturnError as error:
+                    self.failure = error
         return self.undrained()
 
     def _run(self) -> None:
@@ -335,6 +372,7 @@ class Drain:
                 self._store_offset(rest[-1][1])
             if file.seek(0, os.SEEK_END) > max(self._offset(), len(MAGIC)):
                 return
+            self.compare()
             # In this order: an offset must not outlive its journal, and a waiting writer
             # tells by the size that the file it has open is not the one it left.
             _beside(self.path, "offset").unlink(missing_ok=True)
@@ -343,74 +381,19 @@ class Drain:
             _beside(self.path, "lock").unlink()
 
 
-def encode_step(step: int, timestamp_ms: int, metrics: Mapping[str, float]) -> bytes:
-    """One step's metrics as a payload: JSON `[step, timestamp_ms, {name: value}]`.
-
-    Infinities and NaN, which JSON lacks, become strings.
-
-    Raises:
-        UsageError: a name is not text, or a value is not a number.
-    """
-    try:
-        if isfinite(sum(metrics.values())):
-            return orjson.dumps([step, timestamp_ms, metrics])
-    except (TypeError, ValueError, OverflowError):
-        pass  # numpy scalars, tensors, or no numbers at all
-    try:
-        plain = {name: _plain(name, value) for name, value in metrics.items()}
-        return orjson.dumps([step, timestamp_ms, plain])
-    except TypeError as error:
-        raise UsageError(f"step {step!r} cannot be stored: {error}") from None
-
-
-def decode_step(payload: bytes) -> tuple[int, int, dict[str, float]]:
-    """Step, timestamp (ms since the epoch) and metrics of a payload of `encode_step`.
-
-    Raises:
-        UsageError: the payload is something else.
-    """
-    try:
-        step, timestamp_ms, metrics = orjson.loads(payload)
-        return int(step), int(timestamp_ms), {n: float(v) for n, v in metrics.items()}
-    except (ValueError, TypeError, AttributeError):
-        raise UsageError(
-            f"{payload[:80]!r} is not a step of metrics; is it from another journal?"
-        ) from None
-
-
-def _plain(name: str, value: float) -> float | str:
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        raise UsageError(f"metric {name!r} is {value!r}: give a number") from None
-    return number if isfinite(number) else repr(number)
-
-
-def _record(payload: bytes) -> bytes:
-    length = _U32.pack(len(payload))
-    return length + _U32.pack(crc32(payload, crc32(length))) + payload
-
-
-def _intact(data: bytes, start: int = 0) -> Iterator[tuple[bytes, int]]:
-    """Payloads of the whole records from `start` on, each with where it ends in `data`."""
-    while len(data) - start >= _HEADER.size:
-        length, checksum = _HEADER.unpack_from(data, start)
-        body = start + _HEADER.size
-        end = body + length
-        if end > len(data) or crc32(data[body:end], crc32(data[start : start + 4])) != checksum:
-            return
-        yield data[body:end], end
-        start = end
-
-
 def _scan(fd: int, position: int) -> Iterator[tuple[bytes, int]]:
     """Whole records of a file from `position` on, each with the offset after it."""
     while data := os.pread(fd, _CHUNK, position):
-        records = list(_intact(data)) or list(_intact(os.pread(fd, LARGEST_WRITE, position)))
+        records = list(intact(data)) or list(intact(os.pread(fd, LARGEST_WRITE, position)))
         if not records:
             return
         yield from ((payload, position + end) for payload, end in records)
         position += records[-1][1]
+
+
+def _last(fd: int, position: int) -> int:
+    """The end of the last whole record."""
+    return max((end for _, end in _scan(fd, position)), default=position)
 
 
 def _start(fd: int, path: Path) -> int:
@@ -424,21 +407,32 @@ def _start(fd: int, path: Path) -> int:
     return len(magic) if magic == MAGIC else 0
 
 
-def _require_torn(fd: int, path: Path, position: int) -> None:
-    """Refuse bytes behind the last whole record that no interrupted write can have left.
+def _torn_at(fd: int, path: Path, position: int) -> Torn | None:
+    """What an interrupted write or a power loss left at a position; None if nothing is there.
 
-    An interrupted write leaves less than a record, or zeros after a power loss. Anything else,
-    above all a whole record further on, means that bytes were changed.
+    Raises:
+        JournalCorrupt: bytes were changed there.
     """
-    rest = os.pread(fd, LARGEST_WRITE, position)
-    frame = _HEADER.size + int.from_bytes(rest[: _U32.size], "little")
-    torn = len(rest) < _HEADER.size or len(rest) < frame <= LARGEST_WRITE or not any(rest)
-    if torn and not any(True for start in range(1, len(rest)) for _ in _intact(rest, start)):
-        return
-    raise JournalCorrupt(
-        f"{path} is damaged at offset {position}: the record there fails its checksum; move the "
-        f"file away (its first {position} bytes are whole) and restore it from a copy if you can"
-    )
+    rest = os.pread(fd, os.fstat(fd).st_size - position, position)
+    found = torn(rest) if rest else None
+    if rest and found is None:
+        raise JournalCorrupt(
+            f"{path} is damaged at offset {position}: the record there fails its checksum; copy "
+            f"the file (its first {position} bytes are whole), then cut it there: "
+            f"truncate --size {position} {path}"
+        )
+    return found
+
+
+def _set_aside(path: Path, content: bytes, position: int) -> Path:
+    """Save damaged bytes in a file beside the journal."""
+    aside = _beside(path, f"damaged-{position}-{time.time_ns()}")
+    fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return aside
 
 
 def _beside(path: Path, name: str) -> Path:

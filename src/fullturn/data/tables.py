@@ -17,6 +17,7 @@ from pathlib import Path
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
+from fullturn.core.delta import damaged, empty_commit, sync
 from fullturn.core.entities import Column
 from fullturn.core.errors import (
     Conflict,
@@ -76,6 +77,7 @@ def head(table: Path | str) -> Head:
         IntegrityError: there is one, and its log or a record in it cannot be read.
     """
     uri = address(table)
+    _require_commit(uri)
     try:
         delta = DeltaTable(uri)
         return Head(uri, delta, _records(delta, uri))
@@ -116,7 +118,11 @@ def rows(at: Head, of: Record) -> list[Row]:
     version = of.version
     label = f"version {version.version} of '{version.name}' at {at.uri}"
     try:
-        found = _scan(DeltaTable(at.uri, version=version.version - 1), of.columns)
+        delta = DeltaTable(at.uri, version=version.version - 1)
+        _require_files(at.uri, label, delta)
+        found = _scan(delta, of.columns)
+    except IntegrityError:
+        raise
     except Exception as error:  # noqa: BLE001  of a damaged file deltalake raises just that
         raise IntegrityError(
             f"{label} cannot be read ({_first_line(error)}); restore its files from a copy"
@@ -167,8 +173,30 @@ def write(at: Head, content: Sequence[Row], columns: Sequence[Column], new: Reco
             ),
             post_commithook_properties=_NO_HOOKS,
         )
+        _wait_for_disk(at.uri, new.version.version - 1)
     except (DeltaError, OSError) as error:
         raise _explained(error, at, new) from None
+
+
+def _require_commit(uri: str) -> None:
+    """Refuse a table whose last commit is an empty file: its rows would be gone without a word."""
+    empty = None if "://" in uri else empty_commit(Path(uri))
+    if empty is not None:
+        raise IntegrityError(
+            f"{empty} is empty, as after a power loss: the newest dataset version is missing; "
+            "restore the file from a copy, or remove it and commit the rows again"
+        )
+
+
+def _require_files(uri: str, label: str, delta: DeltaTable) -> None:
+    wrong = None if "://" in uri else damaged(Path(uri), delta.get_add_actions(flatten=True))
+    if wrong is not None:
+        raise IntegrityError(f"{label} cannot be read ({wrong}); restore its files from a copy")
+
+
+def _wait_for_disk(uri: str, version: int) -> None:
+    if "://" not in uri:
+        sync(Path(uri), [version])
 
 
 def _records(delta: DeltaTable, uri: str) -> tuple[Record, ...]:

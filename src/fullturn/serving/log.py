@@ -10,7 +10,9 @@ the last one that it contains; entries up to that one were delivered before.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import logging
 import os
 import threading
 import time
@@ -21,9 +23,17 @@ from typing import Any, Self
 import orjson
 
 from fullturn.core.entities import Feedback, Prediction
-from fullturn.core.errors import Conflict, NotFound
-from fullturn.core.journal import LARGEST_WRITE, Drain, Journal
-from fullturn.serving.tables import SCHEMAS, TableSink, delivered, matching, opened
+from fullturn.core.errors import Conflict, IntegrityError, NotFound, from_system
+from fullturn.core.journal import LARGEST_WRITE, Drain, Journal, read
+from fullturn.core.state import make
+from fullturn.serving.tables import (
+    SCHEMAS,
+    TableSink,
+    delivered,
+    drop_empty_commits,
+    matching,
+    opened,
+)
 
 JOURNAL = "predictions.journal"
 TABLES = "log"
@@ -32,6 +42,7 @@ DRAIN_EVERY = 0.5
 BATCH = 20_000
 VIOLATION = "DataError: "
 """Begins the error of a row that breaks the contract: the sender's fault, not the version's."""
+_log = logging.getLogger(__name__)
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
 
@@ -46,13 +57,15 @@ class PredictionLog:
     def __init__(self, state: Path) -> None:
         self._lock = _only_writer(state)
         try:
+            self._journal = Journal(state / JOURNAL, private=True)
+            self._drain = _drain(state)
+            _recover(state, self._drain)
             self._last = _last_sequence(state)
-            self._journal = Journal(state / JOURNAL)
         except BaseException:
             os.close(self._lock)
             raise
         self._mutex = threading.Lock()
-        self._drain = _drain(state).start()
+        self._drain.start()
 
     def append(self, entries: Sequence[Prediction | Feedback]) -> None:
         """Append these, in one write up to 16 MB; each gets the next `sequence`.
@@ -96,9 +109,11 @@ def exists(state: Path) -> bool:
 def writing(state: Path) -> bool:
     """Whether a server of this project is running, on this machine."""
     try:
-        os.close(_only_writer(state))
+        os.close(_locked(state, os.O_RDONLY))
     except Conflict:
         return True
+    except OSError:  # nobody ever wrote
+        return False
     return False
 
 
@@ -153,15 +168,41 @@ def encode(entry: Prediction | Feedback, sequence: int) -> bytes:
 
 
 def _drain(state: Path) -> Drain:
+    sink = TableSink(state / TABLES)
     return Drain(
-        state / JOURNAL, TableSink(state / TABLES), batch=BATCH, pause=DRAIN_EVERY, retries=2**31
+        state / JOURNAL,
+        sink,
+        batch=BATCH,
+        pause=DRAIN_EVERY,
+        retries=2**31,
+        verify=sink.require_delivered,
     )
+
+
+def _recover(state: Path, drain: Drain) -> None:
+    """Deliver again what a power loss took from the tables, and let only the owner read the log."""
+    tables = state / TABLES
+    if tables.exists():
+        with contextlib.suppress(PermissionError):
+            tables.chmod(0o700)
+        drop_empty_commits(tables, (payload for payload, _ in read(drain.path)))
+    try:
+        drain.compare()
+    except IntegrityError as error:
+        _log.warning("%s", error)
 
 
 def _only_writer(state: Path) -> int:
     """A lock for the lifetime of the process."""
-    state.mkdir(parents=True, exist_ok=True)
-    fd = os.open(state / "predictions.writer", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    make(state)
+    try:
+        return _locked(state, os.O_RDWR | os.O_CREAT)
+    except OSError as error:
+        raise from_system(error) from None
+
+
+def _locked(state: Path, flags: int) -> int:
+    fd = os.open(state / "predictions.writer", flags | os.O_CLOEXEC, 0o666)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -6,20 +6,26 @@ is delivered twice is stored once. `matching` does not open files that cannot co
 
 from __future__ import annotations
 
+import logging
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import orjson
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
+from fullturn.core import delta
 from fullturn.core.errors import CouldNotEvaluate, DiskFull, IntegrityError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_log = logging.getLogger(__name__)
 _APP = "fullturn"
 _COMPACT_EVERY = 64
 """Commits, after which small files are joined."""
@@ -76,6 +82,7 @@ class TableSink:
 
     def _append(self, name: str, rows: list[list[Any]]) -> None:
         try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             table = self._tables.get(name) or opened(self._folder / name)
             last = delivered(table)
             rows = [row for row in rows if row[1] > last]
@@ -89,6 +96,7 @@ class TableSink:
         path = self._folder / name
         _require_room(path, content.nbytes)
         last = Transaction(_APP, content["sequence"][-1].as_py())
+        before = table.version() if table else -1
         write_deltalake(
             table or str(path),
             content,
@@ -98,8 +106,54 @@ class TableSink:
         table = table or DeltaTable(str(path))
         if table.version() % _COMPACT_EVERY == _COMPACT_EVERY - 1:
             table.optimize.compact(target_size=_FILE_BYTES)
+            delta.sync(path, range(before + 1, table.version() + 1))
             table.vacuum(_RETENTION_HOURS, dry_run=False, enforce_retention_duration=False)
+        else:
+            delta.sync(path, range(before + 1, table.version() + 1))
         return table
+
+    def require_delivered(self, payloads: Iterable[bytes]) -> None:
+        """Compare the tables on the disk with what was delivered to them.
+
+        Raises:
+            IntegrityError: a table lacks the last of these records.
+        """
+        last = _last(payloads)
+        for name in SCHEMAS:
+            found = delivered(opened(self._folder / name))
+            if found < last.get(name[0], 0):
+                self._tables.pop(name, None)
+                raise IntegrityError(
+                    f"the prediction log {self._folder / name} ends at {found}, and "
+                    f"{last[name[0]]} was delivered to it; its journal is delivered again"
+                )
+
+
+def drop_empty_commits(folder: Path, payloads: Iterable[bytes]) -> None:
+    """Set the last commit of a table aside if a power loss left an empty file of it.
+
+    Only if these records, which are delivered again, have rows that the table then lacks.
+    """
+    last = _last(payloads)
+    for name in SCHEMAS:
+        empty = delta.empty_commit(folder / name)
+        if empty is not None and last.get(name[0], 0) > _delivered_before(folder / name):
+            aside = folder / f"{name}-{empty.name}.empty-{time.time_ns()}"
+            empty.replace(aside)
+            _log.warning("%s was empty, as after a power loss; it is now %s", empty, aside)
+
+
+def _delivered_before(path: Path) -> int:
+    """The last sequence in a table whose last commit is empty."""
+    try:
+        return delivered(DeltaTable(str(path)))
+    except DeltaError:  # it was the only one
+        return 0
+
+
+def _last(payloads: Iterable[bytes]) -> dict[str, int]:
+    """The last sequence of these records, by kind."""
+    return {record[0]: record[2] for record in map(orjson.loads, payloads)}
 
 
 def matching(table: DeltaTable, where: int | tuple[str, str]) -> Iterator[dict[str, Any]]:
@@ -110,6 +164,10 @@ def matching(table: DeltaTable, where: int | tuple[str, str]) -> Iterator[dict[s
     Raises:
         IntegrityError: a file of the table is missing or damaged.
     """
+    if wrong := delta.damaged(_folder(table), table.get_add_actions(flatten=True)):
+        raise IntegrityError(
+            f"the prediction log {_folder(table)} cannot be read: {wrong}; restore it from a copy"
+        )
     wanted = f"sequence > {where}" if isinstance(where, int) else _equal(*where)
     try:
         for batch in table.scan(predicate=wanted):
@@ -120,6 +178,10 @@ def matching(table: DeltaTable, where: int | tuple[str, str]) -> Iterator[dict[s
             )
     except Exception as error:  # noqa: BLE001  deltalake raises just that for a damaged file
         raise _unreadable(table.table_uri, error) from None
+
+
+def _folder(table: DeltaTable) -> Path:
+    return Path(url2pathname(urlsplit(table.table_uri).path))
 
 
 def _equal(column: str, value: str) -> str:
@@ -133,6 +195,12 @@ def opened(path: Path) -> DeltaTable | None:
     Raises:
         IntegrityError: its log cannot be read.
     """
+    if empty := delta.empty_commit(path):
+        raise IntegrityError(
+            f"{empty} is empty, as after a power loss, and the rows of that commit are missing; "
+            "`fullturn serve` delivers them again from the journal, if that is there: otherwise "
+            "restore the file from a copy, or remove it to do without its rows"
+        )
     try:
         return DeltaTable(str(path))
     except TableNotFoundError:

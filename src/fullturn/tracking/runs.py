@@ -13,8 +13,9 @@ from typing import Self
 
 from fullturn.core.entities import Params, RunRecord, RunStatus
 from fullturn.core.errors import StoreUnavailable
-from fullturn.core.journal import Drain, Journal, decode_step, encode_step
+from fullturn.core.journal import Drain, Journal
 from fullturn.core.records import Point
+from fullturn.core.steps import decode_step, encode_step
 from fullturn.core.tags import OriginTags
 from fullturn.store import Store
 from fullturn.tracking import provenance
@@ -121,6 +122,7 @@ def reap(store: Store, state: Path) -> list[RunRecord]:
 
 def _replay(store: Store, path: Path, run_id: str) -> None:
     sink = TraceSink(store) if path.stem.endswith(TRACES) else Sink(store, run_id)
+    Journal(path).close()  # cuts off what a killed writer or a power loss left
     drain = Drain(path, sink)
     drain.replay()
     drain.close()

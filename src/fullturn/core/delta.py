@@ -1,0 +1,73 @@
+"""Files of a Delta table on this machine: that they survive a power loss, and are all there.
+
+deltalake does not wait for the disk. After a power loss a commit may be an empty file, which it
+passes over: the rows of that commit would be gone without a word.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+LOG = "_delta_log"
+
+
+def commit_file(table: Path, version: int) -> Path:
+    """The file of one version's commit."""
+    return table / LOG / f"{version:020d}.json"
+
+
+def empty_commit(table: Path) -> Path | None:
+    """The newest commit, if that is an empty file."""
+    try:
+        with os.scandir(table / LOG) as entries:
+            newest = max((e.path for e in entries if e.name.endswith(".json")), default=None)
+    except OSError:
+        return None
+    return Path(newest) if newest and os.path.getsize(newest) == 0 else None  # noqa: PTH202
+
+
+def sync(table: Path, versions: Iterable[int]) -> None:
+    """Wait until these commits, and the files that they add, are on the disk.
+
+    Raises:
+        OSError: a file is missing or cannot be written.
+    """
+    for version in versions:
+        path = commit_file(table, version)
+        for line in path.read_bytes().splitlines():
+            added = orjson.loads(line).get("add")
+            if added:
+                _sync(table / added["path"])
+        _sync(path)
+    _sync(table)
+    _sync(table / LOG)
+
+
+def damaged(table: Path, actions: Any) -> str | None:
+    """What is wrong with the first file of a table that is missing or has another size.
+
+    `actions` are those of `DeltaTable.get_add_actions(flatten=True)`.
+    """
+    names, sizes = (actions.column(name).to_pylist() for name in ("path", "size_bytes"))
+    for name, size in zip(names, sizes, strict=True):
+        path = table / name
+        try:
+            found = path.stat().st_size
+        except OSError as error:
+            return f"{path}: {error.strerror}"
+        if found != size:
+            return f"{path} has {found} bytes, not {size}"
+    return None
+
+
+def _sync(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
