@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from fullturn.core.entities import RunRecord
+from fullturn.core.journal import Journal
+from fullturn.core.steps import encode_step
 from fullturn.core.tags import PREFIX
 from fullturn.store import Store
-from fullturn.tracking.runs import RunPlan, TrackedRun, reap
+from fullturn.tracking.runs import RunPlan, TrackedRun, journal_path, reap
 from tests.forks import forked
 from tests.store.plain import logged_steps
 from tests.waiting import PATIENCE
@@ -79,6 +81,20 @@ def test_after_sigkill_the_reaper_ends_the_run_and_no_metric_is_lost(
     assert [run.id for run in ended] == [run_id]
     assert store.run(run_id).status == "KILLED"
     assert logged_steps(store, run_id, "loss") == list(range(1000))
+
+
+def test_what_a_power_loss_left_of_a_journal_is_sent_and_the_rest_set_aside(
+    store: Store, tmp_path: Path
+) -> None:
+    run_id = store.start_run("train", "dark", {}, {})
+    store.end_run(run_id, "KILLED")
+    path = journal_path(tmp_path, run_id)
+    with Journal(path) as journal:
+        journal.append_many(encode_step(step, 1, {"loss": 1.0}) for step in range(10))
+    path.write_bytes(path.read_bytes()[:-5] + bytes(5))
+    assert reap(store, tmp_path) == []
+    assert logged_steps(store, run_id, "loss") == list(range(9))
+    assert not path.exists() and len(list(path.parent.glob("*.damaged-*"))) == 1
 
 
 def test_the_reaper_leaves_living_runs_alone(store: Store, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from fullturn.registry import promotion, versions
 from fullturn.registry.versions import located
 from fullturn.serving import log
 from fullturn.store import Store
-from fullturn.verbs import data, rollback
+from fullturn.verbs import data, rollback, running_server
 from fullturn.verbs.lineage import of_prediction
 from fullturn.verbs.serve import TRACES, server
 from fullturn.verbs.train import train
@@ -257,3 +257,12 @@ def test_it_serves_on_when_mlflow_is_down_and_follows_it_when_it_is_back(
             assert told(address)["registry"] == "followed"
     finally:
         test_faults.stop(mlflow)
+
+
+def test_a_copy_of_a_project_does_not_ask_the_server_of_the_original(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.mkdir()
+    with running_server.announced(one, "http://127.0.0.1:1", 1):
+        shutil.copytree(one, two)
+        assert running_server.address(one) == "http://127.0.0.1:1"
+        assert running_server.address(two) is None
