@@ -266,3 +266,21 @@ def test_a_copy_of_a_project_does_not_ask_the_server_of_the_original(tmp_path: P
         shutil.copytree(one, two)
         assert running_server.address(one) == "http://127.0.0.1:1"
         assert running_server.address(two) is None
+
+
+def test_an_alias_set_in_mlflow_is_named_and_not_served_unless_it_is_to_be_followed(
+    project: Workspace,
+) -> None:
+    promoted(project)
+    project = changed(project, "[gates]", "[serving]\npoll = 0.05\n\n[gates]")
+    second = registered(project, smoothing=0.5)
+    with server(project, port=0) as address:
+        project.store.set_alias("toy", "champion", second)
+        wait_until("a foreign alias", lambda: told(address)["foreign_alias"])
+        assert "set to version 2 in MLflow" in str(told(address)["foreign_alias"])
+        assert asked(address).json()["version"] == 1
+    follows = changed(project, "poll = 0.05", "poll = 0.05\nfollow_alias = true")
+    with server(follows, port=0) as address:
+        assert asked(address).json()["version"] == 2
+        assert told(address)["foreign_alias"] is None
+    assert project.store.alias("toy", "champion") == second
