@@ -7,10 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from fullturn.apps.llm.client import LLM
+from fullturn.llm import client
+from fullturn.settings import LLMSettings
 from tests.compatibility.unpacking import fullturn
 
 APP = Path(__file__).parent / "wine_app_0_1.txt"
 """`wine_app.py` as `fullturn init --example wine` of version 0.1 wrote it into a project."""
+
+
+def test_the_client_of_an_llm_is_imported_as_then() -> None:
+    assert (LLM, LLMSettings.__module__) == (client.LLM, "fullturn.core.settings")
 
 
 @pytest.mark.slow

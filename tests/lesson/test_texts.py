@@ -34,7 +34,9 @@ def text(name: str) -> str:
 
 
 def commands(page: str) -> list[str]:
-    """Every `fullturn …` in code, and every line of a code block that begins with it."""
+    """Every `fullturn …` in code, and every line of a code block that begins with it; but a
+    benchmark's row of wrong commands."""
+    page = re.sub(r"^\| a wrong command .*$", "", page, flags=re.M)
     inline = re.findall(r"`(fullturn [^`]+)`", page)
     blocks = re.findall(r"^(?:\$ )?(fullturn .*)$", page, re.M)
     return [line.split("#")[0].split(" > ")[0].split("&&")[0].strip() for line in inline + blocks]

@@ -86,3 +86,9 @@ def test_rows_as_described_are_answered_or_break_the_contract(rows: Live, data: 
     answer = hold(data.draw(operation.as_strategy(generation_mode=GenerationMode.POSITIVE)))
     assert answer.status_code in (200, 422)
     assert answer.status_code == 200 or answer.json()["ids"], "the form was as described"
+
+
+def test_a_key_beyond_64_bits_is_no_key_as_described(rows: Live) -> None:
+    answer = rows.client.post("/predict", json={"inputs": [{}], "key": 2**64})
+    assert answer.status_code == 422
+    assert "a whole number of 64 bits" in answer.text

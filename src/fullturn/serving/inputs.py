@@ -133,7 +133,7 @@ def key_of(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise Malformed(f"key = {shown(value)}; send a text or a whole number")
+        raise Malformed(f"key = {shown(value)}; send a text or a whole number of 64 bits")
     text = str(value)
     if len(text) > KEY_LENGTH:
         raise Malformed(f"the key has {len(text)} characters; at most {KEY_LENGTH} are allowed")

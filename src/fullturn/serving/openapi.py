@@ -14,7 +14,11 @@ _Schema = dict[str, Any]
 _TEXT: _Schema = {"type": "string"}
 _KEY: _Schema = {
     "description": "The entity that asks: in a release it always gets the same version.",
-    "anyOf": [{"type": "string", "maxLength": KEY_LENGTH}, {"type": "integer"}, {"type": "null"}],
+    "anyOf": [
+        {"type": "string", "maxLength": KEY_LENGTH},
+        {"type": "integer", "minimum": -(2**63), "maximum": 2**64 - 1},
+        {"type": "null"},
+    ],
 }
 _IDS: _Schema = {"type": "array", "items": {"type": "string", "pattern": "^[0-9a-f]{32}$"}}
 _ABOUT: _Schema = {
