@@ -1,4 +1,4 @@
-"""Where an app written for version 0.1 imports its settings from; today `fullturn.core.settings`."""
+"""Where an app written for version 0.1 imports its settings from: `core.settings`."""
 
 from fullturn.core.settings import LLMSettings, Settings
 

@@ -132,6 +132,8 @@ def key_of(value: Any) -> str:
     """
     if value is None:
         return ""
+    if isinstance(value, float) and value.is_integer() and -(2**63) <= value < 2**64:
+        value = int(value)  # 1.0 is a whole number in JSON
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise Malformed(f"key = {shown(value)}; send a text or a whole number of 64 bits")
     text = str(value)
