@@ -89,7 +89,7 @@ def test_rows_as_described_are_answered_or_break_the_contract(rows: Live, data: 
 
 
 def test_a_key_beyond_64_bits_is_no_key_as_described(rows: Live) -> None:
-    asked = {"inputs": [{"n": 1.0, "text": "0"}]}
+    asked = {"inputs": [{"kind": None, "more": None, "n": 1.0, "text": "0"}]}
     assert rows.client.post("/predict", json={**asked, "key": 7.0}).status_code == 200
     answer = rows.client.post("/predict", json={**asked, "key": 2**64})
     assert answer.status_code == 422
