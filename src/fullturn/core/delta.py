@@ -16,6 +16,21 @@ import orjson
 LOG = "_delta_log"
 
 
+_FILES = 8
+"""More than one commit adds, its folders included."""
+
+
+def has_room(path: Path, size: int) -> bool:
+    """Whether the disk has space for `size` bytes and the files of a commit.
+
+    Asked early: deltalake prints a panic of its own when the disk fills under it.
+    """
+    folder = next(one for one in (path, *path.parents) if one.exists())
+    disk = os.statvfs(folder)
+    files = not disk.f_files or disk.f_favail >= _FILES
+    return files and disk.f_bavail * disk.f_frsize >= size
+
+
 def commit_file(table: Path, version: int) -> Path:
     """The file of one version's commit."""
     return table / LOG / f"{version:020d}.json"

@@ -9,7 +9,6 @@ prunes the log, and the table's own settings keep Spark and `vacuum` from doing 
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from pathlib import Path
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from fullturn.core.delta import damaged, empty_commit, sync
+from fullturn.core.delta import damaged, empty_commit, has_room, sync
 from fullturn.core.entities import Column
 from fullturn.core.errors import (
     Conflict,
@@ -226,11 +225,8 @@ def _explained(error: Exception, at: Head, new: Record) -> FullturnError:
 
 
 def _check_room(uri: str, size: int) -> None:
-    """Refuse early: deltalake prints a panic of its own when the disk fills under it."""
-    if "://" not in uri:
-        folder = next(path for path in (Path(uri), *Path(uri).parents) if path.exists())
-        if shutil.disk_usage(folder).free < size:
-            raise _disk_full(uri)
+    if "://" not in uri and not has_room(Path(uri), size):
+        raise _disk_full(uri)
 
 
 def _disk_full(uri: str) -> DiskFull:

@@ -7,7 +7,6 @@ is delivered twice is stored once. `matching` does not open files that cannot co
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -32,6 +31,8 @@ _COMPACT_EVERY = 64
 _FILE_BYTES = 32 * 2**20
 _RETENTION_HOURS = 1
 """How long a reader may read files that were compacted meanwhile."""
+_LOG_BYTES = 2**16
+"""Room for the log entry."""
 _TEXT, _WHOLE, _REAL, _TIME = "string", "int64", "double", "timestamp"
 SCHEMAS: Mapping[str, Mapping[str, str]] = {
     "predictions": {
@@ -94,7 +95,8 @@ class TableSink:
 
     def _commit(self, name: str, table: DeltaTable | None, content: pa.Table) -> DeltaTable:
         path = self._folder / name
-        _require_room(path, content.nbytes)
+        if not delta.has_room(path, content.nbytes + _LOG_BYTES):
+            raise DiskFull(f"no space left for {path}; predictions stay in the journal: free some")
         last = Transaction(_APP, content["sequence"][-1].as_py())
         before = table.version() if table else -1
         write_deltalake(
@@ -233,15 +235,6 @@ def _columns(rows: list[list[Any]], name: str) -> pa.Table:
 
 def _as_json(value: Any) -> str | None:
     return None if value is None else orjson.dumps(value).decode()
-
-
-def _require_room(path: Path, size: int) -> None:
-    """Refuse early: deltalake prints a panic of its own when the disk fills under it."""
-    folder = next(one for one in (path, *path.parents) if one.exists())
-    if shutil.disk_usage(folder).free < size + 2**16:
-        raise DiskFull(
-            f"no space left for {path}; predictions stay in the journal; free some space"
-        )
 
 
 def _unreadable(path: Path | str, error: Exception) -> IntegrityError:
