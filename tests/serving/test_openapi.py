@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy  # noqa: F401  hypothesis looks into it as soon as the server has half imported it
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
