@@ -11,7 +11,7 @@ import pytest
 from mlflow import MlflowClient
 
 from fullturn.core.entities import Prediction
-from fullturn.core.errors import Conflict, NotFound, Refused
+from fullturn.core.errors import Conflict, CouldNotEvaluate, NotFound, Refused
 from fullturn.core.settings import ReleaseSettings
 from fullturn.core.tags import ModelTags, ReleaseTags
 from fullturn.registry import promotion, versions
@@ -22,7 +22,7 @@ from fullturn.release.records import Decision
 from fullturn.release.state import Release
 from fullturn.serving import log
 from fullturn.serving.observations import Observer
-from fullturn.verbs import promote, release, rollback
+from fullturn.verbs import admission, promote, release, rollback
 from fullturn.verbs.gate import gate
 from fullturn.verbs.serve import server
 from fullturn.verbs.train import train
@@ -159,6 +159,26 @@ def test_an_abort_from_elsewhere_ends_it(served: tuple[Workspace, Traffic]) -> N
     assert promotion.champion(project.store) == 1
     with pytest.raises(NotFound, match="no release is active"):
         release.status(project)
+
+
+def test_a_release_where_no_server_writes_a_log_is_refused(two: Workspace) -> None:
+    with pytest.raises(CouldNotEvaluate, match="no server writes a prediction log in .*promote 2"):
+        release.release(two, "2", unwatched)
+    assert state.releases(two.store) == []
+
+
+def test_an_abort_is_not_final_but_turn_does_not_try_again(two: Workspace) -> None:
+    begun(two)
+    release.abort(two, "changed our minds")
+    number, tested = 2, versions.version(two.store, "2")
+    assert admission.refusal(two, tested) is None
+    with server(two):
+        deploy = [s for s in turn(two) if s.stage == "release"]
+        assert [s.what for s in deploy] in ([], [f"version {number} was rolled back"])
+    again = begun(two)
+    assert again.ending is None
+    release.abort(two, "once more")
+    assert promote.promote(two, "2", "decided by a person").effective
 
 
 def test_a_champion_that_changes_meanwhile_stops_the_promotion(two: Workspace) -> None:

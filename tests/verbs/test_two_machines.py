@@ -7,11 +7,13 @@ from uuid import uuid4
 
 import pytest
 
-from fullturn.core.errors import RowsMissing, exit_code
+from fullturn.core.errors import CouldNotEvaluate, RowsMissing, exit_code
 from fullturn.core.tags import PREFIX
+from fullturn.release import state
 from fullturn.verbs.data import commit
 from fullturn.verbs.gate import gate
 from fullturn.verbs.promote import promote
+from fullturn.verbs.release import release
 from fullturn.verbs.reproduce import reproduce
 from fullturn.verbs.train import train
 from fullturn.verbs.workspace import Workspace
@@ -80,6 +82,31 @@ def test_the_same_rows_are_found_by_digest_whatever_their_number(machines: Machi
     repeated = reproduce(b, 1)
     assert repeated.same
     assert b.store.run(repeated.repeated).tags[PREFIX + "data"] == "3"
+
+
+@pytest.mark.slow
+def test_of_two_machines_that_release_at_once_one_is_told_who_releases_what(
+    machines: Machines,
+) -> None:
+    a, b = machines
+    numbers = []
+    for smoothing in (1.0, 1.1, 1.2):
+        gated = gate(a, train(a, {"smoothing": smoothing}).run.id, register=True)
+        assert gated.version is not None
+        numbers.append(gated.version.version)
+        if len(numbers) == 1:
+            promote(a, 1, "the first")
+    started = [
+        command(one.root, "deliver", str(n)) for one, n in zip(machines, (2, 3), strict=True)
+    ]
+    assert sorted(one.ended() for one in started) == [0, 1]
+    winner = state.under_way(a.store)
+    assert winner is not None
+    [refused] = [one.err for one in started if one.ended() == 1]
+    said = " ".join(refused.split())
+    assert f"tester is releasing version {winner.version} against 1 since 20" in said
+    with pytest.raises(CouldNotEvaluate, match="run this where the server runs, or `fullturn del"):
+        release(b, winner.version)
 
 
 @pytest.mark.slow

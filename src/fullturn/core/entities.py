@@ -324,6 +324,8 @@ class ReleasePlan:
     """Decides which entities are in the canary: another salt selects others."""
     until: float
     """Seconds since 1970. The release renews it; when it expires, the champion gets all traffic."""
+    control: int = 0
+    """Of the controller that wrote it: its entry in the ledger of releases; 0 for none."""
 
 
 @dataclass(frozen=True, slots=True)

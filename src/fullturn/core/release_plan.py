@@ -47,6 +47,7 @@ def _plan(record: Mapping[str, object]) -> ReleasePlan:
         share=float(str(record["share"])),
         salt=str(record["salt"]),
         until=float(str(record["until"])),
+        control=int(str(record.get("control", 0))),
     )
     if record["stage"] not in ("shadow", "canary"):
         raise ValueError(f"stage {record['stage']!r}")

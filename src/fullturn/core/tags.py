@@ -233,14 +233,18 @@ class ReleaseTags(Tags):
 
 @dataclass(frozen=True)
 class ReleaseEntryTags(Tags):
-    """Of an entry in the ledger of releases: one begins, or is decided."""
+    """Of an entry in the ledger of releases: one begins, gets a controller, or is decided."""
 
     release: str | None = None
     """The release's run."""
     event: str | None = None
-    """"begin" or "end"."""
+    """"begin", "control" or "end"."""
     seen: int | None = None
-    """The decision that this one replaces, 0 for none."""
+    """The decision, or the controller, that this one replaces, 0 for none."""
+    control: int | None = None
+    """Of a decision by evidence: the entry of the controller that made it. Of a person: None."""
+    controller: str | None = None
+    """The process that takes control, as JSON."""
     ending: str | None = None
     outcome: str | None = None
     reason: str | None = None

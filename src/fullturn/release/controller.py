@@ -16,7 +16,7 @@ from fullturn.core.records import Point
 from fullturn.release import report, state
 from fullturn.release.decision import decide
 from fullturn.release.evidence import Evidence
-from fullturn.release.ledger import Decided, Ending
+from fullturn.release.ledger import Decided, Ending, Process
 from fullturn.release.records import Decision
 from fullturn.release.state import OnLook, Release
 from fullturn.store import Store
@@ -33,10 +33,21 @@ Observe = Callable[[], Sequence[Observation]]
 class Controller:
     """Takes one release to its decision, from its current stage."""
 
-    def __init__(self, store: Store, release: Release, folder: Path, observe: Observe) -> None:
-        """`observe` returns the observations since the release began, new ones at each call."""
+    def __init__(
+        self,
+        store: Store,
+        release: Release,
+        folder: Path,
+        observe: Observe,
+        process: Process,
+        is_gone: Callable[[Process], bool],
+    ) -> None:
+        """`observe` returns the observations since the release began, new ones at each call;
+        `is_gone` says of a process of this machine that it has ended."""
         self.store, self.release = store, release
         self._observe = observe
+        self._process, self._is_gone = process, is_gone
+        self._control = 0
         self._evidence = Evidence(release.settings)
         self._seen = 0
         self._looks = looks_of(folder, release.run)
@@ -45,9 +56,13 @@ class Controller:
         """Look until the release is decided, here or elsewhere.
 
         Raises:
-            Conflict: another release was first, or the plan was withdrawn without a decision.
+            Conflict: another release was first, the plan was withdrawn without a decision, or
+                another process controls this release.
+            CouldNotEvaluate: this machine's clock is off.
         """
-        self.release = state.resume(self.store, self.release)
+        self.release, self._control = state.take_control(
+            self.store, self.release, self._process, self._is_gone
+        )
         while self.release.ending is None:
             on_look(self.release, self.look())
             if self.release.ending is None:
@@ -60,9 +75,9 @@ class Controller:
         decision = self.peek()
         self._record(decision)
         if decision.action == "advance":
-            self.release = state.advance(self.store, self.release)
+            self.release = state.advance(self.store, self.release, self._control)
         elif decision.action == "go on":
-            self.release = state.renew(self.store, self.release)
+            self.release = state.renew(self.store, self.release, self._control)
         else:
             self._end(decision)
         return decision
@@ -102,7 +117,13 @@ class Controller:
 
     def _end(self, decision: Decision) -> None:
         ending: Ending = "promote" if decision.action == "promote" else "roll back"
-        decided = Decided(ending, decision.outcome, decision.reason, self.release.actor)
+        decided = Decided(
+            ending,
+            decision.outcome,
+            decision.reason,
+            self.release.actor,
+            control=self._control,
+        )
         self.release = state.decide(self.store, self.release, decided)
         self._report()
 

@@ -4,6 +4,10 @@ How it ends is decided in the ledger, once; the tags of its run repeat it for re
 What the server does follows from one tag of the registered model, the plan, which expires if it is
 not renewed: without a controller, all traffic goes to the champion.
 
+One process controls a release, by its entry in the ledger, as long as it renews the plan. Another
+one that wants to waits that long, and takes over or is refused; what the first one does afterwards
+has no effect.
+
 A plan is withdrawn only after the end was decided. A process that writes a plan therefore reads
 the ledger afterwards, and withdraws the plan again if the release has ended meanwhile: of an abort
 and a renewal, in whatever order their steps occur, the abort prevails.
@@ -14,22 +18,25 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import cast
 
 from fullturn.core import release_plan
 from fullturn.core.entities import ModelVersion, Outcome, ReleasePlan, RunRecord
-from fullturn.core.errors import Conflict, NotFound
+from fullturn.core.errors import Conflict, CouldNotEvaluate, NotFound
 from fullturn.core.settings import ReleaseSettings
 from fullturn.core.showing import Result
 from fullturn.core.tags import NOTE, PARENT, ModelTags, OriginTags, ReleaseTags
 from fullturn.release import ledger
-from fullturn.release.ledger import Decided, Ending, Ledger
+from fullturn.release.ledger import Control, Decided, Ending, Ledger, Process
 from fullturn.release.records import Decision, Stage
 from fullturn.store import Store
 
 KIND = "release"
 LEASE = 30.0
 """Seconds that the server follows a plan that is not renewed."""
+CLOCK = 10.0
+"""Seconds that a controller's clock may differ from the tracking server's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +102,51 @@ def resume(store: Store, release: Release) -> Release:
         Conflict: another release was first.
     """
     found = _entered(store, release)
-    return found if found.ending else _publish(store, found)
+    return found if found.ending else _publish(store, found, control_of(store, found.run))
+
+
+def take_control(
+    store: Store, release: Release, process: Process, is_gone: Callable[[Process], bool]
+) -> tuple[Release, int]:
+    """Let the server follow a release that this process controls from now on; the number of its
+    entry in the ledger too. `is_gone` says of a process of this machine that it has ended.
+
+    If another process controls the release, wait until that has not renewed its plan for so long
+    that the server no longer follows it.
+
+    Raises:
+        Conflict: another release was first, or another process goes on controlling this one.
+        CouldNotEvaluate: this machine's clock is off.
+    """
+    found = _entered(store, release)
+    while True:
+        book = ledger.read(store)
+        if found.ending or release.run in book.decisions:
+            return read(store, release.run), 0
+        held = book.controls.get(release.run)
+        if held and held.process == process:
+            return _publish(store, found, held.number), held.number
+        if held and not is_gone(held.process):
+            _await_silence(store, found, held)
+        number = held.number if held else 0
+        book, created = ledger.take(store, release.run, process, number)
+        _check_clock(store, created)
+        found = read(store, release.run)
+
+
+def control_of(store: Store, run: str) -> int:
+    """The entry in the ledger of the process that controls a release; 0 if none does."""
+    held = ledger.read(store).controls.get(run)
+    return held.number if held else 0
+
+
+def described(release: Release) -> str:
+    """Who releases what, since when."""
+    began = datetime.fromtimestamp(release.began, UTC).isoformat(timespec="seconds")
+    return (
+        f"{release.actor} is releasing version {release.version} against {release.champion} "
+        f"since {began}"
+    )
 
 
 def releases(store: Store, version: int | None = None) -> list[Release]:
@@ -140,38 +191,47 @@ def has_controller(store: Store, release: Release) -> bool:
     return plan is not None and plan.until > time.time()
 
 
-def renew(store: Store, release: Release) -> Release:
+def renew(store: Store, release: Release, control: int = 0) -> Release:
     """Extend the lease of the plan, once half of it is over.
 
-    Only a plan in force is extended. Returns the release, which may have ended meanwhile.
+    Only a plan in force is extended. Returns the release, which may have ended meanwhile. `control`
+    is the entry of the controller.
 
     Raises:
-        Conflict: its plan was withdrawn, and it has not ended.
+        Conflict: its plan was withdrawn, and it has not ended; or another process has taken over.
     """
     plan = _in_force(store, release)
     if plan is None:
         return current(store, release)
-    if plan.until > time.time() + LEASE / 2:
+    if plan.control != control:
+        _check_control(ledger.read(store), release, control)
+    elif plan.until > time.time() + LEASE / 2:
         return release
-    return _publish(store, release)
+    return _publish(store, release, control)
 
 
-def advance(store: Store, release: Release) -> Release:
+def advance(store: Store, release: Release, control: int = 0) -> Release:
     """Advance to the canary, unless the release has ended.
 
     Raises:
-        Conflict: its plan was withdrawn, and it has not ended.
+        Conflict: its plan was withdrawn, and it has not ended; or another process has taken over.
     """
     found = current(store, release)
     if found.ending is not None:
         return found
+    if control:
+        _check_control(ledger.read(store), release, control)
     now = time.time()
     store.tag_run(release.run, ReleaseTags(stage="canary", stage_began=now).write())
-    return _publish(store, replace(release, stage="canary", stage_began=now))
+    return _publish(store, replace(release, stage="canary", stage_began=now), control)
 
 
 def decide(store: Store, release: Release, decided: Decided) -> Release:
-    """Decide how a release ends, unless that is decided; returns it with the first decision."""
+    """Decide how a release ends, unless that is decided; returns it with the first decision.
+
+    Raises:
+        Conflict: the controller that decided, by evidence, is no longer in control.
+    """
     found = read(store, release.run)
     return found if found.ending is not None else _decide(store, found, decided, 0)
 
@@ -202,15 +262,17 @@ def close(store: Store, release: Release) -> None:
 
 
 def _decide(store: Store, release: Release, decided: Decided, replaces: int) -> Release:
-    counts = ledger.end(store, release.run, decided, replaces).decisions[release.run]
-    ended = _with(release, counts)
+    book = ledger.end(store, release.run, decided, replaces)
+    if release.run not in book.decisions:
+        _check_control(book, release, decided.control or 0)
+    ended = _with(release, book.decisions[release.run])
     if ended.ending == "roll back":
         withdraw(store, ended)  # the traffic first, then the tags that repeat the decision
     store.tag_run(release.run, _decision_tags(ended))
     return ended
 
 
-def _publish(store: Store, release: Release) -> Release:
+def _publish(store: Store, release: Release, control: int) -> Release:
     """Write the plan; withdrawn again if the release was decided meanwhile."""
     plan = ReleasePlan(
         run=release.run,
@@ -219,14 +281,61 @@ def _publish(store: Store, release: Release) -> Release:
         share=release.settings.canary_share,
         salt=release.run,
         until=time.time() + LEASE,
+        control=control,
     )
     store.tag_model(store.name, release_plan.written(plan))
-    decided = ledger.read(store).decisions.get(release.run)
+    book = ledger.read(store)
+    decided = book.decisions.get(release.run)
     if decided is None:
+        _check_control(book, release, control)
         return release
     ended = _with(release, decided)
     withdraw(store, ended)
     return ended
+
+
+def _check_control(book: Ledger, release: Release, control: int) -> None:
+    """Raises Conflict if another process than that of `control` controls a release."""
+    held = book.controls.get(release.run)
+    if held is not None and held.number != control:
+        raise Conflict(
+            f"{held.process} has taken control of the release of version {release.version}; "
+            "`fullturn release status` shows how it goes"
+        )
+
+
+def _await_silence(store: Store, release: Release, held: Control) -> None:
+    """Wait until a plan is not renewed for the length of a lease, whatever the clocks say.
+
+    Raises:
+        Conflict: it is renewed.
+    """
+    plan = _in_force(store, release)
+    first, until = plan.until if plan else 0.0, time.monotonic() + LEASE
+    while plan is not None and time.time() < plan.until + LEASE and time.monotonic() < until:
+        if plan.until > first:
+            raise Conflict(
+                f"{held.process} controls the release of version {release.version}, begun by "
+                f"{release.actor}; `fullturn release status` shows how it goes"
+            )
+        time.sleep(min(1.0, LEASE / 10))
+        plan = _in_force(store, release)
+
+
+def _check_clock(store: Store, created: str) -> None:
+    """Compare the clock with the time at which the tracking server got an entry just now.
+
+    Raises:
+        CouldNotEvaluate: it is off; the server that answers would follow no plan, or old ones.
+    """
+    ahead = time.time() - datetime.fromisoformat(created).timestamp()
+    if abs(ahead) > CLOCK:
+        which = "ahead of" if ahead > 0 else "behind"
+        raise CouldNotEvaluate(
+            f"this machine's clock is {abs(ahead):.0f} seconds {which} that of the tracking server "
+            f"{store.uri}, and a release is followed only up to a time: set the clock (NTP) and "
+            "try again"
+        )
 
 
 def _entered(store: Store, release: Release) -> Release:
@@ -243,9 +352,10 @@ def _entered(store: Store, release: Release) -> Release:
     if release.run in book.rejected:
         store.tag_run(release.run, {NOTE: "Another release began first."})
         store.end_run(release.run, "KILLED")
+        other = f": {described(read(store, book.under_way))}" if book.under_way else ""
         raise Conflict(
-            f"another release began before that of version {release.version}; see `fullturn "
-            "release status`"
+            f"another release began before that of version {release.version}{other}; see "
+            "`fullturn release status`"
         )
     decided = book.decisions.get(release.run)
     return _with(release, decided) if decided else release

@@ -75,9 +75,22 @@ def evidence(project: Workspace, gate: str) -> GateEvidence | None:
 
 
 def rolled_back(project: Workspace, version: ModelVersion) -> Release | None:
-    """The release in which a version was rolled back, if it was: that is final."""
+    """The release in which a version was rolled back by evidence, if it was: that is final.
+
+    An abort, and a release that ended for lack of evidence, are not.
+    """
     before = state.releases(project.store, version.version)
-    return next((one for one in before if one.ending == "roll back"), None)
+    ended = (one for one in before if (one.ending, one.outcome) == ("roll back", "FAILED"))
+    return next(ended, None)
+
+
+def undecided(project: Workspace, version: ModelVersion) -> Release | None:
+    """The last release of a version against today's champion, if it was ended without evidence: a
+    person may release the version again, `turn` does not."""
+    last = next(iter(state.releases(project.store, version.version)), None)
+    if last is None or (last.ending, last.outcome) != ("roll back", "INCONCLUSIVE"):
+        return None
+    return last if last.champion == promotion.champion(project.store) else None
 
 
 def _today(project: Workspace, version: ModelVersion, override: bool) -> Today:

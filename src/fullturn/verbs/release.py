@@ -7,16 +7,24 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from fullturn.core.entities import ModelVersion, Observation
-from fullturn.core.errors import Conflict, Inconclusive, NotFound, NotGated, Refused
+from fullturn.core.errors import (
+    Conflict,
+    CouldNotEvaluate,
+    Inconclusive,
+    NotFound,
+    NotGated,
+    Refused,
+)
 from fullturn.core.locks import project_lock
 from fullturn.core.showing import Block, Result, Style, by_field, grid, line, styled, then, view
 from fullturn.registry import history as histories
 from fullturn.registry import promotion, versions
 from fullturn.release import state
-from fullturn.release.ledger import Decided
+from fullturn.release.ledger import Decided, Process
 from fullturn.release.records import Decision, Reading
 from fullturn.release.state import KIND, Release
 from fullturn.release.state import OnLook as OnLook  # noqa: PLC0414  also imported from here
+from fullturn.tracking import provenance
 from fullturn.tracking.runs import RunPlan, recorded
 from fullturn.verbs import references
 from fullturn.verbs.admission import admit, admit_released
@@ -55,6 +63,7 @@ def release(
 
     Raises:
         NotFound, NotGated, Conflict, Refused: the release may not start.
+        CouldNotEvaluate: no server of this machine writes the log that decides.
         Refused: it was rolled back by evidence.
         Inconclusive: it was rolled back for lack of evidence.
     """
@@ -63,9 +72,37 @@ def release(
     with project_lock(project.state, f"fullturn release {reference}"):
         opened = state.under_way(project.store)
         if opened is None or opened.version != version.version:
+            _check_start(project, version)
+            require_log(project, version)
             opened = begin(project, version)
+        elif opened.ending is None:
+            require_log(project, version)
         ended = follow(project, opened, on_look)
     return promoted(ended)
+
+
+def require_log(project: Workspace, version: ModelVersion) -> None:
+    """Make sure that a server of this machine writes the prediction log: a release without one
+    would only reach its deadline.
+
+    Raises:
+        CouldNotEvaluate: none does.
+    """
+    from fullturn.serving import log
+
+    if log.writing(project.state):
+        return
+    number = version.version
+    step = (
+        f"run this where the server runs, or `fullturn deliver {number}`, which starts the release "
+        "for the `fullturn turn --watch` beside that server"
+        if project.shared
+        else f"start `fullturn serve`, or promote it without: `fullturn promote {number}`"
+    )
+    raise CouldNotEvaluate(
+        f"no server writes a prediction log in {project.state}, and a release is decided by that "
+        f"log: {step}"
+    )
 
 
 def promoted(ended: Release) -> Release:
@@ -88,7 +125,7 @@ def begin(project: Workspace, version: ModelVersion) -> Release:
         NotFound: there is no champion to compare with.
         NotGated: no gate of the version against today's champion and data passed.
         Conflict: another release is active, or the version is the champion.
-        Refused: the version was rolled back before; that is final.
+        Refused: the version was rolled back by evidence before; that is final.
         BundleError, IntegrityError: its files do not load.
     """
     from fullturn.verbs.loading import load_version
@@ -178,8 +215,8 @@ def _check_start(project: Workspace, version: ModelVersion) -> int:
     other = state.under_way(store)
     if other is not None:
         raise Conflict(
-            f"the release of version {other.version} is active; see `fullturn release "
-            "status`, or end it with `fullturn release abort`"
+            f"{state.described(other)}; see `fullturn release status`, or end it with `fullturn "
+            "release abort`"
         )
     admit(project, version)
     return champion
@@ -225,6 +262,8 @@ def _controller(project: Workspace, release: Release) -> Controller:
     from fullturn.serving.observations import Observer
 
     observer = Observer(project.state, project.subject, round(release.began * 1e9))
+    mine = provenance.process()
+    process = Process(mine["host"], mine["pid"], mine["pid_started"], str(project.state))
 
     def observe() -> list[Observation]:
         """Observations without requests that broke the contract: no version received them."""
@@ -232,7 +271,12 @@ def _controller(project: Workspace, release: Release) -> Controller:
             one for one in observer.read() if not (one.prediction.error or "").startswith(VIOLATION)
         ]
 
-    return Controller(project.store, release, project.state / FOLDER, observe)
+    def is_gone(other: Process) -> bool:
+        """Whether a process of this machine has ended."""
+        there = provenance.process_start(other.pid) if other.host == process.host else None
+        return there is not None and there != other.started
+
+    return Controller(project.store, release, project.state / FOLDER, observe, process, is_gone)
 
 
 def _active(project: Workspace) -> Release:

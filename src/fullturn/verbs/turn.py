@@ -24,7 +24,7 @@ from fullturn.release.state import Release
 from fullturn.serving import log
 from fullturn.tracking.runs import reap
 from fullturn.verbs import candidate, retrain
-from fullturn.verbs.admission import refusal, rolled_back
+from fullturn.verbs.admission import refusal, rolled_back, undecided
 from fullturn.verbs.candidate import best_of, parameters, trained_on, usable_runs
 from fullturn.verbs.data import commit
 from fullturn.verbs.deliver import deployment_route
@@ -120,7 +120,7 @@ class LoopRunner:
 
     def _continue_release(self) -> Iterator[Step]:
         opened = state.under_way(self.project.store)
-        if opened and (log.writing(self.project.state) or not self.project.shared):
+        if opened and (opened.ending or log.writing(self.project.state)):
             yield _release_step(follow(self.project, opened, self.on_look))
         elif opened:
             why = (
@@ -211,7 +211,11 @@ class LoopRunner:
         """Release the version if a server runs, otherwise promote it directly."""
         project, number = self.project, version.version
         chosen, why = deployment_route(project, version)
-        if chosen == "was refused":
+        before = undecided(project, version)
+        if before and chosen in ("by release", "elsewhere"):
+            why = f"{before.reason}; `fullturn release {number}` releases it again"
+            yield Step("release", False, f"version {number} was rolled back", why)
+        elif chosen == "was refused":
             yield Step("release", False, f"version {number} was rolled back", why)
         elif chosen in ("by release", "elsewhere"):
             opened = begin(project, version)
