@@ -5,7 +5,7 @@ atomically. So each release that begins, each process that takes control of one,
 to end one, is one more version of the registered model `<name>-releases`; every process replays the
 same entries in the same order. A release begins only if no other is under way. Of two decisions on
 one release the first counts, on whatever machine it was made; a later one takes effect only if it
-names the one that it replaces. The same holds for controllers, and a decision by evidence counts
+names the one that it replaces. It is the same with controllers, and a decision by evidence counts
 only if the controller that made it is the present one: two machines never decide side by side, each
 by its own log.
 """

@@ -123,12 +123,12 @@ def take_control(
         book = ledger.read(store)
         if found.ending or release.run in book.decisions:
             return read(store, release.run), 0
-        held = book.controls.get(release.run)
-        if held and held.process == process:
-            return _publish(store, found, held.number), held.number
-        if held and not is_gone(held.process):
-            _await_silence(store, found, held)
-        number = held.number if held else 0
+        present = book.controls.get(release.run)
+        if present and present.process == process:
+            return _publish(store, found, present.number), present.number
+        if present and not is_gone(present.process):
+            _await_silence(store, found, present)
+        number = present.number if present else 0
         book, created = ledger.take(store, release.run, process, number)
         _check_clock(store, created)
         found = read(store, release.run)
@@ -136,8 +136,8 @@ def take_control(
 
 def control_of(store: Store, run: str) -> int:
     """The entry in the ledger of the process that controls a release; 0 if none does."""
-    held = ledger.read(store).controls.get(run)
-    return held.number if held else 0
+    present = ledger.read(store).controls.get(run)
+    return present.number if present else 0
 
 
 def described(release: Release) -> str:
@@ -296,15 +296,15 @@ def _publish(store: Store, release: Release, control: int) -> Release:
 
 def _check_control(book: Ledger, release: Release, control: int) -> None:
     """Raises Conflict if another process than that of `control` controls a release."""
-    held = book.controls.get(release.run)
-    if held is not None and held.number != control:
+    present = book.controls.get(release.run)
+    if present is not None and present.number != control:
         raise Conflict(
-            f"{held.process} has taken control of the release of version {release.version}; "
+            f"{present.process} has taken control of the release of version {release.version}; "
             "`fullturn release status` shows how it goes"
         )
 
 
-def _await_silence(store: Store, release: Release, held: Control) -> None:
+def _await_silence(store: Store, release: Release, present: Control) -> None:
     """Wait until a plan is not renewed for the length of a lease, whatever the clocks say.
 
     Raises:
@@ -315,7 +315,7 @@ def _await_silence(store: Store, release: Release, held: Control) -> None:
     while plan is not None and time.time() < plan.until + LEASE and time.monotonic() < until:
         if plan.until > first:
             raise Conflict(
-                f"{held.process} controls the release of version {release.version}, begun by "
+                f"{present.process} controls the release of version {release.version}, begun by "
                 f"{release.actor}; `fullturn release status` shows how it goes"
             )
         time.sleep(min(1.0, LEASE / 10))
