@@ -173,6 +173,7 @@ def _draft(uri: str, path: Path) -> Iterator[tuple[Path, str]]:
     place, mark, options = uri.partition("?")
     draft = path.with_name(path.name + name)
     try:
+        draft.touch()  # says at once what MLflow would try again for 100 seconds
         yield draft, f"{place}{name}{mark}{options}"
     finally:
         _remove(draft)
