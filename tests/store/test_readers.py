@@ -20,8 +20,9 @@ from fullturn.core.records import Point, Registered
 from fullturn.store import Store, client_reader, rest, sqlite
 from fullturn.store.client import connect
 from fullturn.store.client_reader import ClientReader
+from fullturn.store.connection import light_reader
 from fullturn.store.http import Server
-from fullturn.store.reading import Reader, RunQuery, Unsure, light_reader
+from fullturn.store.reading import Reader, RunQuery, Unsure
 from fullturn.store.rest import RestReader
 from fullturn.store.sqlite import SCHEMAS, SqliteReader
 from tests.conftest import free_port

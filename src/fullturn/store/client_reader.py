@@ -11,7 +11,7 @@ from fullturn.core.entities import ModelVersion, RunRecord
 from fullturn.core.records import Registered
 from fullturn.store import files
 from fullturn.store.client import MlflowException, entities, pointed_at
-from fullturn.store.connection import guarded
+from fullturn.store.errors import guarded
 from fullturn.store.locations import AS_RECORDED, Locations
 from fullturn.store.reading import (
     INFO,

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from fullturn.core.entities import ModelVersion, Params
 from fullturn.core.records import Registered
-from fullturn.store.connection import Connection, guarded
+from fullturn.store.connection import Connection
+from fullturn.store.errors import guarded
 
 _LOGGED = "models:/"
 """Begins the address of a logged model."""

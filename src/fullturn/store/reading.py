@@ -1,4 +1,4 @@
-"""What can be read of a project, and its light readers, which load in milliseconds.
+"""What can be read of a project, whichever reader reads it.
 
 A light reader returns exactly what MLflow's client returns (one suite of tests checks all of
 them), or it raises `Unsure`, and then the client is used.
@@ -6,12 +6,11 @@ them), or it raises `Unsure`, and then the client is used.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from fullturn.core.entities import ModelVersion, RunRecord, RunStatus
 from fullturn.core.errors import NotFound
@@ -19,17 +18,11 @@ from fullturn.core.records import Registered
 from fullturn.core.redaction import redacted
 from fullturn.core.tags import KIND
 
-if TYPE_CHECKING:
-    from fullturn.store.locations import Locations
-
 PAGE = 1000
 """Runs, or versions, requested in one call."""
 INFO = ("run_id", "run_name", "status", "start_time", "end_time")
 """What a run's record is made of, besides its parameters, metrics and tags."""
-
-
 _PROMPT = "mlflow.prompt.is_prompt"
-_WORKSPACES = ("MLFLOW_WORKSPACE", "MLFLOW_ENABLE_WORKSPACES")
 
 
 class Unsure(Exception):
@@ -88,21 +81,6 @@ def active(experiment_id: str, stage: str, name: str, uri: str) -> str:
             f"{redacted(uri)}; or begin another one with another `name` in fullturn.toml"
         )
     return experiment_id
-
-
-def light_reader(uri: str, experiment: str, locations: Locations | None = None) -> Reader | None:
-    """The light reader for an address; None if there is none, or MLflow's workspaces are used."""
-    if any(os.environ.get(name) for name in _WORKSPACES):
-        return None
-    if uri.startswith("sqlite:"):
-        from fullturn.store.sqlite import SqliteReader
-
-        return SqliteReader.of(uri, experiment, locations)
-    if uri.startswith(("http://", "https://")):
-        from fullturn.store.rest import RestReader
-
-        return RestReader.of(uri, experiment)
-    return None
 
 
 def conditions(query: RunQuery) -> str:

@@ -12,7 +12,8 @@ from fullturn.core.entities import DatasetVersion, Params, RunRecord, RunStatus
 from fullturn.core.records import Point
 from fullturn.core.redaction import redacted, redacted_values
 from fullturn.core.tags import KIND
-from fullturn.store.connection import Connection, guarded
+from fullturn.store.connection import Connection
+from fullturn.store.errors import guarded
 from fullturn.store.reading import RunQuery
 
 BATCH = 1000

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from fullturn.core.errors import NotFound
 from fullturn.core.records import Span, Traced
 from fullturn.core.redaction import redacted_values
-from fullturn.store.connection import Connection, guarded
+from fullturn.store.connection import Connection
+from fullturn.store.errors import guarded
 
 if TYPE_CHECKING:
     from fullturn.store.client import entities
