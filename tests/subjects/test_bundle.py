@@ -13,7 +13,7 @@ import pytest
 
 from fullturn.core.errors import BundleError, IntegrityError
 from fullturn.store import save_pyfunc
-from fullturn.subjects import bundle
+from fullturn.subjects import bundle, contents
 from tests.verbs.toy import Toy
 
 
@@ -112,9 +112,9 @@ def test_the_note_that_mlflow_adds_is_no_part_of_a_bundle_but_a_file_of_its_name
 
 def test_the_listing_of_others_models_has_their_manifest_json(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{}")
-    listed = bundle.listing(tmp_path)
+    listed = contents.listing(tmp_path)
     (tmp_path / "manifest.json").write_text("{} ")
-    assert bundle.differences(tmp_path, listed) == ["'manifest.json' was changed"]
+    assert contents.differences(tmp_path, listed) == ["'manifest.json' was changed"]
 
 
 def fifo(path: Path, outside: Path) -> None:

@@ -12,12 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fullturn.cli.output import escape, progress, say, show, table
+from fullturn.cli.output import escape, progress, say, show, show_step, table
 from fullturn.cli.serving import ReleaseProgress
-from fullturn.cli.start import show_step
 
 if TYPE_CHECKING:
-    from fullturn.cli.walk import Walk
+    from fullturn.cli.story import Story
     from fullturn.core.entities import Alarm
     from fullturn.demo.audience import Audience
     from fullturn.release.state import Release
@@ -35,7 +34,7 @@ WARM, PATIENCE = 250, 6000
 class Live:
     """A project under traffic, with a timeline of events."""
 
-    story: Walk
+    story: Story
     project: Workspace
     audience: Audience
     address: str
@@ -58,7 +57,7 @@ class Live:
 
 
 @contextmanager
-def audience_at(story: Walk, project: Workspace, address: str) -> Iterator[Live]:
+def audience_at(story: Story, project: Workspace, address: str) -> Iterator[Live]:
     """Start the simulated audience."""
     from fullturn.demo.audience import Audience, TrafficProfile
     from fullturn.demo.example import pools

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fullturn.core.redaction import redacted
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+    from fullturn.verbs.turn import Step
     from fullturn.verbs.workspace import Progress
 
 WIDTH = 100
@@ -61,6 +63,11 @@ def show(result: object, *, next_too: bool = True) -> None:
             console().print(_text(block.parts), soft_wrap=block.verbatim)
         elif next_too:
             say_next(*block.steps)
+
+
+def show_step(step: Step) -> None:
+    """One step of a turn; the figures of a release were printed before."""
+    show(replace(step, why="") if step.stage == "release" and step.done else step)
 
 
 def _text(cell: Cell) -> Text:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from fullturn.cli.output import progress, say_json, say_next, show
+from fullturn.cli.output import progress, say_json, say_next, show_step
 from fullturn.cli.serving import ReleaseProgress
 from fullturn.cli.verb import answer, json_option, open_project, parameters
 
@@ -88,11 +87,6 @@ class StepPrinter:
             say_json(step)
         elif not self._as_json and (step.done or not known):
             show_step(step)
-
-
-def show_step(step: Step) -> None:
-    """One step of a turn; the figures of a release were printed before."""
-    show(replace(step, why="") if step.stage == "release" and step.done else step)
 
 
 @click.command()

@@ -3,40 +3,17 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fullturn.cli import live
 from fullturn.cli.output import escape, progress, say, say_json, say_next, show
+from fullturn.cli.story import Story
 
 if TYPE_CHECKING:
     from fullturn.verbs.gate import GateResult
     from fullturn.verbs.training import Trial
     from fullturn.verbs.workspace import Workspace
-
-
-@dataclass
-class Walk:
-    """The scenes of the demo so far."""
-
-    folder: Path
-    as_json: bool
-    started: float = field(default_factory=time.perf_counter)
-    scenes: list[dict[str, Any]] = field(default_factory=list)
-
-    def scene(self, title: str, why: str) -> None:
-        """Start a scene: its title and purpose."""
-        seconds = time.perf_counter() - self.started
-        self.scenes.append({"scene": title, "why": why, "at_seconds": round(seconds, 1)})
-        if not self.as_json:
-            number = len(self.scenes)
-            say(f"\n[bold cyan]{number} {title}[/bold cyan]  {why} [dim]{seconds:.0f} s[/dim]")
-
-    def record(self, **facts: Any) -> None:
-        """Add facts to the scene, for --json."""
-        self.scenes[-1].update(facts)
-
 
 QUESTIONS = (
     "My training run crashed. Why does MLflow still show it as running?",
@@ -53,7 +30,7 @@ def walk(folder: Path, *, as_json: bool, keep_serving: bool = False) -> None:
     """
     from fullturn.verbs.serve import serve_subprocess
 
-    story = Walk(folder, as_json)
+    story = Story(folder, as_json)
     project = _project(story)
     _data(story, project)
     trials = _experiments(story, project)
@@ -73,7 +50,7 @@ def walk(folder: Path, *, as_json: bool, keep_serving: bool = False) -> None:
                 live.keep_serving(served)
 
 
-def _ended(story: Walk) -> None:
+def _ended(story: Story) -> None:
     if story.as_json:
         say_json(story.scenes)
         return
@@ -87,7 +64,7 @@ def _ended(story: Walk) -> None:
     )  # fmt: skip
 
 
-def _project(story: Walk) -> Workspace:
+def _project(story: Story) -> Workspace:
     from fullturn.demo import example
 
     story.scene("Project", "an assistant that answers questions about MLOps from a handbook")
@@ -97,7 +74,7 @@ def _project(story: Walk) -> Workspace:
     return project
 
 
-def _data(story: Walk, project: Workspace) -> int:
+def _data(story: Story, project: Workspace) -> int:
     from fullturn.demo.example import FIRST_DATA
     from fullturn.verbs.data import commit
 
@@ -110,7 +87,7 @@ def _data(story: Walk, project: Workspace) -> int:
     return version.version
 
 
-def _experiments(story: Walk, project: Workspace) -> list[Trial]:
+def _experiments(story: Story, project: Workspace) -> list[Trial]:
     from fullturn.demo import example
     from fullturn.verbs.train import Trials
 
@@ -128,7 +105,7 @@ def _experiments(story: Walk, project: Workspace) -> list[Trial]:
     return trials
 
 
-def _blocked(story: Walk, project: Workspace) -> None:
+def _blocked(story: Story, project: Workspace) -> None:
     from fullturn.demo.example import CARELESS, CARELESS_PARAMS
     from fullturn.verbs.gate import gate
     from fullturn.verbs.train import train
@@ -145,7 +122,7 @@ def _blocked(story: Walk, project: Workspace) -> None:
         say("[bold]rejected[/bold]: not registered, never served to users")
 
 
-def _passed(story: Walk, project: Workspace, best: Trial) -> GateResult:
+def _passed(story: Story, project: Workspace, best: Trial) -> GateResult:
     from fullturn.core.errors import Refused
     from fullturn.verbs.gate import gate
 
@@ -162,7 +139,7 @@ def _passed(story: Walk, project: Workspace, best: Trial) -> GateResult:
     return gated
 
 
-def _promoted(story: Walk, project: Workspace, gated: GateResult) -> None:
+def _promoted(story: Story, project: Workspace, gated: GateResult) -> None:
     from fullturn.verbs.promote import promote
 
     story.scene(
@@ -177,7 +154,7 @@ def _promoted(story: Walk, project: Workspace, gated: GateResult) -> None:
         )
 
 
-def _answers(story: Walk, project: Workspace) -> None:
+def _answers(story: Story, project: Workspace) -> None:
     from fullturn.verbs.predict import predict
 
     story.scene("Champion", "three questions; the handbook doesn't cover the last one")

@@ -6,12 +6,11 @@ passes over: the rows of that commit would be gone without a word.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-
-import orjson
 
 LOG = "_delta_log"
 
@@ -55,7 +54,7 @@ def sync(table: Path, versions: Iterable[int]) -> None:
     for version in versions:
         path = commit_file(table, version)
         for line in path.read_bytes().splitlines():
-            added = orjson.loads(line).get("add")
+            added = json.loads(line).get("add")
             if added:
                 _sync(table / added["path"])
         _sync(path)

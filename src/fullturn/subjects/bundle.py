@@ -18,13 +18,14 @@ from typing import Any
 from fullturn.core.entities import Input, Output
 from fullturn.core.errors import BundleError, FullturnError, IntegrityError
 from fullturn.core.parsing import from_json
-from fullturn.subjects.contents import Contents, contents
+from fullturn.subjects.contents import contents, differences, listing
 from fullturn.subjects.protocols import App, Predictor
 
 FILES = "bundle"
 MANIFEST = "manifest.json"
 RECORD = "bundle.json"
 SAFE_SUFFIXES = frozenset({".json", ".jsonl", ".txt", ".md", ".safetensors", ".skops"})
+_UNSEALED = frozenset({MANIFEST})
 _OUTSIDE = frozenset({"MLmodel"})
 
 
@@ -34,18 +35,9 @@ def seal(folder: Path) -> str:
     Raises:
         BundleError: there is something that is no file, or a link that leads out of the folder.
     """
-    text = json.dumps(_listing(_sealable(folder)), indent=1, sort_keys=True)
+    text = json.dumps(listing(folder, _UNSEALED), indent=1, sort_keys=True)
     (folder / MANIFEST).write_text(text, encoding="utf-8")
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def listing(folder: Path) -> dict[str, dict[str, Any]]:
-    """Every file of a folder by its name there, with sha256 and size.
-
-    Raises:
-        BundleError: there is something that is no file, or a link that leads out of the folder.
-    """
-    return _listing(contents(folder))
 
 
 def verify(folder: Path, digest: str | None = None) -> str:
@@ -61,7 +53,7 @@ def verify(folder: Path, digest: str | None = None) -> str:
             f"the manifest of {folder} has sha256 {found[:12]}, recorded was {digest[:12]}; "
             "do not use this bundle: retrain, or restore its files"
         )
-    problems = _differences(_sealable(folder), entries)
+    problems = differences(folder, entries, _UNSEALED)
     if problems:
         raise IntegrityError(f"bundle {folder}: {'; '.join(problems[:5])}; restore it or retrain")
     return found
@@ -69,7 +61,7 @@ def verify(folder: Path, digest: str | None = None) -> str:
 
 def unsafe_files(folder: Path) -> list[str]:
     """Files in a format that could run code when loaded, with the reason."""
-    found = _sealable(folder)
+    found = contents(folder, _UNSEALED)
     reasons = {name: _unsafe(path) for name, path in found.files.items() if name not in _OUTSIDE}
     return [*found.refused, *(f"{name}: {reason}" for name, reason in reasons.items() if reason)]
 
@@ -183,39 +175,6 @@ def _is_entry(entry: Any) -> bool:
     return isinstance(entry, dict) and isinstance(entry.get("sha256"), str)
 
 
-def differences(folder: Path, entries: Mapping[str, Any]) -> list[str]:
-    """What is missing, unexpected, changed or no file against a `listing`, a sentence each."""
-    return _differences(contents(folder), entries)
-
-
-def _sealable(folder: Path) -> Contents:
-    return contents(folder, frozenset({MANIFEST}))
-
-
-def _listing(found: Contents) -> dict[str, dict[str, Any]]:
-    if found.refused:
-        raise BundleError(f"{found.refused[0]}: a model has regular files only; write it as one")
-    return {
-        name: {"sha256": _sha256(path), "bytes": path.stat().st_size}
-        for name, path in found.files.items()
-    }
-
-
-def _differences(found: Contents, entries: Mapping[str, Any]) -> list[str]:
-    present = found.files
-    shared = sorted(entries.keys() & present.keys())
-    return [
-        *found.refused,
-        *(f"'{name}' is missing" for name in sorted(entries.keys() - present.keys())),
-        *(f"'{name}' is not in the manifest" for name in sorted(present.keys() - entries.keys())),
-        *(
-            f"'{name}' was changed"
-            for name in shared
-            if _sha256(present[name]) != entries[name]["sha256"]
-        ),
-    ]
-
-
 def _unsafe(path: Path) -> str | None:
     if path.suffix not in SAFE_SUFFIXES:
         return f"format '{path.suffix or path.name}' is not one of {_formats()}"
@@ -239,8 +198,3 @@ def _unsafe_archive(path: Path) -> str | None:
 
 def _formats() -> str:
     return ", ".join(sorted(SAFE_SUFFIXES))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -6,11 +6,15 @@ leads somewhere else (a link out of the folder, a link to a folder) is named and
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from fullturn.core.errors import BundleError
 
 META = "registered_model_meta"
 """What MLflow adds to the folder of a model that it fetches by name and version."""
@@ -48,6 +52,40 @@ def contents(folder: Path, without: frozenset[str] = frozenset()) -> Contents:
     return Contents(dict(sorted(files.items())), tuple(sorted(refused)))
 
 
+def listing(folder: Path, without: frozenset[str] = frozenset()) -> dict[str, dict[str, Any]]:
+    """The `contents` of a folder by name, with sha256 and size.
+
+    Raises:
+        BundleError: there is something that is no file, or a link that leads out of the folder.
+    """
+    found = contents(folder, without)
+    if found.refused:
+        raise BundleError(f"{found.refused[0]}: a model has regular files only; write it as one")
+    return {
+        name: {"sha256": _sha256(path), "bytes": path.stat().st_size}
+        for name, path in found.files.items()
+    }
+
+
+def differences(
+    folder: Path, entries: Mapping[str, Any], without: frozenset[str] = frozenset()
+) -> list[str]:
+    """What is missing, unexpected, changed or no file against a `listing`, a sentence each."""
+    found = contents(folder, without)
+    present = found.files
+    shared = sorted(entries.keys() & present.keys())
+    return [
+        *found.refused,
+        *(f"'{name}' is missing" for name in sorted(entries.keys() - present.keys())),
+        *(f"'{name}' is not in the manifest" for name in sorted(present.keys() - entries.keys())),
+        *(
+            f"'{name}' was changed"
+            for name in shared
+            if _sha256(present[name]) != entries[name]["sha256"]
+        ),
+    ]
+
+
 def _refused(path: Path, root: Path) -> str | None:
     kind = stat.S_IFMT(path.lstat().st_mode)
     if kind in _KINDS:
@@ -68,3 +106,8 @@ def _is_meta(key: str, path: Path) -> bool:
     if key != META or path.stat().st_size > _LONGEST_META:
         return False
     return path.read_bytes().startswith(b"model_name:")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

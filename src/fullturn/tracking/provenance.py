@@ -17,6 +17,9 @@ from typing import TypedDict
 
 from fullturn.core.entities import Code
 
+_BRANCHES = ("GITHUB_HEAD_REF", "CI_COMMIT_REF_NAME", "GITHUB_REF_NAME")
+"""Environment variables with the branch: a runner checks out a commit, not a branch."""
+
 
 class Process(TypedDict):
     """A process of a machine."""
@@ -39,6 +42,17 @@ def code(root: Path) -> Code:
     top = Path(git(root, "rev-parse", "--show-toplevel") or root)
     contents = "".join(f"{name}\0{digest_of(top / name)}\0" for name in new)
     return Code(commit, dirty=True, diff_digest=sha256(diff + contents))
+
+
+def branch(root: Path) -> str | None:
+    """The branch, by the CI platform or Git; None outside both, and for a commit of no branch."""
+    named = (os.environ.get(name) for name in _BRANCHES)
+    return next(filter(None, named), git(root, "symbolic-ref", "--short", "--quiet", "HEAD"))
+
+
+def in_ci() -> bool:
+    """Whether this runs on a CI platform."""
+    return os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 
 @lru_cache(maxsize=1)

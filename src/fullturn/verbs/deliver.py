@@ -15,9 +15,9 @@ from fullturn.core.tags import VersionTags
 from fullturn.registry import promotion
 from fullturn.release import state
 from fullturn.serving import log
+from fullturn.tracking.provenance import in_ci
 from fullturn.verbs import references
 from fullturn.verbs.admission import rolled_back
-from fullturn.verbs.ci.checkout import in_ci
 from fullturn.verbs.promote import promote
 from fullturn.verbs.release import OnLook, begin, release
 from fullturn.verbs.workspace import Workspace, unwatched

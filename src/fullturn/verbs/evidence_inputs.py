@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,8 +16,7 @@ from fullturn.evidence.sbom import Asked
 from fullturn.gates import report as reports
 from fullturn.registry import versions
 from fullturn.subjects import bundle
-from fullturn.tracking.provenance import git
-from fullturn.verbs.ci.checkout import BRANCHES
+from fullturn.tracking.provenance import branch, git
 from fullturn.verbs.workspace import Workspace
 
 
@@ -56,14 +54,14 @@ def _environment(project: Workspace, run: RunRecord) -> str:
 
 
 def _repository(project: Workspace, run: RunRecord) -> Repository:
-    root, named = project.root, (os.environ.get(name) for name in BRANCHES)
+    root = project.root
     remote = git(root, "remote", "get-url", "origin")
     origin = OriginTags.read(run.tags)
     return Repository(
         commit=origin.commit,
         dirty=bool(origin.dirty),
         diff_digest=origin.diff,
-        branch=next(filter(None, named), git(root, "symbolic-ref", "--short", "--quiet", "HEAD")),
+        branch=branch(root),
         remote=_without_credentials(remote) if remote else None,
     )
 

@@ -32,7 +32,7 @@ from fullturn.core.errors import (
 from fullturn.core.settings import DataSettings, ModelSettings
 from fullturn.store import current
 from fullturn.store.pyfunc import described, load_skops
-from fullturn.subjects import bundle, table
+from fullturn.subjects import contents, table
 from fullturn.subjects.baseline import Majority, Median
 from fullturn.subjects.mlflow_model import reference as references
 from fullturn.subjects.mlflow_model.answers import Answers
@@ -116,7 +116,7 @@ class MlflowModel:
         folder, reading = self._files(source, address), self._reading
         references.check_columns(address, described(folder), reading.kinds)
         references.needs_process(address, folder, allow=reading.allow_pickle)
-        files = bundle.listing(folder)
+        files = contents.listing(folder)
         ModelReference(address, source, version.run_id, version.created, files, reading).write(
             run.directory
         )
@@ -132,7 +132,7 @@ class MlflowModel:
         """
         reference = references.read(folder)
         address, files = reference.address, self._files(reference.source, reference.address)
-        changed = bundle.differences(files, reference.files)
+        changed = contents.differences(files, reference.files)
         if changed:
             raise IntegrityError(
                 f"{address} has other files than when it was evaluated: {changed[0]}; restore "
@@ -182,7 +182,7 @@ class MlflowModel:
             unsafe = references.unsafe(files, described(files))
         except CouldNotEvaluate as error:
             return Inspection(count, (str(error),), ())
-        problems = tuple(bundle.differences(files, reference.files))
+        problems = tuple(contents.differences(files, reference.files))
         allowed = "[model] allow_pickle = true: it is only loaded in a process of its own"
         return Inspection(
             count, problems, tuple(unsafe), allowed if self._model.allow_pickle else None

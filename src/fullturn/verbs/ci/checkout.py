@@ -17,27 +17,19 @@ from fullturn.core.errors import CouldNotEvaluate, Refused, SettingsError
 from fullturn.core.showing import Block, Result, line, styled, view
 from fullturn.pipeline.records import Checkout
 from fullturn.tracking import provenance
-from fullturn.tracking.provenance import files_of, git, is_test
+from fullturn.tracking.provenance import files_of, git, in_ci, is_test
 from fullturn.verbs.workspace import Workspace
 
 TARGETS = ("GITHUB_BASE_REF", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME")
 """Environment variables with the base branch of a change."""
-BRANCHES = ("GITHUB_HEAD_REF", "CI_COMMIT_REF_NAME", "GITHUB_REF_NAME")
-"""Environment variables with the branch itself: a runner checks out a commit, not a branch."""
-
-
-def in_ci() -> bool:
-    """Whether this runs on a CI platform."""
-    return os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 
 def checkout(project: Workspace) -> Checkout:
     """The state of the project's folder in Git."""
     root = project.root
-    branch = next((os.environ[name] for name in BRANCHES if os.environ.get(name)), None)
     return Checkout(
         code=provenance.code(root),
-        branch=branch or git(root, "symbolic-ref", "--short", "--quiet", "HEAD"),
+        branch=provenance.branch(root),
         base=_base_branch(project),
         shallow=git(root, "rev-parse", "--is-shallow-repository") == "true",
     )
