@@ -27,6 +27,7 @@ RENAMED: Mapping[str, str] = {
 MAX_SEED = 2**32 - 1
 """The largest that every library takes."""
 Share = Annotated[float, Field(gt=0, lt=1)]
+Guardrail = Literal["errors", "slow", "loss"]
 
 
 class _Table(BaseModel):
@@ -174,9 +175,7 @@ class ReleaseSettings(_Table):
     """Minimum number of requests in each arm."""
     slow_ms: float = Field(default=1000.0, gt=0)
     """Latency above which a request counts as slow, in milliseconds."""
-    guardrails: tuple[Literal["errors", "slow", "loss"], ...] = Field(
-        default=("errors", "slow", "loss"), min_length=1
-    )
+    guardrails: tuple[Guardrail, ...] = Field(default=("errors", "slow", "loss"), min_length=1)
     """What must not get worse: failed requests, slow requests, and the loss from feedback."""
     deadline_minutes: float = Field(default=1440.0, gt=0)
     """A stage that is undecided after this many minutes is rolled back."""

@@ -13,10 +13,8 @@ from collections.abc import Sequence
 from fullturn.core.entities import Outcome
 from fullturn.core.settings import ReleaseSettings
 from fullturn.release.evidence import Evidence
+from fullturn.release.guardrails import WORDS
 from fullturn.release.records import Action, Decision, Reading, Stage
-
-WORDS = {"errors": "failed answers", "slow": "slow answers", "loss": "loss"}
-"""What a guardrail counts."""
 
 
 def decide(evidence: Evidence, stage: Stage, elapsed: float) -> Decision:

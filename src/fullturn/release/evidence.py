@@ -22,9 +22,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fullturn.core.entities import Arm, Observation, Output, Prediction
-from fullturn.core.settings import ReleaseSettings
+from fullturn.core.settings import Guardrail, ReleaseSettings
+from fullturn.release.guardrails import ANSWERS
 from fullturn.release.pairing import CanaryPairs, Copies, Pair, Remembered, Value
-from fullturn.release.records import Guardrail, Reading, Stage
+from fullturn.release.records import Reading, Stage
 from fullturn.statistics.sequential import EProcess, mean_bounds
 
 RESERVED = 0.2
@@ -114,8 +115,8 @@ class _Watched:
 class _Seen(NamedTuple):
     """What a shadow is compared on besides the loss."""
 
-    error: Value
-    slow: Value
+    values: tuple[Value, ...]
+    """Of each guardrail of answers, in the order of the settings."""
     output: bytes | None
 
 
@@ -125,10 +126,11 @@ class Evidence:
     def __init__(self, settings: ReleaseSettings) -> None:
         self.settings = settings
         self._watched = {name: _Watched(settings) for name in settings.guardrails}
+        self._of_answers = [name for name in self._watched if name in ANSWERS]
         self._pairings = {name: CanaryPairs() for name in settings.guardrails}
         self._copies, self._labelled_copies = Copies[_Seen](), Copies[Value]()
         self._labelled = Remembered()
-        self._batches: dict[Arm, tuple[int, set[str]]] = {}
+        self._batches: dict[Arm, tuple[int, set[tuple[str, str]]]] = {}
         self._answered: Counter[Arm] = Counter()
         self._labels, self._unscored = Counter[Arm](), Counter[Arm]()
         self.first_unscored: str | None = None
@@ -214,21 +216,24 @@ class Evidence:
             if losses:
                 self._add("loss", "shadow", Pair(*losses))
             return
-        seen = _Seen(self._failed(one), self._slow(one), output_digest(one.output))
+        seen = _Seen(
+            tuple(self._value(name, one) for name in self._of_answers), output_digest(one.output)
+        )
         both = self._copies.match(request, tested, seen)
         if both:
             ours, theirs = both
             self._answered["shadow"] += 1
-            self._add("errors", "shadow", Pair(ours.error, theirs.error))
-            self._add("slow", "shadow", Pair(ours.slow, theirs.slow))
+            pairs = map(Pair, ours.values, theirs.values)
+            for name, pair in zip(self._of_answers, pairs, strict=True):
+                self._add(name, "shadow", pair)
             self._compare(ours.output, theirs.output)
 
     def _in_canary(self, observed: Observation) -> None:
         one = observed.prediction
         if observed.loss is None:
             self._answered[one.arm] += 1
-            self._pair("errors", one, self._failed(one))
-            self._pair("slow", one, self._slow(one))
+            for name in self._of_answers:
+                self._pair(name, one, self._value(name, one))
         elif self._labelled.first(one.id):
             self._count_label(observed)
             self._pair("loss", one, _lost(observed.loss))
@@ -250,16 +255,13 @@ class Evidence:
         if name in self._watched:
             self._watched[name].add(stage, pair)
 
-    def _failed(self, one: Prediction) -> Value:
-        return Value(0.0) if one.error is None else Value(1.0, self._repeated(one, one.error))
+    def _value(self, name: Guardrail, one: Prediction) -> Value:
+        symptom = ANSWERS[name].symptom(one, self.settings)
+        return Value(0.0) if symptom is None else Value(1.0, self._repeated(one, (name, symptom)))
 
-    def _slow(self, one: Prediction) -> Value:
-        slow = one.latency * 1000 > self.settings.slow_ms
-        return Value(1.0, self._repeated(one, "")) if slow else Value(0.0)
-
-    def _repeated(self, one: Prediction, symptom: str) -> bool:
+    def _repeated(self, one: Prediction, symptom: tuple[str, str]) -> bool:
         """Whether an answer of this arm at the same millisecond, hence batch, had the same."""
-        time, symptoms = self._batches.get(one.arm, (None, set[str]()))
+        time, symptoms = self._batches.get(one.arm, (None, set[tuple[str, str]]()))
         if time != one.time:
             symptoms = set()
             self._batches[one.arm] = one.time, symptoms

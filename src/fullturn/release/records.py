@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fullturn.core.entities import Outcome
+from fullturn.core.settings import Guardrail
 from fullturn.core.showing import Result
 
 Stage = Literal["shadow", "canary"]
 Action = Literal["go on", "advance", "promote", "roll back"]
-Guardrail = Literal["errors", "slow", "loss"]
 
 
 @dataclass(frozen=True, slots=True)
