@@ -14,7 +14,7 @@ from fullturn.core.settings import Guardrail, ReleaseSettings
 
 
 class OfAnswers(NamedTuple):
-    """A guardrail that an answer shows by itself, without a label."""
+    """A guardrail that needs no label."""
 
     words: str
     """What it counts."""
