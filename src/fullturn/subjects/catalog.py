@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from fullturn.core import plugins
 from fullturn.core import settings as reader
+from fullturn.core.entities import Column, Contract
 from fullturn.core.errors import BundleError, NotFound, SettingsError
 from fullturn.core.settings import state_folder
 from fullturn.subjects.protocols import App
@@ -82,8 +83,29 @@ def _own(name: str, root: Path | None) -> App:
     missing = [member for member in _members() if not hasattr(app, member)]
     if missing:
         raise SettingsError(f"app = '{name}' lacks {', '.join(missing)}; see fullturn.App")
+    if flaw := _flaw(app.contract):
+        raise SettingsError(f"app = '{name}': in its contract, {flaw}; see fullturn.Contract")
     return app  # type: ignore[no-any-return]
 
 
 def _members() -> tuple[str, ...]:
     return ("contract", "defaults", "space", "train", "load", "score", "baseline")
+
+
+def _flaw(contract: object) -> str | None:
+    """What a person who wrote a contract has got wrong, if anything."""
+    if not isinstance(contract, Contract):
+        return f"it is a {type(contract).__name__}, not a Contract"
+    if not isinstance(contract.columns, tuple) or not contract.columns:
+        return f"columns = {contract.columns!r}: give a tuple of Column(…)"
+    if wrong := [one for one in contract.columns if not isinstance(one, Column)]:
+        return f"columns has {wrong[0]!r}, which is no Column(…)"
+    names = [column.name for column in contract.columns]
+    if not isinstance(contract.key, tuple) or not contract.key:
+        return f"key = {contract.key!r}: give a tuple of column names, such as ('{names[0]}',)"
+    if unknown := [name for name in contract.key if name not in names]:
+        return f"key names {unknown[0]!r}, which is no column; columns: {', '.join(names)}"
+    if contract.text is not None and contract.text not in contract.names("input"):
+        inputs = ", ".join(contract.names("input"))
+        return f"text = {contract.text!r} is no input column; input columns: {inputs}"
+    return None
