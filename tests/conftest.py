@@ -10,18 +10,23 @@ import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+import httpx
 import pytest
 
+from tests.needs import LOGINS, without
 from tests.postgresql import postgresql
 from tests.waiting import PATIENCE, wait_until
 
 if TYPE_CHECKING:
     from fullturn.store import Store
 
+PASSWORD = "a password of these tests"
+"""Of every login."""
 pytest_plugins = ["tests.browsers", "tests.projects", "tests.skipped", "tests.speed"]
 
 PYTHONPATH = os.pathsep.join(
@@ -74,10 +79,46 @@ def postgresql_server_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield uri
 
 
+@pytest.fixture(scope="session")
+def server_with_logins(
+    empty_database: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """A server that asks for logins: `admin` may do anything, `reader` may read; of each the
+    password is `PASSWORD`."""
+    if find_spec("flask_wtf") is None:
+        without(LOGINS)
+    folder = tmp_path_factory.mktemp("logins")
+    shutil.copy(empty_database, folder / "mlflow.db")
+    settings = {
+        "default_permission": "READ",
+        "database_uri": f"sqlite:///{folder / 'logins.db'}",
+        "admin_username": "admin",
+        "admin_password": PASSWORD,
+        "authorization_function": "mlflow.server.auth:authenticate_request_basic_auth",
+    }
+    lines = [f"{name} = {value}" for name, value in settings.items()]
+    (folder / "auth.ini").write_text("\n".join(["[mlflow]", *lines]))
+    environment = {
+        "MLFLOW_AUTH_CONFIG_PATH": str(folder / "auth.ini"),
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": "of these tests",
+    }
+    database = f"sqlite:///{folder / 'mlflow.db'}"
+    with mlflow_server(folder, database, "--app-name", "basic-auth", **environment) as uri:
+        answer = httpx.post(
+            f"{uri}/api/2.0/mlflow/users/create",
+            auth=("admin", PASSWORD),
+            json={"username": "reader", "password": PASSWORD},
+        )
+        assert answer.status_code == 200, answer.text
+        yield uri
+
+
 @contextmanager
-def mlflow_server(folder: Path, database: str, *options: str, **environment: str) -> Iterator[str]:
+def mlflow_server(
+    folder: Path, database: str, *options: str, port: int = 0, **environment: str
+) -> Iterator[str]:
     """The address of an `mlflow server` with its files in a folder."""
-    port = free_port()
+    port = port or free_port()
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)),
         *("--backend-store-uri", database, "--workers", "1"),

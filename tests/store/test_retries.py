@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -25,6 +27,7 @@ from fullturn.core.entities import DatasetVersion
 from fullturn.core.errors import StoreUnavailable
 from fullturn.store import Store
 from fullturn.store.retries import ATTEMPTS, lost_race, retried
+from tests.conftest import free_port, mlflow_server
 from tests.forks import forked
 from tests.store.models import registered
 from tests.waiting import PATIENCE
@@ -141,6 +144,31 @@ def test_many_writers_of_one_model_all_succeed(any_store: Store) -> None:
     found = any_store.registered(any_store.name)
     assert sorted(found.aliases) == [f"alias-{n}" for n in range(5)]
     assert set(map(int, found.tags.values())) <= set(versions)
+
+
+@pytest.mark.slow
+def test_a_server_that_is_away_for_a_while_is_waited_for(
+    empty_database: Path, tmp_path: Path
+) -> None:
+    shutil.copy(empty_database, tmp_path / "mlflow.db")
+    database, port = f"sqlite:///{tmp_path / 'mlflow.db'}", free_port()
+    with mlflow_server(tmp_path, database, port=port) as uri:
+        store = Store(uri, "project", tmp_path)
+        run = store.start_run("train", "run", {}, {})
+    with ExitStack() as stack, ThreadPoolExecutor(1) as pool:
+        tagged = pool.submit(store.tag_run, run, {"result": "safe"})
+        time.sleep(10)  # MLflow's client itself has given up by now
+        stack.enter_context(mlflow_server(tmp_path, database, port=port))
+        tagged.result(PATIENCE)
+        assert store.run(run).tags["result"] == "safe"
+
+
+@pytest.mark.slow
+def test_a_server_that_was_never_reached_is_not_waited_for(tmp_path: Path) -> None:
+    store = Store(f"http://127.0.0.1:{free_port()}", "project", tmp_path)
+    store.patience = 1e6
+    with pytest.raises(StoreUnavailable, match="is unreachable: .*refused"):
+        store.start_run("train", "run", {}, {})
 
 
 def write(orders: Connection, uri: str, name: str) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,6 +20,7 @@ from fullturn.verbs.release import release
 from fullturn.verbs.reproduce import reproduce
 from fullturn.verbs.train import train
 from fullturn.verbs.workspace import Workspace
+from tests.conftest import PYTHONPATH
 from tests.forks import command
 from tests.projects import copied
 from tests.verbs.conftest import TOML, write_rows
@@ -68,6 +72,20 @@ def test_a_gate_whose_rows_another_machine_has_changes_no_verdict(machines: Mach
     with pytest.raises(RowsMissing, match="are not in"):
         reproduce(b, 1)
     assert len(b.store.runs()) == runs
+
+
+@pytest.mark.slow
+def test_gate_and_verify_leave_no_folder_behind(machines: Machines, tmp_path: Path) -> None:
+    a, b = machines
+    train(a)
+    for place, words in ((a, ("gate", "best")), (b, ("verify", "1"))):
+        temporary = tmp_path / words[0]
+        temporary.mkdir()
+        command = [sys.executable, "-m", "fullturn", "-C", str(place.root), *words]
+        environment = {**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": PYTHONPATH}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode in (0, 4), done.stderr  # 4: the key of the other machine is not here
+        assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.slow

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from fullturn.core import redaction
 from fullturn.core.errors import SettingsError
 
+_NAME = "MLFLOW_TRACKING_USERNAME"
+"""No secret: it is who did it."""
 _LOGINS = {
     "MLFLOW_TRACKING_TOKEN": True,
-    "MLFLOW_TRACKING_USERNAME": False,
+    _NAME: False,
     "MLFLOW_TRACKING_PASSWORD": False,
     "DATABRICKS_TOKEN": True,
     "AWS_ACCESS_KEY_ID": True,
@@ -35,7 +38,8 @@ def secret(
     value = found.strip()
     if not value:
         return None
-    redaction.note(value)
+    if variable != _NAME:
+        redaction.note(value)
     odd = next((c for c in value if not _is_legal(c, is_token)), None)
     if odd is not None:
         raise SettingsError(
@@ -44,6 +48,15 @@ def secret(
             "line breaks and quotes"
         )
     return value
+
+
+def login(uri: str) -> str | None:
+    """How this process logs in at a tracking server, in words that show no secret; None if it does
+    not."""
+    name = urlsplit(uri).username or os.environ.get(_NAME)
+    if name and (urlsplit(uri).password or os.environ.get("MLFLOW_TRACKING_PASSWORD")):
+        return f"login '{name}'"
+    return "the token in MLFLOW_TRACKING_TOKEN" if os.environ.get("MLFLOW_TRACKING_TOKEN") else None
 
 
 def trim_logins() -> None:

@@ -16,6 +16,7 @@ the exit codes of the commands.
     ├── Inconclusive              the evidence does not decide                     exit 3
     └── CouldNotEvaluate          the evidence is not available                    exit 4
         ├── StoreUnavailable      the tracking server is unreachable
+        │   └── AccessDenied      the login lacks a permission there
         ├── RowsMissing           a dataset version is in the table of another machine
         ├── DiskFull              a write did not fit
         ├── JournalCorrupt        a checksum inside a journal fails
@@ -81,6 +82,10 @@ class CouldNotEvaluate(FullturnError):
 
 class StoreUnavailable(CouldNotEvaluate):
     """MLflow is unreachable or denied access."""
+
+
+class AccessDenied(StoreUnavailable):
+    """MLflow knows the login, and does not permit it to do this."""
 
 
 class RowsMissing(CouldNotEvaluate):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from fullturn.core.entities import GateReport, HistoryEntry, ModelVersion
-from fullturn.core.errors import Conflict, NotFound, NotGated, Refused, UsageError
+from fullturn.core.errors import AccessDenied, Conflict, NotFound, NotGated, Refused, UsageError
 from fullturn.core.records import Registered
 from fullturn.core.tags import CHAMPION_ALIAS, HistoryTags, ModelTags, VersionTags
 from fullturn.registry import history as histories
@@ -210,7 +210,8 @@ def sync_alias(store: Store, *, forced: bool = False) -> int | None:
     """Point the alias at the champion of the history, until both agree; returns the champion.
 
     An alias that somebody else set stays as it is, unless it is `forced`: a promotion or rollback
-    was asked for. Neither is it set to a version that was deleted in MLflow.
+    was asked for. Neither is it set to a version that was deleted in MLflow, nor by a login that
+    may only read.
     """
     while True:
         found, model = histories.read(store), store.registered(store.name)
@@ -221,8 +222,13 @@ def sync_alias(store: Store, *, forced: bool = False) -> int | None:
             return current
         if current not in {one.version for one in store.versions(store.name)}:
             return current
-        store.set_alias(store.name, CHAMPION_ALIAS, current)
-        store.tag_model(store.name, ModelTags(alias_entry=found.head).write())
+        try:
+            store.set_alias(store.name, CHAMPION_ALIAS, current)
+            store.tag_model(store.name, ModelTags(alias_entry=found.head).write())
+        except AccessDenied:
+            if forced:
+                raise
+            return current
 
 
 def foreign_alias(found: History, model: Registered) -> int | None:

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from fullturn.core.entities import ModelVersion, RunRecord
 from fullturn.core.records import Registered
@@ -115,8 +116,8 @@ class ClientReader:
     @guarded
     def artifact(self, run_id: str, name: str, into: Path | None) -> Path:
         """A local path of a run's artifact, a file or a folder. Raises NotFound."""
+        recorded = self._client.get_run(run_id).info.artifact_uri
         if self._locations.folder is not None:
-            recorded = self._client.get_run(run_id).info.artifact_uri
             with contextlib.suppress(Unsure):
                 root = files.folder_of(self._locations.current(recorded))
                 return files.fetch(root, run_id, name, into)
@@ -124,20 +125,31 @@ class ClientReader:
         listed = self._client.list_artifacts(run_id, None if parent == "." else parent)
         if name not in {item.path for item in listed}:
             raise files.no_artifact(run_id, name)
-        to = str(into) if into else None
-        return Path(self._client.download_artifacts(run_id, name, to))
+        return Path(self._client.download_artifacts(run_id, name, _place(recorded, into)))
 
     @guarded
     def model(self, source: str) -> Path:
         """The local folder of a logged model; of a server's, a download. Raises NotFound."""
-        if self._locations.folder is not None and source.startswith(_LOGGED):
+        recorded = source
+        if source.startswith(_LOGGED):
             model = self._client.get_logged_model(source.removeprefix("models:/"))
-            with contextlib.suppress(Unsure):
-                place = self._locations.current(model.artifact_location)
-                return files.existing(files.folder_of(place))
+            recorded = model.artifact_location
+            if self._locations.folder is not None:
+                with contextlib.suppress(Unsure):
+                    return files.existing(files.folder_of(self._locations.current(recorded)))
         source = self._locations.current(source) or source
+        place = _place(recorded, None) if self._locations.folder is None else None
         artifacts = pointed_at(self.uri).artifacts
-        return Path(artifacts.download_artifacts(source, tracking_uri=self.uri))
+        return Path(artifacts.download_artifacts(source, dst_path=place, tracking_uri=self.uri))
+
+
+def _place(recorded: str, into: Path | None) -> str | None:
+    """Where MLflow puts a copy of artifacts at a recorded location; None if it needs none, as they
+    are in a folder of this machine."""
+    if into is not None:
+        return str(into)
+    is_local = urlsplit(recorded).scheme in ("", "file")
+    return None if is_local else str(files.download_folder())
 
 
 def version_of(version: Any, aliases: Iterable[str] = ()) -> ModelVersion:

@@ -21,6 +21,8 @@ from fullturn.store.reading import Reader, Unsure
 
 _WORKSPACES = ("MLFLOW_WORKSPACE", "MLFLOW_ENABLE_WORKSPACES")
 R = TypeVar("R")
+PATIENCE = 30.0
+"""Seconds that a call waits for a tracking server that this process has reached before."""
 
 
 class Connection:
@@ -46,6 +48,8 @@ class Connection:
         self.uri = normal(uri)
         self._kind = kind_of(self.uri)
         self.name = experiment
+        self.patience = PATIENCE
+        self._reached = False
         self._artifacts, self._artifact_root = artifacts, artifact_root
         self._locations = Locations.of(self.uri, artifacts)
 
@@ -60,7 +64,7 @@ class Connection:
             path = ready(self.uri, own=self._locations.folder is not None)
             if path is not None:
                 self._locations.rewrite(path, self.name)
-        return RetryingClient(connect(self.uri))
+        return RetryingClient(connect(self.uri), lambda: self._reached, lambda: self.patience)
 
     @cached_property
     def _light(self) -> Reader | None:
@@ -78,7 +82,9 @@ class Connection:
         light = self._light
         if light is not None:
             with contextlib.suppress(Unsure):
-                return question(light)
+                answer = question(light)
+                self._reached = True
+                return answer
             self._light = None
         return question(self._heavy)
 

@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import shutil
+import tempfile
+from functools import cache
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from fullturn.core.errors import NotFound
 from fullturn.store.reading import Unsure
+
+
+def download_folder() -> Path:
+    """A new folder for a download: it is removed when this process ends."""
+    return Path(tempfile.mkdtemp(dir=_downloads(os.getpid())))
+
+
+@cache
+def _downloads(process: int) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="fullturn-"))
+
+    def remove() -> None:
+        if os.getpid() == process:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(remove)
+    return folder
 
 
 def folder_of(address: str | None) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -149,7 +148,7 @@ class RestReader:
         self, root: str, names: Iterable[str], into: Path | None, less: str = "."
     ) -> Path:
         """Fetch files, by their names from `root` on, into a folder, without the folders `less`."""
-        folder = (into or Path(tempfile.mkdtemp(prefix="fullturn-"))).absolute()
+        folder = (into or files.download_folder()).absolute()
         for name in names:
             path = folder / Path(name).relative_to(less)
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 import time
@@ -12,7 +13,7 @@ from types import FrameType, TracebackType
 from typing import Self
 
 from fullturn.core.entities import Params, RunRecord, RunStatus
-from fullturn.core.errors import StoreUnavailable
+from fullturn.core.errors import AccessDenied, StoreUnavailable
 from fullturn.core.journal import Drain, Journal
 from fullturn.core.records import Point
 from fullturn.core.steps import decode_step, encode_step
@@ -107,7 +108,16 @@ class TrackedRun:
 
 
 def reap(store: Store, state: Path) -> list[RunRecord]:
-    """Send what dead processes left in their journals, and mark their runs KILLED."""
+    """Send what dead processes left in their journals, and mark their runs KILLED.
+
+    A login that may only read leaves both to others.
+    """
+    with contextlib.suppress(AccessDenied):
+        return _reap(store, state)
+    return []
+
+
+def _reap(store: Store, state: Path) -> list[RunRecord]:
     for path in sorted((state / JOURNALS).glob("*.journal")):
         run = store.run(path.name.removesuffix(".journal").removesuffix(TRACES))
         if run.status != "RUNNING" or _gone(run):
