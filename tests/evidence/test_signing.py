@@ -66,13 +66,13 @@ def test_an_untouched_folder_verifies_also_elsewhere_and_under_another_name(
     signing.sign(folder, signer)
     assert "this machine" in signing.check(folder, signer)
     moved = folder.rename(tmp_path / "handed on")
-    assert keys.shortened(keys.trusted_print(signer)) in signing.check(moved, signer)
+    assert keys.shortened(next(iter(keys.trusted_prints(signer)))) in signing.check(moved, signer)
 
 
 def test_other_tools_verify_it_with_their_defaults(signer: Signer, folder: Path) -> None:
     signing.sign(folder, signer)
     config = verifying.Config()
-    config.use_elliptic_key_verifier(public_key=signer.trusted)
+    config.use_elliptic_key_verifier(public_key=signer.trusted[0])
     config.verify(folder, folder / signing.SIGNATURE)
     (folder / "model-card.md").write_text("# A cart\n")
     with pytest.raises(ValueError, match="model-card.md"):
@@ -132,22 +132,29 @@ def test_another_key_does_not_count_even_if_it_says_that_it_is_the_trusted_one(
     stranger = Signer(SigningSettings(), tmp_path, tmp_path / "elsewhere")
     (tmp_path / "elsewhere").mkdir()
     signing.sign(folder, stranger)
-    with pytest.raises(IntegrityError, match=r"the key .* signed it, and the trusted one is"):
+    with pytest.raises(CouldNotEvaluate, match=r"the key .* of another machine signed it"):
         signing.check(folder, signer)
+    [own], [other] = signer.trusted, stranger.trusted
+    (signer.root / "own.pub").write_bytes(own.read_bytes())
+    (signer.root / "other.pub").write_bytes(other.read_bytes())
+    with pytest.raises(IntegrityError, match=r"the key .* signed it, and those that are trusted"):
+        signing.check(folder, another(signer, public_key="own.pub"))
+    both = another(signer, public_key=("own.pub", "other.pub"))
+    assert signing.check(folder, both).endswith("of other.pub")
     path = folder / signing.SIGNATURE
-    mine, theirs = keys.trusted_print(signer), keys.trusted_print(stranger)
+    mine, theirs = (next(iter(keys.trusted_prints(one))) for one in (signer, stranger))
     path.write_text(path.read_text().replace(theirs, mine))
     with pytest.raises(IntegrityError, match="is not valid"):
         signing.check(folder, signer)
     path.write_text(path.read_text().replace(f'"hint":"{mine}"', '"hint":""'))
-    with pytest.raises(IntegrityError, match="signed it"):
+    with pytest.raises(CouldNotEvaluate, match="signed it"):
         signing.check(folder, signer)
 
 
 def test_the_key_is_made_once_and_only_its_owner_reads_it(signer: Signer) -> None:
     def fingerprint(_: int) -> str:
         signing.ready(signer)
-        return keys.trusted_print(signer)
+        return next(iter(keys.trusted_prints(signer)))
 
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(fingerprint, range(16)))) == 1
@@ -179,7 +186,7 @@ def test_processes_that_start_together_make_one_key(tmp_path: Path) -> None:
         "place = pathlib.Path(sys.argv[1])\n"
         "signer = keys.Signer(SigningSettings(), place, place)\n"
         "signing.ready(signer)\n"
-        "print(keys.trusted_print(signer))"
+        "print(next(iter(keys.trusted_prints(signer))))"
     )
     command = [sys.executable, "-c", program, str(tmp_path)]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
@@ -245,10 +252,10 @@ def test_a_missing_public_key_is_a_setting_if_named_and_else_no_evidence(
     (tmp_path / "text.pub").write_text("hello")
     with pytest.raises(SettingsError, match="is no public key"):
         signing.check(folder, another(signer, public_key="text.pub"))
-    signer.trusted.unlink()
+    signer.trusted[0].unlink()
     with pytest.raises(CouldNotEvaluate, match="no public key to check signatures with"):
         signing.check(folder, signer)
-    assert not signer.trusted.exists()  # to look is not to make one
+    assert not signer.trusted[0].exists()  # to look is not to make one
 
 
 def test_keyless_without_identity_terminal_or_network_says_so(

@@ -16,6 +16,7 @@ from fullturn.registry import promotion
 from fullturn.registry.promotion import Admission
 from fullturn.store import Store
 from fullturn.tracking.runs import reap
+from fullturn.verbs.workspace import Workspace
 from tests.conftest import PASSWORD, mlflow_server
 from tests.store.models import registered
 
@@ -50,9 +51,20 @@ def test_a_missing_a_wrong_and_a_weak_login_are_told_from_each_other(
     with pytest.raises(StoreUnavailable, match="denied access: no login is set; set MLFLOW_TRACK"):
         as_("").runs()
     with pytest.raises(StoreUnavailable, match="login 'reader' is unknown, wrong or has expired"):
-        as_("reader", "another").runs()
+        as_("reader", "wr0ng-Passw0rd-xyz").runs()
     with pytest.raises(AccessDenied, match="does not permit this to login 'reader' .*administrat"):
         as_("reader").start_run("train", "second", {}, {})
+
+
+def test_who_acts_is_the_login_with_the_name_in_the_settings_beside_it(
+    as_: As, tmp_path: Path, server_uri: str
+) -> None:
+    store = as_("reader")
+    assert store.login == "reader"
+    assert Store(server_uri, "project", tmp_path).login is None
+    toml = f'name = "project"\napp = "baseline"\ntracking_uri = "{store.uri}"\n'
+    (tmp_path / "fullturn.toml").write_text(toml + '[experiment]\nowner = "Ada"\n')
+    assert Workspace.open(tmp_path).owner == "reader (Ada)"
 
 
 def test_a_host_name_that_the_server_refuses_is_named(empty_database: Path, tmp_path: Path) -> None:

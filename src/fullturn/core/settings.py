@@ -275,8 +275,8 @@ class SigningSettings(_Table):
     """Private key file (PEM, EC P-256); by default a key is created in `state` on first use."""
     private_key_env: str | None = None
     """Environment variable with the private key, for CI; takes precedence over the file."""
-    public_key: str | None = None
-    """Trusted public key file, committed to Git; defaults to the key in `state`."""
+    public_key: str | tuple[str, ...] | None = None
+    """Trusted public key file, or several, committed to Git; defaults to the key in `state`."""
     identity: str | None = None
     """Keyless: required signer identity, for example the URL of a workflow file."""
     issuer: str | None = None

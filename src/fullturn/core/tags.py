@@ -198,6 +198,12 @@ class HistoryTags(Tags):
     """Run of the release that decided on it."""
     attempt: str | None = None
     """The same for an entry that a server was sent twice, as the first answer was lost."""
+    follows: str | None = None
+    """sha256 of the content of the entry `seen`."""
+    key_: str | None = _tag("key")
+    """Fingerprint of the public key that checks the signature."""
+    signature: str | None = None
+    """Of the content, by the key of the machine that wrote it; absent in entries of version 0.1."""
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,14 @@
-"""The key pair of a project: created at first use, never shown; and the public key it trusts."""
+"""The key pair of a project: created at first use, never shown; and the public keys it trusts."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,10 @@ from fullturn.core.errors import CouldNotEvaluate, SettingsError
 from fullturn.core.settings import SigningSettings
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+    from cryptography.hazmat.primitives.asymmetric.ec import (
+        EllipticCurvePrivateKey,
+        EllipticCurvePublicKey,
+    )
 
 PRIVATE, PUBLIC = "keys/signing.pem", "keys/signing.pub"
 """In the project's state; the first never leaves it."""
@@ -32,10 +36,11 @@ class Signer:
     state: Path
 
     @property
-    def trusted(self) -> Path:
-        """The file of the public key that counts."""
-        named = self.settings.public_key
-        return self.root / named if named else self.state / PUBLIC
+    def trusted(self) -> tuple[Path, ...]:
+        """The files of the public keys that count."""
+        named = self.settings.public_key or ()
+        names = (named,) if isinstance(named, str) else named
+        return tuple(self.root / name for name in names) or (self.state / PUBLIC,)
 
 
 def fingerprint(pem: bytes) -> str:
@@ -43,26 +48,99 @@ def fingerprint(pem: bytes) -> str:
     return hashlib.sha256(pem).hexdigest()
 
 
+def prints(trusted: Mapping[str, Path]) -> str:
+    """Trusted keys, as a person compares them."""
+    return ", ".join(f"{path} ({shortened(one)})" for one, path in trusted.items())
+
+
+@dataclass(frozen=True, slots=True)
+class MachineKey:
+    """The private key that this machine signs with."""
+
+    key: str
+    """Fingerprint of its public key."""
+    _pem: bytes = field(repr=False)
+
+    def sign(self, content: bytes) -> str:
+        """The signature (ECDSA over sha256), in base64."""
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric import ec
+
+        signature = _read_private(self._pem).sign(content, ec.ECDSA(hashes.SHA256()))
+        return base64.b64encode(signature).decode()
+
+
+def machine_key(signer: Signer) -> MachineKey | None:
+    """The key that this machine signs with, trusted elsewhere or not: the one in the settings, or
+    its own where that is not here, as it is only for CI. None for method "none".
+
+    Raises:
+        SettingsError: it cannot be read, or is no such key.
+    """
+    settings = signer.settings
+    if settings.method == "none":
+        return None
+    variable, file = settings.private_key_env, settings.private_key
+    present = {
+        "private_key_env": variable if variable and os.environ.get(variable) else None,
+        "private_key": file if file and (signer.root / file).exists() else None,
+    }
+    mine = replace(signer, settings=settings.model_copy(update=present))
+    with _private_file(mine) as (path, named):
+        return MachineKey(fingerprint(_published(mine, path, named)), path.read_bytes())
+
+
+def is_valid(signer: Signer, key: str, content: bytes, signature: str) -> bool | None:
+    """Whether a signature of `MachineKey` is valid; None if its public key is not here, neither
+    among the trusted ones nor as this machine's own."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    for path in (*signer.trusted, signer.state / PUBLIC):
+        try:
+            public = _read_public(path.read_bytes())
+        except (OSError, ValueError):
+            continue
+        if fingerprint(_public_pem(public)) != key:
+            continue
+        try:
+            public.verify(base64.b64decode(signature), content, ec.ECDSA(hashes.SHA256()))
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+    return None
+
+
 def shortened(print_of: str) -> str:
     """As much of a fingerprint as a person compares."""
     return print_of[:_SHORT]
 
 
-def trusted_print(signer: Signer) -> str:
-    """The fingerprint of the key that is trusted.
+def trusted_prints(signer: Signer) -> dict[str, Path]:
+    """The keys that are trusted: the file of each, by its fingerprint.
 
     Raises:
         SettingsError: the setting names a file that is no public key.
         CouldNotEvaluate: no key is named, and none was made here.
     """
-    path = signer.trusted
+    return {_print_of(signer, path): path for path in signer.trusted}
+
+
+def _as_named(signer: Signer, path: Path) -> str:
+    named = signer.settings.public_key or ""
+    names = (named,) if isinstance(named, str) else named
+    return next((name for name in names if signer.root / name == path), str(path))
+
+
+def _print_of(signer: Signer, path: Path) -> str:
     try:
         return fingerprint(_public_pem(_read_public(path.read_bytes())))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         if signer.settings.public_key:
             raise SettingsError(
-                f"public_key = '{signer.settings.public_key}' in [signing]: {path} is no public "
+                f"public_key = '{_as_named(signer, path)}' in [signing]: {path} is no public "
                 f"key that can be read ({reason}); copy the signer's {PUBLIC} there"
             ) from None
         raise CouldNotEvaluate(
@@ -81,6 +159,14 @@ def private_key(signer: Signer) -> Iterator[Path]:
     Raises:
         SettingsError: it cannot be read, is no such key, or is not that of the trusted public key.
     """
+    with _private_file(signer) as (path, named):
+        _check_pair(signer, path, named)
+        yield path
+
+
+@contextmanager
+def _private_file(signer: Signer) -> Iterator[tuple[Path, str]]:
+    """The file of the private key, and what it is called in messages."""
     settings = signer.settings
     if settings.private_key_env:
         pem = os.environ.get(settings.private_key_env, "")
@@ -93,12 +179,10 @@ def private_key(signer: Signer) -> Iterator[Path]:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "signing.pem"
             _write(path, (pem.strip() + "\n").encode(), 0o600)
-            _check_pair(signer, path, f"the key in {settings.private_key_env}")
-            yield path
+            yield path, f"the key in {settings.private_key_env}"
         return
     path = signer.root / settings.private_key if settings.private_key else _local(signer)
-    _check_pair(signer, path, str(path))
-    yield path
+    yield path, str(path)
 
 
 def _local(signer: Signer) -> Path:
@@ -124,9 +208,10 @@ def _link(made: Path, path: Path) -> None:
         made.replace(path)
 
 
-def _check_pair(signer: Signer, path: Path, named: str) -> None:
+def _public_part(path: Path, named: str) -> bytes:
+    """The public key of a private key's file, as PEM. Raises SettingsError."""
     try:
-        public = _public_of(path.read_bytes())
+        return _public_pem(_read_private(path.read_bytes()).public_key())
     except (OSError, ValueError, TypeError) as error:
         # What the library says of a key may quote it; only its kind is shown.
         reason = getattr(error, "strerror", None) or type(error).__name__
@@ -134,16 +219,25 @@ def _check_pair(signer: Signer, path: Path, named: str) -> None:
             f"{named} is no private key that evidence can be signed with ({reason}): [signing] "
             "needs an EC P-256 key as PEM, without a password"
         ) from None
+
+
+def _check_pair(signer: Signer, path: Path, named: str) -> None:
+    public = _published(signer, path, named)
+    mine, trusted = fingerprint(public), trusted_prints(signer)
+    if mine not in trusted:
+        raise SettingsError(
+            f"{named} (its public key: {shortened(mine)}) does not belong to {prints(trusted)}: "
+            "nobody would accept its signature; name the key's own public_key in [signing]"
+        )
+
+
+def _published(signer: Signer, path: Path, named: str) -> bytes:
+    """The public key of a private key's file; the first one is put into the state."""
+    public = _public_part(path, named)
     here = signer.state / PUBLIC
     if not here.exists():
         _publish(here, public)
-    mine, trusted = fingerprint(public), trusted_print(signer)
-    if mine != trusted:
-        raise SettingsError(
-            f"{named} (its public key: {shortened(mine)}) does not belong to {signer.trusted} "
-            f"({shortened(trusted)}): nobody would accept its signature; name the key's own "
-            "public_key in [signing]"
-        )
+    return public
 
 
 def _new_pem() -> bytes:
@@ -157,14 +251,14 @@ def _new_pem() -> bytes:
     )
 
 
-def _public_of(pem: bytes) -> bytes:
+def _read_private(pem: bytes) -> EllipticCurvePrivateKey:
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
     key = serialization.load_pem_private_key(pem, None)
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
         raise ValueError("not EC P-256")
-    return _public_pem(key.public_key())
+    return key
 
 
 def _read_public(pem: bytes) -> EllipticCurvePublicKey:

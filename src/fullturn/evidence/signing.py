@@ -25,7 +25,14 @@ from fullturn.core.errors import (
     SettingsError,
 )
 from fullturn.core.wording import listed
-from fullturn.evidence.keys import Signer, private_key, shortened, trusted_print
+from fullturn.evidence.keys import (
+    PUBLIC,
+    Signer,
+    prints,
+    private_key,
+    shortened,
+    trusted_prints,
+)
 
 SIGNATURE = "signature.json"
 
@@ -116,16 +123,22 @@ def _resources(statement: Any) -> list[dict[str, Any]]:
 
 
 def _check_key(folder: Path, signer: Signer) -> str:
-    stated, trusted = read(folder).key, trusted_print(signer)
-    if stated != trusted:
+    stated, trusted = str(read(folder).key), trusted_prints(signer)
+    if stated not in trusted:
+        if signer.settings.public_key is None:
+            raise CouldNotEvaluate(
+                f"the key {shortened(stated)} of another machine signed it, and its public key is "
+                f"not here, where only {prints(trusted)} is: put that machine's {PUBLIC} into Git, "
+                "and name it with public_key in [signing]"
+            )
         raise IntegrityError(
-            f"the key {shortened(str(stated))} signed it, and the trusted one is "
-            f"{shortened(trusted)} ({signer.trusted})"
+            f"the key {shortened(stated)} signed it, and those that are trusted are "
+            f"{prints(trusted)}"
         )
     config = _library("verifying").Config().set_hashing_config(_hashing())
-    config.use_elliptic_key_verifier(public_key=signer.trusted)
+    config.use_elliptic_key_verifier(public_key=trusted[stated])
     _verify(config, folder)
-    return f"key {shortened(trusted)} of {_named(signer)}"
+    return f"key {shortened(stated)} of {_named(signer, trusted[stated])}"
 
 
 def _check_keyless(folder: Path, signer: Signer) -> str:
@@ -166,9 +179,10 @@ def _changed(folder: Path) -> str:
     return listed(problems) if problems else ""
 
 
-def _named(signer: Signer) -> str:
-    named = signer.settings.public_key
-    return named or f"this machine ({signer.trusted.name} in its state)"
+def _named(signer: Signer, key: Path) -> str:
+    if signer.settings.public_key:
+        return str(key.relative_to(signer.root) if key.is_relative_to(signer.root) else key)
+    return f"this machine ({key.name} in its state)"
 
 
 def _identity(signer: Signer) -> tuple[str, str]:

@@ -7,16 +7,23 @@ which entry was the last that this process had seen. An entry takes effect only 
 between: everybody replays the same entries in the same order, so of two that saw the same head
 exactly one takes effect. What is malformed, or names a version that was never registered, has no
 effect either, and its `problem` says why.
+
+An entry states the sha256 of the one that it follows, and is signed by the key of its machine:
+whoever edits one in MLflow afterwards changes what the next one states, and breaks the signature.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal, Protocol
 
 from fullturn.core.entities import HistoryEntry, ModelVersion
 from fullturn.core.errors import NotFound
+from fullturn.core.redaction import redacted_values
 from fullturn.core.tags import HistoryTags, TrainingTags
 from fullturn.store import Store
 
@@ -52,6 +59,72 @@ class History:
         """The last entry that made a version champion; None if it never was."""
         found = [entry for entry in self.effective if entry.version == version]
         return found[-1] if found else None
+
+
+class Seal(Protocol):
+    """What signs an entry."""
+
+    @property
+    def key(self) -> str:
+        """The fingerprint of the public key."""
+
+    def sign(self, content: bytes) -> str:
+        """The signature, as text."""
+
+
+CheckSignature = Callable[[str, bytes, str], bool | None]
+"""Whether a signature is valid, from key, content and signature; None if the key is unknown."""
+Sealed = Literal["valid", "unsigned", "unknown key", "altered"]
+
+
+def content(run: str, tags: HistoryTags) -> bytes:
+    """What is signed of an entry: all that says who made which version champion, and why."""
+    written = replace(tags, signature=None).write()
+    return json.dumps({"run": run, **written}, sort_keys=True).encode()
+
+
+def digest(run: str, tags: HistoryTags) -> str:
+    """The sha256 of an entry's content."""
+    return hashlib.sha256(content(run, tags)).hexdigest()
+
+
+def sealed(store: Store, run: str, entry: HistoryTags, seal: Seal | None) -> HistoryTags:
+    """An entry, made to follow the one that it has seen, and signed."""
+    stored = {one.version: one for one in store.versions(log_name(store))}
+    before = stored.get(entry.seen or 0)
+    follows = digest(before.run_id, HistoryTags.read(before.tags)) if before else None
+    # What the store will mask is masked first: the signature is of what is stored.
+    masked = HistoryTags.read(redacted_values(entry.write()))
+    chained = replace(masked, follows=follows, key_=seal.key if seal else None)
+    return replace(chained, signature=seal.sign(content(run, chained))) if seal else chained
+
+
+def seals(store: Store, check: CheckSignature) -> dict[int, Sealed]:
+    """By number, whether each entry is as it was written."""
+    return check_seals(store.versions(log_name(store)), check)
+
+
+def check_seals(stored: Sequence[ModelVersion], check: CheckSignature) -> dict[int, Sealed]:
+    """By number, whether each entry is as it was written.
+
+    It was altered if its own signature is broken, or if a later entry, which is not broken itself,
+    states another digest of it.
+    """
+    tags = {raw.version: HistoryTags.read(raw.tags) for raw in stored}
+    found = {raw.version: _signed(raw.run_id, tags[raw.version], check) for raw in stored}
+    digests = {raw.version: digest(raw.run_id, tags[raw.version]) for raw in stored}
+    for number, entry in tags.items():
+        before = digests.get(entry.seen or 0)
+        if found[number] != "altered" and before and entry.follows not in (None, before):
+            found[entry.seen or 0] = "altered"
+    return found
+
+
+def _signed(run: str, tags: HistoryTags, check: CheckSignature) -> Sealed:
+    if not tags.signature or not tags.key_:
+        return "unsigned"
+    valid = check(tags.key_, content(run, tags), tags.signature)
+    return "unknown key" if valid is None else "valid" if valid else "altered"
 
 
 def read(store: Store) -> History:

@@ -17,7 +17,7 @@ from fullturn.core.errors import AccessDenied, Conflict, NotFound, NotGated, Ref
 from fullturn.core.records import Registered
 from fullturn.core.tags import CHAMPION_ALIAS, HistoryTags, ModelTags, VersionTags
 from fullturn.registry import history as histories
-from fullturn.registry.history import History
+from fullturn.registry.history import History, Seal
 from fullturn.store import Store
 
 
@@ -146,9 +146,10 @@ def promote(
     actor: str,
     reason: str,
     release: str | None = None,
+    seal: Seal | None = None,
 ) -> HistoryEntry:
     """Make a version the champion that was admitted. `release` is the run of the release that
-    decided on it.
+    decided on it; `seal` signs the entry.
 
     Raises:
         Conflict: another process was first, or the version is champion already.
@@ -167,7 +168,7 @@ def promote(
         report=admission.report,
         override=admission.override or None,
     )
-    return _append(store, version, tags)
+    return _append(store, version, tags, seal)
 
 
 def rollback_target(store: Store, version: int | None = None) -> int:
@@ -192,7 +193,9 @@ def rollback_target(store: Store, version: int | None = None) -> int:
     )
 
 
-def roll_back(store: Store, target: ModelVersion, *, actor: str, reason: str) -> HistoryEntry:
+def roll_back(
+    store: Store, target: ModelVersion, *, actor: str, reason: str, seal: Seal | None = None
+) -> HistoryEntry:
     """Make an earlier champion the champion again; the caller has loaded and probed it.
 
     Raises:
@@ -203,7 +206,7 @@ def roll_back(store: Store, target: ModelVersion, *, actor: str, reason: str) ->
     seen = histories.read(store).head
     gate = VersionTags.read(target.tags).gate
     tags = HistoryTags(action="rollback", seen=seen, actor=actor, reason=reason, gate=gate)
-    return _append(store, target, tags)
+    return _append(store, target, tags, seal)
 
 
 def sync_alias(store: Store, *, forced: bool = False) -> int | None:
@@ -261,11 +264,14 @@ def foreign_sentence(alias: int, champion: int | None) -> str:
     )
 
 
-def _append(store: Store, version: ModelVersion, entry: HistoryTags) -> HistoryEntry:
+def _append(
+    store: Store, version: ModelVersion, entry: HistoryTags, seal: Seal | None
+) -> HistoryEntry:
     reason = entry.reason or ""
     if not reason.strip():
         raise UsageError(f"a {entry.action} needs a reason: --reason 'why'")
     tags = replace(entry, to=version.version, attempt=uuid4().hex)
+    tags = histories.sealed(store, version.run_id, tags, seal)
     text = f"{entry.action} of version {version.version} by {entry.actor}: {reason}"
     log = histories.log_name(store)
     store.register(log, version.source, version.run_id, tags.write(), text)

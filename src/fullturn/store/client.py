@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from typing import Any
+from typing import Any, cast
 
 from fullturn.core.proxies import spare_this_machine
+from fullturn.store.http import LOGIN, name_of
 
 for _name, _value in {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -45,6 +46,7 @@ __all__ = [
     "SQLAlchemyError",
     "TracingClient",
     "connect",
+    "current_login",
     "entities",
     "mlflow",
     "pointed_at",
@@ -58,6 +60,16 @@ def connect(uri: str) -> MlflowClient:
     """A client of the tracking server at `uri`."""
     pointed_at(uri)
     return MlflowClient(uri, uri)
+
+
+def current_login(uri: str) -> str | None:
+    """The name that a server gives to the login of this process; None if it has no logins."""
+    from mlflow.utils.credentials import get_default_host_creds
+    from mlflow.utils.rest_utils import http_request
+
+    ask, credentials = cast(Any, http_request), cast(Any, get_default_host_creds)
+    answer = ask(credentials(uri), LOGIN, "GET", raise_on_status=False)
+    return name_of(answer.json()) if answer.status_code == 200 else None
 
 
 def pointed_at(uri: str) -> Any:

@@ -16,6 +16,7 @@ from fullturn.core.addresses import artifact_location, is_elsewhere, kind_of, no
 from fullturn.core.errors import SettingsError
 from fullturn.core.redaction import redacted
 from fullturn.store.errors import guarded
+from fullturn.store.http import Server
 from fullturn.store.locations import LocalFiles, Locations
 from fullturn.store.reading import Reader, Unsure
 
@@ -87,6 +88,23 @@ class Connection:
                 return answer
             self._light = None
         return question(self._heavy)
+
+    @cached_property
+    def login(self) -> str | None:
+        """The name of this login, as the tracking server says it; None if that has no logins."""
+        if self._kind != "server":
+            return None
+        with contextlib.suppress(Unsure):
+            server = Server.of(self.uri)
+            if server is not None:
+                return server.login()
+        return self._asked_login()
+
+    @guarded
+    def _asked_login(self) -> str | None:
+        from fullturn.store.client import current_login
+
+        return current_login(self.uri)
 
     @property
     def is_light(self) -> bool:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 TIMEOUT = 10.0
 """Timeout in seconds; after it MLflow's client is used, which waits longer."""
 API = "/api/2.0/mlflow/"
+LOGIN = "/api/2.0/mlflow/users/current"
 _ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 _PREFIX = "MLFLOW_TRACKING_"
 _KNOWN = frozenset({"URI", "USERNAME", "PASSWORD", "TOKEN", "INSECURE_TLS", "SERVER_CERT_PATH"})
@@ -74,6 +75,17 @@ class Server:
             raise Unsure(f"{path}: {answer.status_code}")
         return found
 
+    def login(self) -> str | None:
+        """The name that the server itself gives to this login; None if it has no logins."""
+        with _no_error():
+            answer = self._client.request("GET", LOGIN)
+            if answer.status_code == 404:
+                return None
+            found = answer.json()
+        if answer.status_code != 200:
+            raise Unsure(f"{LOGIN}: {answer.status_code}")
+        return name_of(found)
+
     def listed(self, path: str) -> list[dict[str, Any]]:
         """The entries of a folder in the artifact store that the server proxies."""
         return list(self.ask("GET", _ARTIFACTS, params={"path": path}).get("files", ()))
@@ -104,6 +116,13 @@ class Server:
         )
         weakref.finalize(self, client.close)
         return client
+
+
+def name_of(found: Any) -> str | None:
+    """The name in MLflow's answer to who is logged in."""
+    user = found.get("user") if isinstance(found, dict) else None
+    name = user.get("username") if isinstance(user, dict) else None
+    return str(name) if name else None
 
 
 def _login() -> dict[str, str]:

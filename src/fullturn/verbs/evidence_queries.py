@@ -21,7 +21,8 @@ from fullturn.evidence import sbom, signing
 from fullturn.gates import report as reports
 from fullturn.subjects import bundle
 from fullturn.tracking.provenance import git
-from fullturn.verbs.register import FOLDER, disk_folder, signer
+from fullturn.verbs.register import FOLDER, disk_folder
+from fullturn.verbs.sealing import signer
 from fullturn.verbs.workspace import Workspace
 
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")

@@ -141,7 +141,7 @@ def _plan(project: Workspace, candidate: RunRecord, digest: str) -> RunPlan:
         kind="gate",
         name=f"gate of {candidate.name}",
         tags={PARENT: candidate.id, **tags.write()},
-        owner=project.settings.experiment.owner,
+        owner=project.owner,
     )
 
 

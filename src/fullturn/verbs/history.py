@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 
 from fullturn.core.entities import HistoryEntry
 from fullturn.core.errors import NotFound
 from fullturn.core.showing import Block, Table, grid, line, styled, then, view
 from fullturn.core.wording import cut
+from fullturn.evidence.keys import is_valid
 from fullturn.registry import history as histories
 from fullturn.registry import promotion, versions
 from fullturn.store import Store
+from fullturn.verbs.sealing import signer
 from fullturn.verbs.workspace import Workspace
+
+SEALS = {
+    "valid": "yes",
+    "unsigned": "no",
+    "unknown key": "cannot be checked here",
+    "altered": "ALTERED",
+    "": "-",
+}
 
 
 class History(Table[HistoryEntry]):
@@ -22,17 +34,30 @@ class History(Table[HistoryEntry]):
 
 
 def history(project: Workspace) -> History:
-    """Every promotion and rollback, with actor, reason and gate report, oldest first.
+    """Every promotion and rollback, with actor, reason and gate report, oldest first, and whether
+    each is as it was written.
 
     Repairs the alias if a process died between writing the history and the alias.
     """
     store = project.store
     promotion.sync_alias(store)
     read = histories.read(store)
-    found = History(read.entries)
-    notes = (_missing(store, read.champion), promotion.alias_sentence(store, read))
+    check = partial(is_valid, signer(project))
+    seals = histories.seals(store, check)
+    found = History(replace(one, seal=seals.get(one.number, "")) for one in read.entries)
+    notes = (*map(_altered, found), _missing(store, read.champion))
+    notes += (promotion.alias_sentence(store, read),)
     found.notes = tuple(filter(None, notes))
     return found
+
+
+def _altered(entry: HistoryEntry) -> str:
+    if entry.seal != "altered":
+        return ""
+    return (
+        f"entry {entry.number} was altered in MLflow after it was written: its actor, reason or "
+        "version may be another's"
+    )
 
 
 def _missing(store: Store, champion: int | None) -> str:
@@ -47,13 +72,13 @@ def _missing(store: Store, champion: int | None) -> str:
 @view.register
 def _(result: History) -> Iterator[Block]:
     yield grid(
-        ("#", "when", "what", "version", "by", "reason", "gate"),
+        ("#", "when", "what", "version", "by", "reason", "gate", "signed"),
         (
             (
                 str(e.number), e.created[:19].replace("T", " "),
                 _what(e), f"{e.previous or '-'} → {e.version or '?'}", e.actor,
                 cut(e.reason, 90),
-                (e.gate or "-")[:8],
+                (e.gate or "-")[:8], SEALS[e.seal],
             )
             for e in result
         ),

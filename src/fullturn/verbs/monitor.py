@@ -159,7 +159,7 @@ class Monitor:
 
     def _start_run(self, alarm: Alarm) -> str:
         project, diagnosis = self.project, alarm.diagnosis
-        plan = RunPlan(KIND, "", owner=project.settings.experiment.owner)
+        plan = RunPlan(KIND, "", owner=project.owner)
         tags = {
             **recorded(project.root, plan),
             **AlarmTags(

@@ -11,6 +11,7 @@ from fullturn.registry import promotion
 from fullturn.verbs import references
 from fullturn.verbs.admission import admit
 from fullturn.verbs.loading import load_version
+from fullturn.verbs.sealing import seal
 from fullturn.verbs.workspace import Workspace
 
 
@@ -38,7 +39,12 @@ def promote(
     admission = admit(project, version, override=bool(override.strip()))
     load_version(project, version)
     return promotion.promote(
-        project.store, version, admission, actor=project.owner, reason=reason or override
+        project.store,
+        version,
+        admission,
+        actor=project.owner,
+        reason=reason or override,
+        seal=seal(project),
     )
 
 

@@ -19,10 +19,10 @@ from fullturn.core.tags import TrainingTags, VersionTags
 from fullturn.evidence import folder as evidence_folder
 from fullturn.evidence import signing
 from fullturn.evidence.inputs import EvidenceInputs
-from fullturn.evidence.keys import Signer
 from fullturn.registry import versions
 from fullturn.verbs.evidence_inputs import evidence_inputs
 from fullturn.verbs.ownership import require_own_model
+from fullturn.verbs.sealing import signer
 from fullturn.verbs.workspace import Workspace
 
 FOLDER = "evidence"
@@ -35,11 +35,6 @@ class _Due:
 
     bundle: str
     gate: str
-
-
-def signer(project: Workspace) -> Signer:
-    """The project's signer."""
-    return Signer(project.settings.signing, project.root, project.state)
 
 
 def register(

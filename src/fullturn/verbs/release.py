@@ -28,6 +28,7 @@ from fullturn.tracking import provenance
 from fullturn.tracking.runs import RunPlan, recorded
 from fullturn.verbs import references
 from fullturn.verbs.admission import admit, admit_released
+from fullturn.verbs.sealing import seal
 from fullturn.verbs.workspace import Workspace, unwatched
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def begin(project: Workspace, version: ModelVersion) -> Release:
 
     champion = _check_start(project, version)
     load_version(project, version)
-    owner = project.settings.experiment.owner
+    owner = project.owner
     origin = recorded(project.root, RunPlan(KIND, "", owner=owner))
     return state.begin(project.store, version, champion, project.settings.release, origin)
 
@@ -243,6 +244,7 @@ def _promote(project: Workspace, release: Release) -> Release:
                 actor=release.actor,
                 reason=f"release {release.run[:8]}: {release.reason}",
                 release=release.run,
+                seal=seal(project),
             )
         except Conflict:
             continue  # another process changed the champion since it was read

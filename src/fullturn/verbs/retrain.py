@@ -120,7 +120,7 @@ def _record(
     collected: feedback_rows.FeedbackRows,
 ) -> str:
     project = monitor.project
-    plan = RunPlan(KIND, "", owner=project.settings.experiment.owner)
+    plan = RunPlan(KIND, "", owner=project.owner)
     what = "retrain" if decision.retrain else "do not retrain"
     tags = {
         **recorded(project.root, plan),

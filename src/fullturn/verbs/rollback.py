@@ -5,6 +5,7 @@ from __future__ import annotations
 from fullturn.core.entities import HistoryEntry
 from fullturn.registry import promotion, versions
 from fullturn.verbs.loading import load_version
+from fullturn.verbs.sealing import seal
 from fullturn.verbs.workspace import Workspace
 
 
@@ -22,4 +23,10 @@ def rollback(project: Workspace, to: int | None = None, *, reason: str) -> Histo
     number = promotion.rollback_target(project.store, to)
     version = versions.version(project.store, str(number))
     load_version(project, version)
-    return promotion.roll_back(project.store, version, actor=project.owner, reason=reason)
+    return promotion.roll_back(
+        project.store,
+        version,
+        actor=project.owner,
+        reason=reason,
+        seal=seal(project),
+    )

@@ -142,7 +142,7 @@ def _listening(
 @contextmanager
 def _served(project: Workspace, *, follow_alias: bool = False) -> Iterator[Served]:
     subject, store, settings = project.subject, project.store, project.settings.serving
-    store.patience = 0.0  # it asks again by itself, and says meanwhile what it is missing
+    store.patience = 0.0  # it asks again anyway, and says meanwhile what it is missing
     promotion.sync_alias(store)
 
     def look() -> DesiredState:

@@ -84,7 +84,7 @@ def train_one(
         params=chosen,
         tags=tags,
         seed=seed,
-        owner=project.settings.experiment.owner,
+        owner=project.owner,
     )
     with TrackedRun(project.store, project.root, project.state, plan) as run:
         raced = _train(project, run, data, chosen, best)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 from fullturn.core import settings as reader
 from fullturn.core.addresses import kind_of
 from fullturn.core.entities import Dataset, DatasetVersion, Evaluation
-from fullturn.core.errors import NotFound, RowsMissing
+from fullturn.core.errors import NotFound, RowsMissing, StoreUnavailable
 from fullturn.core.settings import Settings
 from fullturn.subjects import scores
 from fullturn.subjects.catalog import find
@@ -94,12 +95,16 @@ class Workspace:
         """The Delta table of the project's dataset."""
         return self.state / "data" / self.settings.name
 
-    @property
+    @cached_property
     def owner(self) -> str:
-        """The acting user."""
+        """Who acts: the login at the tracking server, and beside it the name in the settings or in
+        Git; where the server has no logins, only that name, which anybody can set."""
         from fullturn.tracking.provenance import owner
 
-        return owner(self.root, self.settings.experiment.owner)
+        named, login = owner(self.root, self.settings.experiment.owner), None
+        with suppress(StoreUnavailable):  # rows are committed without it
+            login = self.store.login
+        return named if login in (None, named) else f"{login} ({named})"
 
 
 def feedback_file(project: Workspace) -> Path:

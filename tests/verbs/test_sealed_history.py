@@ -1,0 +1,121 @@
+"""Entries of the history that somebody edits afterwards are noticed, and old ones stay readable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from fullturn.core.settings import SigningSettings
+from fullturn.core.tags import HistoryTags
+from fullturn.evidence import keys
+from fullturn.evidence.keys import MachineKey, Signer
+from fullturn.registry import history, promotion
+from fullturn.registry.promotion import Admission
+from fullturn.store import Store
+from fullturn.verbs.history import history as listed
+from fullturn.verbs.workspace import Workspace
+from tests.store.models import registered
+
+
+@pytest.fixture
+def signer(tmp_path: Path) -> Signer:
+    """A machine with a key of its own."""
+    return Signer(SigningSettings(), tmp_path, tmp_path / "state")
+
+
+def promoted(store: Store, key: MachineKey | None, count: int = 3) -> None:
+    for number in range(1, count + 1):
+        version, reason = registered(store), f"reason {number}"
+        promotion.promote(store, version, Admission(), actor="ada", reason=reason, seal=key)
+
+
+def edit(store: Store, number: int, tags: Mapping[str, str | None]) -> None:
+    """As in MLflow's pages: set a tag of an entry, or delete it."""
+    client, log = MlflowClient(store.uri, store.uri), history.log_name(store)
+    for field, value in tags.items():
+        key = HistoryTags.key(field)
+        if value is None:
+            client.delete_model_version_tag(log, str(number), key)
+        else:
+            client.set_model_version_tag(log, str(number), key, value)
+
+
+def seals(store: Store, signer: Signer) -> list[str]:
+    return list(history.seals(store, partial(keys.is_valid, signer)).values())
+
+
+@pytest.mark.parametrize("field", ["actor", "reason", "gate", "release", "override"])
+@pytest.mark.parametrize("number", [1, 3])
+def test_an_entry_that_was_edited_is_found(
+    store: Store, signer: Signer, field: str, number: int
+) -> None:
+    promoted(store, keys.machine_key(signer))
+    assert seals(store, signer) == ["valid"] * 3
+    edit(store, number, {field: "mallory"})
+    expected = ["valid"] * 3
+    expected[number - 1] = "altered"
+    assert seals(store, signer) == expected
+
+
+def test_an_entry_that_lost_its_signature_too_is_found_by_the_next_one(
+    store: Store, signer: Signer
+) -> None:
+    promoted(store, keys.machine_key(signer))
+    edit(store, 1, {"actor": "mallory", "signature": None, "key_": None})
+    assert seals(store, signer) == ["altered", "valid", "valid"]
+
+
+def test_entries_of_version_0_1_are_unsigned_and_covered_from_the_next_one_on(
+    store: Store, signer: Signer
+) -> None:
+    promoted(store, None, 2)
+    edit(store, 2, {"follows": None})
+    assert seals(store, signer) == ["unsigned"] * 2
+    promoted(store, keys.machine_key(signer), 1)
+    assert seals(store, signer) == ["unsigned", "unsigned", "valid"]
+    edit(store, 2, {"actor": "mallory"})
+    assert seals(store, signer) == ["unsigned", "altered", "valid"]
+    assert [one.version for one in promotion.history(store)] == [1, 2, 3]
+
+
+def test_without_keys_the_chain_alone_shows_it(store: Store, signer: Signer) -> None:
+    promoted(store, None)
+    edit(store, 2, {"reason": "another"})
+    assert seals(store, signer) == ["unsigned", "altered", "unsigned"]
+
+
+def test_what_another_machine_signed_is_checked_with_its_public_key(
+    store: Store, signer: Signer, tmp_path: Path
+) -> None:
+    other = Signer(SigningSettings(), tmp_path, tmp_path / "other")
+    promoted(store, keys.machine_key(signer), 1)
+    promoted(store, keys.machine_key(other), 1)
+    assert seals(store, signer) == ["valid", "unknown key"]
+    assert seals(store, other) == ["unknown key", "valid"]
+    names = ("a.pub", "b.pub")
+    for name, one in zip(names, (signer, other), strict=True):
+        (tmp_path / name).write_bytes(one.trusted[0].read_bytes())
+    both = Signer(SigningSettings(public_key=names), tmp_path, tmp_path / "third")
+    assert seals(store, both) == ["valid", "valid"]
+
+
+def test_a_machine_without_the_key_that_ci_signs_with_signs_with_its_own(
+    signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = SigningSettings(private_key_env="KEY_OF_CI", private_key="missing.pem")
+    own, here = keys.machine_key(signer), Signer(named, signer.root, signer.state)
+    monkeypatch.delenv("KEY_OF_CI", raising=False)
+    found = keys.machine_key(here)
+    assert own and found and found.key == own.key
+
+
+def test_history_says_which_entries_were_altered(promoted: Workspace) -> None:
+    assert [one.seal for one in listed(promoted)] == ["valid"]
+    edit(promoted.store, 1, {"actor": "mallory", "reason": "it was me"})
+    found = listed(promoted)
+    assert [one.seal for one in found] == ["altered"]
+    assert found.notes[0].startswith("entry 1 was altered in MLflow after it was written")
