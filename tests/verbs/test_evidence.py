@@ -224,7 +224,6 @@ FAULTS: dict[str, tuple[Callable[[Workspace], None], str]] = {
     "the signature is gone": (remove_signature, "signature"),
     "a file is gone": (remove_file, "signature"),
     "a file was added": (add_file, "signature"),
-    "another key signed it": (sign_with_another_key, "signature"),
     "it is another version's": (put_the_evidence_of_another_version, "version"),
     "another version's is named": (point_at_the_evidence_of_another_version, "version"),
     "the bundle was swapped": (swap_the_bundle, "manifest"),
@@ -243,6 +242,18 @@ def test_a_planted_fault_is_caught_where_it_is(gated: Workspace, fault: str) -> 
     plant(gated)
     assert where in failed(verify(gated, "1"))
     assert exit_code(gated, "verify", "1") == 1
+
+
+def test_a_key_that_is_not_here_cannot_be_checked_and_one_that_is_not_trusted_fails(
+    gated: Workspace,
+) -> None:
+    sign_with_another_key(gated)
+    assert failed(verify(gated, "1")) == {} and exit_code(gated, "verify", "1") == 4
+    with pytest.raises(CouldNotEvaluate, match="of another machine signed it"):
+        loading.load_version(changed(gated, "[gates]", SIGNED), found(gated, 1))
+    shutil.copy(gated.state / keys.PUBLIC, gated.root / "own.pub")
+    named = changed(gated, "[gates]", '[signing]\npublic_key = "own.pub"\n\n[gates]')
+    assert list(failed(verify(named, "1"))) == ["signature"]
 
 
 SERIOUS = [
