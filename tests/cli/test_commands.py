@@ -52,6 +52,34 @@ def test_every_error_has_one_exit_code() -> None:
         assert len([code for base, code in EXIT_CODES if issubclass(kind, base)]) == 1, kind
 
 
+@pytest.mark.parametrize(("words", "name"), [((), "fullturn"), (("data",), "fullturn data")])
+def test_a_group_without_a_command_shows_its_help(
+    capsys: pytest.CaptureFixture[str], words: tuple[str, ...], name: str
+) -> None:
+    assert run(*words) == 2
+    assert capsys.readouterr().err.startswith(f"Usage: {name} [OPTIONS] COMMAND")
+
+
+def test_a_usage_error_names_the_help_of_its_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("promote") == 2
+    expected = "error: Missing argument 'VERSION'; see `fullturn promote --help`\n"
+    assert capsys.readouterr().err == expected
+    assert run("data", "comit") == 2
+    assert capsys.readouterr().err == "error: No such command 'comit'. Did you mean 'commit'?\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (FileNotFoundError(2, "No such file or directory", "/no/x.html"), "check the path"),
+        (IsADirectoryError(21, "Is a directory", "/no"), "check the path"),
+        (PermissionError(13, "Permission denied", "/no"), "check disk space and permissions"),
+    ],
+)
+def test_an_error_of_the_system_names_what_to_check(error: OSError, advice: str) -> None:
+    assert advice in str(tree.from_system(error))
+
+
 def test_help_loads_nothing_heavy() -> None:
     code = (
         "import sys; from fullturn.cli import main\n"

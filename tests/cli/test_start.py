@@ -88,6 +88,23 @@ def test_in_a_folder_of_a_repository_the_place_of_workflows_is_said(
     assert "models/mail" in told and not (tmp_path / "models" / "mail" / ".git").exists()
 
 
+def test_the_next_step_can_be_copied_if_the_folder_has_a_space(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "my project"
+    assert run(["init", "--example", "wine", str(folder)]) == 0
+    assert f"cd '{folder}' && fullturn turn" in capsys.readouterr().out
+
+
+def test_the_next_step_of_a_turn_shows_that_there_are_more_inputs(tmp_path: Path) -> None:
+    from fullturn.verbs.turn import question_for
+    from fullturn.verbs.workspace import Workspace
+
+    assert run(["init", "--example", "wine", str(tmp_path / "wine")]) == 0
+    asked = question_for(Workspace.open(tmp_path / "wine"))
+    assert asked == "predict alcohol='…' malic_acid='…' ash='…' …"
+
+
 @pytest.mark.parametrize("name", ["assistant", "wine"])
 def test_an_example_is_a_whole_project(tmp_path: Path, name: str) -> None:
     from fullturn.verbs.workspace import Workspace

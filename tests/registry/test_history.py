@@ -79,6 +79,18 @@ def test_a_deleted_champion_stays_champion_and_the_ways_on_are_named(any_store: 
     assert promotion.champion(store) == store.alias(store.name, "champion") == 1
 
 
+def test_a_rollback_is_named_as_a_way_on_only_if_there_is_an_earlier_champion(
+    any_store: Store,
+) -> None:
+    store = any_store
+    promoted(store)
+    assert history.earlier_champions(store) == []
+    MlflowClient(store.uri, store.uri).delete_model_version(store.name, "1")
+    with pytest.raises(NotFound, match="deleted") as only:
+        references.version(store, "1")
+    assert "rollback" not in str(only.value)
+
+
 def test_a_rollback_passes_a_deleted_version_over(any_store: Store) -> None:
     store = any_store
     promoted(store)

@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from fullturn.core.errors import NotFound
+from fullturn.core.errors import DataError, NotFound
 from fullturn.verbs.lineage import PredictionLineage, lineage
+from fullturn.verbs.predict import predict
 from fullturn.verbs.runs import runs
 from fullturn.verbs.workspace import Workspace
 from tests.waiting import wait_until
@@ -54,6 +56,12 @@ def test_a_process_in_the_background_sends_the_trace(promoted: Workspace) -> Non
     command = [sys.executable, "-m", "fullturn", "-C", str(promoted.root), "predict", *row]
     subprocess.run(command, capture_output=True, check=True, cwd=ROOT)
     wait_until("the trace", lambda: len(in_mlflow(promoted)) == 1)
+
+
+@pytest.mark.parametrize("rows", [ROW, "my invoice", ["my invoice"]])
+def test_what_is_no_list_of_rows_is_named(promoted: Workspace, rows: Any) -> None:
+    with pytest.raises(DataError, match=r"predict takes .*rows, each such as \{'text': '…'\}"):
+        predict(promoted, rows)
 
 
 def test_a_trace_that_nobody_wrote_is_not_found(promoted: Workspace) -> None:

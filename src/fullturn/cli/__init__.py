@@ -42,14 +42,25 @@ def run(words: list[str]) -> int:
     return code
 
 
+def _with_help(error: click.ClickException) -> str:
+    """A usage error, and where the command's help is if the sentence names no way on."""
+    said, where = error.format_message(), getattr(error, "ctx", None)
+    if where is None or not said.endswith("."):
+        return said
+    return f"{said.removesuffix('.')}; see `{where.command_path} --help`"
+
+
 def _ended(words: list[str]) -> tuple[int, str]:
     """Exit code and error of a command."""
     try:
         return int(cli.main(words, prog_name="fullturn", standalone_mode=False) or 0), ""
     except FullturnError as error:
         return exit_code(error), str(error)
+    except click.exceptions.NoArgsIsHelpError as error:  # a group without a command
+        click.echo(error.format_message(), err=True)
+        return 2, ""
     except click.ClickException as error:
-        return 2, error.format_message()
+        return 2, _with_help(error)
     except (click.Abort, KeyboardInterrupt):
         return 130, INTERRUPTED
     except BrokenPipeError:  # the reader has stopped reading

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from fullturn.core.showing import Result
+from fullturn.core.showing import Block, Result, line, styled, then, view
 
 Scalar = str | int | float | bool
 Params = Mapping[str, Scalar]
@@ -255,6 +255,17 @@ class HistoryEntry(Result):
     seal: Literal["", "valid", "unsigned", "unknown key", "altered"] = ""
     """Whether it is as it was written: "unknown key" if that cannot be checked here, as the public
     key of its signature is not. Empty where it was not checked."""
+
+
+@view.register
+def _(result: HistoryEntry) -> Iterator[Block]:
+    before = f"version {result.previous}" if result.previous else "none"
+    now = styled(f"version {result.version}", "bold")
+    yield line(f"champion: {before} → ", now, f" ({result.action})")
+    if result.override:
+        yield line(styled("overridden: ", "open"), result.override)
+    back = result.action == "promotion" and result.previous
+    yield then("fullturn history", *(("fullturn rollback --reason '…'",) if back else ()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,6 @@ def exit_code(error: FullturnError) -> int:
 def from_system(error: OSError) -> CouldNotEvaluate:
     """An error of the operating system as one of fullturn's."""
     place = f" ({error.filename})" if error.filename else ""
-    return CouldNotEvaluate(
-        f"{error.strerror or error}{place}; check disk space and permissions, then try again"
-    )
+    wrong_path = FileNotFoundError | NotADirectoryError | IsADirectoryError | FileExistsError
+    what = "the path" if isinstance(error, wrong_path) else "disk space and permissions"
+    return CouldNotEvaluate(f"{error.strerror or error}{place}; check {what}, then try again")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +14,10 @@ from fullturn.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
+
+_LIBRARIES = re.compile(
+    r"[\\/](?:site-packages|dist-packages|fullturn|lib[\\/]python[\d.]+)[\\/]|^<"
+)
 
 
 def modules(package: str) -> Callable[[str], Any]:
@@ -41,10 +47,28 @@ def from_module(name: str, root: Path | None, what: str) -> Callable[..., Any]:
     try:
         found = getattr(import_module(module), attribute)
     except Exception as error:
-        raise SettingsError(f"{what} '{name}' cannot be imported: {error!r}") from error
+        why = _why(error, module, root)
+        raise SettingsError(f"{what} '{name}' cannot be imported: {why}") from error
     if not callable(found):
         raise SettingsError(f"{what} '{name}' is a {type(found).__name__}; name a class")
     return found  # type: ignore[no-any-return]
+
+
+def _why(error: Exception, module: str, root: Path | None) -> str:
+    """Why a module is not there, with the place in the project's code that raised."""
+    if isinstance(error, ModuleNotFoundError) and error.name == module and root is not None:
+        return f"there is no {module}.py in {root}, and no installed module of this name"
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.msg} in {Path(error.filename).name}, line {error.lineno}"
+    return f"{error!r}{raised_in(error)}"
+
+
+def raised_in(error: Exception) -> str:
+    """Where in the code of a project an error came from; empty if in none of its files."""
+    frames = reversed(traceback.extract_tb(error.__traceback__))
+    own = (one for one in frames if not _LIBRARIES.search(one.filename))
+    found = next(own, None)
+    return f" in {Path(found.filename).name}, line {found.lineno}" if found else ""
 
 
 def make(what: str, name: str, root: Path | None) -> Any:

@@ -74,8 +74,8 @@ def _check_columns(rows: Sequence[Mapping[str, Any]], contract: Contract) -> Non
     if problems:
         hint = " Is there a header line?" if missing == required else ""
         raise DataError(
-            f"{lines(problems)}\nThe contract has the columns: {', '.join(known)}. "
-            f"Rename or drop the others.{hint}"
+            f"the columns break the contract:\n{lines(problems)}\nThe contract has the columns: "
+            f"{', '.join(known)}. Rename or drop the others.{hint}"
         )
 
 

@@ -95,7 +95,7 @@ def record(at: Head, version: int | None = None) -> Record:
         NotFound: no dataset, or no such version.
     """
     if not at.records:
-        raise NotFound(f"no dataset at {at.uri}; make one with `fullturn data commit FILE`")
+        raise NotFound(f"no dataset at {at.uri}; make one with `fullturn data commit`")
     known = {one.version.version: one for one in at.records}
     found = known.get(max(known) if version is None else version)
     if found is None:

@@ -140,6 +140,12 @@ def read(store: Store) -> History:
     return replay(stored, problem)
 
 
+def earlier_champions(store: Store) -> list[int]:
+    """The versions that a rollback leads back to, the last one first in line; none was deleted."""
+    there = {one.version for one in store.versions(store.name)}
+    return [one for one in read(store).champions[:-1] if one in there]
+
+
 def log_name(store: Store) -> str:
     """The registered model whose versions are the entries."""
     return f"{store.name}-history"

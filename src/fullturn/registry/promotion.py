@@ -178,8 +178,7 @@ def rollback_target(store: Store, version: int | None = None) -> int:
     Raises:
         NotFound: there is no such earlier champion.
     """
-    there = {one.version for one in store.versions(store.name)}
-    earlier = [one for one in histories.read(store).champions[:-1] if one in there]
+    earlier = histories.earlier_champions(store)
     if version is None and earlier:
         return earlier[-1]
     if version in earlier:

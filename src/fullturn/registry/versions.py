@@ -112,10 +112,11 @@ def _unknown(store: Store, reference: str, number: int | None, known: Sequence[i
 
 
 def _deleted(store: Store, was: HistoryEntry) -> str:
+    back = "; `fullturn rollback --reason 'why'` goes to the champion before"
     return (
         f"version {was.version} of '{store.name}' was deleted in MLflow; its run is still stored: "
         f"`fullturn gate {was.run[:8]}` registers it again if it passes, as a version that "
-        "`fullturn promote` takes; `fullturn rollback --reason 'why'` goes to the champion before"
+        f"`fullturn promote` takes{back if histories.earlier_champions(store) else ''}"
     )
 
 

@@ -7,8 +7,6 @@ gate's report prints where a check does not apply, or where evidence is missing.
 
 from __future__ import annotations
 
-import re
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +30,7 @@ from fullturn.core.errors import (
     IntegrityError,
     UsageError,
 )
+from fullturn.core.plugins import raised_in
 from fullturn.core.wording import shown
 from fullturn.subjects import bundle, scores
 from fullturn.subjects.protocols import (
@@ -48,9 +47,6 @@ from fullturn.subjects.protocols import (
 from fullturn.subjects.scores import RowScorer
 
 T = TypeVar("T")
-_LIBRARIES = re.compile(
-    r"[\\/](?:site-packages|dist-packages|fullturn|lib[\\/]python[\d.]+)[\\/]|^<"
-)
 TEXT_PERTURBATIONS = ("typos", "case", "paraphrase")
 """What the gate may do to the text of a row, see `evaluation.behaviour`."""
 
@@ -276,17 +272,9 @@ def _asked(what: str, call: Callable[[], T]) -> T:
         raise
     except Exception as error:
         raise AppError(
-            f"{what} raised {error!r}{_place(error)}; correct the app, then try again"
+            f"{what} raised {error!r}{raised_in(error)}; correct the app, then try again"
         ) from error
 
 
 def _returned(what: str, found: object, right: str) -> AppError:
     return AppError(f"{what} returned {shown(found)}, a {type(found).__name__}; return {right}")
-
-
-def _place(error: Exception) -> str:
-    """Where in the code of a project an error came from; empty if in none of its files."""
-    frames = reversed(traceback.extract_tb(error.__traceback__))
-    own = (one for one in frames if not _LIBRARIES.search(one.filename))
-    found = next(own, None)
-    return f" in {Path(found.filename).name}, line {found.lineno}" if found else ""

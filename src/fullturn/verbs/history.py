@@ -31,6 +31,8 @@ class History(Table[HistoryEntry]):
 
     notes: tuple[str, ...] = ()
     """What MLflow has otherwise than the history says, and the ways on."""
+    has_earlier: bool = False
+    """Whether there is an earlier champion to roll back to."""
 
 
 def history(project: Workspace) -> History:
@@ -48,6 +50,7 @@ def history(project: Workspace) -> History:
     notes = (*map(_altered, found), _missing(store, read.champion))
     notes += (promotion.alias_sentence(store, read),)
     found.notes = tuple(filter(None, notes))
+    found.has_earlier = bool(histories.earlier_champions(store))
     return found
 
 
@@ -71,24 +74,37 @@ def _missing(store: Store, champion: int | None) -> str:
 
 @view.register
 def _(result: History) -> Iterator[Block]:
+    if not result:
+        yield line("no promotions yet")
+        yield from map(_note, result.notes)
+        yield then("fullturn turn")
+        return
     yield grid(
         ("#", "when", "what", "version", "by", "reason", "gate", "signed"),
         (
             (
                 str(e.number), e.created[:19].replace("T", " "),
                 _what(e), f"{e.previous or '-'} → {e.version or '?'}", e.actor,
-                cut(e.reason, 90),
-                (e.gate or "-")[:8], SEALS[e.seal],
+_reason(e), (e.gate or "-")[:8], SEALS[e.seal],
             )
             for e in result
         ),
     )  # fmt: skip
-    for note in result.notes:
-        yield line(styled(note, "open"))
-    yield then("fullturn lineage VERSION", "fullturn rollback --reason '…'")
+    yield from map(_note, result.notes)
+    back = ("fullturn rollback --reason '…'",) if result.has_earlier else ()
+    yield then("fullturn lineage VERSION", *back)
+
+
+def _note(sentence: str) -> Block:
+    return line(styled(sentence, "open"))
 
 
 def _what(entry: HistoryEntry) -> str:
     if not entry.effective:
         return f"{entry.action} (no effect: {entry.problem})"
-    return f"{entry.action} (override: {entry.override})" if entry.override else entry.action
+    return entry.action
+
+
+def _reason(entry: HistoryEntry) -> str:
+    reason = cut(entry.reason, 90)
+    return f"{reason} (override: {entry.override})" if entry.override else reason

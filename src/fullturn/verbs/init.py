@@ -6,6 +6,7 @@ import filecmp
 import json
 import re
 import runpy
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -272,4 +273,4 @@ def _(result: Started) -> Iterator[Block]:
         yield line(f"existing files left unchanged: {', '.join(result.existing)}")
     for sentence in result.to_do:
         yield line(styled(sentence, "open"))
-    yield then(f"cd {result.folder} && fullturn turn")
+    yield then(f"cd {shlex.quote(str(result.folder))} && fullturn turn")

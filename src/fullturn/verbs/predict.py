@@ -11,16 +11,16 @@ import contextlib
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fullturn.core.entities import Input, Output
-from fullturn.core.errors import AppError, FullturnError
+from fullturn.core.errors import AppError, DataError, FullturnError
 from fullturn.core.showing import Block, Result, Table, grid, line, styled, then, view
 from fullturn.core.tags import TraceTags
 from fullturn.core.values import checked
-from fullturn.core.wording import cut
+from fullturn.core.wording import cut, shown
 from fullturn.registry import promotion
 from fullturn.verbs import running_server
 from fullturn.verbs.workspace import Workspace
@@ -68,7 +68,7 @@ def predict(project: Workspace, rows: Iterable[Input] | pd.DataFrame) -> Answers
         NotFound: there is no champion.
         DataError: a row breaks the contract.
     """
-    rows = [checked(row, project.subject.contract) for row in _mappings(rows)]
+    rows = [checked(row, project.subject.contract) for row in _mappings(project, rows)]
     number = promotion.champion(project.store)
     served = running_server.ask(project, rows, number) if rows and number else None
     if served is None:
@@ -126,8 +126,16 @@ def _send(project: Workspace, path: Path) -> None:
         subprocess.run(detached, start_new_session=True, check=False)
 
 
-def _mappings(rows: Any) -> Iterable[Input]:
-    return rows.to_dict("records") if hasattr(rows, "to_dict") else rows  # type: ignore[no-any-return]
+def _mappings(project: Workspace, rows: Any) -> Iterator[Input]:
+    """The rows of a list or a pandas table, each a mapping."""
+    listed = rows.to_dict("records") if hasattr(rows, "to_dict") else rows
+    single = isinstance(listed, Mapping | str)
+    for row in (listed,) if single else listed:
+        if single or not isinstance(row, Mapping):
+            columns = dict.fromkeys(project.subject.contract.names("input"), "…")
+            what = "a list of rows, each" if single else "rows, each"
+            raise DataError(f"predict takes {what} such as {columns}, not {shown(row)}")
+        yield row
 
 
 @view.register

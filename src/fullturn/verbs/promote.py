@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from fullturn.core.entities import HistoryEntry
 from fullturn.core.errors import UsageError
-from fullturn.core.showing import Block, line, styled, then, view
 from fullturn.registry import promotion
 from fullturn.verbs import references
 from fullturn.verbs.admission import admit
@@ -46,13 +43,3 @@ def promote(
         reason=reason or override,
         seal=seal(project),
     )
-
-
-@view.register
-def _(result: HistoryEntry) -> Iterator[Block]:
-    before = f"version {result.previous}" if result.previous else "none"
-    now = styled(f"version {result.version}", "bold")
-    yield line(f"champion: {before} → ", now, f" ({result.action})")
-    if result.override:
-        yield line(styled("overridden: ", "open"), result.override)
-    yield then("fullturn history", "fullturn rollback --reason '…'")

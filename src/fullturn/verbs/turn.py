@@ -7,6 +7,7 @@ the next turn resumes one that was killed, and neither repeats nor skips an effe
 from __future__ import annotations
 
 import contextlib
+import shlex
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
@@ -255,15 +256,17 @@ def turn(
             steps.append(step)
             on_step(step)
     found = Steps(steps)
-    found.question = _question(project)
+    found.question = question_for(project)
     return found
 
 
-def _question(project: Workspace) -> str:
+def question_for(project: Workspace) -> str:
+    """The command that asks its champion, with the first inputs; `…` is for the reader to fill."""
     if project.subject.can("generated text"):
         return "ask '…'"
     names = project.subject.contract.names("input")
-    return "predict " + " ".join(f"{name}='…'" for name in names[:3])
+    more = " …" if len(names) > 3 else ""
+    return "predict " + " ".join(f"{shlex.quote(name)}='…'" for name in names[:3]) + more
 
 
 def _release_step(release: Release) -> Step:
