@@ -69,16 +69,15 @@ def release(
         Inconclusive: it was rolled back for lack of evidence.
     """
     version = references.version(project, reference)
-    on_forecast(forecast_sentences(project))
     with project_lock(project.state, f"fullturn release {reference}"):
         opened = state.under_way(project.store)
         if opened is None or opened.version != version.version:
             _check_start(project, version)
+            opened = None
+        if opened is None or opened.ending is None:
             require_log(project, version)
-            opened = begin(project, version)
-        elif opened.ending is None:
-            require_log(project, version)
-        ended = follow(project, opened, on_look)
+            on_forecast(forecast_sentences(project))
+        ended = follow(project, opened or begin(project, version), on_look)
     return promoted(ended)
 
 
