@@ -169,6 +169,16 @@ def test_what_is_not_there_is_named(
 
 
 @pytest.mark.slow
+def test_a_release_that_may_not_start_shows_no_forecast(
+    turned: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert run("-C", str(turned), "release", "1") == 1
+    printed = capsys.readouterr()
+    assert printed.out == "" and "is the champion already" in printed.err
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("damage", "said"),
     [

@@ -114,6 +114,7 @@ def test_wrong_column_names_are_told_with_the_nearest_one() -> None:
     with pytest.raises(DataError) as caught:
         check(rows, QUESTIONS)
     assert str(caught.value).splitlines() == [
+        "the columns break the contract:",
         "  column 'label' is missing",
         "  column 'lable' is unknown (a.csv:2); did you mean 'label'?",
         "The contract has the columns: text, label, split, group. Rename or drop the others.",

@@ -36,10 +36,10 @@ class History(Table[HistoryEntry]):
 
 
 def history(project: Workspace) -> History:
-    """Every promotion and rollback, with actor, reason and gate report, oldest first, and whether
-    each is as it was written.
+    """Every promotion and rollback, oldest first, with actor, reason, gate report and signature.
 
-    Repairs the alias if a process died between writing the history and the alias.
+    The signature shows whether an entry is as it was written. Repairs the alias if a process died
+    between writing the history and the alias.
     """
     store = project.store
     promotion.sync_alias(store)
@@ -85,7 +85,7 @@ def _(result: History) -> Iterator[Block]:
             (
                 str(e.number), e.created[:19].replace("T", " "),
                 _what(e), f"{e.previous or '-'} → {e.version or '?'}", e.actor,
-_reason(e), (e.gate or "-")[:8], SEALS[e.seal],
+                _reason(e), (e.gate or "-")[:8], SEALS[e.seal],
             )
             for e in result
         ),
