@@ -47,8 +47,9 @@ def sealed(folder: Path, name: str, app: App, data: Dataset) -> Path:
 
 @pytest.fixture(scope="module")
 def wine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with the wine app in it, importable."""
+    """A project of the wine app, importable."""
     root = tmp_path_factory.mktemp("wine")
+    (root / "fullturn.toml").write_text('name = "wine"\napp = "wine_app:WineApp"\n')
     for path in WINE.glob("wine_*.py"):
         shutil.copy(path, root)
     before = list(sys.path)
@@ -136,7 +137,7 @@ def invoked(address: str, rows: Sequence[Input]) -> list[Output]:
 
 @contextmanager
 def mlflow_serving(folder: Path, module: Path) -> Iterator[str]:
-    """`mlflow models serve` of a bundle whose app is a module in a folder."""
+    """`mlflow models serve` in a project, of a bundle whose app is a module of it."""
     port = free_port()
     words = ["-m", "mlflow", "models", "serve", "-m", str(folder), "-p", str(port)]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
@@ -145,6 +146,7 @@ def mlflow_serving(folder: Path, module: Path) -> Iterator[str]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        cwd=module,
         env={**os.environ, "PATH": path, "PYTHONPATH": str(module)},
     )
     try:
