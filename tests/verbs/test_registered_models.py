@@ -4,8 +4,8 @@ were."""
 from __future__ import annotations
 
 import json
-import shutil
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -69,6 +69,13 @@ def test_an_entry_that_lost_its_signature_too_is_found_by_the_next_one(
     assert seals(store, signer) == ["altered", "valid", "valid"]
 
 
+def test_the_newest_entry_without_its_signature_is_noticed(store: Store, signer: Signer) -> None:
+    promoted(store, keys.machine_key(signer))
+    stripped = {"actor": "mallory", "signature": None, "key_": None, "follows": None}
+    edit(store, 3, stripped)
+    assert seals(store, signer) == ["valid", "valid", "missing"]
+
+
 def test_entries_of_version_0_1_are_unsigned_and_covered_from_the_next_one_on(
     store: Store, signer: Signer
 ) -> None:

@@ -252,7 +252,7 @@ class HistoryEntry(Result):
     """Why it has no effect."""
     override: str = ""
     """What spoke against a promotion that a person overrode; its reason says why."""
-    seal: Literal["", "valid", "unsigned", "unknown key", "altered"] = ""
+    seal: Literal["", "valid", "unsigned", "missing", "unknown key", "altered"] = ""
     """Whether it is as it was written: "unknown key" if that cannot be checked here, as the public
     key of its signature is not. Empty where it was not checked."""
 

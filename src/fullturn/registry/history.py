@@ -74,7 +74,7 @@ class Seal(Protocol):
 
 CheckSignature = Callable[[str, bytes, str], bool | None]
 """Whether a signature is valid, from key, content and signature; None if the key is unknown."""
-Sealed = Literal["valid", "unsigned", "unknown key", "altered"]
+Sealed = Literal["valid", "unsigned", "missing", "unknown key", "altered"]
 
 
 def content(run: str, tags: HistoryTags) -> bytes:
@@ -108,7 +108,7 @@ def check_seals(stored: Sequence[ModelVersion], check: CheckSignature) -> dict[i
     """By number, whether each entry is as it was written.
 
     It was altered if its own signature is broken, or if a later entry, which is not broken itself,
-    states another digest of it.
+    states another digest of it. Its signature is missing if it has none, and an earlier entry has.
     """
     tags = {raw.version: HistoryTags.read(raw.tags) for raw in stored}
     found = {raw.version: _signed(raw.run_id, tags[raw.version], check) for raw in stored}
@@ -117,6 +117,10 @@ def check_seals(stored: Sequence[ModelVersion], check: CheckSignature) -> dict[i
         before = digests.get(entry.seen or 0)
         if found[number] != "altered" and before and entry.follows not in (None, before):
             found[entry.seen or 0] = "altered"
+    signed = [number for number, tag in tags.items() if tag.signature]
+    for number, seal in found.items():
+        if seal == "unsigned" and signed and number > signed[0]:
+            found[number] = "missing"
     return found
 
 

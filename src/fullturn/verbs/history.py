@@ -20,6 +20,7 @@ from fullturn.verbs.workspace import Workspace
 SEALS = {
     "valid": "yes",
     "unsigned": "no",
+    "missing": "MISSING",
     "unknown key": "cannot be checked here",
     "altered": "ALTERED",
     "": "-",
@@ -47,14 +48,19 @@ def history(project: Workspace) -> History:
     check = partial(is_valid, signer(project))
     seals = histories.seals(store, check)
     found = History(replace(one, seal=seals.get(one.number, "")) for one in read.entries)
-    notes = (*map(_altered, found), _missing(store, read.champion))
+    notes = (*map(_broken_seal, found), _missing(store, read.champion))
     notes += (promotion.alias_sentence(store, read),)
     found.notes = tuple(filter(None, notes))
     found.has_earlier = bool(histories.earlier_champions(store))
     return found
 
 
-def _altered(entry: HistoryEntry) -> str:
+def _broken_seal(entry: HistoryEntry) -> str:
+    if entry.seal == "missing":
+        return (
+            f"entry {entry.number} has no signature, although an earlier one has: it was removed "
+            "in MLflow, or the entry was written where no key is"
+        )
     if entry.seal != "altered":
         return ""
     return (
