@@ -295,7 +295,10 @@ def _refuse_unchanged(project: Workspace, best: RunRecord) -> None:
 
 def _blocked(best: RunRecord, outcome: str, why: str) -> Refused | Inconclusive:
     error = Refused if outcome == "FAILED" else Inconclusive
-    return error(f"the gate of '{best.name}' ended {outcome}: {why}")
+    return error(
+        f"the gate of '{best.name}' ended {outcome}: {why}; `fullturn gate {best.id[:8]}` shows "
+        "the report"
+    )
 
 
 def _is_interrupted(project: Workspace, version: int) -> bool:
