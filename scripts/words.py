@@ -1,12 +1,8 @@
 """Check the wording of names, messages and docs for words to avoid.
 
-usage: words.py [--update]
-
 Names in src/ must not contain the words in NAMES. Strings and comments in Python code, and all
 other text that a person reads, must not contain the phrases in PHRASES. ALLOWED lists the uses
-that are fine, each with its reason. scripts/words_todo.txt lists files that have not been revised
-yet, each with its number of findings; that number may only go down. --update writes the lower
-numbers.
+that are fine, each with its reason.
 """
 
 from __future__ import annotations
@@ -21,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-TODO = ROOT / "scripts" / "words_todo.txt"
 NAMES: Mapping[str, str] = {
     "kept": "stored, saved, or what it holds",
     "told": "reported, recorded, or what it is",
@@ -161,33 +156,6 @@ def findings(root: Path) -> dict[str, list[Finding]]:
     return {file: some for file, some in found.items() if some}
 
 
-def todo(path: Path) -> dict[str, int]:
-    """Files that are still to be revised, with their number of findings."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    pairs = (line.split() for line in lines if line and not line.startswith("#"))
-    return {file: int(count) for count, file in pairs}
-
-
-def added(found: Mapping[str, list[Finding]], left: Mapping[str, int]) -> list[str]:
-    """Findings in files that have more of them than the list allows."""
-    return [
-        str(one)
-        for file, some in sorted(found.items())
-        for one in some
-        if len(some) > left.get(file, 0)
-    ]
-
-
-def stale(found: Mapping[str, list[Finding]], left: Mapping[str, int]) -> list[str]:
-    """Files that have fewer findings than the list says."""
-    return [
-        f"{file}: {len(found.get(file, ()))} findings left, the list says {most}: "
-        "run `python scripts/words.py --update`"
-        for file, most in sorted(left.items())
-        if len(found.get(file, ())) < most
-    ]
-
-
 def _instead(found: str) -> str:
     return next(to for one, to in PHRASES.items() if re.fullmatch(one, found, re.IGNORECASE))
 
@@ -204,16 +172,9 @@ def _files(root: Path, patterns: tuple[str, ...]) -> list[Path]:
 
 
 def main() -> int:
-    found, left = findings(ROOT), todo(TODO)
-    if "--update" in sys.argv:
-        lower = {file: min(len(found.get(file, ())), most) for file, most in left.items()}
-        lines = [f"{count:3} {file}" for file, count in sorted(lower.items()) if count]
-        head = "# Files that are not revised yet: findings of scripts/words.py. Only shrinks.\n"
-        TODO.write_text(head + "".join(f"{line}\n" for line in lines), encoding="utf-8")
-        left = todo(TODO)
-    wrong = [*added(found, left), *stale(found, left)]
-    print("\n".join(wrong))
-    return int(bool(wrong))
+    found = [str(one) for _, some in sorted(findings(ROOT).items()) for one in some]
+    print("\n".join(found))
+    return int(bool(found))
 
 
 if __name__ == "__main__":

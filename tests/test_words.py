@@ -76,20 +76,10 @@ def test_recorded_output_and_generated_pages_are_not_read(
     assert (file, one.line, one.found) == ("README.md", 5, "kept")
 
 
-def test_the_list_of_files_may_only_shrink(words: ModuleType) -> None:
-    one = words.Finding("a.py", 1, "kept", "stored")
-    assert words.added({"a.py": [one]}, {"a.py": 1}) == []
-    assert words.added({"a.py": [one, one]}, {"a.py": 1}) == [str(one), str(one)]
-    assert words.added({"b.py": [one]}, {}) == [str(one)]
-    assert words.stale({"a.py": [one]}, {"a.py": 1}) == []
-    [said] = words.stale({}, {"a.py": 1})
-    assert "0 findings left, the list says 1" in said and "--update" in said
-
-
 def test_every_word_has_another_one_and_every_use_a_reason(words: ModuleType) -> None:
     for table in (words.NAMES, words.PHRASES, words.ALLOWED):
         assert all(table.values())
 
 
-def test_no_word_to_avoid_is_added_to_this_repository(words: ModuleType) -> None:
-    assert words.added(words.findings(words.ROOT), words.todo(words.TODO)) == []
+def test_no_word_to_avoid_is_in_this_repository(words: ModuleType) -> None:
+    assert words.findings(words.ROOT) == {}
