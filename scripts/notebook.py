@@ -111,7 +111,7 @@ def main() -> int:
     check = "--check" in sys.argv
     before = nbformat.read(NOTEBOOK, as_version=4)
     fresh = nbformat.read(NOTEBOOK, as_version=4)
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
         try:
             after = executed(fresh, Path(place).resolve())
         except CellExecutionError as error:

@@ -18,7 +18,7 @@ PAGE, TEMPLATE = ROOT / "docs" / "tutorial.md", ROOT / "scripts" / "pages" / "tu
 
 
 def main() -> int:
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         try:
             page = Typist(Path(folder).resolve()).page(TEMPLATE.read_text(encoding="utf-8"))
         except OtherStory as error:

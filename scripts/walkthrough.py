@@ -302,7 +302,7 @@ def main() -> int:
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     os.environ["PYTHONUNBUFFERED"] = "1"  # errors stay where they were said
     named = [Path(word) for word in sys.argv[1:] if word != "--check"]
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
         try:
             page = walked((named[0] if named else Path(temporary) / NAME).resolve())
         except OtherStory as error:
