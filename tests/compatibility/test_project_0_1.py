@@ -18,6 +18,8 @@ import pytest
 from tests.compatibility.unpacking import environment, fullturn, serving, unpack
 from tests.waiting import PATIENCE
 
+pytestmark = pytest.mark.slow
+
 ANSWER = "01a220c4c437425de38043ea7ab767bb"
 """The last answer of a server that was killed: in its journal, in no table yet."""
 KILLED = "b70919b4b0dd4c709269720abf03ce10"

@@ -16,6 +16,8 @@ from schemathesis.specs.openapi import checks
 from tests.serving import test_chat
 from tests.serving.live import Live, live
 
+pytestmark = pytest.mark.slow
+
 CHECKS = (
     checks.content_type_conformance,
     checks.response_schema_conformance,

@@ -30,6 +30,8 @@ from fullturn.verbs.workspace import Workspace
 from tests.verbs.conftest import only_run, write_rows
 from tests.verbs.toy import messages
 
+pytestmark = pytest.mark.slow
+
 BAD = Decided("roll back", "FAILED", "errors +12 points", "tester")
 
 

@@ -44,6 +44,8 @@ from tests.verbs.test_serving import asked, changed, told
 from tests.verbs.toy import messages
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 DIGEST, EVIDENCE, GATE = map(VersionTags.key, ("bundle", "evidence", "gate"))
 
 SIGNED = '[serving]\npoll = 0.05\nsigned = true\n\n[card]\nowner = "Team Toy"\n\n[gates]'

@@ -20,6 +20,8 @@ from fullturn.verbs.workspace import Workspace
 from tests.verbs.conftest import write_rows
 from tests.verbs.prices import houses
 
+pytestmark = pytest.mark.slow
+
 TOML = """\
 name = "prices"
 app = "tests.verbs.prices:Prices"
