@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import fullturn
 
@@ -42,6 +43,18 @@ def save(
     path.write_text(_dumped(body), encoding="utf-8")
     print(f"saved as {path.relative_to(RESULTS.parents[3])}", file=sys.stderr)
     return path
+
+
+def write_between(page: Path, begin: str, end: str, text: str) -> None:
+    """Replace what a page has from the mark `begin` to the mark `end`; `text` includes both."""
+    before, rest = page.read_text(encoding="utf-8").split(begin)
+    page.write_text(before + text + rest.split(end)[1], encoding="utf-8")
+
+
+def read(name: str) -> dict[str, Any]:
+    """The result `name` as `save` wrote it."""
+    found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    return found
 
 
 def typed() -> str:

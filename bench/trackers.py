@@ -41,7 +41,7 @@ import httpx
 
 import clients
 import journal
-from results import RESULTS, save
+from results import read, save, write_between
 
 LOCKS = Path(__file__).with_name("trackers")
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fullturn" / "trackers"
@@ -273,13 +273,6 @@ def markdown(result: Mapping[str, Any]) -> str:
     return "\n".join([BEGIN, *lines, END])
 
 
-def write_page() -> None:
-    result = json.loads((RESULTS / f"{NAME}.json").read_text(encoding="utf-8"))
-    page = PAGE.read_text(encoding="utf-8")
-    before, rest = page.split(BEGIN)
-    PAGE.write_text(before + markdown(result) + rest.split(END)[1], encoding="utf-8")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--json", action="store_true", help="print all repeats as JSON")
@@ -289,7 +282,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     if arguments.markdown:
-        write_page()
+        write_between(PAGE, BEGIN, END, markdown(read(NAME)))
         return
     os.environ.update(journal.QUIET)
     found = measure_all()

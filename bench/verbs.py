@@ -35,7 +35,7 @@ from fullturn.verbs.data import commit
 from fullturn.verbs.train import train
 from fullturn.verbs.turn import turn
 from fullturn.verbs.workspace import Workspace
-from results import RESULTS, save
+from results import read, save, write_between
 from served import WINE, rows, serving
 
 NAME, REPEATS = "verbs", 5
@@ -282,14 +282,6 @@ def markdown(result: Mapping[str, Any]) -> str:
     return "\n".join([BEGIN, *lines, *(f"| {' | '.join(row)} |" for row in rows), END])
 
 
-def write_page() -> None:
-    result = json.loads((RESULTS / f"{NAME}.json").read_text(encoding="utf-8"))
-    page = trackers.PAGE.read_text(encoding="utf-8")
-    before, rest = page.split(BEGIN)
-    text = before + markdown(result) + rest.split(END)[1]
-    trackers.PAGE.write_text(text, encoding="utf-8")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
@@ -299,7 +291,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     if arguments.markdown:
-        write_page()
+        write_between(trackers.PAGE, BEGIN, END, markdown(read(NAME)))
         return
     try:
         flat = figures(measure_all())

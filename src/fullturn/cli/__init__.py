@@ -43,7 +43,7 @@ def run(words: list[str]) -> int:
 
 
 def _with_help(error: click.ClickException) -> str:
-    """A usage error, and where the command's help is if the sentence names no way on."""
+    """A usage error's message; if it names no next step, with the command that shows the help."""
     said, where = error.format_message(), getattr(error, "ctx", None)
     if where is None or not said.endswith("."):
         return said

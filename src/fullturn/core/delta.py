@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from fullturn.core.state import fsync
+
 LOG = "_delta_log"
 
 
@@ -56,10 +58,10 @@ def sync(table: Path, versions: Iterable[int]) -> None:
         for line in path.read_bytes().splitlines():
             added = json.loads(line).get("add")
             if added:
-                _sync(table / added["path"])
-        _sync(path)
-    _sync(table)
-    _sync(table / LOG)
+                fsync(table / added["path"])
+        fsync(path)
+    fsync(table)
+    fsync(table / LOG)
 
 
 def damaged(table: Path, actions: Any) -> str | None:
@@ -77,11 +79,3 @@ def damaged(table: Path, actions: Any) -> str | None:
         if found != size:
             return f"{path} has {found} bytes, not {size}"
     return None
-
-
-def _sync(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

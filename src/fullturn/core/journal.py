@@ -30,6 +30,7 @@ from fullturn.core.errors import (
     UsageError,
 )
 from fullturn.core.framing import LARGEST, Torn, framed, intact, torn
+from fullturn.core.state import fsync
 
 MAGIC = b"FTJRNL1\n"
 LARGEST_WRITE = LARGEST
@@ -104,7 +105,7 @@ class Journal:
             if self._private:
                 os.fchmod(fd, 0o600)
             if self._sync:
-                _sync(self.path.parent)
+                fsync(self.path.parent)
             return fd
 
     def _write(self, data: bytes) -> None:
@@ -360,7 +361,7 @@ class Drain:
     def _store_offset(self, offset: int) -> None:
         target, draft = _beside(self.path, "offset"), _beside(self.path, "offset.new")
         with _explained(target, "write"):
-            _sync(self.path)  # after a power loss the offset must not lie beyond the records
+            fsync(self.path)  # after a power loss the offset must not lie beyond the records
             draft.write_text(f"{offset}\n", encoding="ascii")
             draft.replace(target)
 
@@ -437,14 +438,6 @@ def _set_aside(path: Path, content: bytes, position: int) -> Path:
 
 def _beside(path: Path, name: str) -> Path:
     return path.with_name(f"{path.name}.{name}")
-
-
-def _sync(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def from_json(text: str | bytes) -> Any:
-    """The value that a JSON text stands for.
+    """The parsed value of a JSON text.
 
     Raises:
         ValueError: it is no JSON, or nested too deeply to be read.

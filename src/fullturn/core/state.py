@@ -69,3 +69,12 @@ def _ignore(folder: Path) -> None:
     except OSError:
         draft.unlink(missing_ok=True)
         raise
+
+
+def fsync(path: Path) -> None:
+    """Wait until the disk has a file's content, or the names in a folder."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

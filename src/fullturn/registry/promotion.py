@@ -101,7 +101,7 @@ def _is_current(report: GateReport, version: ModelVersion, today: Today) -> bool
 def _against(
     version: ModelVersion, found: GateEvidence | None, gates: Sequence[GateEvidence], today: Today
 ) -> str | None:
-    """What speaks against a version, and the way on; None if nothing does."""
+    """Why a version may not be promoted, with the next step; None if it may."""
     again = f"`fullturn gate {version.version}` decides again"
     if today.refused:
         return f"its release rolled it back ({today.refused}), which is final: train another one"

@@ -86,8 +86,8 @@ class Access:
 class Hosts:
     """Names by which a server may be asked: these, this machine's own, and every IP address.
 
-    No DNS name is behind an address, so no stranger's page is. `*.example.org` stands for all
-    names below one, `*` for all.
+    A web page can only point a DNS name of its own at this machine, not an address.
+    `*.example.org` allows every name below example.org, `*` every name.
     """
 
     def __init__(self, names: Iterable[str]) -> None:

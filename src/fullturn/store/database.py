@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from fullturn.core.errors import StoreUnavailable, from_system
+from fullturn.core.state import fsync
 
 PATIENCE = 300.0
 """Seconds to wait for the process that makes the database."""
@@ -70,7 +71,7 @@ def _bring(uri: str, path: Path, head: str, own: bool) -> None:
             schema.make(address)
             _remove(path)
             draft.replace(path)
-            _sync_folder(path.parent)
+            fsync(path.parent)
         return
     if not schema.is_known(found):
         raise StoreUnavailable(
@@ -102,7 +103,7 @@ def _migrate(path: Path, draft: Path, address: str, found: str) -> None:
             shutil.copyfile(path, old)
             schema.upgrade(address)
             draft.replace(path)
-            _sync_folder(path.parent)
+            fsync(path.parent)
             replaced.truncate(0)
 
 
@@ -188,14 +189,6 @@ def _remove(path: Path) -> None:
 def _with_journals(path: Path) -> list[Path]:
     """A database and the files that SQLite may have beside it."""
     return [path.with_name(f"{path.name}{end}") for end in ("", "-journal", "-wal", "-shm")]
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _damaged(path: Path, error: Exception) -> StoreUnavailable:
