@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,6 +73,16 @@ def test_a_wrong_parameter_is_a_usage_error(
     assert run("-C", str(committed), "train", *words) == 2
     printed = " ".join(capsys.readouterr().err.split())
     assert said in printed and len(printed) < 400
+
+
+@pytest.mark.parametrize("value", ["abc", "-1", "9" * 4000])
+def test_a_wrong_parameter_leaves_no_run(
+    committed: Path, capsys: pytest.CaptureFixture[str], value: str
+) -> None:
+    assert run("-C", str(committed), "train", "-p", f"penalty={value}") == 2
+    capsys.readouterr()
+    assert run("-C", str(committed), "runs", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == []
 
 
 def test_a_number_of_thousands_of_digits_in_the_settings_is_a_usage_error(

@@ -108,6 +108,14 @@ class GeneratesText(Protocol):
         """The text that a user would read."""
 
 
+@runtime_checkable
+class ChecksParameters(Protocol):
+    """An app that refuses parameters before a run begins; others refuse them in `train`."""
+
+    def check_parameters(self, params: Params) -> None:
+        """Raises UsageError, which names the parameter and what is allowed."""
+
+
 class Scorer(Protocol):
     """Whatever scores outputs: an app, or a subject."""
 

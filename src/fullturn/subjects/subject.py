@@ -36,6 +36,7 @@ from fullturn.subjects import bundle, scores
 from fullturn.subjects.protocols import (
     App,
     Capability,
+    ChecksParameters,
     GeneratesText,
     Inspection,
     Loading,
@@ -98,6 +99,17 @@ class Subject:
     def perturbations(self) -> tuple[str, ...]:
         """What may be done to a row without changing what is expected of it."""
         return getattr(self.app, "perturbations", TEXT_PERTURBATIONS if self.can("text") else ())
+
+    def check_parameters(self, params: Params) -> None:
+        """Refuse wrong values before a run begins, if the app can tell.
+
+        Raises:
+            UsageError: a value is not allowed.
+            AppError: the app raised something else.
+        """
+        app = self.app
+        if isinstance(app, ChecksParameters):
+            self._asked("check_parameters()", lambda: app.check_parameters(params))
 
     def train(self, data: Dataset, params: Params, run: Run) -> Path:
         """The folder of a new bundle.

@@ -68,13 +68,14 @@ def train_one(
     `tags` are added to the run; its own tags take precedence.
 
     Raises:
-        UsageError: a parameter is unknown.
+        UsageError: a parameter is unknown, or its value is not allowed.
         SettingsError: `[gates] metrics` names no metric.
         IntegrityError: the digest of the dataset version is not the recorded one.
         AppError: the app raised.
     """
     project.metrics  # noqa: B018  refuse a wrong name before training
     chosen = complete(project.subject.defaults, {**project.settings.experiment.params, **params})
+    project.subject.check_parameters(chosen)
     data = load(project, version)
     seed = project.settings.experiment.seed if seed is None else seed
     tags = {**(tags or {}), **_input_tags(project, data, chosen, seed)}

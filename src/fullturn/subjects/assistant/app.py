@@ -82,6 +82,10 @@ class Assistant:
         self._settings = llm or _settings_of_environment()
         self._cache, self._root = cache, root or Path()
 
+    def check_parameters(self, params: Params) -> None:
+        """Raises UsageError: a parameter is unknown, of another type, or out of bounds."""
+        parameters.parse(params)
+
     def train(self, data: Dataset, params: Params, run: Run) -> Path:
         """Learn to rank on the train split, choose the threshold on validation, write a bundle.
 

@@ -47,6 +47,10 @@ class Classifier:
         self._text, self._label = data.text or "text", data.label or "label"
         self.contract = _contract(self._text, self._label, separate_test=bool(data.test))
 
+    def check_parameters(self, params: Params) -> None:
+        """Raises UsageError: a parameter is unknown, of another type, or out of bounds."""
+        parameters.parse(params)
+
     def train(self, data: Dataset, params: Params, run: Run) -> Path:
         """Fit on the train split alone, log a learning curve, write a bundle.
 
