@@ -177,7 +177,8 @@ def test_the_first_step_that_failed_decides(story: Story, code: int, verdict: st
 def test_a_step_that_was_not_reached_is_no_pass(story: Story) -> None:
     steps = (*DONE[:-1], replace(DONE[-1], exit_code=None))
     found = story.report("other data", steps)
-    assert (found.verdict, found.reason) == ("COULD_NOT_EVALUATE", "Step 'gate' was not reached.")
+    why = "Step 'gate' was not reached: run `fullturn ci`."
+    assert (found.verdict, found.reason) == ("COULD_NOT_EVALUATE", why)
 
 
 def test_a_candidate_without_a_gate_could_not_be_evaluated(story: Story) -> None:

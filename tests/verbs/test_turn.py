@@ -12,12 +12,13 @@ import mlflow
 import pandas as pd
 import pytest
 
-from fullturn.core.errors import NotFound, Refused
+from fullturn.core.errors import Conflict, NotFound, Refused
 from fullturn.core.tags import PREFIX, TrainingTags
-from fullturn.registry import versions
+from fullturn.registry import promotion, versions
 from fullturn.verbs import data, predict, promote
 from fullturn.verbs.compare import compare
 from fullturn.verbs.data import commit
+from fullturn.verbs.gate import gate
 from fullturn.verbs.history import history
 from fullturn.verbs.lineage import of_version
 from fullturn.verbs.reproduce import reproduce
@@ -201,3 +202,29 @@ def test_a_reproduction_or_an_equal_run_changes_nothing(project: Workspace) -> N
     steps = turned(project)
     assert not any(step.done for step in steps.values())
     assert steps["gate"].what == "version 1 is champion"
+
+
+def test_a_search_that_was_interrupted_does_not_undo_one_that_finished(project: Workspace) -> None:
+    turned(project)
+    with pytest.raises(KeyboardInterrupt):
+        search_parameters(project, 9, progress=interrupted)
+    assert not turned(project)["experiments"].done
+
+
+def interrupted(what: str, done: int, total: int) -> None:
+    if done >= 2:
+        raise KeyboardInterrupt
+
+
+def test_a_promotion_without_effect_does_not_make_a_version_an_earlier_champion(
+    project: Workspace,
+) -> None:
+    turned(project)
+    write_rows(project.root / "messages.csv", messages(1100, seed=1))
+    commit(project, [], "more")
+    version = gate(project, train(project).run.id).version
+    assert version is not None
+    late = promotion.Admission(seen=0)
+    with pytest.raises(Conflict):
+        promotion.promote(project.store, version, late, actor="ada", reason="too late")
+    assert turned(project)["registry"].what == f"version {version.version} is champion"

@@ -19,6 +19,7 @@ from fullturn.verbs.promote import promote
 from fullturn.verbs.release import release
 from fullturn.verbs.reproduce import reproduce
 from fullturn.verbs.train import train
+from fullturn.verbs.turn import turn
 from fullturn.verbs.workspace import Workspace
 from tests.conftest import PYTHONPATH
 from tests.forks import command
@@ -125,6 +126,9 @@ def test_of_two_machines_that_release_at_once_one_is_told_who_releases_what(
     assert f"tester is releasing version {winner.version} against 1 since 20" in said
     with pytest.raises(CouldNotEvaluate, match="run this where the server runs, or `fullturn del"):
         release(b, winner.version)
+    commit_rows(b, 3)  # there is a better candidate while the release goes on
+    steps = {step.stage: step for step in turn(b)}
+    assert not steps["release"].done and "another is being released" in steps["release"].why
 
 
 @pytest.mark.slow

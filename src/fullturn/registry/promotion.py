@@ -75,7 +75,7 @@ def admit(
     found = next((one for one in gates if _is_current(one.report, version, today)), None)
     against = _against(version, found, gates, today)
     if against is not None and not override:
-        error = Refused if today.refused and against.startswith("its release") else NotGated
+        error = Refused if today.refused else NotGated
         raise error(
             f"version {number} may not become champion: {against}; to do it in spite of that: "
             f"`fullturn promote {number} --override 'why'`"

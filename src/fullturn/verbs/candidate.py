@@ -90,10 +90,11 @@ def trained(project: Workspace) -> tuple[Trial, bool]:
         NotFound: there is no dataset version.
         AppError: the app raised.
     """
-    found = find(project)
+    params = parameters(project)
+    found = find(project, params)
     if found is not None:
         return recall(project, found), True
-    return train_one(project, parameters(project)), False
+    return train_one(project, params), False
 
 
 def is_usable(run: RunRecord) -> bool:

@@ -19,6 +19,7 @@ from fullturn.core.tags import NOTE, PARENT, AlarmTags
 from fullturn.monitoring import report
 from fullturn.monitoring.plans import find as custom_detectors
 from fullturn.monitoring.watch import DetectorState, Watch
+from fullturn.registry import history as histories
 from fullturn.registry import promotion, versions
 from fullturn.serving.observations import Observer
 from fullturn.tracking.runs import RunPlan, recorded
@@ -234,8 +235,9 @@ def notify_webhook(project: Workspace) -> list[str]:
 
 def _promoted(project: Workspace, number: int) -> int:
     """When a version became champion for the last time, in nanoseconds since 1970."""
-    entries = [e for e in promotion.history(project.store) if e.effective and e.version == number]
-    return round(datetime.fromisoformat(entries[-1].created).timestamp() * 1e9)
+    entry = histories.read(project.store).last_of(number)
+    assert entry is not None  # the champion's number comes from there
+    return round(datetime.fromisoformat(entry.created).timestamp() * 1e9)
 
 
 def _vectors(texts: Sequence[str]) -> npt.NDArray[np.floating[Any]]:

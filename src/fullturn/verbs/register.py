@@ -21,7 +21,6 @@ from fullturn.evidence import signing
 from fullturn.evidence.inputs import EvidenceInputs
 from fullturn.registry import versions
 from fullturn.verbs.evidence_inputs import evidence_inputs
-from fullturn.verbs.ownership import require_own_model
 from fullturn.verbs.sealing import signer
 from fullturn.verbs.workspace import Workspace
 
@@ -49,7 +48,6 @@ def register(
         NotGated, IntegrityError, BundleError: see `versions.register`.
         CouldNotEvaluate: the evidence is incomplete; the next gate or turn completes it.
     """
-    require_own_model(project)
     signing.ready(signer(project))
     note = _note(project, candidate.id)
     note.parent.mkdir(parents=True, exist_ok=True)

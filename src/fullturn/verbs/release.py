@@ -97,7 +97,8 @@ def require_log(project: Workspace, version: ModelVersion) -> None:
         f"run this where the server runs, or `fullturn deliver {number}`, which starts the release "
         "for the `fullturn turn --watch` beside that server"
         if project.shared
-        else f"start `fullturn serve`, or promote it without: `fullturn promote {number}`"
+        else f"start `fullturn serve`, or promote it without a release: "
+        f"`fullturn promote {number} --reason 'why'`"
     )
     raise CouldNotEvaluate(
         f"no server writes a prediction log in {project.state}, and a release is decided by that "
@@ -208,7 +209,8 @@ def _check_start(project: Workspace, version: ModelVersion) -> int:
     champion = promotion.sync_alias(store)
     if champion is None:
         raise NotFound(
-            "there is no champion to compare with; promote the first one with `fullturn promote`"
+            "there is no champion to compare with; promote the first one with "
+            f"`fullturn promote {version.version} --reason 'why'`"
         )
     if champion == version.version:
         raise Conflict(f"version {version.version} is the champion already; nothing to release")

@@ -26,6 +26,7 @@ def reproduce(project: Workspace, reference: str | int) -> Reproduction:
     original = project.store.run(version.run_id)
     _, record = versions.files(project.store, version)
     data = recorded_version(project, int(record["data"]), record.get("data_digest"))
+    stored = stored_evaluation(project, original.id, VALIDATION)
     repeated = train_one(
         project,
         record["params"],
@@ -34,7 +35,6 @@ def reproduce(project: Workspace, reference: str | int) -> Reproduction:
         seed=int(record["seed"]),
         tags={KIND: "reproduction"},  # no candidate for a gate
     )
-    stored = stored_evaluation(project, original.id, VALIDATION)
     return reproduction.compare(original, repeated.run, stored, repeated.race.evaluation)
 
 

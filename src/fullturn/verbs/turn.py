@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 
@@ -189,7 +189,7 @@ class LoopRunner:
             return None
         if registered:
             found = registered[-1]
-            if found.version in {e.version for e in promotion.history(project.store)}:
+            if histories.read(project.store).last_of(found.version):
                 why = f"version {champion} came after it; to return to it, run `fullturn rollback`"
                 yield Step("gate", False, f"version {found.version} was champion before", why)
                 return None
@@ -218,6 +218,8 @@ class LoopRunner:
             yield Step("release", False, f"version {number} was rolled back", why)
         elif chosen == "was refused":
             yield Step("release", False, f"version {number} was rolled back", why)
+        elif chosen in ("by release", "elsewhere") and state.under_way(project.store):
+            yield Step("release", False, f"version {number} waits", "another is being released")
         elif chosen in ("by release", "elsewhere"):
             opened = begin(project, version)
             yield Step(
@@ -302,10 +304,10 @@ def _blocked(best: RunRecord, outcome: str, why: str) -> Refused | Inconclusive:
 
 
 def _is_interrupted(project: Workspace, version: int) -> bool:
-    """Whether a search on this dataset version has not finished."""
+    """Whether searches on this dataset version have begun, and none has finished."""
     found = {search_place(run) for run in trained_on(project, version) if run.status == "FINISHED"}
-    places = [place for place in found if place]
-    return any(len(places) < size for _, size in places)
+    finished = Counter(place[1] for place in found if place)
+    return bool(finished) and all(count < size for size, count in finished.items())
 
 
 def _outcome(trials: list[Trial]) -> str:

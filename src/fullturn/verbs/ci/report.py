@@ -168,7 +168,7 @@ def _of_steps(steps: Sequence[StepResult]) -> tuple[Verdict, str] | None:
             why = step.reason or f"it ended with exit code {step.exit_code}"
             return verdict, f"Step '{step.name}' stopped the pipeline: {why}"
         if step.exit_code is None and step.name in _REQUIRED:
-            return "COULD_NOT_EVALUATE", f"Step '{step.name}' was not reached."
+            return "COULD_NOT_EVALUATE", f"Step '{step.name}' was not reached: run `fullturn ci`."
     return None
 
 
