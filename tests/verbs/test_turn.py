@@ -205,9 +205,15 @@ def test_a_reproduction_or_an_equal_run_changes_nothing(project: Workspace) -> N
 
 
 def test_a_search_that_was_interrupted_does_not_undo_one_that_finished(project: Workspace) -> None:
+    settings = project.root / "fullturn.toml"
+    settings.write_text(
+        settings.read_text().replace("[experiment]", "[experiment]\ncandidates = 1", 1)
+    )
+    project = Workspace.open(project.root)
+    assert project.settings.experiment.candidates == 1
     turned(project)
     with pytest.raises(KeyboardInterrupt):
-        search_parameters(project, 9, progress=interrupted)
+        search_parameters(project, 9, first={"smoothing": 3.0}, progress=interrupted)
     assert not turned(project)["experiments"].done
 
 
