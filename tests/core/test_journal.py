@@ -585,6 +585,22 @@ class TestDrain:
         assert drain.failure is None
         assert drain.close() == 0
 
+    def test_a_sink_that_fails_unforeseen_gets_the_same_batch_again(
+        self, path: Path, ten: list[bytes], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        sink, refused = Flaky(0), [KeyError("http://ada:hunter22@example.org")] * 3
+
+        def odd(batch: Sequence[bytes]) -> None:
+            if refused:
+                raise refused.pop()
+            sink(batch)
+
+        drain = Drain(path, odd, pause=0.001).start()
+        wait_until("delivery", lambda: sink.taken == ten)
+        assert drain.close() == 0 and drain.failure is None
+        [logged] = [one.getMessage() for one in caplog.records if "KeyError" in one.getMessage()]
+        assert "in odd" in logged and "hunter22" not in logged
+
     def test_after_its_retries_it_rests_and_closing_tries_again(
         self, path: Path, ten: list[bytes]
     ) -> None:

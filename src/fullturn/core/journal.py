@@ -16,6 +16,7 @@ import logging
 import os
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import islice
@@ -30,6 +31,7 @@ from fullturn.core.errors import (
     UsageError,
 )
 from fullturn.core.framing import LARGEST, Torn, framed, intact, torn
+from fullturn.core.redaction import redacted
 from fullturn.core.state import fsync
 
 MAGIC = b"FTJRNL1\n"
@@ -203,11 +205,11 @@ class Drain:
     `<journal>.lock`, makes sure that one drain works at a time, of all processes; the others find
     nothing to do. Either call `drain_once` and `replay`, or `start` a thread and `close` it.
 
-    The thread looks for records every `pause` seconds. A sink that raises a `FullturnError`
-    gets the same batch again after `pause`, doubled each time up to 30 s, `retries` times; then
-    the thread rests until `close`, which tries as often again. Nothing is ever skipped. A journal
-    of more than `largest` bytes is removed once it is delivered, and its writers start a new one;
-    before that it is compared with what arrived, and delivered again if anything is missing.
+    The thread looks for records every `pause` seconds. A sink that raises gets the same batch again
+    after `pause`, doubled each time up to 30 s, `retries` times; then the thread rests until
+    `close`, which tries as often again. Nothing is ever skipped. A journal of more than `largest`
+    bytes is removed once it is delivered, and its writers start a new one; before that it is
+    compared with what arrived, and delivered again if anything is missing.
     """
 
     def __init__(
@@ -335,8 +337,18 @@ class Drain:
         except FullturnError as error:
             self.failure = error
             return 0, failures + 1
+        except Exception as error:  # noqa: BLE001  the thread must go on
+            return 0, self._unforeseen(error, failures)
         self.failure = None
         return drained, 0
+
+    def _unforeseen(self, error: Exception, failures: int) -> int:
+        """Log an error with its traceback at the first failure in a row; the failures so far."""
+        said = f"{self.path} could not be delivered: {type(error).__name__}: {error}"
+        self.failure = CouldNotEvaluate(said)
+        if not failures:
+            _log.error("%s", redacted("".join(traceback.format_exception(error))))
+        return failures + 1
 
     def _delay(self, failures: int) -> float:
         return min(_LONGEST_DELAY, self._pause * 2.0 ** max(0, failures - 1))
