@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
+from fullturn.lesson.deck import Deck
 from fullturn.lesson.panels.catalog import PANELS
 from fullturn.lesson.panels.routes import routes
 from fullturn.lesson.panels.stage import Stage
+from fullturn.lesson.publishing import application
 from tests.waiting import PATIENCE, wait_until
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>panels</title>
@@ -35,7 +36,8 @@ async def page(request: Request) -> HTMLResponse:
 @contextmanager
 def serving(stage: Stage) -> Iterator[str]:
     """The page's address, for the length of a `with` block."""
-    app = Starlette(routes=[Route("/", page), *routes(stage)])
+    app = application(Deck(stage.project), routes(stage))
+    app.router.routes.insert(0, Route("/", page))  # instead of the deck
     config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:

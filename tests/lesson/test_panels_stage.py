@@ -98,10 +98,19 @@ def test_a_browser_that_lost_the_connection_gets_the_rest(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "headers", [{"origin": "http://elsewhere.example"}, {"host": "elsewhere.example"}]
+    ("headers", "status"),
+    [
+        ({"origin": "http://elsewhere.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({"host": "elsewhere.example"}, 400),
+        ({"host": "elsewhere.example", "origin": "http://elsewhere.example"}, 400),
+    ],
 )
-def test_a_page_from_elsewhere_starts_nothing(address: str, headers: dict[str, str]) -> None:
-    assert httpx.post(f"{address}/panels/repeats", json={}, headers=headers).status_code == 403
+def test_a_page_from_elsewhere_starts_nothing(
+    address: str, headers: dict[str, str], status: int
+) -> None:
+    refused = httpx.post(f"{address}/panels/repeats", json={}, headers=headers)
+    assert refused.status_code == status
     assert httpx.get(f"{address}/panels/repeats/events?performance=1").status_code == 404
 
 

@@ -6,6 +6,8 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
+from fullturn.core import proxies
+from fullturn.core.entities import Input
 from fullturn.core.errors import CouldNotEvaluate, NotFound, UsageError
 from fullturn.lesson.panels.events import Emit, Options, outcome, say, table
 from fullturn.lesson.panels.stage import Stage
@@ -23,7 +25,8 @@ def perform(stage: Stage, options: Options, emit: Emit) -> None:
     """Send a request to the server like any client, then trace the returned id."""
     question = checked(options.get("question", "") or EXAMPLE)
     emit(say(f"POST /predict: {question}"))
-    body = _predicted(stage, question)
+    column = str(stage.project.subject.contract.text)
+    body = predicted(stage.server.address(), {column: question})
     number, output = str(body["ids"][0]), body["outputs"][0]
     cited = [str(one) for one in output.get("citations", ())]
     emit(table("answer", ("answer",), [(str(output["answer"]),)]))
@@ -52,12 +55,15 @@ def checked(question: str) -> str:
     return text
 
 
-def _predicted(stage: Stage, question: str) -> dict[str, list[Any]]:
-    import httpx
+def predicted(address: str, row: Input) -> dict[str, list[Any]]:
+    """The server's answer to one row.
 
-    column = str(stage.project.subject.contract.text)
-    body = {"inputs": [{column: question}], "key": "the room"}
-    answer = httpx.post(f"{stage.server.address()}/predict", json=body, timeout=30)
+    Raises:
+        CouldNotEvaluate: it returned an error.
+    """
+    body = {"inputs": [row], "key": "the room"}
+    with proxies.client(address, timeout=30) as client:
+        answer = client.post(f"{address}/predict", json=body)
     if answer.status_code != 200:
         raise CouldNotEvaluate(f"the server returned {answer.status_code}: {answer.text[:200]}")
     return dict(answer.json())

@@ -6,7 +6,9 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from fullturn.core import proxies
 from fullturn.core.entities import HistoryEntry
 from fullturn.core.errors import NotFound
 from fullturn.demo.audience import Audience
@@ -26,6 +28,9 @@ from fullturn.registry import promotion
 from fullturn.verbs.history import history
 from fullturn.verbs.rollback import rollback
 
+if TYPE_CHECKING:
+    import httpx
+
 RATE, VERSION = "rate", "version"
 BEFORE, AFTER, PATIENCE = 3.0, 3.0, 20.0
 """Seconds of traffic before and after, and the timeout for the server to switch."""
@@ -39,8 +44,11 @@ def perform(stage: Stage, options: Options, emit: Emit) -> None:
     if not _can_roll_back(stage, emit):
         return
     target = promotion.rollback_target(project.store)
-    with stage.audience() as audience:
-        meter = _Meter(stage.server.address(), audience, emit)
+    with (
+        stage.audience() as audience,
+        proxies.client(address := stage.server.address(), timeout=10) as client,
+    ):
+        meter = Meter(client, f"{address}/version", audience, emit)
         emit(axis(RATE, "requests per second", "seconds"))
         emit(axis(VERSION, "serving version", "seconds"))
         meter.watch(BEFORE)
@@ -85,10 +93,12 @@ def _row(entry: HistoryEntry) -> tuple[str, ...]:
 
 
 @dataclass
-class _Meter:
+class Meter:
     """Samples the traffic and the serving version several times a second."""
 
+    client: httpx.Client
     address: str
+    """Where the server says which version is serving."""
     audience: Audience
     emit: Emit
     began: float = field(default_factory=time.monotonic)
@@ -127,11 +137,9 @@ class _Meter:
         return done[0], self.now - start
 
     def _look(self) -> int:
-        import httpx
-
         time.sleep(LOOK_EVERY)
         seen, now = self.audience.counts(), self.now
-        self.version = int(httpx.get(f"{self.address}/version", timeout=10).json()["version"])
+        self.version = int(self.client.get(self.address).json()["version"])
         rate = (seen.asked - self._asked) / max(1e-9, now - self._at)
         if self._at:
             self.emit(point(RATE, "answered", now, rate))
