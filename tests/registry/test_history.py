@@ -81,6 +81,24 @@ def test_a_deleted_champion_stays_champion_and_the_ways_on_are_named(any_store: 
     assert promotion.champion(store) == store.alias(store.name, "champion") == 1
 
 
+def test_whoever_reads_again_asks_once_for_the_run_of_a_deleted_version(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    of_store = store.run
+    monkeypatch.setattr(store, "run", lambda run: asked.append(run) or of_store(run))
+    first, _ = promoted(store), promoted(store)
+    MlflowClient(store.uri, store.uri).delete_model_version(store.name, "1")
+    forged(store, registered(store), to="99", seen="2")
+    asked.clear()
+    deleted: set[tuple[str, str]] = set()
+    for _ in range(3):
+        found = history.read(store, deleted)
+        assert [one.effective for one in found.entries] == [True, True, False]
+    assert asked.count(first.run_id) == 1, "a version that never was may still be registered"
+    assert deleted == {(first.run_id, first.source)} and len(asked) == 4
+
+
 def test_a_rollback_is_named_as_a_way_on_only_if_there_is_an_earlier_champion(
     any_store: Store,
 ) -> None:

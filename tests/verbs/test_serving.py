@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from mlflow import MlflowClient
 
 from fullturn.cli import main
 from fullturn.core.errors import (
@@ -107,6 +108,24 @@ def test_a_promotion_and_a_rollback_are_followed_while_requests_flow(project: Wo
         wait_until("version 1", lambda: asked(address).json()["version"] == 1)
         assert told(address)["swaps"] == 2
     assert {one.version for one in log.predictions(project.state)} == {1, 2}
+
+
+def test_a_server_asks_once_for_the_run_of_a_deleted_version(
+    project: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = promoted(project), promoted(project, smoothing=0.5)
+    project = changed(project, "[gates]", "[serving]\npoll = 0.05\n\n[gates]")
+    store, asked, looks = project.store, list[str](), list[str]()
+    run = versions.version(store, str(first)).run_id
+    MlflowClient(store.uri, store.uri).delete_model_version(store.name, str(first))
+    with server(project, port=0) as address:
+        of_store, registered = store.run, store.registered
+        monkeypatch.setattr(store, "run", lambda run: asked.append(run) or of_store(run))
+        monkeypatch.setattr(
+            store, "registered", lambda name: looks.append(name) or registered(name)
+        )
+        wait_until("five looks", lambda: len(looks) >= 5)
+        assert told(address)["registry"] == "followed" and run not in asked
 
 
 def test_a_version_whose_files_were_changed_is_not_served(project: Workspace) -> None:

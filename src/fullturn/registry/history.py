@@ -131,15 +131,19 @@ def _signed(run: str, tags: HistoryTags, check: CheckSignature) -> Sealed:
     return "unknown key" if valid is None else "valid" if valid else "altered"
 
 
-def read(store: Store) -> History:
-    """The history as it is now."""
+def read(store: Store, deleted: set[tuple[str, str]] | None = None) -> History:
+    """The history as it is now.
+
+    Whoever reads again and again gives the same set each time: the run and the source of versions
+    that were deleted are remembered in it, so that each of their runs is asked for once.
+    """
     stored = store.versions(log_name(store))
     if not stored:
         return History()
     known = {one.version: one.run_id for one in store.versions(store.name)}
 
     def problem(raw: ModelVersion) -> str | None:
-        return _problem(raw, known, lambda: _was_registered(store, raw))
+        return _problem(raw, known, lambda: _was_registered(store, raw, deleted))
 
     return replay(stored, problem)
 
@@ -221,11 +225,18 @@ def _problem(
     return None if was_registered() else f"there never was a version {tags.to}"
 
 
-def _was_registered(store: Store, raw: ModelVersion) -> bool:
+def _was_registered(store: Store, raw: ModelVersion, deleted: set[tuple[str, str]] | None) -> bool:
     """Whether an entry names a version that was deleted since: it repeats where that had its files
     and which run made it."""
+    version = raw.run_id, raw.source
+    if deleted and version in deleted:
+        return True
     try:
         run = store.run(raw.run_id)
     except NotFound:
         return False
-    return TrainingTags.read(run.tags).model == raw.source
+    if TrainingTags.read(run.tags).model != raw.source:
+        return False
+    if deleted is not None:
+        deleted.add(version)
+    return True

@@ -145,8 +145,10 @@ def _served(project: Workspace, *, follow_alias: bool = False) -> Iterator[Serve
     store.patience = 0.0  # it asks again anyway, and says meanwhile what it is missing
     promotion.sync_alias(store)
 
+    deleted: set[tuple[str, str]] = set()
+
     def look() -> DesiredState:
-        return _followed(store, follow_alias=follow_alias or settings.follow_alias)
+        return _followed(store, deleted, follow_alias=follow_alias or settings.follow_alias)
 
     def load(number: int) -> LoadedVersion:
         version = versions.version(store, str(number))
@@ -161,9 +163,9 @@ def _served(project: Workspace, *, follow_alias: bool = False) -> Iterator[Serve
         yield stack.enter_context(service(project.state, plan))
 
 
-def _followed(store: Store, *, follow_alias: bool) -> DesiredState:
+def _followed(store: Store, deleted: set[tuple[str, str]], *, follow_alias: bool) -> DesiredState:
     """What the history asks for; with `follow_alias`, the alias, whoever set it."""
-    found, model = histories.read(store), store.registered(store.name)
+    found, model = histories.read(store, deleted), store.registered(store.name)
     alias = promotion.foreign_alias(found, model)
     if follow_alias:
         return desired_state(model.aliases.get(CHAMPION_ALIAS, found.champion), model)
