@@ -75,3 +75,16 @@ def test_the_limits_of_a_gate_survive_json() -> None:
     assert stored_limits(stored) == limits
     with pytest.raises(SettingsError, match="states 'strictness' = 3: .*; gate again"):
         stored_limits({"strictness": 3})
+
+
+@pytest.mark.parametrize("origin", ["*", "https://*.example.org"])
+def test_a_cors_origin_that_names_many_is_refused(tmp_path: Path, origin: str) -> None:
+    (tmp_path / "fullturn.toml").write_text(
+        f'name = "small"\n[serving]\ncors_origins = ["https://a.example.org", "{origin}"]\n'
+    )
+    with pytest.raises(SettingsError) as refused:
+        read(tmp_path)
+    assert str(refused.value).endswith(
+        f": '{origin}' would let web pages of strangers ask this server; name each origin, such as "
+        "'https://app.example.org'"
+    )

@@ -86,9 +86,12 @@ def test_origins_are_compared_with_the_host_that_was_asked() -> None:
     assert not is_same_origin(b"null", b"") and not is_same_origin(b"https://", b"")
 
 
-def test_pages_of_a_chosen_origin_may_ask_and_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "written", ["https://app.example.org", "https://app.example.org/", "HTTPS://App.example.org"]
+)
+def test_pages_of_a_chosen_origin_may_ask_and_read(tmp_path: Path, written: str) -> None:
     ours = "https://app.example.org"
-    with live(tmp_path, cors_origins=(ours,)) as server:
+    with live(tmp_path, cors_origins=(written,)) as server:
         ask = {"Origin": ours, "Access-Control-Request-Method": "POST",
                "Access-Control-Request-Headers": "content-type"}  # fmt: skip
         asked = server.client.options("/predict", headers=ask)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from fullturn.core import addresses, redaction, state
 from fullturn.core.addresses import kind_of, normal
@@ -138,7 +138,8 @@ class ServingSettings(_Table):
     """Names by which clients may reach a server without a token, besides its IP addresses and this
     machine's name; `*.example.org` for all names below one, `*` for any."""
     cors_origins: tuple[str, ...] = ()
-    """Origins, such as `https://app.example.org`, whose web pages may send requests."""
+    """Origins, such as `https://app.example.org`, whose web pages may send requests; each is named,
+    `*` is refused."""
     body_bytes: int = Field(default=10 * 2**20, ge=1024)
     """Maximum request body, in bytes; larger requests get 413."""
     batch_rows: int = Field(default=64, ge=1)
@@ -158,6 +159,17 @@ class ServingSettings(_Table):
     follow_alias: bool = False
     """Serve the version that the alias `champion` points at, also if somebody set it in MLflow;
     by default, the champion of the history."""
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _as_browsers_send_them(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        wide = next((origin for origin in origins if "*" in origin), None)
+        if wide is not None:
+            raise ValueError(
+                f"'{wide}' would let web pages of strangers ask this server; name each origin, "
+                "such as 'https://app.example.org'"
+            )
+        return tuple(origin.rstrip("/").lower() for origin in origins)
 
 
 class ReleaseSettings(_Table):
@@ -473,7 +485,8 @@ def _explain(error: ValidationError) -> str:
         return f"unknown setting '{place}'{_nearest(first['loc'])}"
     if first["type"] == "missing":
         return f"setting '{place}' is missing"
-    return f"setting '{place}' = {first['input']!r}: {first['msg']}"
+    reason = first["msg"].removeprefix("Value error, ")
+    return f"setting '{place}' = {first['input']!r}: {reason}"
 
 
 def _nearest(place: tuple[int | str, ...]) -> str:

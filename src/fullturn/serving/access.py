@@ -33,7 +33,7 @@ class Access:
         self._token = token.encode() if token is not None else None
         self._body_bytes = settings.body_bytes
         self._hosts = Hosts((settings.host, *settings.allowed_hosts))
-        self._origins = {origin.rstrip("/").encode() for origin in settings.cors_origins}
+        self._origins = {origin.encode() for origin in settings.cors_origins}
 
     def check(self, scope: Scope, *, needs_token: bool, has_body: bool) -> None:
         """Let a request pass.
