@@ -12,7 +12,6 @@ from typing import Any
 import httpx
 
 from fullturn.core.entities import Column, Contract, Input, Output
-from fullturn.core.errors import FullturnError
 from fullturn.core.settings import ServingSettings
 from fullturn.serving import running
 from fullturn.serving.batcher import OnLogged
@@ -71,7 +70,7 @@ class Versions:
     def __init__(self, **predictors: Any) -> None:
         self.predictors = {int(name[1:]): one for name, one in predictors.items()}
         self.wanted = DesiredState(min(self.predictors), None)
-        self.error: FullturnError | None = None
+        self.error: Exception | None = None
         self.looks = 0
 
     def look(self) -> DesiredState:

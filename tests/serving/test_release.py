@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fullturn.core import release_plan
-from fullturn.core.entities import Input, ReleasePlan
+from fullturn.core.entities import Input, Output, ReleasePlan
 from fullturn.core.errors import BundleError, NotFound, StoreUnavailable
 from fullturn.core.records import Registered
 from fullturn.serving import log
@@ -123,6 +123,27 @@ def test_a_shadow_answers_copies_that_nobody_sees(tmp_path: Path) -> None:
         assert "thirteen" in str(shadows[answers[13]["ids"][0]].error)
 
 
+def test_an_answer_of_a_shadow_that_json_cannot_represent_is_logged_as_its_error(
+    tmp_path: Path,
+) -> None:
+    class Odd(Lengths):
+        def predict(self, rows: Sequence[Input]) -> list[Output]:
+            made = super().predict(rows)
+            return [
+                {"label": object()} if row["n"] == 13 else one
+                for row, one in zip(rows, made, strict=True)
+            ]
+
+    registry = Versions(v1=Lengths(), v2=Odd(2))
+    registry.wanted = DesiredState(1, plan("shadow"))
+    with live(tmp_path, registry=registry) as server:
+        server.predict(*({**ROW, "n": n} for n in range(10, 15)))
+        shadows = {one.input["n"]: one for one in copies(server, 5)}
+        assert server.client.get("/version").json()["log"] == "written"
+    assert "not JSON serializable" in str(shadows[13].error) and shadows[13].output is None
+    assert all(one.output and not one.error for n, one in shadows.items() if n != 13)
+
+
 def test_shadow_work_is_dropped_before_live_work_waits(tmp_path: Path) -> None:
     turns = Semaphore(0)
 
@@ -215,6 +236,22 @@ def test_the_server_serves_on_without_its_registry(tmp_path: Path) -> None:
         wait_until("a swap", lambda: server.served.follower.swaps == 1)
         assert server.predict().json()["version"] == 2
         assert server.client.get("/version").json()["registry"] == "followed"
+
+
+def test_a_registry_that_answers_nonsense_is_looked_at_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry = Versions(v1=Lengths(), v2=Lengths(2))
+    with live(tmp_path, registry=registry) as server:
+        registry.error = KeyError("http://ada:hunter22@example.org")
+        looks = wait_until("a failed look", lambda: server.served.follower.stale and registry.looks)
+        wait_until("more looks", lambda: registry.looks > looks + 3)
+        assert "KeyError" in server.client.get("/version").json()["registry"]
+        registry.error, registry.wanted = None, DesiredState(2, None)
+        wait_until("a swap", lambda: server.served.follower.swaps == 1)
+        assert server.client.get("/version").json()["registry"] == "followed"
+    [logged] = [one.getMessage() for one in caplog.records if "KeyError" in one.getMessage()]
+    assert "Traceback" in logged and "in look" in logged and "hunter22" not in logged
 
 
 def test_a_release_whose_lease_runs_out_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:

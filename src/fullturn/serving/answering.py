@@ -128,13 +128,14 @@ def output_and_error(result: Output | FullturnError) -> tuple[Output | None, str
 
 def replace_unserializable(work: Work) -> None:
     """Turn outputs of this work that JSON cannot represent into errors."""
-    work.predictions = [_serializable(one) for one in work.predictions]
+    work.predictions = [serializable(one) for one in work.predictions]
     failed = next((one.error for one in work.predictions if one.error), None)
     if failed and not work.failure:
         work.failure = AppError(failed)
 
 
-def _serializable(one: Prediction) -> Prediction:
+def serializable(one: Prediction) -> Prediction:
+    """The prediction; with an error in place of an output that JSON cannot represent."""
     try:
         encode(one, 0)
     except TypeError as error:

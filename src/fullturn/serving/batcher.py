@@ -19,6 +19,7 @@ from typing import Protocol
 
 from fullturn.core.entities import Prediction
 from fullturn.core.errors import FullturnError
+from fullturn.core.redaction import redacted
 from fullturn.serving.answering import (
     Full,
     NotAnswered,
@@ -27,6 +28,7 @@ from fullturn.serving.answering import (
     assign_arms,
     replace_unserializable,
     run_batch,
+    serializable,
 )
 from fullturn.serving.deployment import Deployment, LoadedVersion
 from fullturn.serving.fair_queue import FairQueue, Shares
@@ -169,7 +171,7 @@ class Batcher:
                 else:
                     self._shadow()
             except Exception as error:  # noqa: BLE001  the thread must go on
-                self.failure = f"the server failed: {error!r}"
+                self.failure = _failed(error)
 
     def _fill(self) -> bool:
         """Take what is queued; wait only if there is nothing at all to do. False at the end."""
@@ -210,7 +212,7 @@ class Batcher:
         except NotAnswered as error:
             failure = str(error)
         except Exception as error:  # noqa: BLE001  the works must be answered
-            failure = f"the server failed: {error!r}"
+            failure = _failed(error)
         finally:
             self._deliver(works, failure)
 
@@ -257,15 +259,22 @@ class Batcher:
             self._shadows.clear()
             return
         now = time.time_ns() // 1_000_000
-        self._logged(
-            self._shadows.answered(deployment.slot("shadow"), now, self._limits.batch_rows)
-        )
+        slot = deployment.slot("shadow")
+        made = self._shadows.answered(slot, now, self._limits.batch_rows)
+        try:
+            self._logged(made)
+        except TypeError:
+            self._logged([serializable(one) for one in made])
 
     def _deliver(self, works: Sequence[Work], failure: str | None) -> None:
         loop = self._loop
         if loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
                 loop.call_soon_threadsafe(self._answer, works, failure)
+
+
+def _failed(error: Exception) -> str:
+    return redacted(f"the server failed: {error!r}")
 
 
 def _fit(works: Iterable[Work], most: int) -> bool:

@@ -11,6 +11,7 @@ import hashlib
 import logging
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from fullturn.core import release_plan
 from fullturn.core.entities import Arm, ReleasePlan
 from fullturn.core.errors import FullturnError, NotFound
 from fullturn.core.records import Registered
+from fullturn.core.redaction import redacted
 from fullturn.subjects.protocols import Predictor
 
 BUCKETS = 10_000
@@ -159,6 +161,9 @@ class Follower:
         except FullturnError as error:
             self.stale = str(error)
             return
+        except Exception as error:  # noqa: BLE001  the thread must go on
+            self._unforeseen(error)
+            return
         if self.wanted.foreign and self.wanted.foreign != before:
             _log.warning("%s", self.wanted.foreign)
         self._follow()
@@ -166,6 +171,12 @@ class Follower:
     def _run(self) -> None:
         while not self._closing.wait(self._poll):
             self.step()
+
+    def _unforeseen(self, error: Exception) -> None:
+        """Log an error with its traceback, once for as long as it lasts."""
+        before, self.stale = self.stale, redacted(f"{type(error).__name__}: {error}")
+        if self.stale != before:
+            _log.error("%s", redacted("".join(traceback.format_exception(error))))
 
     def _follow(self) -> None:
         champion = self._loaded(self.wanted.champion) or self.current.champion

@@ -1,4 +1,4 @@
-"""A queue that is fair to callers: who sends a lot waits for what he sent, and nobody else does.
+"""A queue that is fair: whoever sends a lot waits for their own requests, and nobody else does.
 
 Start-time fair queueing (Goyal, Vin, Cheng, IEEE/ACM Transactions on Networking 5(5), 1997), first
 between hosts, then between the keys of one host: a host that invents keys gains nothing by it.
