@@ -43,6 +43,13 @@ class Raises(Heavy):
         return float(row["height"])
 
 
+class Unset(Heavy):
+    """It lacks a setting."""
+
+    def value(self, row: Input, output: Output | None) -> float | None:
+        raise SettingsError("set HEAVY_FROM")
+
+
 class Sure(Heavy):
     """It leaves no margin."""
 
@@ -91,6 +98,7 @@ def test_unchanged_traffic_raises_no_alarm() -> None:
         ("Namesake", SettingsError, "Namesake' has the name 'quality' of another detector"),
         ("Unbounded", AppError, r"Unbounded' returned .* not a number in \[0, 1\]"),
         ("Raises", AppError, "Raises' raised KeyError"),
+        ("Unset", SettingsError, "^set HEAVY_FROM$"),
         ("Sure", SettingsError, "Sure': margin = 0.0"),
         ("Nameless", SettingsError, "Nameless' lacks `name`"),
     ],

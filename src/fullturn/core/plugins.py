@@ -8,13 +8,14 @@ import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from fullturn.core.errors import SettingsError
+from fullturn.core.errors import AppError, FullturnError, SettingsError
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
+T = TypeVar("T")
 _LIBRARIES = re.compile(
     r"[\\/](?:site-packages|dist-packages|fullturn|lib[\\/]python[\d.]+)[\\/]|^<"
 )
@@ -71,17 +72,54 @@ def raised_in(error: Exception) -> str:
     return f" in {Path(found.filename).name}, line {found.lineno}" if found else ""
 
 
+def asked(
+    what: str,
+    call: Callable[[], T],
+    kind: type[FullturnError] = AppError,
+    step: str = "correct it",
+    on: str = "",
+) -> T:
+    """What code from outside fullturn returns; what it raises becomes an `explained` error.
+
+    Raises:
+        FullturnError: as the code raised it, or of this kind.
+    """
+    try:
+        return call()
+    except FullturnError:
+        raise
+    except Exception as error:
+        raise explained(error, what, kind, step, on) from error
+
+
+def explained(
+    error: Exception,
+    what: str,
+    kind: type[FullturnError] = AppError,
+    step: str = "correct it",
+    on: str = "",
+) -> FullturnError:
+    """An error of this kind that says `what` raised one, `on` which row, where, and what to do."""
+    row = f" on {on}" if on else ""
+    return kind(f"{what} raised {error!r}{row}{raised_in(error)}; {step}")
+
+
 def make(what: str, name: str, root: Path | None) -> Any:
     """An object of the class that `mymodule:MyClass` names.
 
     Raises:
         SettingsError: there is no such class, or it cannot be created; the message names it.
     """
-    kind = from_module(name, root, what)
-    try:
-        return kind()
-    except Exception as error:
-        raise SettingsError(f"{what} '{name}' cannot be created: {error!r}") from error
+    return created(f"{what} '{name}'", from_module(name, root, what))
+
+
+def created(what: str, call: Callable[[], T]) -> T:
+    """An object that code from outside fullturn makes.
+
+    Raises:
+        SettingsError: it cannot be created; the message begins with `what`.
+    """
+    return asked(f"{what} cannot be created: it", call, SettingsError)
 
 
 def chosen(what: str, named: Sequence[str], root: Path | None, kind: type) -> dict[str, Any]:
@@ -112,17 +150,8 @@ def entry_points(group: str) -> dict[str, Callable[..., Any]]:
 
 def _loader(point: EntryPoint) -> Callable[..., Any]:
     def make(*arguments: Any) -> Any:
-        try:
-            loaded = point.load()
-        except Exception as error:
-            raise SettingsError(
-                f"entry point '{point.name}' = {point.value} cannot be loaded: {error!r}"
-            ) from error
-        try:
-            return loaded(*arguments)
-        except Exception as error:
-            raise SettingsError(
-                f"entry point '{point.name}' = {point.value} cannot be created: {error!r}"
-            ) from error
+        what = f"entry point '{point.name}' = {point.value}"
+        loaded = asked(f"{what} cannot be loaded: it", point.load, SettingsError)
+        return created(what, lambda: loaded(*arguments))
 
     return make

@@ -14,7 +14,8 @@ from fullturn.core.entities import (
     ScoredRow,
     Split,
 )
-from fullturn.core.errors import AppError, DataError, FullturnError
+from fullturn.core.errors import AppError, DataError
+from fullturn.core.plugins import asked
 from fullturn.subjects.protocols import Predictor, Scorer
 from fullturn.subjects.scores import scores_of
 
@@ -67,14 +68,14 @@ def ask(predictor: Predictor, rows: Sequence[Input], where: str) -> list[Output]
     Raises:
         AppError: predict() raised.
     """
-    try:
-        return list(predictor.predict(rows))
-    except AppError as error:
-        raise AppError(f"{error} (asked {where})") from error
-    except FullturnError:
-        raise
-    except Exception as error:
-        raise AppError(f"predict() raised {error!r} on {where}") from error
+
+    def call() -> list[Output]:
+        try:
+            return list(predictor.predict(rows))
+        except AppError as error:
+            raise AppError(f"{error} (asked {where})") from error
+
+    return asked("predict()", call, on=where)
 
 
 def batches(examples: Sequence[Example], size: int = BATCH) -> Iterator[Sequence[Example]]:

@@ -28,12 +28,8 @@ def find(name: str, root: Path | None = None) -> Metric:
     """
     called, argument = _parts(name)
     make = plugins.from_module(called, root, "metric") if ":" in called else _named(called)
-    try:
-        metric = make() if argument is None else make(argument)
-    except SettingsError:
-        raise
-    except Exception as error:
-        raise SettingsError(f"metric '{name}' cannot be created: {error!r}") from error
+    arguments = () if argument is None else (argument,)
+    metric = plugins.created(f"metric '{name}'", lambda: make(*arguments))
     if not isinstance(metric, Metric):
         raise SettingsError(
             f"metric '{name}' is a {type(metric).__name__}: derive it from RowMetric or SetMetric "

@@ -99,18 +99,13 @@ class _Guarded:
     """A detector whose errors name it."""
 
     def __init__(self, origin: str, detector: RateDetector) -> None:
-        self._origin, self._detector = origin, detector
+        self._what, self._detector = f"detector '{origin}'", detector
 
     def __call__(self, row: Input, output: Output | None) -> float | None:
-        try:
-            value = self._detector.value(row, output)
-        except Exception as error:
-            raise AppError(f"detector '{self._origin}' raised {error!r}") from error
+        value = plugins.asked(self._what, lambda: self._detector.value(row, output))
         if value is None or 0 <= value <= 1:
             return value
-        raise AppError(
-            f"detector '{self._origin}' returned {value!r}, not a number in [0, 1] or None"
-        )
+        raise AppError(f"{self._what} returned {value!r}, not a number in [0, 1] or None")
 
     def is_readable(self, one: Observation) -> bool:
         """Whether it has a value for an observation."""

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from fullturn.core.entities import Input, Output
-from fullturn.core.errors import BundleError, FullturnError, IntegrityError
+from fullturn.core.errors import BundleError, IntegrityError
 from fullturn.core.parsing import from_json
+from fullturn.core.plugins import asked
 from fullturn.subjects.contents import contents, differences, listing
 from fullturn.subjects.protocols import App, Predictor
 
@@ -98,15 +99,8 @@ def load(app: App, folder: Path, digest: str | None = None) -> Predictor:
     unsafe = unsafe_files(folder)
     if unsafe:
         raise BundleError(f"bundle {folder}: {unsafe[0]}; write {_formats()} instead")
-    try:
-        return app.load(folder / FILES)
-    except FullturnError:
-        raise
-    except Exception as error:
-        raise BundleError(
-            f"load() of {type(app).__name__} raised {error!r} on {folder}; correct the app, or "
-            "retrain"
-        ) from error
+    what, step = f"load() of {type(app).__name__}", "correct the app, or retrain"
+    return asked(what, lambda: app.load(folder / FILES), BundleError, step, on=str(folder))
 
 
 def probe(predictor: Predictor, record: Mapping[str, Any]) -> list[str]:

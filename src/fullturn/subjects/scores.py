@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from fullturn.core import plugins
@@ -25,12 +26,12 @@ def scores_of(scorer: Scorer, example: Example, output: Output) -> dict[str, flo
     Raises:
         AppError: score() raised, gave no score, or one that is no number within [0, 1].
     """
-    try:
+    try:  # not `asked`: for every row, a closure costs 15 % more
         scores = {name: float(value) for name, value in scorer.score(example, output).items()}
     except FullturnError:
         raise
     except Exception as error:
-        raise AppError(f"score() raised {error!r} on row '{example.id}'") from error
+        raise plugins.explained(error, "score()", on=f"row '{example.id}'") from error
     if not scores:
         raise AppError(f"score() gave no score for row '{example.id}': give at least one")
     for name, value in scores.items():
@@ -68,12 +69,8 @@ def added(scores: Scores, scorers: Mapping[str, RowScorer], row: Example, output
     """
     found = dict(scores)
     for name, scorer in scorers.items():
-        try:
-            more = scorer.score(row, output)
-        except Exception as error:
-            raise AppError(
-                f"scorer '{name}' raised {error!r} on row '{row.id}'; correct it"
-            ) from error
+        call = partial(scorer.score, row, output)
+        more = plugins.asked(f"scorer '{name}'", call, on=f"row '{row.id}'")
         if not isinstance(more, Mapping):
             raise AppError(f"scorer '{name}' returned {shown(more)}; return scores by their names")
         taken = sorted(more.keys() & found.keys())

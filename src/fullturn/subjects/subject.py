@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from fullturn.core import plugins
 from fullturn.core.entities import (
     Contract,
     Dataset,
@@ -26,11 +27,9 @@ from fullturn.core.entities import (
 from fullturn.core.errors import (
     AppError,
     CouldNotEvaluate,
-    FullturnError,
     IntegrityError,
     UsageError,
 )
-from fullturn.core.plugins import raised_in
 from fullturn.core.wording import shown
 from fullturn.subjects import bundle, scores
 from fullturn.subjects.protocols import (
@@ -278,14 +277,7 @@ class _Guarded:
 
 
 def _asked(what: str, call: Callable[[], T]) -> T:
-    try:
-        return call()
-    except FullturnError:
-        raise
-    except Exception as error:
-        raise AppError(
-            f"{what} raised {error!r}{raised_in(error)}; correct the app, then try again"
-        ) from error
+    return plugins.asked(what, call, step="correct the app, then try again")
 
 
 def _returned(what: str, found: object, right: str) -> AppError:
