@@ -30,6 +30,7 @@ from fullturn.core.journal import (
     Drain,
     Journal,
     read,
+    waiting,
 )
 from fullturn.core.steps import decode_step, encode_step
 from tests.needs import mounted
@@ -513,6 +514,12 @@ class TestDrain:
         assert drain.undrained() == 6
         assert drain.replay() == 6
         assert seen == [ten[:4], ten[4:8], ten[8:]]
+
+    def test_what_waits_is_read_without_a_drain(self, path: Path, ten: list[bytes]) -> None:
+        assert list(waiting(path)) == ten
+        collecting(path, batch=4)[0].drain_once()
+        assert list(waiting(path)) == ten[4:]
+        assert list(waiting(path.with_name("none.journal"))) == []
 
     def test_another_drain_goes_on_where_the_first_stopped(
         self, path: Path, ten: list[bytes]

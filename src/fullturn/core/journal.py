@@ -198,6 +198,11 @@ def read(path: Path, offset: int = 0) -> Iterator[tuple[bytes, int]]:
                     _torn_at(fd, path, position)
 
 
+def waiting(path: Path) -> Iterator[bytes]:
+    """The payloads in a journal that no drain has delivered yet. Raises as `read` does."""
+    return (payload for payload, _ in read(path, _offset(path)))
+
+
 class Drain:
     """Carries the records of one journal to a sink, in order, at least once.
 
@@ -261,7 +266,7 @@ class Drain:
         Raises:
             FullturnError: that is so; the next delivery begins at the start.
         """
-        offset = self._offset()
+        offset = _offset(self.path)
         if self._verify is None or not offset:
             return
         try:
@@ -272,11 +277,7 @@ class Drain:
 
     def undrained(self) -> int:
         """How many records no drain has delivered yet."""
-        return sum(1 for _ in self.waiting())
-
-    def waiting(self) -> Iterator[bytes]:
-        """The payloads that no drain has delivered yet."""
-        return (payload for payload, _ in read(self.path, self._offset()))
+        return sum(1 for _ in waiting(self.path))
 
     def trim(self) -> None:
         """Deliver what is left while writers wait, and remove the journal; they start a new one.
@@ -332,7 +333,7 @@ class Drain:
         """Drain once; how many records that were, and failures in a row so far."""
         try:
             drained = self.drain_once()
-            if drained < self._batch and self._offset() > self._largest:
+            if drained < self._batch and _offset(self.path) > self._largest:
                 self.trim()
         except FullturnError as error:
             self.failure = error
@@ -356,19 +357,11 @@ class Drain:
     def _next_batch(self) -> list[tuple[bytes, int]]:
         records: list[tuple[bytes, int]] = []
         try:
-            records.extend(islice(read(self.path, self._offset()), self._batch))
+            records.extend(islice(read(self.path, _offset(self.path)), self._batch))
         except JournalCorrupt:
             if not records:  # what comes before the damage is delivered first
                 raise
         return records
-
-    def _offset(self) -> int:
-        """Where to continue. From the start if that is unknown or lost: nothing may be skipped."""
-        try:
-            offset = int(_beside(self.path, "offset").read_bytes())
-            return offset if offset <= self.path.stat().st_size else 0
-        except (FileNotFoundError, ValueError):
-            return 0
 
     def _store_offset(self, offset: int) -> None:
         target, draft = _beside(self.path, "offset"), _beside(self.path, "offset.new")
@@ -379,11 +372,11 @@ class Drain:
 
     def _remove_if_drained(self, sink: Sink | None = None) -> None:
         with self.path.open("rb+") as file, _locked(file.fileno(), fcntl.LOCK_EX):
-            begin = max(self._offset(), len(MAGIC))
+            begin = max(_offset(self.path), len(MAGIC))
             if sink and (rest := list(_scan(file.fileno(), begin))):
                 sink([payload for payload, _ in rest])
                 self._store_offset(rest[-1][1])
-            if file.seek(0, os.SEEK_END) > max(self._offset(), len(MAGIC)):
+            if file.seek(0, os.SEEK_END) > max(_offset(self.path), len(MAGIC)):
                 return
             self.compare()
             # In this order: an offset must not outlive its journal, and a waiting writer
@@ -392,6 +385,15 @@ class Drain:
             file.truncate(0)
             self.path.unlink()
             _beside(self.path, "lock").unlink()
+
+
+def _offset(path: Path) -> int:
+    """Where to continue. From the start if that is unknown or lost: nothing may be skipped."""
+    try:
+        offset = int(_beside(path, "offset").read_bytes())
+        return offset if offset <= path.stat().st_size else 0
+    except (FileNotFoundError, ValueError):
+        return 0
 
 
 def _scan(fd: int, position: int) -> Iterator[tuple[bytes, int]]:

@@ -24,7 +24,7 @@ import orjson
 
 from fullturn.core.entities import Feedback, Prediction
 from fullturn.core.errors import Conflict, IntegrityError, NotFound, from_system
-from fullturn.core.journal import LARGEST_WRITE, Drain, Journal, read
+from fullturn.core.journal import LARGEST_WRITE, Drain, Journal, read, waiting
 from fullturn.core.state import make
 from fullturn.serving.tables import (
     SCHEMAS,
@@ -215,9 +215,9 @@ def _locked(state: Path, flags: int) -> int:
 
 
 def _last_sequence(state: Path) -> int:
-    waiting = (orjson.loads(payload)[2] for payload in _drain(state).waiting())
+    left = (orjson.loads(payload)[2] for payload in waiting(state / JOURNAL))
     stored = (delivered(opened(state / TABLES / name)) for name in SCHEMAS)
-    return max((*waiting, *stored), default=0)
+    return max((*left, *stored), default=0)
 
 
 def _parts(payloads: Sequence[bytes]) -> Iterable[list[bytes]]:
@@ -233,9 +233,9 @@ def _rows(state: Path, name: str, where: int | tuple[str, str]) -> list[dict[str
 
     The journal is read first: what a drain delivers meanwhile is then read twice, not missed.
     """
-    waiting = _waiting(state, name)
+    left = _waiting(state, name)
     table = opened(state / TABLES / name)
-    rows = waiting | ({row["sequence"]: row for row in matching(table, where)} if table else {})
+    rows = left | ({row["sequence"]: row for row in matching(table, where)} if table else {})
     if isinstance(where, int):
         return [rows[sequence] for sequence in sorted(rows) if sequence > where]
     return [rows[sequence] for sequence in sorted(rows) if rows[sequence][where[0]] == where[1]]
@@ -243,6 +243,6 @@ def _rows(state: Path, name: str, where: int | tuple[str, str]) -> list[dict[str
 
 def _waiting(state: Path, name: str) -> dict[int, dict[str, Any]]:
     kind, names = name[0], SCHEMAS[name]
-    records = map(orjson.loads, _drain(state).waiting())
+    records = map(orjson.loads, waiting(state / JOURNAL))
     rows = (dict(zip(names, r[1:], strict=True)) for r in records if r[0] == kind)
     return {row["sequence"]: row for row in rows}

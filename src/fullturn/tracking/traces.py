@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import orjson
 
+from fullturn.core import journal
 from fullturn.core.entities import Input, Output, ScoredRow
 from fullturn.core.journal import Drain, Journal
 from fullturn.core.records import Span, Traced
@@ -116,7 +117,7 @@ def send(store: Store, path: Path) -> None:
 def waiting(folder: Path) -> Iterator[Traced]:
     """Traces in the journals of a folder that have not been sent to MLflow yet."""
     for path in sorted(folder.glob(f"*{TRACES}.journal")):
-        yield from map(decode, Drain(path, _nowhere).waiting())
+        yield from map(decode, journal.waiting(path))
 
 
 def encode(trace: Traced) -> bytes:
@@ -129,8 +130,3 @@ def decode(payload: bytes) -> Traced:
     record: dict[str, Any] = orjson.loads(payload)
     spans = tuple(Span(**span) for span in record["spans"])
     return Traced(record["id"], spans, record["tags"], record["run_id"])
-
-
-def _nowhere(payloads: Sequence[bytes]) -> None:
-    """Takes no record: for a drain that only reads."""
-    raise NotImplementedError
