@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from fullturn.core.wording import code, plain, prose
+from fullturn.core.wording import code, first_line, plain, prose
 
 NASTY = {
     "link": "[a](http://example.org)",
@@ -91,3 +91,11 @@ def test_no_text_ends_its_cell(text: str) -> None:
 def test_a_cut_is_marked() -> None:
     assert prose("word " * 100, 20) == "word word word word…"
     assert code("x" * 100, 10) == "`xxxxxxx…`"
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [(OSError("no file\nno hope"), "no file"), (ValueError(), "ValueError"), (OSError("a"), "a")],
+)
+def test_the_first_line_of_an_error_says_it(error: Exception, line: str) -> None:
+    assert first_line(error) == line

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from fullturn.core.errors import SettingsError, UsageError
+from fullturn.core.errors import UsageError
 from fullturn.core.redaction import redacted
 
 FAULT = 70
@@ -48,7 +48,7 @@ def state_of(start: Path) -> Path | None:
     try:
         root = settings.find_root(start.resolve())
         return settings.state_folder(settings.read(root), root)
-    except (UsageError, SettingsError, OSError, ValueError):
+    except (UsageError, OSError, ValueError):
         return None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import os
 import tomllib
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from fullturn.core import addresses, redaction, state
 from fullturn.core.addresses import kind_of, normal
 from fullturn.core.errors import NotFound, SettingsError
+from fullturn.core.wording import nearest
 
 FILE = "fullturn.toml"
 STATE = "FULLTURN_STATE"
@@ -482,17 +482,16 @@ def _explain(error: ValidationError) -> str:
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return f"unknown setting '{place}'{_nearest(first['loc'])}"
+        return f"unknown setting '{place}'{_hint(first['loc'])}"
     if first["type"] == "missing":
         return f"setting '{place}' is missing"
     reason = first["msg"].removeprefix("Value error, ")
     return f"setting '{place}' = {first['input']!r}: {reason}"
 
 
-def _nearest(place: tuple[int | str, ...]) -> str:
+def _hint(place: tuple[int | str, ...]) -> str:
     model: Any = Settings
     for part in place[:-1]:
         model = model.model_fields[str(part)].annotation
     known = list(model.model_fields)
-    close = difflib.get_close_matches(str(place[-1]), known, n=1)
-    return f"; did you mean '{close[0]}'?" if close else f"; known: {', '.join(known)}"
+    return nearest(str(place[-1]), known) or f"; known: {', '.join(known)}"

@@ -26,6 +26,11 @@ def shown(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
+def first_line(error: Exception) -> str:
+    """The first line of an error's message; the error's kind if it has none."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 def nearest(name: str, known: Sequence[str]) -> str:
     """A hint for a name that is not known."""
     close = difflib.get_close_matches(name, known, n=1)

@@ -28,6 +28,7 @@ from fullturn.core.errors import (
     UsageError,
 )
 from fullturn.core.state import unusable
+from fullturn.core.wording import first_line
 from fullturn.data import records
 from fullturn.data.records import Record
 from fullturn.data.rows import Row, combined, row_digest
@@ -84,7 +85,7 @@ def head(table: Path | str) -> Head:
         return Head(uri, None, ())
     except (DeltaError, OSError, ValueError) as error:
         raise IntegrityError(
-            f"the log of {uri} cannot be read ({_first_line(error)}); restore it from a copy"
+            f"the log of {uri} cannot be read ({first_line(error)}); restore it from a copy"
         ) from None
 
 
@@ -124,7 +125,7 @@ def rows(at: Head, of: Record) -> list[Row]:
         raise
     except Exception as error:  # noqa: BLE001  of a damaged file deltalake raises just that
         raise IntegrityError(
-            f"{label} cannot be read ({_first_line(error)}); restore its files from a copy"
+            f"{label} cannot be read ({first_line(error)}); restore its files from a copy"
         ) from None
     by_digest = sorted(((row_digest(row), row) for row in found), key=lambda pair: pair[0])
     actual = combined((one for one, _ in by_digest), of.columns)
@@ -221,7 +222,7 @@ def _explained(error: Exception, at: Head, new: Record) -> FullturnError:
             f"somebody else committed to '{new.version.name}'{by} while this commit was made; "
             "nothing was written: look at `fullturn data log` and commit again"
         )
-    return CouldNotEvaluate(f"{at.uri} could not be written: {_first_line(error)}")
+    return CouldNotEvaluate(f"{at.uri} could not be written: {first_line(error)}")
 
 
 def _check_room(uri: str, size: int) -> None:
@@ -234,7 +235,3 @@ def _disk_full(uri: str) -> DiskFull:
         f"no space left for {uri}; nothing was committed and earlier versions are whole: "
         "free some space and commit again"
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -20,6 +20,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from fullturn.core import delta
 from fullturn.core.errors import CouldNotEvaluate, DiskFull, IntegrityError
+from fullturn.core.wording import first_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -239,19 +240,15 @@ def _as_json(value: Any) -> str | None:
 
 def _unreadable(path: Path | str, error: Exception) -> IntegrityError:
     return IntegrityError(
-        f"the prediction log {path} cannot be read ({_first_line(error)}); restore it"
+        f"the prediction log {path} cannot be read ({first_line(error)}); restore it"
     )
 
 
 def _unwritten(path: Path, error: Exception) -> CouldNotEvaluate:
     return CouldNotEvaluate(
-        f"the prediction log {path} could not be written ({_first_line(error)}); its records stay "
+        f"the prediction log {path} could not be written ({first_line(error)}); its records stay "
         "in the journal and are delivered later"
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _parsed(row: dict[str, Any]) -> dict[str, Any]:

@@ -108,7 +108,7 @@ class Connection:
 
     @property
     def is_light(self) -> bool:
-        """Whether reads go without MLflow's client."""
+        """Whether reads go without MLflow's client so far. Only tests ask: answers are the same."""
         return self._light is not None
 
     @property

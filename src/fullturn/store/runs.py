@@ -135,7 +135,7 @@ class Runs(Connection):
     def get(self, run_id: str, name: str, into: Path | None = None) -> Path:
         """Fetch an artifact of a run, a file or a folder; returns a local path.
 
-        It is put `into` a folder, or into a temporary one that nobody removes.
+        It is put `into` a folder, or into a temporary one, removed when this process ends.
 
         Raises:
             NotFound: the run has no such artifact.
