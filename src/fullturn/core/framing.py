@@ -49,11 +49,11 @@ class Torn:
 
 
 def torn(rest: bytes) -> Torn | None:
-    """The damage at the beginning of `rest`, where no whole record begins; None if it is no such.
+    """The damage at the beginning of `rest`, where no whole record begins.
 
-    A write that was interrupted leaves less than a record. A power loss leaves zeros: to the end
-    of the file, from anywhere inside a record, or in whole sectors before records that are whole.
-    Anything else means that bytes were changed.
+    None if it is not such damage. An interrupted write leaves less than a record. A power loss
+    leaves zeros: to the end of the file, from anywhere inside a record, or in whole sectors before
+    records that are whole. Anything else means that bytes were changed.
     """
     used = len(rest.rstrip(b"\0"))
     whole = next((start for start in range(1, used) for _ in intact(rest, start)), None)

@@ -1,7 +1,8 @@
 """The folder of everything that is written locally: the one place that makes it.
 
-It has keys and what users asked, so it ignores itself in Git from its first moment, whoever made
-the project: an empty folder cannot be committed, and the first file in it is the `.gitignore`.
+It contains keys and what users asked, so it ignores itself in Git from its first moment, whoever
+made the project: an empty folder cannot be committed, and the first file in it is the
+`.gitignore`.
 """
 
 from __future__ import annotations

@@ -116,7 +116,7 @@ def to_html(report: GateReport) -> str:
 
 
 def moment(created: str) -> str:
-    """An ISO 8601 time for people; as it is, if it is none."""
+    """An ISO 8601 time for people; unchanged if it is not one."""
     try:
         time = datetime.fromisoformat(created)
     except ValueError:

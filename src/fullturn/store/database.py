@@ -91,7 +91,7 @@ def _bring(uri: str, path: Path, head: str, own: bool) -> None:
 def _migrate(path: Path, draft: Path, address: str, found: str) -> None:
     """Upgrade a copy while nobody can write, and put it in its place.
 
-    Who has the old file open then finds it empty: an error, where a write would be lost.
+    Whoever has the old file open then finds it empty: an error, where a write would be lost.
     """
     from fullturn.store import schema
 
@@ -174,7 +174,7 @@ def _draft(uri: str, path: Path) -> Iterator[tuple[Path, str]]:
     place, mark, options = uri.partition("?")
     draft = path.with_name(path.name + name)
     try:
-        draft.touch()  # says at once what MLflow would try again for 100 seconds
+        draft.touch()  # fails at once, where MLflow would retry for 100 seconds
         yield draft, f"{place}{name}{mark}{options}"
     finally:
         _remove(draft)
