@@ -63,8 +63,10 @@ def test_anything_else_is_refused_unless_it_is_overridden(
 
 def test_what_its_release_rolled_back_is_refused_unless_it_is_overridden() -> None:
     today = replace(TODAY, refused="errors +12 points")
-    with pytest.raises(Refused, match=r"its release rolled it back \(errors \+12 points\)"):
+    said = r"its release rolled it back \(errors \+12 points\)"
+    with pytest.raises(Refused, match=said) as found:
         admit(VERSION, [GATE], today)
+    assert type(found.value) is Refused, "and not that it lacks a gate"
     assert "rolled it back" in admit(VERSION, [GATE], today, override=True).override
 
 

@@ -139,12 +139,14 @@ def test_a_second_controller_is_refused_while_the_first_one_renews_its_plan(
 
     def try_it() -> None:
         looked.wait(PATIENCE)
-        with pytest.raises(Conflict) as found:
-            second.run(lambda release, decision: None)
-        refused.append(found.value)
-        abort(store)
+        try:
+            with pytest.raises(Conflict) as found:
+                second.run(lambda release, decision: None)
+            refused.append(found.value)
+        finally:
+            abort(store)  # or the first one looks for ever
 
-    trying = threading.Thread(target=try_it)
+    trying = threading.Thread(target=try_it, daemon=True)
     trying.start()
     first = controlled(store, release, tmp_path / "a")
     ended = first.run(lambda release, decision: looked.set())

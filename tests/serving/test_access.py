@@ -34,7 +34,13 @@ def post(server: Live, path: str = "/predict", **headers: str) -> httpx.Response
 
 @pytest.mark.parametrize(
     "kind",
-    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=a", ""],
+    [
+        "text/plain",
+        "text/plain; application/json",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=a",
+        "",
+    ],
 )
 def test_a_body_that_a_browser_sends_without_asking_is_415(one: Live, kind: str) -> None:
     before = len(log.predictions(one.state))
@@ -66,7 +72,8 @@ def test_names_of_this_server_are_taken() -> None:
              "ml.example.org:443", "ml.example.org.", "model.svc.local")  # fmt: skip
     for host in known:
         assert host.encode() in hosts and host.encode() in hosts
-    for host in ("example.org", "svc.local", "", "ml.example.org.evil", "1.2.3"):
+    strange = ("example.org", "svc.local", "", "ml.example.org.evil", "a.svc.local.evil", "1.2.3")
+    for host in strange:
         assert host.encode() not in hosts
     assert b"anything" in Hosts(("*",))
 

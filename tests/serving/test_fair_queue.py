@@ -38,6 +38,16 @@ def test_rows_count_not_requests() -> None:
     assert order(queue) == "hlllllh"
 
 
+def test_who_was_idle_has_saved_nothing_up() -> None:
+    queue: FairQueue[str] = FairQueue()
+    for _ in range(4):
+        queue.push(("steady", ""), 1, "s")
+    assert [queue.pop()[1] for _ in range(3)] == ["s"] * 3
+    for _ in range(3):
+        queue.push(("idle", ""), 1, "i")
+    assert order(queue) == "isii"
+
+
 def test_a_host_that_invents_keys_gains_nothing() -> None:
     queue: FairQueue[str] = FairQueue()
     for number in range(20):

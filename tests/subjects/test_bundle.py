@@ -59,6 +59,8 @@ def test_another_manifest_is_refused_by_its_digest(folder: Path) -> None:
     bundle.seal(folder)
     with pytest.raises(IntegrityError, match="recorded was"):
         bundle.verify(folder, digest)
+    with pytest.raises(IntegrityError, match="recorded was"):
+        bundle.load(Toy(), folder, digest)
 
 
 @pytest.mark.parametrize("name", ["model.pkl", "model.json", "model.skops"])
@@ -97,6 +99,12 @@ def test_only_the_manifest_at_the_top_is_left_unsealed(folder: Path, name: str) 
     with pytest.raises(IntegrityError, match=rf"'bundle/{name}' is not in the manifest"):
         bundle.verify(folder)
     assert any(name in line for line in bundle.unsafe_files(folder))
+
+
+def test_a_note_like_mlflows_below_the_top_is_not_left_unsealed(folder: Path) -> None:
+    (folder / bundle.FILES / "registered_model_meta").write_text("model_name: toy\n")
+    with pytest.raises(IntegrityError, match="'bundle/registered_model_meta' is not in the"):
+        bundle.verify(folder)
 
 
 def test_the_note_that_mlflow_adds_is_no_part_of_a_bundle_but_a_file_of_its_name_is(
@@ -140,6 +148,14 @@ def link_to_folder(path: Path, outside: Path) -> None:
     path.symlink_to(outside, target_is_directory=True)
 
 
+def link_to_folder_inside(path: Path, outside: Path) -> None:
+    path.symlink_to(path.parent, target_is_directory=True)
+
+
+def link_to_nothing(path: Path, outside: Path) -> None:
+    path.symlink_to(path.with_name("missing.json"))
+
+
 @pytest.mark.parametrize(
     ("plant", "reason"),
     [
@@ -147,6 +163,8 @@ def link_to_folder(path: Path, outside: Path) -> None:
         (unix_socket, "is a socket"),
         (link_out, "is a link that leads out of the folder"),
         (link_to_folder, "is a link that leads out of the folder"),
+        (link_to_folder_inside, "is a link to something that is no file"),
+        (link_to_nothing, "is a link that leads nowhere"),
     ],
 )
 def test_what_is_no_file_of_the_bundle_is_named_and_never_read(

@@ -69,6 +69,14 @@ def test_an_entry_that_lost_its_signature_too_is_found_by_the_next_one(
     assert seals(store, signer) == ["altered", "valid", "valid"]
 
 
+def test_an_entry_that_was_edited_itself_says_nothing_of_the_one_before(
+    store: Store, signer: Signer
+) -> None:
+    promoted(store, keys.machine_key(signer))
+    edit(store, 3, {"follows": "0" * 64})
+    assert seals(store, signer) == ["valid", "valid", "altered"]
+
+
 def test_the_newest_entry_without_its_signature_is_noticed(store: Store, signer: Signer) -> None:
     promoted(store, keys.machine_key(signer))
     stripped = {"actor": "mallory", "signature": None, "key_": None, "follows": None}
