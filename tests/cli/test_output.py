@@ -72,6 +72,32 @@ def test_json_has_the_same_value(capsys: pytest.CaptureFixture[str]) -> None:
     assert "é" in printed and not set(printed) & set("\x1b\u202e\u2028\U000e0041")
 
 
+SAID = {
+    "a header": ('{"Authorization": "Bearer abc-def"}', "abc-def"),
+    "a header at the end": ('Authorization: Bearer abc-def"', "abc-def"),
+    "an address": ('/hook?token=abc-def"', "abc-def"),
+    "a key": ('"-----BEGIN PRIVATE KEY-----" MIIEvQIBADANBg', "nothing of it"),
+    "digits": ("it was 481516234297", "481516234297"),
+    "a quote": ('it was a"b"c-d', 'b"c'),
+    "a backslash": ("it was a\\b\\c-d", "\\c-d"),
+}
+
+
+@pytest.mark.parametrize(("text", "secret"), SAID.values(), ids=SAID)
+def test_what_is_masked_leaves_json(
+    text: str, secret: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("A", "481516234297"), ("B", 'a"b"c-d'), ("C", "a\\b\\c-d")):
+        monkeypatch.setenv(name, value)
+        credentials.secret(name, is_token=False)
+    output.say_json({"text": text, "share": 0.481516234297, text: [text]})
+    printed = capsys.readouterr().out
+    value = json.loads(printed)
+    assert value.pop("share") == 0.481516234297 and len(value) == 2
+    assert secret not in f"{value}" and secret not in str(list(value.values()))
+    assert json.dumps(secret)[1:-1] not in printed.replace("0.481516234297", "")
+
+
 def test_ordinary_text_of_all_scripts_stays() -> None:
     text = "naïve café\tשלום 안녕 مرحبا 👩\u200d🔬 ½\nline"
     assert visible(text) == text

@@ -6,7 +6,7 @@ import pytest
 
 from fullturn.core import credentials, redaction
 from fullturn.core.errors import CouldNotEvaluate, SettingsError
-from fullturn.core.redaction import is_secret, redacted, redacted_values
+from fullturn.core.redaction import is_secret, redacted, redacted_tags, redacted_values
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,66 @@ def test_passwords_in_addresses_headers_and_keys_are_masked(text: str, shown: st
 )
 def test_ordinary_text_stays_as_it_is(text: str) -> None:
     assert redacted(text) == text
+
+
+LINE = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC+/=x"
+HEADER = "-----BEGIN RSA PRIVATE KEY-----"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        f"{HEADER}\n{LINE}\n{LINE}\nMHc=",
+        f"{HEADER}\\n{LINE}\\n{LINE}",
+        f"{HEADER}\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0123456789ABCDEF\n\n{LINE}\n",
+        f"['{HEADER}\\n', '{LINE * 2}\\n', '{LINE * 2}\\n']",
+        f"{HEADER} {LINE} {LINE}",
+    ],
+    ids=["cut short", "escaped", "encrypted", "lines in quotes", "one line"],
+)
+def test_a_private_key_without_its_end_is_masked(key: str) -> None:
+    shown = redacted(f"{key} <p>whole</p>")
+    assert "MIIE" not in shown and "MHc" not in shown and "whole</p>" in shown
+    assert redacted(shown) == shown
+
+
+def test_an_encrypted_key_with_headers_is_masked() -> None:
+    head = "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0123456789ABCDEF"
+    key = f"{HEADER}\n{head}\n\n{LINE}\n-----END RSA PRIVATE KEY-----"
+    assert redacted(f"{key} rest") == f"{HEADER}…-----END RSA PRIVATE KEY----- rest"
+
+
+def test_a_page_that_quotes_the_header_of_a_key_is_otherwise_whole() -> None:
+    page = f"<p>begins with <code>{HEADER}</code>, and</p>" + "<td>a cell</td>" * 9
+    assert redacted(page) == page.replace(HEADER, f"{HEADER}…")
+    assert redacted(redacted(page)) == redacted(page)
+
+
+def test_a_secret_is_masked_also_as_a_page_or_json_spells_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SERVE_WITH", 'a<b"c\\d&e')
+    credentials.secret("SERVE_WITH")
+    spelled = ("a&lt;b&quot;c\\d&amp;e", 'a&lt;b"c\\d&amp;e', 'a<b\\"c\\\\d&e')
+    assert [redacted(f"got {one}.") for one in spelled] == ["got …."] * 3
+
+
+def test_masking_leaves_the_markup_around_a_secret() -> None:
+    assert redacted("<p>Authorization: Bearer abc</p>") == "<p>Authorization: Bearer …</p>"
+    assert redacted("<a>/x?token=abc</a>") == "<a>/x?token=…</a>"
+
+
+def test_a_tag_of_json_stays_json_with_its_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_PASSWORD", "471147234297")
+    credentials.secret("SOME_PASSWORD", is_token=False)
+    plan = '{"until": 1471147234297.5, "who": "471147234297"}'
+    masked = redacted_tags({"a": plan, "b": "471147234297", "c": '{"x": 1}'})
+    assert masked == {
+        "a": '{"until": 1471147234297.5, "who": "\\u2026"}',
+        "b": "…",
+        "c": '{"x": 1}',
+    }
+    assert redacted_tags(masked) == masked
 
 
 def test_names_say_what_a_secret_is() -> None:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from fullturn.core.redaction import redacted
-from fullturn.core.showing import MARKS, Cell, Grid, Line, Style, to_json, view
+from fullturn.core.redaction import redacted, redacted_values
+from fullturn.core.showing import MARKS, Cell, Grid, Line, Style, plain, to_json, view
 from fullturn.core.wording import visible, visible_json
 from fullturn.pipeline.steps import STEPS_FILE
 
@@ -111,8 +111,8 @@ def say_error(message: str, code: int, *, as_json: bool) -> None:
 
 
 def say_json(value: Any) -> None:
-    """Any record as JSON on one line."""
-    print(visible_json(redacted(to_json(value))))
+    """Any record as JSON on one line; its texts are masked before they become JSON."""
+    print(visible_json(to_json(redacted_values(plain(value), keys=True))))
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], title: str = "") -> None:

@@ -8,9 +8,12 @@ what it prints.
 
 from __future__ import annotations
 
+import html
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -25,24 +28,31 @@ _NO_SECRET_NAME = re.compile(r"_(?:PATH|FILE|DIR|ENV|NAME|URL|URI)$", re.IGNOREC
 _SHORTEST = 6
 """Characters; a shorter value would be found in ordinary words."""
 _IN_ADDRESS = re.compile(r"://([^\s/:@]*):(.+)@", re.DOTALL)
+_BREAK = r"(?:\\+[nr]|\s|…|(?:Proc-Type|DEK-Info): [\w,-]+)*"
+_CUT = rf"(?:{_BREAK}[A-Za-z0-9+/=]{{16,}}|(?:\\+[nr]|[\s'\",+])*[A-Za-z0-9+/=]{{40,}})"
+"""A line of a private key, perhaps in quotes, with what comes before it."""
 _PATTERNS = (
     (re.compile(r"(://[^\s/:@'\"]*):[^\s/'\"]*@"), rf"\1:{MASK}@"),
     (
         re.compile(
-            r"([?&](?:password|passwd|token|secret|api_?key|sig)=)[^&\s'\"]+", re.IGNORECASE
+            r"([?&](?:password|passwd|token|secret|api_?key|sig)=)[^&\s'\"<>\\]+", re.IGNORECASE
         ),
         rf"\1{MASK}",
     ),
     (
         re.compile(
-            r"(authorization['\"]?\s*[:=,]\s*b?['\"]?(?:bearer|basic)\s+)(?!TOKEN\b)[^\s'\"]+",
+            r"(authorization\\*['\"]?\s*[:=,]\s*b?\\*['\"]?(?:bearer|basic)\s+)"
+            r"(?!TOKEN\b)[^\s'\"<>\\]+",
             re.IGNORECASE,
         ),
         rf"\1{MASK}",
     ),
     (
-        re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(-----END|\Z)", re.DOTALL),
-        rf"\1{MASK}\2",
+        re.compile(
+            rf"(-----BEGIN [A-Z ]*PRIVATE KEY-----)(?:{MASK}|[^<>\"'{{}}]{{0,10000}}?(?=-----END)"
+            rf"|(?:{_CUT}+(?:{_BREAK}[A-Za-z0-9+/=]+)?)?)"
+        ),
+        rf"\1{MASK}",
     ),
 )
 _noted: set[str] = set()
@@ -62,13 +72,47 @@ def redacted(text: str) -> str:
     return text
 
 
-def redacted_values(value: Any) -> Any:
-    """The same of every text in lists and mappings; anything else as it is."""
+def redacted_values(value: Any, *, keys: bool = False) -> Any:
+    """The same of every text in lists, mappings and dataclasses; anything else as it is.
+
+    With `keys`, of the keys of mappings too.
+    """
     if isinstance(value, str):
         return redacted(value)
     if isinstance(value, Mapping):
-        return {key: redacted_values(item) for key, item in value.items()}
-    return [redacted_values(item) for item in value] if isinstance(value, list | tuple) else value
+        return {
+            redacted(key) if keys and isinstance(key, str) else key: redacted_values(
+                item, keys=keys
+            )
+            for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        items = (redacted_values(item, keys=keys) for item in value)
+        return tuple(items) if isinstance(value, tuple) else list(items)
+    if is_dataclass(value) and not isinstance(value, type):
+        own = [field.name for field in fields(value) if field.init]
+        return replace(
+            value, **{name: redacted_values(getattr(value, name), keys=keys) for name in own}
+        )
+    return value
+
+
+def redacted_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """The same of tags: what is JSON stays JSON, with its numbers as they are.
+
+    Masked twice, a tag stays as it is after the first time.
+    """
+    return {name: _redacted_json(text) for name, text in tags.items()}
+
+
+def _redacted_json(text: str) -> str:
+    masked = redacted(text)
+    if masked == text or not text.startswith(("{", "[")):
+        return masked
+    try:
+        return json.dumps(redacted_values(json.loads(text)))
+    except (ValueError, RecursionError):
+        return masked
 
 
 def note(secret: str) -> None:
@@ -113,8 +157,9 @@ def _parts(value: str) -> Iterator[str]:
     """A value, and its lines: of a private key messages may quote one."""
     for part in {value.strip(), *(line.strip() for line in value.splitlines())}:
         if len(part) >= _SHORTEST and not part.startswith("-----"):
-            yield part
-            yield quote(part, safe="")
+            yield from (part, quote(part, safe=""))
+            yield from (html.escape(part), html.escape(part, quote=False))
+            yield json.dumps(part, ensure_ascii=False)[1:-1]
 
 
 def _compile() -> None:
