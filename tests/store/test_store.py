@@ -172,8 +172,16 @@ def test_a_secret_reaches_neither_runs_nor_pages_nor_traces(
     store.put_text(run, json.dumps({"text": secret}), "rows.json")
     span = Span("answer", "CHAIN", {"q": said}, {"a": [said]}, 1, 2)
     store.trace(Traced("0" * 31 + "1", (span,), {"c": said}, run))
+    made = store.register(store.name, f"runs:/{run}/model", run, {"d": said}, said)
+    store.tag_version(store.name, made.version, {"e": said})
+    store.tag_model(store.name, {"f": said})
+    store.prompt(run, "asked", f"Use {secret} for {{{{q}}}}")
+    store.prompt(run, "asked", f"Use {secret} for {{{{q}}}}")
     found, [trace] = store.run(run), store.traces()
     assert secret not in f"{found} {trace}" and "Bearer …" in found.tags["a"]
+    [version], model = store.versions(store.name), store.registered(store.name)
+    for text in (version.tags["d"], version.tags["e"], model.tags["f"]):
+        assert text == found.tags["a"]
     assert secret not in store.get(run, "report.html").read_text()
     assert secret in store.get(run, "rows.json").read_text()  # data are not ours to change
     database = Path(store.uri.removeprefix("sqlite:///"))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from fullturn.core import redaction
 from fullturn.core.entities import Example, Feedback, Output, Prediction, Scores
 from fullturn.core.errors import NotFound
 from fullturn.core.showing import view
@@ -81,6 +82,18 @@ def test_an_alarm_is_a_run_with_a_page_and_is_kept_once(asked: Workspace) -> Non
     seen = again.seen()
     assert seen.requests == 240 and seen.labelled == 240 and len(seen.alarms) == len(first)
     assert "<svg" in seen.to_html()
+
+
+def test_the_report_page_shows_no_secret(
+    asked: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_noted", "_compiled"):  # what this test masks, the next one may show
+        known = getattr(redaction, name)
+        monkeypatch.setattr(redaction, name, type(known)(known))
+    redaction.note("input.text")
+    page = tmp_path / "page.html"
+    seen = monitor.monitor(asked, page)
+    assert "input.text" in seen.to_html() and "input.text" not in page.read_text()
 
 
 def test_the_diagnosis_names_the_subject(asked: Workspace) -> None:

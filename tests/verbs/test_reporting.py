@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fullturn.core import credentials
 from fullturn.core.entities import Code, Evaluation, Example, ScoredRow
 from fullturn.core.settings import GateSettings
 from fullturn.core.tags import PREFIX
@@ -14,6 +15,7 @@ from fullturn.pipeline.report import from_json, to_json, to_markdown
 from fullturn.subjects.subject import Subject
 from fullturn.verbs import gate, promote
 from fullturn.verbs.ci import changes, paired
+from fullturn.verbs.ci import report as writing
 from fullturn.verbs.ci.changes import ComparedRuns, DataFound
 from fullturn.verbs.ci.report import collect
 from fullturn.verbs.data import commit
@@ -41,6 +43,23 @@ def ending(name: str, code: int, reason: str = "") -> tuple[StepResult, ...]:
     failed = replace(DONE[place], exit_code=code, reason=reason)
     after = (replace(step, exit_code=None, seconds=0.0) for step in DONE[place + 1 :])
     return (*DONE[:place], failed, *after, NOT_YET)
+
+
+def test_neither_the_report_nor_the_summary_shows_a_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_API_KEY", "sk-*r3p*rt@d")
+    credentials.secret("MY_API_KEY")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    said = "got sk-*r3p*rt@d, Authorization: Bearer abc-def"
+    steps = ending("train", 1, said)
+    delivery = Delivery("toy", "COULD_NOT_EVALUATE", said, CHECKOUT, "now", steps, (said,))
+    writing._write(delivery, tmp_path)  # noqa: SLF001
+    for name in ("report.md", "report.json", "junit.xml", "summary.md"):
+        text = (tmp_path / name).read_text()
+        assert "r3p" not in text and "abc-def" not in text
+    stored = from_json((tmp_path / "report.json").read_text())
+    assert stored.steps[4].reason == "got …, Authorization: Bearer …"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from fullturn.core import credentials
 from fullturn.core.settings import SigningSettings
 from fullturn.core.tags import HistoryTags
 from fullturn.evidence import keys
@@ -59,6 +60,19 @@ def test_an_entry_that_was_edited_is_found(
     expected = ["valid"] * 3
     expected[number - 1] = "altered"
     assert seals(store, signer) == expected
+
+
+def test_an_entry_whose_secret_is_masked_is_valid(
+    store: Store, signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_API_KEY", "sk-s1gned")
+    credentials.secret("MY_API_KEY")
+    reason = '{"why": "sk-s1gned",  "n": 1} -----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0'
+    for said in (reason, reason[:29]):
+        version, key = registered(store), keys.machine_key(signer)
+        promotion.promote(store, version, Admission(), actor="sk-s1gned", reason=said, seal=key)
+    assert seals(store, signer) == ["valid"] * 2
+    assert "s1gned" not in f"{store.versions(history.log_name(store))}"
 
 
 def test_an_entry_that_lost_its_signature_too_is_found_by_the_next_one(

@@ -23,7 +23,7 @@ from typing import Literal, Protocol
 
 from fullturn.core.entities import HistoryEntry, ModelVersion
 from fullturn.core.errors import NotFound
-from fullturn.core.redaction import redacted_values
+from fullturn.core.redaction import redacted_tags
 from fullturn.core.tags import HistoryTags, TrainingTags
 from fullturn.store import Store
 
@@ -94,7 +94,7 @@ def sealed(store: Store, run: str, entry: HistoryTags, seal: Seal | None) -> His
     before = stored.get(entry.seen or 0)
     follows = digest(before.run_id, HistoryTags.read(before.tags)) if before else None
     # What the store will mask is masked first: the signature is of what is stored.
-    masked = HistoryTags.read(redacted_values(entry.write()))
+    masked = HistoryTags.read(redacted_tags(entry.write()))
     chained = replace(masked, follows=follows, key_=seal.key if seal else None)
     return replace(chained, signature=seal.sign(content(run, chained))) if seal else chained
 

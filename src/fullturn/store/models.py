@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fullturn.core.entities import ModelVersion, Params
 from fullturn.core.records import Registered
+from fullturn.core.redaction import redacted, redacted_tags
 from fullturn.store.connection import Connection
 from fullturn.store.errors import guarded
 
@@ -39,7 +40,7 @@ class Models(Connection):
             self.experiment_id,
             name=re.sub(r"[/:.%\"']", "-", name),
             source_run_id=run_id,
-            tags=dict(tags),
+            tags=redacted_tags(tags),
             params=dict(run.data.params),
         )
         files.log_model_artifacts(model.model_id, str(folder))
@@ -71,8 +72,8 @@ class Models(Connection):
             name,
             source,
             run_id,
-            tags=dict(tags),
-            description=description or None,
+            tags=redacted_tags(tags),
+            description=redacted(description) or None,
             model_id=source.removeprefix(_LOGGED) if source.startswith(_LOGGED) else None,
         )
         return version_of(made)
@@ -97,7 +98,7 @@ class Models(Connection):
     @guarded
     def tag_model(self, name: str, tags: Mapping[str, str]) -> None:
         """Set tags of a registered model."""
-        for key, value in tags.items():
+        for key, value in redacted_tags(tags).items():
             self._client.set_registered_model_tag(name, key, value)
 
     def alias(self, name: str, alias: str) -> int | None:
@@ -116,7 +117,7 @@ class Models(Connection):
     @guarded
     def tag_version(self, name: str, version: int, tags: Mapping[str, str]) -> None:
         """Set tags of a model version."""
-        for key, value in tags.items():
+        for key, value in redacted_tags(tags).items():
             self._client.set_model_version_tag(name, str(version), key, value)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fullturn.core.entities import DatasetVersion, Params, RunRecord, RunStatus
 from fullturn.core.records import Point
-from fullturn.core.redaction import redacted, redacted_values
+from fullturn.core.redaction import redacted, redacted_tags
 from fullturn.core.tags import KIND
 from fullturn.store.connection import Connection
 from fullturn.store.errors import guarded
@@ -31,7 +31,7 @@ class Runs(Connection):
         """Create a run in status RUNNING; returns its id."""
         from fullturn.store.client import entities
 
-        own = redacted_values({KIND: kind, "mlflow.runName": name, **tags})
+        own = redacted_tags({KIND: kind, "mlflow.runName": name, **tags})
         run = self._client.create_run(self.experiment_id, tags=own)
         entries = [
             entities.Param(key, redacted(str(value))[:6000]) for key, value in params.items()
@@ -60,7 +60,8 @@ class Runs(Connection):
         """Set tags of a run."""
         from fullturn.store.client import entities
 
-        entries = [entities.RunTag(key, redacted(value)[:8000]) for key, value in tags.items()]
+        masked = redacted_tags(tags)
+        entries = [entities.RunTag(key, value[:8000]) for key, value in masked.items()]
         self._client.log_batch(run_id, tags=entries)
 
     @guarded

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fullturn.core.errors import NotFound
 from fullturn.core.records import Span, Traced
-from fullturn.core.redaction import redacted_values
+from fullturn.core.redaction import redacted, redacted_tags, redacted_values
 from fullturn.store.connection import Connection
 from fullturn.store.errors import guarded
 
@@ -28,7 +28,7 @@ class Traces(Connection):
         """
         from fullturn.store.retries import retried
 
-        found = retried(_prompt, self.uri, name, template)
+        found = retried(_prompt, self.uri, name, redacted(template))
         self._client.link_prompt_version_to_run(run_id, found)
         return str(found.uri)
 
@@ -43,7 +43,7 @@ class Traces(Connection):
 
         whole, *steps = [_without_secrets(span) for span in traced.spans]
         client = TracingClient(self.uri)
-        shown = replace(traced, spans=(whole, *steps), tags=redacted_values(traced.tags))
+        shown = replace(traced, spans=(whole, *steps), tags=redacted_tags(traced.tags))
         retried(client.start_trace, _trace_info(shown, self.experiment_id))
         root = _span(traced.id, 0, whole)
         spans = [root, *(_span(traced.id, n, step) for n, step in enumerate(steps, 1))]

@@ -14,6 +14,7 @@ from fullturn.core import proxies
 from fullturn.core.entities import Alarm, Observation, RunRecord
 from fullturn.core.errors import NotFound, SettingsError
 from fullturn.core.records import VALIDATION
+from fullturn.core.redaction import redacted
 from fullturn.core.showing import Block, Result, Style, grid, line, styled, then, view
 from fullturn.core.tags import NOTE, PARENT, AlarmTags
 from fullturn.monitoring import report
@@ -72,7 +73,7 @@ def monitor(project: Workspace, page: str | Path | None = None) -> Seen:
     seen = watcher.seen()
     if page is None:
         return seen
-    Path(page).write_text(seen.to_html(), encoding="utf-8")
+    Path(page).write_text(redacted(seen.to_html()), encoding="utf-8")
     return replace(seen, page=str(page))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from fullturn.core.entities import RunRecord
 from fullturn.core.errors import FullturnError
+from fullturn.core.redaction import redacted_values
 from fullturn.core.showing import Block, Result, Style, line, styled, view
 from fullturn.gates import advice
 from fullturn.pipeline import report as writer
@@ -102,8 +103,12 @@ def _ended(step: Step, entry: Mapping[str, Any] | None) -> StepResult:
 
 
 def _write(delivery: Delivery, folder: Path) -> None:
-    """Write Markdown, JSON and JUnit XML, ignored by Git; on GitHub also the step's summary."""
+    """Write Markdown, JSON and JUnit XML, ignored by Git; on GitHub also the step's summary.
+
+    Secrets are masked before they are marked up.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    delivery = redacted_values(delivery)
     page = writer.to_markdown(delivery)
     texts = {"report.md": page, "report.json": writer.to_json(delivery)}
     for name, text in {
