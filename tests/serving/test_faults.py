@@ -7,17 +7,19 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Thread
 
 import httpx
 import pytest
 
+from fullturn.core.entities import Prediction
 from fullturn.core.errors import Conflict, CouldNotEvaluate, UsageError
-from fullturn.serving import log, running
+from fullturn.serving import log, replies, running
+from fullturn.serving.deployment import DesiredState, LoadedVersion
 from tests.needs import mounted
-from tests.serving.live import ROW, Lengths, live
+from tests.serving.live import ROW, Lengths, Versions, live
 from tests.verbs.test_faults import fill
 from tests.waiting import PATIENCE, wait_until
 
@@ -63,6 +65,45 @@ def test_with_serve_without_log_it_answers_on_a_full_disk_and_says_so(small: Pat
         (small / "filler").unlink()
         assert "logged" not in server.predict().json()
         assert len(log.predictions(server.state)) == 2
+
+
+SAID = "cannot reach postgresql://ada:pass-word@db/x"
+
+
+def test_a_fault_of_the_server_is_logged_and_shown_without_secrets(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(slot: LoadedVersion, made: Sequence[Prediction]) -> None:
+        raise RuntimeError(SAID)
+
+    with live(tmp_path, on_logged=fail) as server:
+        answer = server.predict()
+    assert answer.status_code == 503
+    assert "ada:…@db" in answer.json()["error"] and "pass-word" not in answer.text
+    [logged] = [one for one in caplog.records if "the server failed" in one.getMessage()]
+    assert logged.exc_info is not None and logged.exc_info[0] is RuntimeError
+
+
+def test_a_request_that_fails_says_that_the_log_says_why(caplog: pytest.LogCaptureFixture) -> None:
+    reply = replies.refusal(RuntimeError(SAID))
+    assert reply.status == 500
+    assert reply.body == b'{"error":"the server failed; its log says why"}'
+    assert "RuntimeError" in caplog.text
+
+
+def test_why_a_version_does_not_load_is_shown_without_secrets(tmp_path: Path) -> None:
+    class Unreachable(Versions):
+        def load(self, version: int) -> LoadedVersion:
+            if version == 7:
+                raise RuntimeError(SAID)
+            return super().load(version)
+
+    registry = Unreachable(v1=Lengths())
+    with live(tmp_path, registry=registry) as server:
+        registry.wanted = DesiredState(7, None)
+        wait_until("a failure to load", lambda: server.served.follower.failures)
+        shown = server.client.get("/version").json()["not_loaded"]["7"]
+    assert "ada:…@db" in shown and "pass-word" not in shown
 
 
 SERVER = """

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
 import time
 from collections import deque
@@ -39,6 +40,7 @@ SWEEP = 0.2
 """Seconds between two checks for requests that have timed out."""
 LONGEST = 0.25
 """Seconds that a batch should take at most: each request in it waits for all of it."""
+_log = logging.getLogger("fullturn.serving")
 
 
 class Log(Protocol):
@@ -274,6 +276,8 @@ class Batcher:
 
 
 def _failed(error: Exception) -> str:
+    """What clients are shown of an error that nobody expected; the log has all of it."""
+    _log.exception("the server failed: %r", error)
     return redacted(f"the server failed: {error!r}")
 
 

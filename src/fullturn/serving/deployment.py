@@ -209,7 +209,7 @@ class Follower:
             return self._fetched(version)
         except Exception as error:  # noqa: BLE001  a user's app may raise anything
             self._tried[version] = time.monotonic()
-            self.failures[version] = f"version {version} does not load: {error}"
+            self.failures[version] = redacted(f"version {version} does not load: {error}")
             current = self.current.champion.version
             _log.error("%s; version %d continues to serve", self.failures[version], current)
             return None

@@ -67,8 +67,14 @@ def refusal(error: Exception) -> Reply:
         headers = [(b"www-authenticate", b"Bearer")]
     elif status == 500:
         _log.error("a request failed: %r", error, exc_info=error)
-    reason = "the queue is full; try again later" if isinstance(error, Full) else str(error)
-    return Reply(status, error_body(reason, failed.ids if failed else None), headers=headers)
+    body = error_body(_reason(error, status), failed.ids if failed else None)
+    return Reply(status, body, headers=headers)
+
+
+def _reason(error: Exception, status: int) -> str:
+    if status == 500:
+        return "the server failed; its log says why"
+    return "the queue is full; try again later" if isinstance(error, Full) else str(error)
 
 
 def _status(error: Exception) -> int:
