@@ -151,6 +151,19 @@ def test_markdown_opens_with_the_outcome_and_fits_a_comment(report: GateReport) 
     assert len(text) < 20_000
 
 
+def test_quoted_text_makes_no_link_and_mentions_nobody() -> None:
+    result = replace(
+        PASSED.results[0],
+        reason="see www.example.org, gh-12, #12, [a][b] ![i](x) "
+        "https://example.org\u202e ~~gone~~ @ada",
+    )
+    text = to_markdown(replace(PASSED, results=(result,)))
+    assert "see www\u200b.example" in text and "gh\u200b-12, #\u200b12" in text
+    assert "https:\u200b//" in text and "@\u200bada" in text
+    assert "\\]\\[" in text or "a\\][" in text
+    assert "\u202e" not in text and "~~gone~~" not in text
+
+
 def test_markdown_from_hostile_rows_stays_text() -> None:
     text = to_markdown(FAILED)
     html = MarkdownIt("commonmark").enable("table").render(text)

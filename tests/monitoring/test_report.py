@@ -157,6 +157,16 @@ def test_markdown_from_hostile_rows_stays_text() -> None:
     assert "@ada" not in html
 
 
+def test_quoted_text_makes_no_link_and_mentions_nobody() -> None:
+    states, alarms = REPORTS["hostile"]
+    said = "see www.example.org, gh-12, #12 https://example.org\u202e ~~gone~~ @ada"
+    diagnosis = replace(alarms[0].diagnosis, reason=said)
+    text = report.to_markdown(states, [replace(alarms[0], diagnosis=diagnosis)])
+    assert "See www\u200b.example" in text and "gh\u200b-12, #\u200b12" in text
+    assert "https:\u200b//" in text and "@\u200bada" in text
+    assert "\u202e" not in text and "~~gone~~" not in text
+
+
 @every_report
 def test_markdown_has_a_row_for_each_detector_and_a_part_for_each_alarm(reported: Reported) -> None:
     states, alarms = reported

@@ -93,12 +93,12 @@ def cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
-def prose(text: str, most: int = 400) -> str:
+def prose(text: str, most: int = 400, *, commands: bool = True) -> str:
     """Text in a cell or a sentence; what comes out has at most `most` characters.
 
-    Commands between two backticks stay code.
+    Commands between two backticks stay code; without `commands`, backticks stay text.
     """
-    return _fitted(plain(text), most, _marked)
+    return _fitted(plain(text), most, _marked if commands else _escaped)
 
 
 def code(text: str, most: int = 120) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from fullturn.core import parsing
 from fullturn.core.entities import CheckResult, GateReport
 from fullturn.core.errors import CouldNotEvaluate, IntegrityError
+from fullturn.core.wording import prose
 from fullturn.gates import advice, plots
 
 DIGEST = "sha256"
@@ -175,12 +176,8 @@ def _step(number: int, step: advice.Step) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text from anywhere as one line that cannot end its cell, make a link or mention a person."""
-    line = " ".join(text.split())
-    if len(line) > _LONGEST_CELL:
-        line = line[: _LONGEST_CELL - 1] + "…"
-    line = re.sub(r"([\\|`*<])", r"\\\1", line)
-    return line.replace("](", "]\\(").replace("@", "@\u200b")
+    """Text from anywhere in a cell or a sentence."""
+    return prose(text, _LONGEST_CELL, commands=False)
 
 
 def _families(report: GateReport) -> dict[str, list[CheckResult]]:

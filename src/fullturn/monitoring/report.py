@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from typing import Any
 
 from fullturn.core.entities import Alarm, Change, Diagnosis
 from fullturn.core.errors import IntegrityError
+from fullturn.core.wording import prose
 from fullturn.monitoring.changes import figure
 from fullturn.monitoring.detectors import ESTIMATE, QUALITY, SCORING
 from fullturn.monitoring.watch import DetectorState
@@ -235,9 +235,5 @@ def _example(example: Mapping[str, Any]) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text from anywhere as one line that cannot end its cell, make a link or call a person."""
-    line = " ".join(text.split())
-    if len(line) > _LONGEST_CELL:
-        line = line[: _LONGEST_CELL - 1] + "…"
-    line = re.sub(r"([\\|`*<])", r"\\\1", line)
-    return line.replace("](", "]\\(").replace("@", "@\u200b")
+    """Text from anywhere in a cell or a sentence."""
+    return prose(text, _LONGEST_CELL, commands=False)
