@@ -12,10 +12,10 @@ import pytest
 from mlflow import MlflowClient
 
 from fullturn.cli import main
-from fullturn.core.errors import Conflict, NotFound, NotGated, Refused, UsageError
+from fullturn.core.errors import Conflict, IntegrityError, NotFound, NotGated, Refused, UsageError
 from fullturn.core.tags import VersionTags
 from fullturn.registry import promotion
-from fullturn.registry.versions import located
+from fullturn.registry.versions import located, version
 from fullturn.release import state
 from fullturn.release.ledger import Decided
 from fullturn.store import Store
@@ -240,3 +240,24 @@ def test_a_run_that_was_renamed_in_mlflow_makes_its_name_ambiguous(
     with pytest.raises(UsageError, match=rf"'{name}' is .*and the name of run {other[:8]}"):
         gate(gated, name)
     promote(gated, 1, "a number is a version")
+
+
+def test_a_damaged_gate_report_is_named(gated: Workspace) -> None:
+    stored = version(gated.store, "1")
+    run = VersionTags.read(stored.tags).gate or ""
+    gated.store.get(run, "gate/report.json").write_bytes(b'{"subject": "\xff"}')
+    assert admission.evidence(gated, run) is None
+    with pytest.raises(IntegrityError, match=r"gate report is damaged: .*fullturn gate"):
+        gate(gated, "best", cached=True)
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"[]", b"{}"])
+def test_damaged_fingerprints_of_training_rows_are_missing_evidence(
+    trained: Workspace, content: bytes
+) -> None:
+    trained.store.get(only_run(trained).id, "evaluation/trained.json").write_bytes(content)
+    report = gate(trained, "best").report
+    [found] = [one for one in report.results if one.code == "DATA02"]
+    assert found.outcome == "INCONCLUSIVE"
+    assert "fingerprints of the training rows are damaged" in found.reason
+    assert "train again" in found.reason

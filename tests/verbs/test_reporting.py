@@ -8,6 +8,7 @@ import pytest
 
 from fullturn.core import credentials
 from fullturn.core.entities import Code, Evaluation, Example, ScoredRow
+from fullturn.core.records import ENVIRONMENT
 from fullturn.core.settings import GateSettings
 from fullturn.core.tags import PREFIX
 from fullturn.pipeline.records import Checkout, DataChange, Delivery, Flip, StepResult
@@ -19,7 +20,7 @@ from fullturn.verbs.ci import report as writing
 from fullturn.verbs.ci.changes import ComparedRuns, DataFound
 from fullturn.verbs.ci.report import collect
 from fullturn.verbs.data import commit
-from fullturn.verbs.gate import ROWS
+from fullturn.verbs.gate import REPORTS, ROWS
 from fullturn.verbs.train import train
 from fullturn.verbs.workspace import Workspace
 from tests.conftest import free_port
@@ -240,6 +241,18 @@ def test_waivers_are_warned_of_and_damaged_rows_too(project: Workspace) -> None:
     warnings = "\n".join(found.warnings)
     assert "EVAL03 was waived: a trial" in warnings
     assert "the scored rows of the champion cannot be read" in warnings
+
+
+def test_a_damaged_gate_report_and_list_of_packages_are_warned_of(project: Workspace) -> None:
+    gate.gate(project, train(project, {}).run.id)
+    promote.promote(project, "1", "good")
+    other = train(project, {"smoothing": 0.9}).run
+    gated = gate.gate(project, other.id)
+    for run, name in ((gated.run, REPORTS[0]), (other.id, ENVIRONMENT)):
+        project.store.get(run, name).write_bytes(b"\xff")
+    warnings = "\n".join(collect(project, DONE, other, gated.run, CHECKOUT).warnings)
+    assert "the gate report cannot be read: the gate report is damaged" in warnings
+    assert f"the environment change cannot be read: '{ENVIRONMENT}' of run" in warnings
 
 
 def test_an_older_gate_without_rows_still_makes_a_page(project: Workspace) -> None:

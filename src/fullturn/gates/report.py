@@ -47,8 +47,8 @@ def to_json(report: GateReport) -> str:
         ) from error
 
 
-def from_json(text: str) -> GateReport:
-    """The report that `to_json` wrote.
+def from_json(text: str | bytes) -> GateReport:
+    """The report that `to_json` wrote; bytes need not be UTF-8.
 
     Raises:
         IntegrityError: the text is incomplete, or was changed.

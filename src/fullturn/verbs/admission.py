@@ -68,7 +68,7 @@ def evidence(project: Workspace, gate: str) -> GateEvidence | None:
 
     try:
         content = project.store.get(gate, REPORTS[0]).read_bytes()
-        report = reports.from_json(content.decode(errors="replace"))
+        report = reports.from_json(content)
     except (NotFound, IntegrityError):
         return None
     return GateEvidence(gate, report, hashlib.sha256(content).hexdigest())

@@ -26,7 +26,7 @@ def evidence_inputs(project: Workspace, version: ModelVersion, gate: str) -> Evi
     run = store.run(version.run_id)
     folder, _ = versions.files(store, version)
     texts = {name: store.get(gate, name).read_bytes() for name in evidence_folder.REPORTS}
-    report = reports.from_json(texts[evidence_folder.REPORTS[0]].decode())
+    report = reports.from_json(texts[evidence_folder.REPORTS[0]])
     return EvidenceInputs(
         model=version.name,
         version=version.version,

@@ -34,7 +34,15 @@ from fullturn.verbs import references
 from fullturn.verbs.gate_evidence import EvidenceCollector
 from fullturn.verbs.ownership import require_own_model
 from fullturn.verbs.register import register as register_version
-from fullturn.verbs.workspace import Progress, Workspace, load, newest, recorded_version, silent
+from fullturn.verbs.workspace import (
+    Progress,
+    Workspace,
+    load,
+    newest,
+    recorded_version,
+    silent,
+    stored_report,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -173,7 +181,7 @@ def find_gate(project: Workspace, candidate: RunRecord) -> GateResult | None:
     key = gate_key(project.settings, project.root, candidate, champion, data.digest)
     for run in project.store.runs("gate", tags=GateTags(gate_key=key).write()):
         if GateTags.read(run.tags).outcome:
-            return GateResult(_read_report(project, run.id), run.id, None)
+            return GateResult(stored_report(project, run.id), run.id, None)
     return None
 
 
@@ -186,11 +194,7 @@ def _gate_of_champion(
     key = gate_key(project.settings, project.root, candidate, tags.champion, digest)
     if tags.gate_key != key:
         return None
-    return GateResult(_read_report(project, run.id), run.id, version)
-
-
-def _read_report(project: Workspace, run: str) -> GateReport:
-    return writer.from_json(project.store.get(run, REPORTS[0]).read_text(encoding="utf-8"))
+    return GateResult(stored_report(project, run.id), run.id, version)
 
 
 def _is_reusable(report: GateReport) -> bool:

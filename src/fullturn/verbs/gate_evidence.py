@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from fullturn.core.entities import Dataset, Evaluation, Example, RunRecord, ScoredRow
 from fullturn.core.errors import CouldNotEvaluate, IntegrityError, NotFound
+from fullturn.core.parsing import from_json
 from fullturn.core.records import TRAINED, VALIDATION
 from fullturn.core.tags import TrainingTags
 from fullturn.evaluation import behaviour, scoring
@@ -108,10 +108,25 @@ class EvidenceCollector:
         return DataState(recorded, training_data(self.project, self.run).version.digest)
 
     def _leakage(self, test: Rows) -> LeakageState:
-        stored = json.loads(self.project.store.get(self.run.id, TRAINED).read_text())
-        trained = set(stored["fingerprints"])
+        count, trained = self._trained_rows()
         shared = tuple(example.id for example in test if fingerprint(example) in trained)
-        return LeakageState(stored["rows"], len(test), shared)
+        return LeakageState(count, len(test), shared)
+
+    def _trained_rows(self) -> tuple[int, frozenset[str]]:
+        """How many rows it was trained on, and their fingerprints.
+
+        Raises:
+            NotFound: the run stored none.
+            IntegrityError: they are damaged.
+        """
+        content = self.project.store.get(self.run.id, TRAINED).read_bytes()
+        try:
+            stored = from_json(content)
+            return int(stored["rows"]), frozenset(stored["fingerprints"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise IntegrityError(
+                f"the fingerprints of the training rows are damaged: {error!r}; train again"
+            ) from error
 
     def _bundle(self) -> BundleState:
         source, digest = versions.located(self.run)

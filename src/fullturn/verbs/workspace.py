@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from fullturn.core import settings as reader
 from fullturn.core.addresses import kind_of
-from fullturn.core.entities import Dataset, DatasetVersion, Evaluation
+from fullturn.core.entities import Dataset, DatasetVersion, Evaluation, GateReport
 from fullturn.core.errors import NotFound, RowsMissing, StoreUnavailable
 from fullturn.core.settings import Settings
 from fullturn.subjects import scores
@@ -174,6 +174,19 @@ def recorded_version(project: Workspace, number: int | None, digest: str | None)
             "data commit FILE`, or fetch that folder from the machine that has them"
         )
     return found.version
+
+
+def stored_report(project: Workspace, gate: str) -> GateReport:
+    """The report that a gate's run stored.
+
+    Raises:
+        NotFound: the run has none.
+        IntegrityError: it is damaged.
+    """
+    from fullturn.gates import report as reports
+    from fullturn.verbs.gate import REPORTS
+
+    return reports.from_json(project.store.get(gate, REPORTS[0]).read_bytes())
 
 
 def stored_evaluation(project: Workspace, run: str, artifact: str) -> Evaluation:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fullturn.core.entities import Dataset, Evaluation, Example, GateReport, ModelVersion, RunRecord
+from fullturn.core.errors import IntegrityError
 from fullturn.core.records import ENVIRONMENT, SOURCES
 from fullturn.core.tags import OriginTags, TrainingTags
 from fullturn.core.wording import listed
@@ -53,6 +54,7 @@ class ComparedRuns:
 
         Raises:
             NotFound: one of the two runs stored no list.
+            IntegrityError: one of the two lists is damaged.
         """
         return self._changed_lines(project, ENVIRONMENT)
 
@@ -61,6 +63,7 @@ class ComparedRuns:
 
         Raises:
             NotFound: one of the two runs stored no list.
+            IntegrityError: one of the two lists is damaged.
         """
         return self._changed_lines(project, SOURCES)
 
@@ -116,7 +119,13 @@ def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> Changed:
 
 
 def _lines(project: Workspace, run: RunRecord, artifact: str) -> dict[str, str]:
-    lines = project.store.get(run.id, artifact).read_text(encoding="utf-8").splitlines()
+    content = project.store.get(run.id, artifact).read_bytes()
+    try:
+        lines = content.decode().splitlines()
+    except UnicodeDecodeError as error:
+        raise IntegrityError(
+            f"'{artifact}' of run '{run.name}' is damaged: {error}; train again"
+        ) from error
     return dict(line.split("==", 1) for line in lines if "==" in line)
 
 

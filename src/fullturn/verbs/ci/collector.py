@@ -10,15 +10,20 @@ from fullturn.core.entities import Evaluation, GateReport, ModelVersion, RunReco
 from fullturn.core.errors import FullturnError, NotFound, SettingsError, StoreUnavailable
 from fullturn.core.settings import GateSettings, stored_limits
 from fullturn.core.tags import GateTags, OriginTags, VersionTags
-from fullturn.gates import report as reports
 from fullturn.metrics import Metric, find
 from fullturn.pipeline.records import Cost, Delivery, Flip, Pair, Subject
 from fullturn.registry import promotion, versions
 from fullturn.verbs.ci import changes, paired
 from fullturn.verbs.ci.changes import ComparedRuns, DataFound, data_digest
 from fullturn.verbs.ci.paired import Compared
-from fullturn.verbs.gate import REPORTS, ROWS
-from fullturn.verbs.workspace import Workspace, load, stored_evaluation, with_digest
+from fullturn.verbs.gate import ROWS
+from fullturn.verbs.workspace import (
+    Workspace,
+    load,
+    stored_evaluation,
+    stored_report,
+    with_digest,
+)
 
 Found = TypeVar("Found")
 Sides = tuple[Evaluation | None, Evaluation | None]
@@ -70,11 +75,7 @@ class ReportCollector:
     def _report(self, run: str | None) -> GateReport | None:
         if not run:
             return None
-        store = self.project.store
-        return self._read(
-            "the gate report",
-            lambda: reports.from_json(store.get(run, REPORTS[0]).read_text(encoding="utf-8")),
-        )
+        return self._read("the gate report", lambda: stored_report(self.project, run))
 
     def _compared_runs(self) -> ComparedRuns:
         number, store = self._compared_with(), self.project.store
