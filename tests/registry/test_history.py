@@ -6,7 +6,7 @@ import pytest
 from mlflow import MlflowClient
 
 from fullturn.core.entities import ModelVersion
-from fullturn.core.errors import NotFound
+from fullturn.core.errors import Conflict, NotFound
 from fullturn.core.tags import HistoryTags, ModelTags, TrainingTags, VersionTags
 from fullturn.registry import history, promotion, references, versions
 from fullturn.store import Store
@@ -169,3 +169,38 @@ def test_the_alias_says_after_which_entry_it_was_set(any_store: Store) -> None:
     promoted(store)
     promoted(store)
     assert ModelTags.read(store.registered(store.name).tags).alias_entry == 2
+
+
+def test_a_rollback_never_leads_to_the_champion_itself(store: Store) -> None:
+    first, _ = promoted(store), promoted(store)
+    promotion.promote(store, first, promotion.Admission(), actor="me", reason="again")
+    assert history.read(store).champions == (1, 2, 1)
+    assert history.earlier_champions(store) == [2]
+    with pytest.raises(Conflict, match="version 1 is the champion already"):
+        promotion.rollback_target(store, 1)
+    with pytest.raises(Conflict, match="version 1 is the champion already"):
+        promotion.roll_back(store, first, actor="me", reason="to itself")
+    MlflowClient(store.uri, store.uri).delete_model_version(store.name, "2")
+    with pytest.raises(NotFound, match="no previous champion"):
+        promotion.rollback_target(store)
+    assert len(promotion.history(store)) == 3
+
+
+def test_a_rollback_decided_on_an_older_history_is_refused_and_recorded(store: Store) -> None:
+    first, _ = promoted(store), promoted(store)
+    found = history.read(store)
+    promoted(store)
+    with pytest.raises(Conflict, match="the champion is 3 now"):
+        promotion.roll_back(store, first, actor="me", reason="slow", found=found)
+    assert promotion.champion(store) == 3
+    assert [one.effective for one in promotion.history(store)] == [True, True, True, False]
+
+
+def test_the_numbers_of_deleted_entries_are_known(store: Store) -> None:
+    assert history.read(store).deleted == []
+    for _ in range(4):
+        promoted(store)
+    assert history.read(store).deleted == []
+    for number in ("1", "3"):
+        MlflowClient(store.uri, store.uri).delete_model_version(history.log_name(store), number)
+    assert history.read(store).deleted == [1, 3]

@@ -9,15 +9,24 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from fullturn.cli import run
 from fullturn.core import credentials
+from fullturn.core.entities import ModelVersion, RunRecord
+from fullturn.core.errors import Conflict
 from fullturn.core.settings import SigningSettings
-from fullturn.core.tags import HistoryTags
+from fullturn.core.tags import HistoryTags, VersionTags
 from fullturn.evidence import keys
 from fullturn.evidence.keys import MachineKey, Signer
-from fullturn.registry import history, promotion
+from fullturn.registry import history, promotion, versions
+from fullturn.registry.lineage import Lineage
 from fullturn.registry.promotion import Admission
 from fullturn.store import Store
+from fullturn.verbs import candidate
 from fullturn.verbs.history import history as listed
+from fullturn.verbs.lineage import lineage, of_version
+from fullturn.verbs.rollback import rollback
+from fullturn.verbs.sealing import seal
+from fullturn.verbs.verify import verify
 from fullturn.verbs.workspace import Workspace
 from tests.store.models import registered
 
@@ -148,3 +157,141 @@ def test_history_says_which_entries_were_altered(promoted: Workspace) -> None:
     found = listed(promoted)
     assert [one.seal for one in found] == ["altered"]
     assert found.notes[0].startswith("entry 1 was altered in MLflow after it was written")
+
+
+def test_an_entry_that_was_altered_itself_says_nothing_about_the_one_before(store: Store) -> None:
+    promoted(store, None)
+    edit(store, 2, {"follows": "f" * 64})
+    check = history.check_seals(history.log(store), lambda key, content, signature: None)
+    assert list(check.values()) == ["unsigned", "altered", "unsigned"]
+
+
+def test_of_two_that_contradict_each_other_the_signed_one_is_believed(
+    store: Store, signer: Signer
+) -> None:
+    promoted(store, keys.machine_key(signer), 2)
+    edit(store, 2, {"follows": "f" * 64, "signature": None, "key_": None})
+    assert seals(store, signer) == ["valid", "altered"]
+
+
+ALTERED = {
+    "another actor": {"actor": "mallory"},
+    "another version": {"to": "2"},
+}
+
+
+@pytest.mark.parametrize("case", ALTERED)
+def test_verify_fails_for_a_version_whose_promotion_was_altered(
+    promoted: Workspace, case: str
+) -> None:
+    assert outcome_of_history(promoted) == ("PASSED", "entry 1 (promotion): signed and unchanged")
+    edit(promoted.store, 1, ALTERED[case])
+    outcome, reason = outcome_of_history(promoted)
+    assert outcome == "FAILED" and "entry 1 was altered" in reason
+    assert verify(promoted, "1").exit_code == 1
+
+
+def test_verify_fails_for_a_version_whose_promotion_lost_its_signature(promoted: Workspace) -> None:
+    store, first = promoted.store, versions.version(promoted.store, "1")
+    for one in (registered(store), first):
+        promotion.promote(store, one, Admission(), actor="ada", reason="next", seal=seal(promoted))
+    edit(store, 3, {"signature": None, "key_": None})
+    outcome, reason = outcome_of_history(promoted)
+    assert outcome == "FAILED" and "entry 3 has no signature" in reason
+
+
+def test_verify_passes_an_unsigned_promotion_and_cannot_check_one_of_an_unknown_key(
+    gated: Workspace, signer: Signer
+) -> None:
+    version = versions.version(gated.store, "1")
+    assert outcome_of_history(gated) == ("NOT_APPLICABLE", "it never was champion")
+    promotion.promote(gated.store, version, Admission(), actor="ada", reason="first")
+    assert outcome_of_history(gated)[0] == "PASSED"
+    promotion.promote(gated.store, registered(gated.store), Admission(), actor="a", reason="b")
+    key = keys.machine_key(signer)
+    promotion.roll_back(gated.store, version, actor="ada", reason="back", seal=key)
+    outcome, reason = outcome_of_history(gated)
+    assert outcome == "INCONCLUSIVE" and "entry 3" in reason
+
+
+def outcome_of_history(project: Workspace) -> tuple[str, str]:
+    [found] = [one for one in verify(project, "1").findings if one.name == "history"]
+    return found.outcome, found.reason
+
+
+def test_verify_without_evidence_looks_at_the_history_too(promoted: Workspace) -> None:
+    client = MlflowClient(promoted.store.uri, promoted.store.uri)
+    client.delete_model_version_tag(promoted.store.name, "1", VersionTags.key("evidence"))
+    assert outcome_of_history(promoted)[0] == "PASSED"
+    edit(promoted.store, 1, {"actor": "mallory"})
+    assert outcome_of_history(promoted)[0] == "FAILED"
+
+
+def test_lineage_shows_which_promotion_was_altered(
+    promoted: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert [one.seal for one in of_version(promoted, "1").promotions] == ["valid"]
+    edit(promoted.store, 1, {"reason": "another"})
+    assert [one.seal for one in of_version(promoted, "1").promotions] == ["altered"]
+    assert run(["-C", str(promoted.root), "lineage", "1"]) == 0
+    assert "#1 promotion (ALTERED): another" in " ".join(capsys.readouterr().out.split())
+
+
+def test_history_names_the_entries_that_were_deleted(promoted: Workspace) -> None:
+    store, key = promoted.store, seal(promoted)
+    for _ in range(3):
+        promotion.promote(
+            store, registered(store), Admission(), actor="ada", reason="next", seal=key
+        )
+    assert listed(promoted).notes == ()
+    client, log = MlflowClient(store.uri, store.uri), history.log_name(store)
+    client.delete_model_version(log, "2")
+    assert listed(promoted).notes[0].startswith("entry 2 was deleted in MLflow")
+    client.delete_model_version(log, "3")
+    assert listed(promoted).notes[0].startswith("entries 2, 3 were deleted in MLflow")
+
+
+def test_history_asks_for_versions_four_times(
+    promoted: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    ask = Store.versions
+
+    def counting(store: Store, name: str) -> list[ModelVersion]:
+        asked.append(name)
+        return ask(store, name)
+
+    monkeypatch.setattr(Store, "versions", counting)
+    listed(promoted)
+    assert asked == ["toy-history", "toy"] * 2
+
+
+def test_lineage_of_the_candidate_finds_it_once(
+    promoted: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[str] = []
+    find = candidate.get
+
+    def counting(project: Workspace) -> RunRecord:
+        found.append("candidate")
+        return find(project)
+
+    monkeypatch.setattr(candidate, "get", counting)
+    assert isinstance(traced := lineage(promoted, "candidate"), Lineage) and traced.version == 1
+    assert found == ["candidate"]
+
+
+def test_a_rollback_that_another_promotion_overtook_is_refused(
+    promoted: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = promoted.store
+    promotion.promote(store, registered(store), Admission(), actor="ada", reason="second")
+
+    def overtaken(project: Workspace, version: ModelVersion) -> None:
+        """While the version is loaded and tested."""
+        promotion.promote(store, registered(store), Admission(), actor="bob", reason="third")
+
+    monkeypatch.setattr("fullturn.verbs.rollback.load_version", overtaken)
+    with pytest.raises(Conflict, match="the champion is 3 now"):
+        rollback(promoted, reason="worse")
+    assert promotion.champion(store) == 3

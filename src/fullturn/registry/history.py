@@ -38,7 +38,9 @@ class History:
 
     entries: tuple[HistoryEntry, ...] = ()
     champions: tuple[int, ...] = ()
-    """The champion, last, and those that a rollback leads back to."""
+    """The champion, last, and those before it."""
+    there: frozenset[int] = frozenset()
+    """The versions that were in MLflow when the history was read."""
 
     @property
     def champion(self) -> int | None:
@@ -49,6 +51,12 @@ class History:
     def effective(self) -> tuple[HistoryEntry, ...]:
         """The entries that took effect."""
         return tuple(entry for entry in self.entries if entry.effective)
+
+    @property
+    def deleted(self) -> list[int]:
+        """The numbers of entries that somebody deleted in MLflow, up to the newest one there."""
+        numbers = {entry.number for entry in self.entries}
+        return [one for one in range(1, max(numbers, default=0)) if one not in numbers]
 
     @property
     def head(self) -> int:
@@ -101,22 +109,27 @@ def sealed(store: Store, run: str, entry: HistoryTags, seal: Seal | None) -> His
 
 def seals(store: Store, check: CheckSignature) -> dict[int, Sealed]:
     """By number, whether each entry is as it was written."""
-    return check_seals(store.versions(log_name(store)), check)
+    return check_seals(log(store), check)
 
 
 def check_seals(stored: Sequence[ModelVersion], check: CheckSignature) -> dict[int, Sealed]:
     """By number, whether each entry is as it was written.
 
-    It was altered if its own signature is broken, or if a later entry, which is not broken itself,
-    states another digest of it. Its signature is missing if it has none, and an earlier entry has.
+    It was altered if its own signature is broken, or if a later entry, which was not altered
+    itself, states another digest of it; if its own signature is valid and that of the later entry
+    is not, the later one was altered. Its signature is missing if it has none, and an earlier entry
+    has.
     """
     tags = {raw.version: HistoryTags.read(raw.tags) for raw in stored}
     found = {raw.version: _signed(raw.run_id, tags[raw.version], check) for raw in stored}
     digests = {raw.version: digest(raw.run_id, tags[raw.version]) for raw in stored}
-    for number, entry in tags.items():
-        before = digests.get(entry.seen or 0)
-        if found[number] != "altered" and before and entry.follows not in (None, before):
-            found[entry.seen or 0] = "altered"
+    for number in sorted(tags, reverse=True):  # what is shown to be altered says nothing itself
+        seen, follows = tags[number].seen or 0, tags[number].follows
+        if found[number] == "altered" or follows in (None, digests.get(seen)):
+            continue
+        if seen in found:
+            is_innocent = found[seen] == "valid" and found[number] != "valid"
+            found[number if is_innocent else seen] = "altered"
     signed = [number for number, tag in tags.items() if tag.signature]
     for number, seal in found.items():
         if seal == "unsigned" and signed and number > signed[0]:
@@ -131,13 +144,22 @@ def _signed(run: str, tags: HistoryTags, check: CheckSignature) -> Sealed:
     return "unknown key" if valid is None else "valid" if valid else "altered"
 
 
-def read(store: Store, deleted: set[tuple[str, str]] | None = None) -> History:
-    """The history as it is now.
+def log(store: Store) -> Sequence[ModelVersion]:
+    """The entries as they are stored, oldest first."""
+    return store.versions(log_name(store))
+
+
+def read(
+    store: Store,
+    deleted: set[tuple[str, str]] | None = None,
+    stored: Sequence[ModelVersion] | None = None,
+) -> History:
+    """The history as it is now; with `stored`, of entries that were read before (`log`).
 
     Whoever reads again and again gives the same set each time: the run and the source of versions
     that were deleted are remembered in it, so that each of their runs is asked for once.
     """
-    stored = store.versions(log_name(store))
+    stored = log(store) if stored is None else stored
     if not stored:
         return History()
     known = {one.version: one.run_id for one in store.versions(store.name)}
@@ -145,13 +167,15 @@ def read(store: Store, deleted: set[tuple[str, str]] | None = None) -> History:
     def problem(raw: ModelVersion) -> str | None:
         return _problem(raw, known, lambda: _was_registered(store, raw, deleted))
 
-    return replay(stored, problem)
+    return replace(replay(stored, problem), there=frozenset(known))
 
 
-def earlier_champions(store: Store) -> list[int]:
-    """The versions that a rollback leads back to, the last one first in line; none was deleted."""
-    there = {one.version for one in store.versions(store.name)}
-    return [one for one in read(store).champions[:-1] if one in there]
+def earlier_champions(store: Store, found: History | None = None) -> list[int]:
+    """The versions that a rollback leads back to, oldest first: the last one is next. Not the
+    champion itself, and none that was deleted. `found` is the history, if it was read before."""
+    found = found or read(store)
+    earlier = found.champions[:-1]
+    return [one for one in earlier if one in found.there and one != found.champion]
 
 
 def log_name(store: Store) -> str:

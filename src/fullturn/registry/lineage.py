@@ -8,7 +8,7 @@ from fullturn.core.entities import HistoryEntry, ModelVersion, RunRecord
 from fullturn.core.errors import NotFound
 from fullturn.core.showing import Result
 from fullturn.core.tags import GateTags, OriginTags, TrainingTags, VersionTags
-from fullturn.registry.promotion import history
+from fullturn.registry.history import History
 from fullturn.store import Store
 
 _UNKNOWN = "not recorded"
@@ -41,8 +41,8 @@ class Lineage(Result):
     link: str
 
 
-def lineage(store: Store, version: ModelVersion) -> Lineage:
-    """From a version to everything that it was made from.
+def lineage(store: Store, version: ModelVersion, history: History) -> Lineage:
+    """From a version to everything that it was made from, and its promotions.
 
     Raises:
         NotFound: its run or the run of its gate is not in the tracking server.
@@ -62,7 +62,7 @@ def lineage(store: Store, version: ModelVersion) -> Lineage:
         gate_outcome=_outcome(gate),
         evidence=_evidence(version.version, registered.evidence),
         prompts=tuple(OriginTags.read(run.tags).prompts.values()),
-        promotions=tuple(e for e in history(store) if e.version == version.version and e.effective),
+        promotions=tuple(e for e in history.effective if e.version == version.version),
         link=store.link(run.id),
     )
 

@@ -171,21 +171,26 @@ def promote(
     return _append(store, version, tags, seal)
 
 
-def rollback_target(store: Store, version: int | None = None) -> int:
+def rollback_target(store: Store, version: int | None = None, found: History | None = None) -> int:
     """The version to roll back to: the one before the champion, or an earlier champion by number.
-    A version that was deleted in MLflow is passed over.
+    A version that was deleted in MLflow is passed over. `found` is the history, if it was read
+    before.
 
     Raises:
         NotFound: there is no such earlier champion.
+        Conflict: it is the champion.
     """
-    earlier = histories.earlier_champions(store)
+    found = found or histories.read(store)
+    earlier = histories.earlier_champions(store, found)
+    if version is not None and version == found.champion:
+        raise Conflict(f"version {version} is the champion already; nothing to do")
     if version is None and earlier:
         return earlier[-1]
     if version in earlier:
         return int(version)
     if version is None:
         raise NotFound("nothing to roll back to: there is no previous champion")
-    known = ", ".join(map(str, earlier)) or "none"
+    known = ", ".join(map(str, dict.fromkeys(earlier))) or "none"
     raise NotFound(
         f"version {version} is not an earlier champion (known: {known}); a version that was rolled "
         "back itself returns with `fullturn promote` or `fullturn release`"
@@ -193,18 +198,25 @@ def rollback_target(store: Store, version: int | None = None) -> int:
 
 
 def roll_back(
-    store: Store, target: ModelVersion, *, actor: str, reason: str, seal: Seal | None = None
+    store: Store,
+    target: ModelVersion,
+    *,
+    actor: str,
+    reason: str,
+    found: History | None = None,
+    seal: Seal | None = None,
 ) -> HistoryEntry:
-    """Make an earlier champion the champion again; the caller has loaded and probed it.
+    """Make an earlier champion the champion again; the caller has loaded and probed it. `found` is
+    the history that the caller decided on; by default the one now.
 
     Raises:
         NotFound: it never was champion.
-        Conflict: another process was first.
+        Conflict: another process was first, or it is the champion.
     """
-    rollback_target(store, target.version)
-    seen = histories.read(store).head
+    found = found or histories.read(store)
+    rollback_target(store, target.version, found)
     gate = VersionTags.read(target.tags).gate
-    tags = HistoryTags(action="rollback", seen=seen, actor=actor, reason=reason, gate=gate)
+    tags = HistoryTags(action="rollback", seen=found.head, actor=actor, reason=reason, gate=gate)
     return _append(store, target, tags, seal)
 
 

@@ -104,19 +104,20 @@ def or_deleted(store: Store, number: int) -> ModelVersion:
 
 def _unknown(store: Store, reference: str, number: int | None, known: Sequence[int]) -> str:
     """That there is no such version; of a former champion, that it was deleted."""
-    was = histories.read(store).last_of(number) if number is not None else None
+    found = histories.read(store) if number is not None else histories.History()
+    was = found.last_of(number) if number is not None else None
     if was is not None:
-        return _deleted(store, was)
+        return _deleted(store, was, bool(histories.earlier_champions(store, found)))
     listed = ", ".join(map(str, known)) or "none yet: `fullturn gate` registers what passes"
     return f"no model version '{reference}' of '{store.name}'; known: {listed}"
 
 
-def _deleted(store: Store, was: HistoryEntry) -> str:
+def _deleted(store: Store, was: HistoryEntry, has_earlier: bool) -> str:
     back = "; `fullturn rollback --reason 'why'` goes to the champion before"
     return (
         f"version {was.version} of '{store.name}' was deleted in MLflow; its run is still stored: "
         f"`fullturn gate {was.run[:8]}` registers it again if it passes, as a version that "
-        f"`fullturn promote` takes{back if histories.earlier_champions(store) else ''}"
+        f"`fullturn promote` takes{back if has_earlier else ''}"
     )
 
 

@@ -22,7 +22,7 @@ from fullturn.gates import report as reports
 from fullturn.subjects import bundle
 from fullturn.tracking.provenance import git
 from fullturn.verbs.register import FOLDER, disk_folder
-from fullturn.verbs.sealing import signer
+from fullturn.verbs.sealing import broken_seal, sealed_history, signer
 from fullturn.verbs.workspace import Workspace
 
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
@@ -103,6 +103,32 @@ def identity(subject: CheckedVersion) -> str:
     return f"{version.name} version {version.version}, run {version.run_id}"
 
 
+def promotions(project: Workspace, version: ModelVersion) -> str:
+    """Its entries in the history are as they were written."""
+    entries = [
+        one
+        for one in sealed_history(project).entries
+        if one.version == version.version or one.run == version.run_id
+    ]
+    broken = [sentence for one in entries if (sentence := broken_seal(one))]
+    if broken:
+        raise IntegrityError("; ".join(broken))
+    effective = [one for one in entries if one.effective]
+    if not effective:
+        raise NotApplicable("it never was champion")
+    names = listed([f"{one.number} ({one.action})" for one in effective])
+    unknown = [str(one.number) for one in effective if one.seal == "unknown key"]
+    if unknown:
+        raise CouldNotEvaluate(
+            f"the signature of entry {listed(unknown)} is of a key that is not here: name its "
+            "public key in [signing]"
+        )
+    word = "entry" if len(effective) == 1 else "entries"
+    if any(one.seal == "unsigned" for one in effective):
+        return f"{word} {names}: unsigned, and as the entries after it state"
+    return f"{word} {names}: signed and unchanged"
+
+
 def manifest(subject: CheckedVersion) -> str:
     """The bundle's manifest is the one that was signed."""
     try:
@@ -134,7 +160,7 @@ def gate_report(subject: CheckedVersion) -> str:
             raise IntegrityError(f"'{name}' is missing")
         if path.read_bytes() != subject.project.store.get(subject.gate, name).read_bytes():
             raise IntegrityError(f"'{name}' differs from that of the gate's run {subject.gate}")
-    report = reports.from_json(texts[evidence_folder.REPORTS[0]].read_text("utf-8", "replace"))
+    report = reports.from_json(texts[evidence_folder.REPORTS[0]].read_bytes())
     if report.outcome != "PASSED":
         raise IntegrityError(f"the gate ended {report.outcome}")
     if report.subject != subject.version.run_id:

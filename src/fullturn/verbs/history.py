@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-from functools import partial
+from collections.abc import Iterator, Sequence
 
 from fullturn.core.entities import HistoryEntry
 from fullturn.core.errors import NotFound
 from fullturn.core.showing import Block, Table, grid, line, styled, then, view
-from fullturn.core.wording import cut
-from fullturn.evidence.keys import is_valid
+from fullturn.core.wording import cut, listed
 from fullturn.registry import history as histories
 from fullturn.registry import promotion, versions
 from fullturn.store import Store
-from fullturn.verbs.sealing import signer
+from fullturn.verbs.sealing import broken_seal, sealed_history
 from fullturn.verbs.workspace import Workspace
 
 SEALS = {
@@ -44,35 +41,27 @@ def history(project: Workspace) -> History:
     """
     store = project.store
     promotion.sync_alias(store)
-    read = histories.read(store)
-    check = partial(is_valid, signer(project))
-    seals = histories.seals(store, check)
-    found = History(replace(one, seal=seals.get(one.number, "")) for one in read.entries)
-    notes = (*map(_broken_seal, found), _missing(store, read.champion))
+    read = sealed_history(project)
+    found = History(read.entries)
+    notes = (*map(broken_seal, found), _deleted(read.deleted), _missing(store, read))
     notes += (promotion.alias_sentence(store, read),)
     found.notes = tuple(filter(None, notes))
-    found.has_earlier = bool(histories.earlier_champions(store))
+    found.has_earlier = bool(histories.earlier_champions(store, read))
     return found
 
 
-def _broken_seal(entry: HistoryEntry) -> str:
-    if entry.seal == "missing":
-        return (
-            f"entry {entry.number} has no signature, although an earlier one has: it was removed "
-            "in MLflow, or the entry was written where no key is"
-        )
-    if entry.seal != "altered":
+def _deleted(numbers: Sequence[int]) -> str:
+    if not numbers:
         return ""
-    return (
-        f"entry {entry.number} was altered in MLflow after it was written: its actor, reason or "
-        "version may be another's"
-    )
+    entries, were = ("entry", "was") if len(numbers) == 1 else ("entries", "were")
+    which = listed([str(number) for number in numbers])
+    return f"{entries} {which} {were} deleted in MLflow: who did what there, and why, is lost"
 
 
-def _missing(store: Store, champion: int | None) -> str:
+def _missing(store: Store, read: histories.History) -> str:
     try:
-        if champion is not None:
-            versions.version(store, str(champion))
+        if read.champion is not None and read.champion not in read.there:
+            versions.version(store, str(read.champion))
     except NotFound as error:
         return str(error)
     return ""

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
 
-from fullturn.core.entities import Arm, Feedback, Output, Prediction
+from fullturn.core.entities import Arm, Feedback, HistoryEntry, ModelVersion, Output, Prediction
 from fullturn.core.errors import NotFound
 from fullturn.core.records import Traced
 from fullturn.core.showing import Block, Result, by_field, facts, then, view
 from fullturn.core.tags import TraceTags
 from fullturn.registry import lineage as registry
 from fullturn.registry.lineage import Lineage
+from fullturn.registry.references import version_of
 from fullturn.verbs import references
+from fullturn.verbs.sealing import sealed_history
 from fullturn.verbs.workspace import Workspace
 
 TRACE = "tr-"
@@ -46,7 +48,7 @@ def lineage(project: Workspace, reference: str | int) -> Lineage | PredictionLin
     found = references.resolve(project, reference, ("version", "run", "prediction"))
     if found.kind == "prediction":
         return of_prediction(project, found.id)
-    return of_version(project, reference)
+    return _of(project, version_of(project.store, found))
 
 
 def of_version(project: Workspace, reference: str | int) -> Lineage:
@@ -55,7 +57,11 @@ def of_version(project: Workspace, reference: str | int) -> Lineage:
     Raises:
         NotFound: there is no such version.
     """
-    return registry.lineage(project.store, references.version(project, reference))
+    return _of(project, references.version(project, reference))
+
+
+def _of(project: Workspace, version: ModelVersion) -> Lineage:
+    return registry.lineage(project.store, version, sealed_history(project))
 
 
 def of_prediction(project: Workspace, number: str) -> PredictionLineage:
@@ -129,12 +135,16 @@ def _(result: PredictionLineage) -> Iterator[Block]:
 
 
 def _steps(found: Lineage) -> Mapping[str, object]:
-    moves = (f"#{e.number} {e.action}: {e.reason}" for e in found.promotions)
     return by_field(found) | {
         "aliases": ", ".join(found.aliases),
         "prompts": ", ".join(found.prompts),
-        "promotions": "; ".join(moves),
+        "promotions": "; ".join(map(_move, found.promotions)),
     }
+
+
+def _move(entry: HistoryEntry) -> str:
+    broken = {"altered": " (ALTERED)", "missing": " (signature MISSING)"}.get(entry.seal, "")
+    return f"#{entry.number} {entry.action}{broken}: {entry.reason}"
 
 
 def _answer(found: PredictionLineage) -> Mapping[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fullturn.core.entities import HistoryEntry
-from fullturn.registry import promotion, versions
+from fullturn.registry import history, promotion, versions
 from fullturn.verbs.loading import load_version
 from fullturn.verbs.sealing import seal
 from fullturn.verbs.workspace import Workspace
@@ -17,10 +17,11 @@ def rollback(project: Workspace, to: int | None = None, *, reason: str) -> Histo
     Raises:
         NotFound: there is no such earlier champion.
         IntegrityError, BundleError: it does not load, or its outputs differ from the recorded ones.
-        Conflict: another promotion or rollback was first.
+        Conflict: another promotion or rollback was first, or it is the champion.
         UsageError: the reason is empty.
     """
-    number = promotion.rollback_target(project.store, to)
+    found = history.read(project.store)
+    number = promotion.rollback_target(project.store, to, found)
     version = versions.version(project.store, str(number))
     load_version(project, version)
     return promotion.roll_back(
@@ -28,5 +29,6 @@ def rollback(project: Workspace, to: int | None = None, *, reason: str) -> Histo
         version,
         actor=project.owner,
         reason=reason,
+        found=found,
         seal=seal(project),
     )

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from fullturn.evidence.keys import MachineKey, Signer, machine_key
+from dataclasses import replace
+from functools import partial
+
+from fullturn.core.entities import HistoryEntry
+from fullturn.evidence.keys import MachineKey, Signer, is_valid, machine_key
+from fullturn.registry import history as histories
+from fullturn.registry.history import History
 from fullturn.verbs.workspace import Workspace
 
 
@@ -18,3 +24,27 @@ def seal(project: Workspace) -> MachineKey | None:
         SettingsError: the key cannot be read, or is no such key.
     """
     return machine_key(signer(project))
+
+
+def sealed_history(project: Workspace) -> History:
+    """The history; each entry says whether it is as it was written."""
+    stored = histories.log(project.store)
+    seals = histories.check_seals(stored, partial(is_valid, signer(project)))
+    found = histories.read(project.store, stored=stored)
+    entries = (replace(one, seal=seals[one.number]) for one in found.entries)
+    return replace(found, entries=tuple(entries))
+
+
+def broken_seal(entry: HistoryEntry) -> str:
+    """That an entry was altered, or lacks its signature; empty if neither is known."""
+    if entry.seal == "missing":
+        return (
+            f"entry {entry.number} has no signature, although an earlier one has: it was removed "
+            "in MLflow, or the entry was written where no key is"
+        )
+    if entry.seal != "altered":
+        return ""
+    return (
+        f"entry {entry.number} was altered in MLflow after it was written: its actor, reason or "
+        "version may be another's"
+    )

@@ -64,7 +64,8 @@ class Verified(Result):
 
 
 def verify(project: Workspace, reference: str | int) -> Verified:
-    """Verify the evidence of a version: signature, bundle, gate report, records in MLflow.
+    """Verify the evidence of a version: signature, bundle, gate report, records in
+    MLflow, its promotions.
 
     Raises:
         NotFound: there is no such version.
@@ -79,7 +80,9 @@ def verify(project: Workspace, reference: str | int) -> Verified:
         except (NotFound, IntegrityError) as error:
             absent = Finding("evidence", "INCONCLUSIVE", str(error))
             files = partial(evidence_queries.bundle_files, version, fetch_bundle)
-            return Verified(version.version, (absent, _finding("bundle files", files)))
+            promotions = partial(evidence_queries.promotions, project, version)
+            others = _finding("bundle files", files), _finding("history", promotions)
+            return Verified(version.version, (absent, *others))
         subject = evidence_queries.CheckedVersion(project, version, folder, fetch_bundle)
         return Verified(version.version, tuple(_findings(subject)))
 
@@ -99,6 +102,7 @@ def _findings(subject: evidence_queries.CheckedVersion) -> Iterator[Finding]:
         "materials": partial(evidence_queries.bill_of_materials, subject),
         "code": partial(evidence_queries.commit, subject),
         "local copy": partial(evidence_queries.local_copy, subject),
+        "history": partial(evidence_queries.promotions, subject.project, subject.version),
     }
     for name, query in queries.items():
         yield _finding(name, query)
