@@ -16,10 +16,10 @@ import time
 from pathlib import Path
 
 from fullturn.core.entities import CheckResult
+from fullturn.core.records import REPORTS
 from fullturn.gates.report import from_json
 from fullturn.statistics.intervals import wilson
 from fullturn.verbs import init
-from fullturn.verbs.gate import REPORTS
 from fullturn.verbs.turn import turn
 from fullturn.verbs.workspace import Workspace, load
 

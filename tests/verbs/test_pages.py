@@ -9,9 +9,10 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Browser, Page
 
+from fullturn.core.records import REPORTS
 from fullturn.release import report
 from fullturn.verbs.data import commit
-from fullturn.verbs.gate import REPORTS, gate
+from fullturn.verbs.gate import gate
 from fullturn.verbs.monitor import Monitor
 from fullturn.verbs.train import train
 from fullturn.verbs.workspace import Workspace

@@ -8,7 +8,7 @@ import pytest
 
 from fullturn.core import credentials
 from fullturn.core.entities import Code, Evaluation, Example, ScoredRow
-from fullturn.core.records import ENVIRONMENT
+from fullturn.core.records import ENVIRONMENT, REPORTS
 from fullturn.core.settings import GateSettings
 from fullturn.core.tags import PREFIX
 from fullturn.pipeline.records import Checkout, DataChange, Delivery, Flip, StepResult
@@ -20,7 +20,7 @@ from fullturn.verbs.ci import report as writing
 from fullturn.verbs.ci.changes import ComparedRuns, DataFound
 from fullturn.verbs.ci.report import collect
 from fullturn.verbs.data import commit
-from fullturn.verbs.gate import REPORTS, ROWS
+from fullturn.verbs.gate import ROWS
 from fullturn.verbs.train import train
 from fullturn.verbs.workspace import Workspace
 from tests.conftest import free_port

@@ -50,6 +50,7 @@ class Registered:
 
 VALIDATION = "evaluation/validation.jsonl"
 TRAINED = "evaluation/trained.json"
+REPORTS = ("gate/report.json", "gate/report.md", "gate/report.html")
 ENVIRONMENT, SOURCES = "environment.txt", "code.txt"
 """These list Python and every installed distribution, and the files of code, a line each:
 `name==version`, `name==sha256`."""

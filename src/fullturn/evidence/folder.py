@@ -20,12 +20,12 @@ from typing import Any
 
 from fullturn.core.entities import RunRecord
 from fullturn.core.errors import IntegrityError
+from fullturn.core.records import REPORTS
 from fullturn.evidence import card, sbom
 from fullturn.evidence.inputs import EvidenceInputs
 
 CARD, DIFFERENCE, SBOM = "model-card.md", "data-difference.json", "sbom.cdx.json"
 GIT, MANIFEST, RUN = "git.json", "bundle-manifest.json", "run.json"
-REPORTS = ("gate/report.json", "gate/report.md", "gate/report.html")
 CONTENTS = (CARD, *REPORTS, DIFFERENCE, SBOM, GIT, MANIFEST, RUN)
 """Every file but the signature."""
 VALIDATION = "validation."

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 from fullturn.core.entities import CheckResult, GateReport, RunRecord
 from fullturn.core.errors import FullturnError, MissingFigure
+from fullturn.core.records import REPORTS
 from fullturn.core.tags import GateTags, TrainingTags
 from fullturn.gates import report as writer
 from fullturn.lesson.figures import Source, Value
 from fullturn.registry.lineage import Lineage
 from fullturn.tracking.comparison import Comparison
 from fullturn.verbs.compare import compare
-from fullturn.verbs.gate import REPORTS
 from fullturn.verbs.lineage import of_version
 from fullturn.verbs.training import Trial, recall
 from fullturn.verbs.workspace import Workspace

@@ -9,6 +9,7 @@ import hashlib
 
 from fullturn.core.entities import ModelVersion
 from fullturn.core.errors import Conflict, IntegrityError, NotFound, NotGated, Refused
+from fullturn.core.records import REPORTS
 from fullturn.core.tags import GateTags, VersionTags
 from fullturn.registry import history as histories
 from fullturn.registry import promotion
@@ -64,7 +65,6 @@ def gates_of(project: Workspace, version: ModelVersion) -> list[GateEvidence]:
 def evidence(project: Workspace, gate: str) -> GateEvidence | None:
     """The report of a gate's run; None if it has none that is whole."""
     from fullturn.gates import report as reports
-    from fullturn.verbs.gate import REPORTS
 
     try:
         content = project.store.get(gate, REPORTS[0]).read_bytes()

@@ -7,10 +7,9 @@ from typing import Any
 
 from fullturn.core.entities import DatasetVersion, ModelVersion, RunRecord
 from fullturn.core.errors import LLMUnavailable, NotFound
-from fullturn.core.records import ENVIRONMENT
+from fullturn.core.records import ENVIRONMENT, REPORTS
 from fullturn.core.settings import LLMSettings
 from fullturn.core.tags import GateTags, OriginTags, TrainingTags, VersionTags
-from fullturn.evidence import folder as evidence_folder
 from fullturn.evidence.inputs import EvidenceInputs, Repository
 from fullturn.evidence.sbom import Asked
 from fullturn.gates import report as reports
@@ -25,8 +24,8 @@ def evidence_inputs(project: Workspace, version: ModelVersion, gate: str) -> Evi
     store = project.store
     run = store.run(version.run_id)
     folder, _ = versions.files(store, version)
-    texts = {name: store.get(gate, name).read_bytes() for name in evidence_folder.REPORTS}
-    report = reports.from_json(texts[evidence_folder.REPORTS[0]])
+    texts = {name: store.get(gate, name).read_bytes() for name in REPORTS}
+    report = reports.from_json(texts[REPORTS[0]])
     return EvidenceInputs(
         model=version.name,
         version=version.version,

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from fullturn.core.entities import ModelVersion
 from fullturn.core.errors import CouldNotEvaluate, IntegrityError
+from fullturn.core.records import REPORTS
 from fullturn.core.tags import TrainingTags, VersionTags
 from fullturn.core.wording import listed
 from fullturn.evidence import folder as evidence_folder
@@ -154,13 +155,13 @@ def bundle_files(version: ModelVersion, fetch_bundle: Callable[[], Path]) -> str
 
 def gate_report(subject: CheckedVersion) -> str:
     """The gate passed, its report is the stored one, and it is about this run."""
-    texts = {name: subject.folder / name for name in evidence_folder.REPORTS}
+    texts = {name: subject.folder / name for name in REPORTS}
     for name, path in texts.items():
         if not path.is_file():
             raise IntegrityError(f"'{name}' is missing")
         if path.read_bytes() != subject.project.store.get(subject.gate, name).read_bytes():
             raise IntegrityError(f"'{name}' differs from that of the gate's run {subject.gate}")
-    report = reports.from_json(texts[evidence_folder.REPORTS[0]].read_bytes())
+    report = reports.from_json(texts[REPORTS[0]].read_bytes())
     if report.outcome != "PASSED":
         raise IntegrityError(f"the gate ended {report.outcome}")
     if report.subject != subject.version.run_id:

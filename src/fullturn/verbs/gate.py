@@ -14,6 +14,7 @@ from fullturn.core.entities import (
     ModelVersion,
     RunRecord,
 )
+from fullturn.core.records import REPORTS
 from fullturn.core.settings import GateSettings
 from fullturn.core.showing import Block, Cell, Result, grid, line, mark, styled, then, view
 from fullturn.core.tags import NOTE, PARENT, GateTags, TrainingTags, VersionTags
@@ -47,7 +48,6 @@ from fullturn.verbs.workspace import (
 if TYPE_CHECKING:
     import pandas as pd
 
-REPORTS = ("gate/report.json", "gate/report.md", "gate/report.html")
 CODES = {"PASSED": 0, "FAILED": 1, "INCONCLUSIVE": 3}
 ROWS = {"candidate": "gate/candidate.jsonl", "champion": "gate/champion.jsonl"}
 """Artifacts of a gate's run: every test row, answered and scored."""

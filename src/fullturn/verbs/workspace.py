@@ -13,6 +13,7 @@ from fullturn.core import settings as reader
 from fullturn.core.addresses import kind_of
 from fullturn.core.entities import Dataset, DatasetVersion, Evaluation, GateReport
 from fullturn.core.errors import NotFound, RowsMissing, StoreUnavailable
+from fullturn.core.records import REPORTS
 from fullturn.core.settings import Settings
 from fullturn.subjects import scores
 from fullturn.subjects.catalog import find
@@ -184,7 +185,6 @@ def stored_report(project: Workspace, gate: str) -> GateReport:
         IntegrityError: it is damaged.
     """
     from fullturn.gates import report as reports
-    from fullturn.verbs.gate import REPORTS
 
     return reports.from_json(project.store.get(gate, REPORTS[0]).read_bytes())
 
