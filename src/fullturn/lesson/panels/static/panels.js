@@ -33,6 +33,11 @@
     return node;
   }
 
+  /* A long name may go on in the next line after each of its underscores. */
+  function breakable(text) {
+    return String(text).split(/(?<=_)/).flatMap((part, n) => (n ? [make("wbr"), part] : [part]));
+  }
+
   function draw(tag, attributes, text) {
     const node = document.createElementNS(SVG, tag);
     for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
@@ -493,7 +498,7 @@
 
     table(event) {
       const right = event.columns.map((name) => name.startsWith(">"));
-      const cell = (tag, text, n) => make(tag, { class: right[n] ? "right" : n === 0 && String(text).length < 18 ? "sign" : null }, typeset(text));
+      const cell = (tag, text, n) => make(tag, { class: right[n] ? "right" : n === 0 && String(text).length < 18 ? "sign" : null }, ...breakable(typeset(text)));
       const head = make("tr", {}, ...event.columns.map((name, n) => cell("th", name.replace(/^>/, ""), n)));
       const rows = event.rows.map((row) => make("tr", {}, ...row.map((text, n) => cell("td", text, n))));
       const table = make("table", { "data-table": event.id });
