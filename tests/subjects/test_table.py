@@ -45,3 +45,28 @@ def test_the_only_text_may_be_perturbed() -> None:
 def test_a_column_has_one_role(data: DataSettings, said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         contract(data, {"x": "number"}, "category")
+
+
+def test_settings_may_name_the_kind_of_the_label_and_of_the_time() -> None:
+    data = DataSettings(label="y", time="month", columns={"x": "date", "y": "boolean"})
+    found = contract(data, data.columns, "category")
+    assert [(one.name, one.kind, one.role) for one in found.columns] == [
+        ("x", "date", "input"),
+        ("month", "date", "time"),
+        ("y", "boolean", "label"),
+    ]
+    assert found.key == ("x", "month", "y")
+    numbered = data.model_copy(update={"columns": {"month": "number", "x": "date"}})
+    assert contract(numbered, numbered.columns, "category").columns[1].kind == "number"
+
+
+def test_ignored_columns_are_no_inputs() -> None:
+    data = DataSettings(label="y", columns={"x": "number", "z": "number"}, ignore=("z",))
+    assert contract(data, data.columns, "category").names("input") == ("x",)
+
+
+def test_whole_numbers_have_one_spelling_only_where_settings_name_kinds() -> None:
+    data = DataSettings(label="y", columns={"x": "category"})
+    assert all(one.plain_numbers for one in contract(data, data.columns, "category").columns)
+    signature = contract(DataSettings(label="y"), {"x": "category"}, "category")
+    assert not any(one.plain_numbers for one in signature.columns)

@@ -26,22 +26,32 @@ equally large control group of the champion (baseline), and a copy nobody sees (
 RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
 
+Kind = Literal["text", "category", "number", "boolean", "date", "json"]
+"""What the cells of a column are. A `boolean` is stored, and seen by an app, as 'true' or 'false',
+however it was written; a `date` as ISO 8601 text, in UTC if it has a zone."""
+Role = Literal["input", "label", "slice", "group", "split", "id", "time", "extra"]
+"""What a column is for. A version that has a `time` is split by it; an `extra` column is part of
+the version, and no model reads it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column of a contract.
 
     `role` says what a column is for; `allowed`, `minimum`, `maximum` and `max_length`
-    bound its values. A column that is not `required` may be absent or null.
+    bound its values. A column that is not `required` may be absent or null. With
+    `plain_numbers`, a category's whole numbers have one spelling: `1.0` is stored as `1`.
     """
 
     name: str
-    kind: Literal["text", "category", "number", "json"] = "text"
-    role: Literal["input", "label", "slice", "group", "split", "id", "extra"] = "input"
+    kind: Kind = "text"
+    role: Role = "input"
     required: bool = True
     allowed: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
     max_length: int = 20_000
+    plain_numbers: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from fullturn.core import addresses, redaction, state
 from fullturn.core.addresses import kind_of, normal
+from fullturn.core.entities import Kind
 from fullturn.core.errors import NotFound, SettingsError
 from fullturn.core.wording import nearest
 
@@ -51,8 +52,16 @@ class DataSettings(_Table):
     """Column of rows that belong together, such as a customer; a group is never split."""
     slices: tuple[str, ...] = ()
     """Columns that the gate reports by, and no model reads."""
-    columns: Mapping[str, Literal["number", "category", "text"]] = {}
-    """Inputs of a registered model and their kinds; taken from its signature if not set."""
+    time: str | None = None
+    """Column of dates or numbers that orders the rows: the latest are the test rows."""
+    columns: Mapping[str, Kind] = {}
+    """Columns of a table that a model reads, and their kinds: `number`, `category`, `boolean`,
+    `date`, `text` or `json`. Of a registered model, taken from its signature if not set."""
+    ignore: tuple[str, ...] = ()
+    """Columns that are left out of dataset versions."""
+    on_bad_row: Literal["refuse", "drop"] = "refuse"
+    """What a commit does with rows that break the contract: refuse the files, or drop those rows
+    and record them in the version."""
     train_share: Share = 0.5
     """Share of the rows used for training; groups are never split."""
     validation_share: Share = 0.2

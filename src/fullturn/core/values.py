@@ -12,6 +12,7 @@ from typing import Any
 
 from fullturn.core.entities import Column, Contract, Input
 from fullturn.core.errors import DataError
+from fullturn.core.spelling import MISSING, date_text, has_unclear_order, truth, whole_number
 from fullturn.core.wording import listed, nearest, shown
 
 Value = str | float | None
@@ -36,7 +37,11 @@ def checked(row: Input, contract: Contract) -> Input:
 
 
 def stored_value(value: Any, column: Column) -> Value:
-    """A cell as it is stored: NFC text, a trimmed category, a finite float, or JSON text.
+    """A cell as it is stored: NFC text, a trimmed category, a finite float, 'true' or 'false', a
+    date in ISO 8601, or JSON text.
+
+    NaN is a missing value; so is what tools write for one, in a column of numbers, truth values
+    or dates.
 
     Raises:
         DataError: the cell breaks its column; the message leaves out its place.
@@ -45,7 +50,13 @@ def stored_value(value: Any, column: Column) -> Value:
         if column.required:
             raise DataError(f"'{column.name}' is empty; fill it or drop the row")
         return None
-    _refuse_nan(value, column)
+    if _is_missing(value, column):
+        if column.required:
+            raise DataError(
+                f"'{column.name}' is {_as_written(value)}, which some tools write for a missing "
+                "value; fill it or drop the row"
+            )
+        return None
     return _CONVERT[column.kind](value, column)
 
 
@@ -67,15 +78,17 @@ def _is_empty(value: Any) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def _refuse_nan(value: Any, column: Column) -> None:
-    written = isinstance(value, str) and value.strip() in ("nan", "NaN")
-    if (written and value not in column.allowed) or (
-        isinstance(value, float) and math.isnan(value)
-    ):
-        raise DataError(
-            f"'{column.name}' is NaN, which some tools write for a missing value; "
-            + ("fill it or drop the row" if column.required else "leave the cell empty")
-        )
+def _is_missing(value: Any, column: Column) -> bool:
+    if isinstance(value, str):
+        text = value.strip()
+        if column.kind in _WITH_MARKERS:
+            return text.lower() in MISSING
+        return text in ("nan", "NaN") and value not in column.allowed
+    return isinstance(value, float | Decimal) and math.isnan(value)
+
+
+def _as_written(value: Any) -> str:
+    return value.strip() if isinstance(value, str) and value.strip() != "nan" else "NaN"
 
 
 def _text(value: Any, column: Column) -> str:
@@ -98,7 +111,11 @@ def _category(value: Any, column: Column) -> str:
         value = str(value).lower()
     elif isinstance(value, Integral):
         value = str(value)
+    elif isinstance(value, float) and math.isfinite(value):
+        value = whole_number(repr(float(value)))
     text = _text(value, column).strip()
+    if column.plain_numbers:
+        text = whole_number(text)
     if column.allowed and text not in column.allowed:
         raise DataError(
             f"'{column.name}' is {shown(text)}, not one of {listed(column.allowed)}"
@@ -125,6 +142,31 @@ def _number(value: Any, column: Column) -> float:
     return number
 
 
+def _boolean(value: Any, column: Column) -> str:
+    found = truth(value)
+    if found is None:
+        raise DataError(
+            f"'{column.name}' is {shown(value)}, not true or false; write true, yes or 1, and "
+            "false, no or 0"
+        )
+    return "true" if found else "false"
+
+
+def _date(value: Any, column: Column) -> str:
+    found = date_text(value)
+    if found is None:
+        why = (
+            "may begin with the day or the month"
+            if isinstance(value, str) and has_unclear_order(value)
+            else "is not a date"
+        )
+        raise DataError(
+            f"'{column.name}' = {shown(value)} {why}; write it as YYYY-MM-DD, a time as "
+            "YYYY-MM-DDThh:mm:ss"
+        )
+    return found
+
+
 def _json(value: Any, column: Column) -> str:
     try:
         content = json.loads(value) if isinstance(value, str) else value
@@ -139,5 +181,8 @@ _CONVERT: dict[str, Callable[[Any, Column], Value]] = {
     "text": _text,
     "category": _category,
     "number": _number,
+    "boolean": _boolean,
+    "date": _date,
     "json": _json,
 }
+_WITH_MARKERS = frozenset({"number", "boolean", "date"})

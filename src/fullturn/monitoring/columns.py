@@ -42,13 +42,15 @@ def watched(contract: Contract, reference: Sequence[ScoredRow]) -> tuple[Watched
     """Every input column, and every output of a kind that can be watched.
 
     Of texts, content and length are watched; of lists in an output the length, if it
-    varies. Objects, and lists of them, are not watched.
+    varies. Dates, objects, and lists of objects are not watched: dates move on by themselves.
     """
     columns = [column for column in contract.columns if column.role == "input"]
     kinds: dict[str, tuple[Kind, ...]] = {
         "number": ("number",),
         "category": ("category",),
         "text": ("text", "length"),
+        "boolean": ("category",),
+        "date": (),
         "json": ("length",),
     }
     inputs = [Watched("input", c.name, kind) for c in columns for kind in kinds[c.kind]]

@@ -142,6 +142,8 @@ def _cell(column: Column) -> _Schema:
     if column.kind == "number":
         bounds = {"minimum": column.minimum, "maximum": column.maximum}
         schema = {"type": "number"} | {k: v for k, v in bounds.items() if v is not None}
+    elif column.kind == "boolean":
+        schema = {"type": ["boolean", "string", "integer"]}
     elif column.kind == "json":
         schema = {"type": ["array", "object"]}
     elif column.allowed:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
-from fullturn.core.entities import Column, Contract
+from fullturn.core.entities import Column, Contract, Kind, Role
 from fullturn.core.errors import SettingsError
 from fullturn.core.settings import DataSettings
 from fullturn.core.wording import listed
-
-Kind = Literal["number", "category", "text"]
 
 
 def contract(
@@ -21,8 +18,10 @@ def contract(
 ) -> Contract:
     """The contract of rows with these inputs, of which those in `optional` may be empty.
 
-    Rows are identified by the id column; without one, by all inputs and the label together, so
-    that equal inputs may have different labels.
+    `[data.columns]` may also give the kind of the label, and of the time column, a date by default.
+    Where it is set, whole numbers in categories have one spelling. Rows are identified by
+    the id column; without one, by all inputs and the label together, so that equal inputs may have
+    different labels.
 
     Raises:
         SettingsError: no label is named, or a column has two roles.
@@ -30,26 +29,41 @@ def contract(
     label = data.label
     if label is None:
         raise SettingsError("[data] label is not set in fullturn.toml: name the label's column")
-    named = [("label", label), ("id", data.id), ("group", data.group)]
-    named += [("slice", name) for name in data.slices]
-    roles = {name: role for role, name in named if name is not None}
-    doubled = [name for name in roles if name in inputs]
-    if doubled or len(roles) < sum(name is not None for _, name in named):
-        raise SettingsError(
-            f"[data]: {listed(doubled or list(roles))}: a column has one role; it is an input, the "
-            "label, the id, the group or a slice"
-        )
+    kinds = {label: label_kind} | ({data.time: "date"} if data.time else {})
+    named = {name: kind for name, kind in data.columns.items() if name in kinds}
+    kinds |= named
+    inputs = {name: kind for name, kind in inputs.items() if name not in (*named, *data.ignore)}
+    _check_roles(data, label, inputs)
+    plain = bool(data.columns)
+
+    def column(name: str, kind: Kind, role: Role = "input", *, required: bool = True) -> Column:
+        numbers = plain and kind == "category"
+        return Column(name, kind, role, required=required, plain_numbers=numbers)
+
     columns = [
-        *([Column(data.id, "category", "id")] if data.id else []),
-        *(Column(name, kind, required=name not in optional) for name, kind in inputs.items()),
-        *([Column(data.group, "category", "group")] if data.group else []),
-        *(Column(name, "category", "slice", required=False) for name in data.slices),
-        Column(label, label_kind, "label"),
+        *([column(data.id, "category", "id")] if data.id else []),
+        *(column(name, kind, required=name not in optional) for name, kind in inputs.items()),
+        *([column(data.group, "category", "group")] if data.group else []),
+        *([column(data.time, kinds[data.time], "time")] if data.time else []),
+        *(column(name, "category", "slice", required=False) for name in data.slices),
+        column(label, kinds[label], "label"),
     ]
     texts = [name for name, kind in inputs.items() if kind == "text"]
     return Contract(
         columns=tuple(columns),
-        key=(data.id,) if data.id else (*inputs, label),
+        key=(data.id,) if data.id else (*inputs, *filter(None, [data.time]), label),
         near_duplicates="report",
         text=texts[0] if len(texts) == 1 else None,
     )
+
+
+def _check_roles(data: DataSettings, label: str, inputs: Mapping[str, Kind]) -> None:
+    named = [("label", label), ("id", data.id), ("group", data.group), ("time", data.time)]
+    named += [("slice", name) for name in data.slices]
+    roles = {name: role for role, name in named if name is not None}
+    doubled = [name for name in roles if name in inputs or name in data.ignore]
+    if doubled or len(roles) < sum(name is not None for _, name in named):
+        raise SettingsError(
+            f"[data]: {listed(doubled or list(roles))}: a column has one role; it is an input, the "
+            "label, the id, the group, the time, a slice, or ignored"
+        )

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import cast
 
 from fullturn.core.entities import (
     Contract,
     Dataset,
     Example,
+    Kind,
     Output,
     Params,
     Scalar,
@@ -39,7 +39,6 @@ from fullturn.subjects.mlflow_model.answers import Answers
 from fullturn.subjects.mlflow_model.process import ModelProcess
 from fullturn.subjects.mlflow_model.reference import ModelReference, Reading, Registry
 from fullturn.subjects.protocols import Capability, Inspection, Loading, Origin, Predictor, Run
-from fullturn.subjects.table import Kind
 
 _NUMBERS = frozenset({"double", "float", "long", "integer"})
 
@@ -222,7 +221,7 @@ class MlflowModel:
         inputs = (one for one in self.contract.columns if one.role == "input")
         return Reading(
             task=self._model.task,
-            kinds={one.name: cast(Kind, one.kind) for one in inputs},
+            kinds={one.name: one.kind for one in inputs},
             classes=self._model.classes,
             allow_pickle=self._model.allow_pickle,
             timeout=self._model.timeout,

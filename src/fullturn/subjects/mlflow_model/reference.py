@@ -9,12 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from fullturn.core.entities import ModelVersion
+from fullturn.core.entities import Kind, ModelVersion
 from fullturn.core.errors import BundleError, DataError, NotFound
 from fullturn.core.parsing import from_json
 from fullturn.core.wording import listed
 from fullturn.store.pyfunc import ModelFile, described, unknown_types
-from fullturn.subjects.table import Kind
 
 REFERENCE = "reference.json"
 MODELS = "models:/"

@@ -1,0 +1,313 @@
+"""What the columns of a table are, and what its label asks for, from the cells as they are written.
+
+Every answer comes with its reason, one short sentence, so that a person can correct it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any, Literal
+
+from fullturn.core.entities import Kind
+from fullturn.core.spelling import (
+    FALSE,
+    MISSING,
+    TRUE,
+    date_text,
+    has_unclear_order,
+)
+from fullturn.core.wording import shown
+from fullturn.data.rows import SOURCE
+
+Task = Literal["classification", "regression"]
+NEARLY_ALL = 0.95
+"""The share of cells that makes a column one of numbers, or of dates, although some differ."""
+MOST_CLASSES = 20
+"""A label with more distinct whole numbers is a quantity."""
+FEW = 20
+"""Fewer distinct values say nothing of a column of identifiers."""
+_WORDS = 3
+"""Words of a cell, on average, from which many different cells are free text."""
+_LONG = 80
+_NAMED_ID = ("id", "uuid", "guid", "index", "rownames", "row", "rowid", "key")
+
+
+@dataclass(frozen=True, slots=True)
+class InferredColumn:
+    """What a column seems to be. One without a kind is proposed to be ignored."""
+
+    name: str
+    kind: Kind | None
+    reason: str
+    """A short sentence, such as "12 different values"."""
+    missing: int = 0
+    """Cells that are empty, or hold what tools write for a missing value."""
+    others: int = 0
+    """Cells that are not of this kind: numbers that are text, dates that are none."""
+
+    @property
+    def is_optional(self) -> bool:
+        """Whether the column has empty cells."""
+        return self.missing > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """The columns besides the label, in order; and the label: its kind, and what it asks for."""
+
+    columns: tuple[InferredColumn, ...]
+    label: InferredColumn
+    task: Task
+    task_reason: str
+
+    @property
+    def kinds(self) -> Mapping[str, Kind]:
+        """The kinds of the columns that a model can read."""
+        return {one.name: one.kind for one in self.columns if one.kind}
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """Columns that are proposed to be ignored."""
+        return tuple(one.name for one in self.columns if one.kind is None)
+
+
+def infer(
+    rows: Sequence[Mapping[str, Any]],
+    label: str,
+    named: Iterable[str] = (),
+    task: Task | None = None,
+) -> Inference:
+    """What the columns of these rows are; each row is a mapping from column to a written cell.
+
+    `named` are columns whose role is known (an id, a group, a time): they are never proposed to
+    be ignored. `task` is what the label asks for, if that is known.
+
+    Raises:
+        KeyError: no row has the label's column.
+    """
+    names = dict.fromkeys(name for row in rows for name in row if name != SOURCE)
+    if label not in names:
+        raise KeyError(label)
+    known = frozenset(named)
+    columns = tuple(
+        column_of(name, [row.get(name) for row in rows], known=name in known)
+        for name in names
+        if name != label
+    )
+    cells = _label_cells(row.get(label) for row in rows)
+    found, why = _task(cells) if task is None else (task, "as you said")
+    kind: Kind = "number" if found == "regression" else "category"
+    if kind == "category" and cells and _are_truths(cells, _TRUE_FALSE):
+        kind = "boolean"
+    return Inference(
+        columns, InferredColumn(label, kind, why, len(rows) - cells.total()), found, why
+    )
+
+
+def column_of(name: str, cells: Sequence[Any], *, known: bool = False) -> InferredColumn:
+    """What one column is, from all its cells."""
+    found = _present(cells)
+    missing = len(cells) - found.total()
+    kind, reason, others = _kind(name, found, missing)
+    if known and kind is None:
+        kind = "category"
+    return InferredColumn(name, kind, reason, missing, others)
+
+
+_TRUE_FALSE = frozenset({"true", "false"})
+_ONE_ZERO = frozenset({"1", "0", "1.0", "0.0"})
+_Guess = tuple[Kind | None, str, int]
+
+
+def _kind(name: str, cells: Counter[Any], missing: int) -> _Guess:
+    if not cells:
+        return None, "it is empty in every row", 0
+    if odd := _structure(cells):
+        return odd
+    if len(cells) == 1 and not missing:
+        return None, f"it is {shown(next(iter(cells)))} in every row", 0
+    for look in (_truth, _number, _date):
+        found = look(name, cells)
+        if found is not None:
+            return found
+    return _words(name, cells)
+
+
+def _structure(cells: Counter[Any]) -> _Guess | None:
+    odd = next((cell for cell in cells if isinstance(cell, _Unreadable)), None)
+    if odd is None:
+        return None
+    return None, f"its cells are of type {odd.kind}, which no built-in model reads", 0
+
+
+def _truth(name: str, cells: Counter[Any]) -> _Guess | None:
+    written = sorted({str(cell).strip() for cell in cells})
+    if len({text.lower() for text in written} & _ONE_ZERO) or not _are_truths(cells, TRUE | FALSE):
+        return None
+    return "boolean", f"only {' and '.join(written[:4])}", 0
+
+
+def _are_truths(cells: Iterable[Any], words: frozenset[str]) -> bool:
+    return all(
+        isinstance(cell, bool) or (isinstance(cell, str) and cell.strip().lower() in words)
+        for cell in cells
+    )
+
+
+def _number(name: str, cells: Counter[Any]) -> _Guess | None:
+    numbers: Counter[float] = Counter()
+    others: Counter[Any] = Counter()
+    codes = 0
+    for cell, count in cells.items():
+        number = _as_number(cell)
+        if number is None:
+            others[cell] += count
+        else:
+            numbers[number] += count
+            codes += _is_code(cell)
+    good, bad = numbers.total(), others.total()
+    if not numbers or good < NEARLY_ALL * (good + bad) or (bad and len(numbers) <= FEW):
+        return None
+    if codes:
+        return "category", "numbers with leading zeros are codes", 0
+    if bad:
+        return "number", f"numbers, but {_some(others)}", bad
+    if why := _row_number(name, numbers):
+        return None, why, 0
+    return "number", f"numbers from {min(numbers):g} to {max(numbers):g}", 0
+
+
+def _as_number(cell: Any) -> float | None:
+    if isinstance(cell, bool) or not isinstance(cell, str | int | float | Decimal):
+        return None
+    if isinstance(cell, str) and "_" in cell:
+        return None
+    try:
+        number = float(cell)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _is_code(cell: Any) -> bool:
+    text = cell.strip() if isinstance(cell, str) else ""
+    return len(text) > 1 and text[0] == "0" and text.isdecimal() and text.strip("0") != ""
+
+
+def _row_number(name: str, numbers: Counter[float]) -> str | None:
+    """Why a column of numbers only numbers or names the rows; None if it does not."""
+    count = numbers.total()
+    if len(numbers) < count or count < FEW or any(not number.is_integer() for number in numbers):
+        return None
+    first, last = min(numbers), max(numbers)
+    if first in (0, 1) and last - first == count - 1:
+        return f"it numbers the rows from {first:g} to {last:g}"
+    return "it names the rows: a different number in each" if _is_named_id(name) else None
+
+
+def _is_named_id(name: str) -> bool:
+    low = name.lower().replace("-", "_").replace(" ", "_")
+    return low in _NAMED_ID or low.endswith(("_id", "_uuid", "_key")) or name.endswith("ID")
+
+
+def _date(name: str, cells: Counter[Any]) -> _Guess | None:
+    dates = [cell for cell in cells if _is_date(cell)]
+    good, total = sum(cells[cell] for cell in dates), cells.total()
+    if dates and good >= NEARLY_ALL * total:
+        written = sorted(filter(None, map(date_text, dates)))
+        span = f"from {written[0][:10]} to {written[-1][:10]}"
+        others = Counter({cell: n for cell, n in cells.items() if cell not in set(dates)})
+        if others:
+            return "date", f"dates {span}, but {_some(others)}", others.total()
+        return "date", f"dates {span}", 0
+    unclear = sum(
+        count for cell, count in cells.items() if isinstance(cell, str) and has_unclear_order(cell)
+    )
+    if unclear >= NEARLY_ALL * total:
+        first = next(cell for cell in cells if has_unclear_order(cell))
+        return None, f"dates such as {first}, of which day or month may be first", 0
+    return None
+
+
+def _is_date(cell: Any) -> bool:
+    if isinstance(cell, str):
+        return any(mark in cell for mark in "-/. :") and date_text(cell) is not None
+    return isinstance(cell, date) and date_text(cell) is not None
+
+
+def _words(name: str, cells: Counter[Any]) -> _Guess:
+    texts = {str(cell): count for cell, count in cells.items()}
+    total, different = sum(texts.values()), len(texts)
+    words = sum(len(text.split()) for text in texts) / different
+    length = sum(map(len, texts)) / different
+    if different > max(FEW, total / 2) and (words >= _WORDS or length > _LONG):
+        return "text", f"free text, {words:.0f} words on average", 0
+    if different > max(FEW, 0.9 * total):
+        return None, f"it names the rows: {different:,} different values in {total:,} rows", 0
+    return "category", f"{different:,} different values", 0
+
+
+def _label_cells(cells: Iterable[Any]) -> Counter[Any]:
+    """Filled cells: of numbers without what tools write for a missing one, which may be a class."""
+    filled = Counter(map(_hashable, cells))
+    for cell in [cell for cell in filled if _is_empty(cell)]:
+        del filled[cell]
+    numbers = Counter({cell: n for cell, n in filled.items() if not _is_missing(cell)})
+    return numbers if numbers and all(_as_number(cell) is not None for cell in numbers) else filled
+
+
+def _task(cells: Counter[Any]) -> tuple[Task, str]:
+    """What a label asks for: a category, or a number."""
+    numbers = {_as_number(cell) for cell in cells}
+    different = len(cells)
+    if not cells or None in numbers:
+        return "classification", f"{different:,} different labels"
+    whole = all(number is not None and number.is_integer() for number in numbers)
+    if whole and len(numbers) <= min(MOST_CLASSES, max(2, cells.total() / 3)):
+        return "classification", f"{len(numbers):,} different whole numbers"
+    kind = "whole numbers" if whole else "numbers"
+    return "regression", f"{len(numbers):,} different {kind}"
+
+
+def _some(cells: Counter[Any]) -> str:
+    first, count = cells.most_common(1)[0][0], cells.total()
+    what = f"{count:,} cells are" if count > 1 else "one cell is"
+    return f"{what} not, such as {shown(first)}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    """Stands for all cells of a type that no column kind stores."""
+
+    kind: str
+
+
+def _present(cells: Iterable[Any]) -> Counter[Any]:
+    """How often each cell occurs that is not missing."""
+    counted = Counter(map(_hashable, cells))
+    for cell in [cell for cell in counted if _is_missing(cell)]:
+        del counted[cell]
+    return counted
+
+
+def _hashable(cell: Any) -> Any:
+    if isinstance(cell, list | dict | tuple | set | bytes | timedelta):
+        return _Unreadable(type(cell).__name__)
+    if cell is True or cell is False:  # equal to 1 and 0 as a key
+        return str(cell)
+    return cell
+
+
+def _is_missing(cell: Any) -> bool:
+    return _is_empty(cell) or (isinstance(cell, str) and cell.strip().lower() in MISSING)
+
+
+def _is_empty(cell: Any) -> bool:
+    if isinstance(cell, str):
+        return not cell.strip()
+    return cell is None or (isinstance(cell, float | Decimal) and math.isnan(cell))
