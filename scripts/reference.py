@@ -41,10 +41,15 @@ floors = { f1 = 0.8, rmse = 4.0 }
 TABLE
 
 A word in parentheses is the label: `f1(spam)` is F1 of `spam`, and `f1` the mean over all labels.
-A label is what the one label column of a row expects, and what the output calls `label`.
+Of `quantile_loss(0.9)` it is the level of the quantile, of `ndcg(10)` and `mrr(10)` how many items
+count. A label is what the one label column of a row expects, and what the output calls `label`.
 Probabilities are `probabilities` in the output, a mapping of labels to shares; where only two
-labels occur, `confidence` is enough. A value is a number: the label column, and the output's
-`value`.
+labels occur, `confidence` is enough, and `calibration_error` needs no more with any number of them.
+A value is a number: the label column, and the output's `value`.
+
+Of a ranking, the rows of a query have the same group: each is an item with its gain as its label,
+ranked by the output's `value`. Or a query is one row, whose output has a `ranking`, a list of ids,
+and whose label names the relevant ids: one, a list, or a mapping of ids to gains.
 
 Shares are judged at `[gates] margin` unless `margins` names them. Metrics in another unit have no
 margin until you set one, and block until then. Where lower is better, a floor is a ceiling, and a

@@ -52,3 +52,18 @@ def valued(
 def scored(scores: Sequence[float], groups: Sequence[object]) -> list[ScoredRow]:
     pairs = zip(scores, groups, strict=True)
     return [row(n, {}, {}, group, {"right": one}) for n, (one, group) in enumerate(pairs)]
+
+
+def ranked(
+    queries: Sequence[tuple[Sequence[float], Sequence[float]]],
+) -> list[ScoredRow]:
+    """Items of queries: gains and predicted values."""
+    items = [
+        (f"query-{number}", gain, value)
+        for number, (gains, values) in enumerate(queries)
+        for gain, value in zip(gains, values, strict=True)
+    ]
+    return [
+        row(n, {"gain": gain}, {"value": value}, query)
+        for n, (query, gain, value) in enumerate(items)
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,6 +56,12 @@ def test_every_metric_has_a_name_a_direction_and_a_sentence() -> None:
 def test_a_name_may_have_an_argument() -> None:
     assert find("f1(spam)").name == "f1(spam)"
     assert find("roc_auc(a (b))").name == "roc_auc(a (b))"
+
+
+@pytest.mark.parametrize("name", ["quantile_loss(2)", "quantile_loss(high)", "ndcg(0)", "mrr(x)"])
+def test_an_argument_that_makes_no_sense_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match=re.escape(f"metric '{name}': ") + ".*, as in"):
+        find(name)
 
 
 def test_a_metric_of_ones_own_module_is_found_in_the_project(project: Path) -> None:

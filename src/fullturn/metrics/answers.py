@@ -8,9 +8,10 @@ the probability of the predicted label, is enough.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
 from numbers import Real
-from typing import Any
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -20,37 +21,108 @@ from fullturn.core.wording import listed, shown
 from fullturn.statistics.inputs import Floats
 
 Rows = Sequence[ScoredRow]
+T = TypeVar("T")
 _ROUNDING = 1e-6
+
+
+class CachedRows(tuple[ScoredRow, ...]):
+    """Rows that remember the columns read from them, as several metrics read the same ones."""
+
+    columns: dict[Hashable, Any]
+
+    @classmethod
+    def of(cls, rows: Rows) -> Self:
+        """These rows; themselves if they are of this kind."""
+        if isinstance(rows, cls):
+            return rows
+        made = cls(rows)
+        made.columns = {}
+        return made
+
+
+def _cached(rows: Rows, name: Hashable, read: Callable[[], T]) -> T:
+    if not isinstance(rows, CachedRows):
+        return read()
+    if name not in rows.columns:
+        rows.columns[name] = read()
+    found: T = rows.columns[name]
+    return found
 
 
 def expected_labels(rows: Rows) -> list[str]:
     """The label of each row."""
-    column = label_column(rows)
-    return [as_label(row.expected[column]) for row in rows]
+
+    def read() -> list[str]:
+        column = label_column(rows)
+        return [as_label(row.expected[column]) for row in rows]
+
+    return _cached(rows, "expected labels", read)
 
 
 def predicted_labels(rows: Rows) -> list[str]:
     """The label that was predicted for each row."""
-    names = ("label", label_column(rows))
-    return [as_label(_output(row, names)) for row in rows]
+
+    def read() -> list[str]:
+        names = ("label", label_column(rows))
+        return [as_label(_output(row, names)) for row in rows]
+
+    return _cached(rows, "predicted labels", read)
 
 
 def expected_values(rows: Rows) -> Floats:
     """The expected number of each row, shape (rows,)."""
-    column = label_column(rows)
-    return np.array([_number(row, row.expected[column], "expected") for row in rows])
+
+    def read() -> Floats:
+        column = label_column(rows)
+        return np.array([_number(row, row.expected[column], "expected") for row in rows])
+
+    return _cached(rows, "expected values", read)
 
 
 def predicted_values(rows: Rows) -> Floats:
     """The predicted number of each row, shape (rows,)."""
-    names = ("value", label_column(rows), "label")
-    return np.array([_number(row, _output(row, names), "predicted") for row in rows])
+
+    def read() -> Floats:
+        names = ("value", label_column(rows), "label")
+        return np.array([_number(row, _output(row, names), "predicted") for row in rows])
+
+    return _cached(rows, "predicted values", read)
+
+
+def given_labels(rows: Rows) -> list[str]:
+    """Every label that an output gives a probability, sorted; none without probabilities."""
+
+    def read() -> list[str]:
+        given = {label for row in rows for label in row.output.get("probabilities", ())}
+        return sorted({as_label(label) for label in given})
+
+    return _cached(rows, "given labels", read)
+
+
+def confidences(rows: Rows) -> Floats:
+    """The probability of the predicted label in each row, shape (rows,)."""
+
+    def read() -> Floats:
+        if any("confidence" not in row.output for row in rows):
+            predicted = predicted_labels(rows)
+            labels = sorted(set(predicted))
+            places = [labels.index(one) for one in predicted]
+            return np.asarray(probabilities(rows, labels)[np.arange(len(rows)), places])
+        return np.array([_share(row, row.output["confidence"]) for row in rows])
+
+    return _cached(rows, "confidences", read)
 
 
 def probabilities(rows: Rows, labels: Sequence[str]) -> Floats:
     """The probability of each of these labels in each row, shape (rows, labels)."""
+    return _cached(
+        rows, ("probabilities", *labels), lambda: _read_probabilities(rows, list(labels))
+    )
+
+
+def _read_probabilities(rows: Rows, labels: list[str]) -> Floats:
     if all("probabilities" in row.output for row in rows):
-        return np.array([_shares(row, labels) for row in rows])
+        return _fast_shares(rows, labels)
     if any("confidence" not in row.output for row in rows):
         raise StatisticsInputError(
             "the outputs have neither 'probabilities' nor a 'confidence': "
@@ -101,6 +173,26 @@ def _number(row: ScoredRow, value: Any, which: str) -> float:
             f"the {which} value of row '{row.id}' is {shown(value)}, not a finite number"
         )
     return float(value)
+
+
+def _fast_shares(rows: Rows, labels: Sequence[str]) -> Floats:
+    """All at once; what is unusual is read row by row, which names what is wrong."""
+    with suppress(KeyError, TypeError, ValueError):
+        maps = [row.output["probabilities"] for row in rows]
+        found = np.array([[one[label] for label in labels] for one in maps])
+        sane = all(min(one.values()) >= 0 and max(one.values()) <= 1 for one in maps)
+        if found.dtype == np.float64 and sane and np.isfinite(found).all():
+            return found
+    return np.array([_shares(row, labels) for row in rows])
+
+
+def _share(row: ScoredRow, value: Any) -> float:
+    share = _number(row, value, "predicted")
+    if not -_ROUNDING <= share <= 1 + _ROUNDING:
+        raise StatisticsInputError(
+            f"the confidence of row '{row.id}' is {share:g}: give a share in [0, 1]"
+        )
+    return min(1.0, max(0.0, share))
 
 
 def _shares(row: ScoredRow, labels: Sequence[str]) -> list[float]:

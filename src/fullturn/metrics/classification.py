@@ -110,3 +110,12 @@ class Recall(LabelQuotient):
     def quotient(self, expected: Flags, predicted: Flags) -> tuple[Floats, Floats]:
         """True positives ÷ expected."""
         return (expected & predicted).astype(float), expected.astype(float)
+
+
+class BalancedAccuracy(Recall):
+    """Mean recall over the labels that occur: the accuracy if all were equally frequent."""
+
+    name = "balanced_accuracy"
+
+    def __init__(self) -> None:
+        super().__init__()

@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fullturn.core.entities import ScoredRow
 from fullturn.core.errors import StatisticsInputError
+from fullturn.metrics.answers import CachedRows
 from fullturn.metrics.metric import FINITE, Metric, RowMetric, Rows
 from fullturn.statistics import paired
 from fullturn.statistics.inputs import (
@@ -98,6 +98,7 @@ def level(metric: Metric, rows: Rows, confidence: float = 0.95) -> Interval:
             than two groups.
     """
     share = as_share(confidence, "confidence")
+    rows = CachedRows.of(rows)
     values = _contributions(metric, rows)
     codes = as_groups([row.group for row in rows], values.size)
     _estimate(metric, rows, values)
@@ -119,7 +120,7 @@ def difference(
             than two groups in common.
     """
     share = as_share(confidence, "confidence")
-    ours, theirs = paired_rows(candidate, reference)
+    ours, theirs = map(CachedRows.of, paired_rows(candidate, reference))
     if not ours:
         raise StatisticsInputError("candidate and reference have no row in common")
     codes = as_groups([row.group for row in ours], len(ours))
@@ -146,8 +147,12 @@ def difference(
     )
 
 
-def paired_rows(candidate: Rows, reference: Rows) -> tuple[list[ScoredRow], list[ScoredRow]]:
+def paired_rows(candidate: Rows, reference: Rows) -> tuple[Rows, Rows]:
     """The rows that both have, by id, in the candidate's order."""
+    if len(candidate) == len(reference) and all(
+        ours.id == theirs.id for ours, theirs in zip(candidate, reference, strict=True)
+    ):
+        return candidate, reference
     theirs = {row.id: row for row in reference}
     ours = [row for row in candidate if row.id in theirs]
     return ours, [theirs[row.id] for row in ours]

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from fullturn.core.errors import StatisticsInputError
-from fullturn.metrics.answers import as_label, expected_labels, predicted_labels, probabilities
+from fullturn.metrics.answers import (
+    confidences,
+    expected_labels,
+    given_labels,
+    predicted_labels,
+    probabilities,
+)
 from fullturn.metrics.metric import Flags, RowMetric, Rows, SetMetric
 from fullturn.statistics.inputs import Floats
 
@@ -37,8 +45,7 @@ class Brier(RowMetric):
 
 def all_labels(rows: Rows, expected: Sequence[str]) -> list[str]:
     """The labels that the outputs give a probability, and those that were expected."""
-    given = {as_label(one) for row in rows for one in row.output.get("probabilities", ())}
-    return sorted({*expected, *(given or predicted_labels(rows))})
+    return sorted({*expected, *(given_labels(rows) or predicted_labels(rows))})
 
 
 class LogLoss(RowMetric):
@@ -54,7 +61,8 @@ class LogLoss(RowMetric):
         """-log of the probability, which counts as 2.2e-16 at least."""
         expected = expected_labels(rows)
         labels = sorted(set(expected))
-        places = [labels.index(one) for one in expected]
+        number = {label: place for place, label in enumerate(labels)}
+        places = [number[one] for one in expected]
         shares = probabilities(rows, labels)[np.arange(len(rows)), places]
         losses: list[float] = (-np.log(np.clip(shares, _LEAST, 1.0))).tolist()
         return losses
@@ -64,14 +72,9 @@ class LogLoss(RowMetric):
         return math.log(max(2, len(set(expected_labels(rows)))))
 
 
-class RocAuc(SetMetric):
-    """Chance that a row with the label gets a higher probability of it than one without.
+class OneVersusRest(SetMetric):
+    """A function of how a label's probability ranks the rows; the mean over labels."""
 
-    Of one label against the rest, `roc_auc(spam)`; without one, the mean over all labels that
-    occur (one versus rest, unweighted), which for two labels is the usual area. Ties count half.
-    """
-
-    name = "roc_auc"
     bounds = (0.0, 1.0)
     needs = ("label", "probabilities")
 
@@ -80,15 +83,19 @@ class RocAuc(SetMetric):
         if label is not None:
             self.name = f"{self.name}({label})"
 
+    @abstractmethod
+    def parts(self, positive: Flags, scores: Floats) -> Floats:
+        """The value plus the influence of each row, shape (rows,), of one label."""
+
     def estimate(self, rows: Rows) -> float:
-        """The mean of the areas."""
+        """The mean over labels."""
         return float(self.contributions(rows).mean())
 
     def contributions(self, rows: Rows) -> Floats:
-        """Area plus influence: DeLong's structural components (Biometrics 44, 1988)."""
+        """Value plus influence, averaged over labels."""
         sides = self._sides(rows)
         columns = probabilities(rows, list(sides))
-        parts = [_area(side, columns[:, k]) for k, side in enumerate(sides.values())]
+        parts = [self.parts(side, columns[:, k]) for k, side in enumerate(sides.values())]
         return np.asarray(np.mean(parts, axis=0))
 
     def scale(self, rows: Rows) -> float:
@@ -112,9 +119,95 @@ class RocAuc(SetMetric):
             raise StatisticsInputError(
                 f"no row is expected to be '{self.label}', only: {', '.join(found[:8])}"
             )
-        # Of two labels, each gives the same area.
         labels = [self.label] if self.label else found if len(found) > 2 else found[1:]
         return {label: expected == label for label in labels}
+
+
+class RocAuc(OneVersusRest):
+    """Chance that a row with the label gets a higher probability of it than one without.
+
+    Of one label against the rest, `roc_auc(spam)`; without one, the mean over all labels that
+    occur (one versus rest, unweighted), which for two labels is the usual area, the same for
+    each. Ties count half.
+    """
+
+    name = "roc_auc"
+
+    def parts(self, positive: Flags, scores: Floats) -> Floats:
+        """Area plus influence: DeLong's structural components (Biometrics 44, 1988)."""
+        return _area(positive, scores)
+
+
+class AveragePrecision(OneVersusRest):
+    """Mean precision over the rows with the label, ranked by its probability: the area under the
+    precision-recall curve.
+
+    Of one label, `average_precision(spam)`; without one, of the last of two labels in the
+    alphabet (`yes` of `no` and `yes`), and the mean over all of more than two.
+    """
+
+    name = "average_precision"
+
+    def parts(self, positive: Flags, scores: Floats) -> Floats:
+        """Mean over positive rows of the precision at their score, plus each row's influence.
+
+        With A and B the positive and all rows at or above a score, the weight of a row enters
+        through its own term, and through A ÷ B of every positive row at or below it.
+        """
+        _, rank = np.unique(-scores, return_inverse=True)
+        hits = np.bincount(rank, weights=positive)
+        above, flagged = np.cumsum(np.bincount(rank)), np.cumsum(hits)
+        precision = flagged / above
+        found = float(precision @ hits) / float(hits.sum())
+        # Sums over the positive rows at or below a score, by its rank.
+        inverse = np.cumsum((hits / above)[::-1])[::-1]
+        ratio = np.cumsum((hits * flagged / above**2)[::-1])[::-1]
+        own = positive * (precision[rank] - found + inverse[rank])
+        return np.asarray(found + (own - ratio[rank]) * scores.size / float(hits.sum()))
+
+
+class CalibrationError(SetMetric):
+    """Mean gap between confidence and share of right answers, over ten bins of confidence (ECE).
+
+    Of the predicted label; of one label's probability, `calibration_error(spam)`. Bins of equal
+    width (Naeini, Cooper and Hauskrecht, AAAI 2015). Few rows have a gap by chance: a perfect
+    model of n rows has about √(bins ÷ 5 n).
+    """
+
+    name = "calibration_error"
+    direction = "lower"
+    bounds = (0.0, 1.0)
+    needs = ("label", "probabilities")
+
+    def __init__(self, label: str | None = None) -> None:
+        self.label = label
+        if label is not None:
+            self.name = f"{self.name}({label})"
+
+    def estimate(self, rows: Rows) -> float:
+        """Σ over bins of |Σ (right - confidence)| ÷ rows."""
+        return float(self.contributions(rows).mean())
+
+    def contributions(self, rows: Rows) -> Floats:
+        """A row moves the sum of its bin, in the direction in which that bin is off."""
+        sure, right = self._answers(rows)
+        place = bins(sure)
+        sign = np.sign(np.bincount(place, weights=right - sure, minlength=BINS))
+        return np.asarray(sign[place] * (right - sure))
+
+    def _answers(self, rows: Rows) -> tuple[Floats, Floats]:
+        expected = np.array(expected_labels(rows))
+        if self.label is not None:
+            return probabilities(rows, [self.label])[:, 0], (expected == self.label).astype(float)
+        return confidences(rows), (expected == np.array(predicted_labels(rows))).astype(float)
+
+
+BINS = 10
+
+
+def bins(shares: Floats) -> npt.NDArray[np.intp]:
+    """The bin of each share, 0 … BINS - 1; an edge belongs to the bin below it."""
+    return np.linspace(0, 1, BINS + 1)[1:-1].searchsorted(shares)
 
 
 def _area(positive: Flags, scores: Floats) -> Floats:
