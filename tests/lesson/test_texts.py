@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import tomllib
@@ -142,7 +141,7 @@ def test_the_table_of_trackers_is_what_is_kept(monkeypatch: pytest.MonkeyPatch) 
     root = PAGES.parents[1]
     monkeypatch.syspath_prepend(root / "bench")
     trackers = pytest.importorskip("trackers")
-    kept = json.loads((trackers.RESULTS / "trackers.json").read_text(encoding="utf-8"))
+    kept = trackers.read("trackers")
     assert trackers.markdown(kept) in text("tools"), "run bench/trackers.py --markdown"
     assert set(trackers.KINDS) == {key.partition(".")[0] for key in kept["figures"]} - {"load"}
 
