@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -148,9 +149,29 @@ def mark(outcome: str) -> str:
     return f"[{colour}]{sign} {outcome.lower().replace('_', ' ')}[/{colour}]"
 
 
+class TrainingLines(logging.Handler):
+    """What a training command prints, on stderr, while it runs."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a line."""
+        print(safe(record.getMessage()), file=sys.stderr)
+
+
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """A progress line on a terminal's stderr; nothing when piped."""
+    """A progress line on a terminal's stderr, nothing when piped; and what training prints."""
+    log, lines = logging.getLogger("fullturn.train"), TrainingLines()
+    log.addHandler(lines)
+    log.setLevel(logging.INFO)
+    try:
+        with _progress() as found:
+            yield found
+    finally:
+        log.removeHandler(lines)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
     if not sys.stderr.isatty():
         from fullturn.verbs.workspace import silent
 

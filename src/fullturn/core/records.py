@@ -41,6 +41,17 @@ class Traced:
 
 
 @dataclass(frozen=True, slots=True)
+class LoggedModel:
+    """A model that a run has logged."""
+
+    source: str
+    """`models:/m-…`."""
+    name: str
+    created: str
+    """ISO 8601, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
 class Registered:
     """The record of a registered model, above its versions."""
 

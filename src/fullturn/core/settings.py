@@ -87,6 +87,25 @@ class ModelSettings(_Table):
     """Seconds that such a process may take for one batch."""
 
 
+class TrainSettings(_Table):
+    """[train]: a training command of your own. With `app = "mlflow_model"` and without [model] uri,
+    the model that it logs with MLflow becomes the candidate."""
+
+    command: str | None = None
+    """Runs in the project's folder, without a shell. `{seed}`, `{train}`, `{validation}` and the
+    `{NAME}` of a parameter are replaced."""
+    python: str | None = None
+    """Interpreter of another environment for it, such as `.venv-train/bin/python`."""
+    params: Mapping[str, str | int | float | bool] = {}
+    """Parameters of the command and their defaults; also in FULLTURN_PARAM_NAME."""
+    space: Mapping[str, tuple[str | int | float | bool, ...]] = {}
+    """Values that a search may try, by parameter."""
+    model: str | None = None
+    """Name of the model to take, if it logs several; of several with this name, the last."""
+    timeout: float = Field(default=86_400.0, gt=0)
+    """Seconds after which it is stopped."""
+
+
 class ExperimentSettings(_Table):
     """[experiment]: parameters of a run, and how a search compares candidates."""
 
@@ -335,6 +354,7 @@ class Settings(_Table):
     """Folder for all local files."""
     data: DataSettings = DataSettings()
     model: ModelSettings = ModelSettings()
+    train: TrainSettings = TrainSettings()
     experiment: ExperimentSettings = ExperimentSettings()
     gates: GateSettings = GateSettings()
     llm: LLMSettings = LLMSettings()

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import isfinite
-
-import orjson
+from typing import Any
 
 from fullturn.core.errors import UsageError
+
+try:
+    from orjson import dumps, loads
+except ImportError:  # in the environment of a team's own training
+    import json
+
+    loads: Any = json.loads  # type: ignore[no-redef]
+
+    def dumps(value: Any) -> bytes:  # type: ignore[misc]
+        """JSON as bytes."""
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def encode_step(step: int, timestamp_ms: int, metrics: Mapping[str, float]) -> bytes:
@@ -20,12 +30,12 @@ def encode_step(step: int, timestamp_ms: int, metrics: Mapping[str, float]) -> b
     """
     try:
         if isfinite(sum(metrics.values())):
-            return orjson.dumps([step, timestamp_ms, metrics])
+            return dumps([step, timestamp_ms, metrics])
     except (TypeError, ValueError, OverflowError):
         pass  # numpy scalars, tensors, or no numbers at all
     try:
         plain = {name: _plain(name, value) for name, value in metrics.items()}
-        return orjson.dumps([step, timestamp_ms, plain])
+        return dumps([step, timestamp_ms, plain])
     except TypeError as error:
         raise UsageError(f"step {step!r} cannot be stored: {error}") from None
 
@@ -37,7 +47,7 @@ def decode_step(payload: bytes) -> tuple[int, int, dict[str, float]]:
         UsageError: the payload is something else.
     """
     try:
-        step, timestamp_ms, metrics = orjson.loads(payload)
+        step, timestamp_ms, metrics = loads(payload)
         return int(step), int(timestamp_ms), {n: float(v) for n, v in metrics.items()}
     except (ValueError, TypeError, AttributeError):
         raise UsageError(

@@ -14,7 +14,7 @@ from typing import Any, cast
 from fullturn.core.proxies import spare_this_machine
 from fullturn.store.http import LOGIN, name_of
 
-for _name, _value in {
+_WANTED = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
@@ -24,7 +24,10 @@ for _name, _value in {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "GIT_PYTHON_REFRESH": "quiet",
-}.items():
+}
+SET_HERE = frozenset(_WANTED.keys() - os.environ.keys())
+"""Variables set for this process alone, not for one that runs a team's own code."""
+for _name, _value in _WANTED.items():
     os.environ.setdefault(_name, _value)
 
 spare_this_machine()
@@ -39,6 +42,7 @@ from mlflow.tracing.client import TracingClient
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
 __all__ = [
+    "SET_HERE",
     "IntegrityError",
     "MlflowClient",
     "MlflowException",

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from fullturn.core.entities import ModelVersion, Params
-from fullturn.core.records import Registered
+from fullturn.core.records import LoggedModel, Registered
 from fullturn.core.redaction import redacted, redacted_tags
 from fullturn.store.connection import Connection
 from fullturn.store.errors import guarded
+from fullturn.store.journaling import LOGGED_BY
 
 _LOGGED = "models:/"
 """Begins the address of a logged model."""
@@ -52,6 +55,27 @@ class Models(Connection):
         ]
         self._client.log_batch(run_id, metrics=of_model)
         return f"{_LOGGED}{model.model_id}"
+
+    @guarded
+    def logged_models(self, run_id: str) -> list[LoggedModel]:
+        """The finished models that a run, or a process that logged to it, has logged, oldest
+        first."""
+        filters = (f"source_run_id = '{run_id}'", f"tags.`{LOGGED_BY}` = '{run_id}'")
+        found = {one.model_id: one for text in filters for one in self._search_models(text)}
+        return [
+            LoggedModel(f"{_LOGGED}{one.model_id}", one.name, _iso(one.creation_timestamp))
+            for one in sorted(found.values(), key=lambda one: int(one.creation_timestamp))
+            if str(one.status) == "READY"
+        ]
+
+    def _search_models(self, text: str) -> Iterator[Any]:
+        token = None
+        while True:
+            page = self._client.search_logged_models([self.experiment_id], text, page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
 
     def fetch_model(self, source: str) -> Path:
         """The local folder of a bundle; for a remote server, a download of it."""
@@ -119,6 +143,10 @@ class Models(Connection):
         """Set tags of a model version."""
         for key, value in redacted_tags(tags).items():
             self._client.set_model_version_tag(name, str(version), key, value)
+
+
+def _iso(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds")
 
 
 def save_pyfunc(

@@ -32,6 +32,11 @@ def find(
     Raises:
         SettingsError: no such app, or the class lacks a member of the protocol.
     """
+    if settings is not None and settings.train.command and name != "mlflow_model":
+        raise SettingsError(
+            f"[train] command trains models with app = 'mlflow_model', and app = '{name}' trains "
+            "its own; change one of the two in fullturn.toml"
+        )
     if name == "classifier":
         from fullturn.subjects.text.app import Classifier
 
@@ -46,6 +51,10 @@ def find(
 
         if settings is None or store is None:
             return MlflowModel()
+        if settings.train.command is not None and root is not None:
+            from fullturn.subjects.mlflow_model.trained import TrainedModel
+
+            return TrainedModel(settings, root, store)
         return MlflowModel(settings.data, settings.model, store)
     return _own(name, root)
 

@@ -39,6 +39,15 @@ class Run(Protocol):
     """The tracked run, as an app sees it while it trains."""
 
     @property
+    def id(self) -> str:
+        """The run's id in MLflow."""
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Variables for a process of the app's own, in which `mlflow.start_run()` continues this
+        run, and `mlflow.log_metric` survives the end of that process."""
+
+    @property
     def directory(self) -> Path:
         """An empty folder of this run, for the bundle."""
 
@@ -162,8 +171,8 @@ class RefersToModels(Protocol):
     def parameters_of(self, address: str) -> Params:
         """The parameters that make `models:/NAME/VERSION` the candidate."""
 
-    def origin(self, bundle: Path) -> Origin:
-        """What a bundle refers to."""
+    def origin(self, bundle: Path) -> Origin | None:
+        """What a bundle refers to; None if the model was trained here."""
 
     def inspect(self, bundle: Path) -> Inspection:
         """Look at the files that a bundle refers to, without loading them."""

@@ -23,6 +23,8 @@ def training_key(settings: Settings, root: Path, params: Params, seed: int, data
     }
     if settings.model.uri:
         ingredients["model"] = settings.model.model_dump(mode="json")
+    if settings.train.command:
+        ingredients["train"] = settings.train.model_dump(mode="json")
     return _digest({**ingredients, **_surroundings(settings, root), "data": data})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import signal
 import threading
 import time
@@ -18,7 +19,7 @@ from fullturn.core.journal import Drain, Journal
 from fullturn.core.records import Point
 from fullturn.core.steps import decode_step, encode_step
 from fullturn.core.tags import OriginTags
-from fullturn.store import Store
+from fullturn.store import Store, journaling
 from fullturn.tracking import provenance
 from fullturn.tracking.traces import TRACES, TraceSink
 
@@ -58,6 +59,19 @@ class TrackedRun:
         return self.plan.seed
 
     @property
+    def environment(self) -> Mapping[str, str]:
+        """Variables for another process, whose plain `mlflow` calls then log to this run."""
+        store = self.store
+        return journaling.environment(
+            store.uri, store.experiment_id, self.id, self.plan.params, self._path, self._plugin
+        )
+
+    @property
+    def _plugin(self) -> Path:
+        """A folder for what MLflow finds in such a process."""
+        return self._state / "runs" / self.id / "plugin"
+
+    @property
     def directory(self) -> Path:
         """An empty folder of this run, for the bundle."""
         folder = self._state / "runs" / self.id / "files"
@@ -82,6 +96,7 @@ class TrackedRun:
     ) -> None:
         if self._restore is not None:
             signal.signal(signal.SIGTERM, self._restore)  # type: ignore[arg-type]
+        shutil.rmtree(self._plugin, ignore_errors=True)
         self._journal.close()
         left = self._drain.close(timeout=DRAIN_SECONDS)
         try:

@@ -46,7 +46,6 @@ _NUMBERS = frozenset({"double", "float", "long", "integer"})
 class MlflowModel:
     """The app. Without settings (a bundle loaded outside its project) it only loads and answers."""
 
-    space: Mapping[str, Sequence[Scalar]] = {}
     lacks: Mapping[Capability, str] = {
         "training": "the model is trained elsewhere, not on a dataset version of this project",
         "training rows": "no record says which rows the model was trained on",
@@ -91,6 +90,11 @@ class MlflowModel:
     def defaults(self) -> Params:
         """One parameter: the version; an alias, or "the newest", is replaced by its number now."""
         return {"model": references.address_of(references.found(self._registry, self._uri))}
+
+    @property
+    def space(self) -> Mapping[str, Sequence[Scalar]]:
+        """Nothing to search."""
+        return {}
 
     @property
     def loading(self) -> Loading:
@@ -167,7 +171,7 @@ class MlflowModel:
             return Median.of(rows, self._label)
         return Majority.of(rows, self._label, shares=True)
 
-    def origin(self, folder: Path) -> Origin:
+    def origin(self, folder: Path) -> Origin | None:
         """The version, and the run of theirs."""
         reference = references.read(folder)
         return Origin(reference.address, reference.run)
