@@ -59,6 +59,8 @@ class Registered:
     tags: Mapping[str, str]
 
 
+LOGGED_BY = "fullturn.logged_by"
+"""Tag of a logged model: the run whose process logged it, perhaps under another run or none."""
 VALIDATION = "evaluation/validation.jsonl"
 TRAINED = "evaluation/trained.json"
 REPORTS = ("gate/report.json", "gate/report.md", "gate/report.html")

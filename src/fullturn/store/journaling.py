@@ -31,14 +31,13 @@ from typing import Any
 
 from fullturn.core.entities import Params
 from fullturn.core.journal import Journal, waiting
+from fullturn.core.records import LOGGED_BY
 from fullturn.core.steps import encode_step
 
 PARENT = "FULLTURN_PARENT"
 """Environment variable of the process: a pipe that ends with the process that started it."""
 VARIABLE = "FULLTURN_TRACKING"
 """Environment variable of the process: which run is journaled, and where."""
-LOGGED_BY = "fullturn.logged_by"
-"""Tag of a logged model: the run whose process logged it, perhaps under another run or none."""
 PATIENCE = 10.0
 """Seconds that reading a run waits for its metrics."""
 _LOOK = 0.01

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from fullturn.core.entities import ModelVersion, Params
-from fullturn.core.records import LoggedModel, Registered
+from fullturn.core.records import LOGGED_BY, LoggedModel, Registered
 from fullturn.core.redaction import redacted, redacted_tags
 from fullturn.store.connection import Connection
 from fullturn.store.errors import guarded
-from fullturn.store.journaling import LOGGED_BY
 
 _LOGGED = "models:/"
 """Begins the address of a logged model."""

@@ -19,7 +19,7 @@ from fullturn.core.journal import Drain, Journal
 from fullturn.core.records import Point
 from fullturn.core.steps import decode_step, encode_step
 from fullturn.core.tags import OriginTags
-from fullturn.store import Store, journaling
+from fullturn.store import Store
 from fullturn.tracking import provenance
 from fullturn.tracking.traces import TRACES, TraceSink
 
@@ -61,6 +61,8 @@ class TrackedRun:
     @property
     def environment(self) -> Mapping[str, str]:
         """Variables for another process, whose plain `mlflow` calls then log to this run."""
+        from fullturn.store import journaling
+
         store = self.store
         return journaling.environment(
             store.uri, store.experiment_id, self.id, self.plan.params, self._path, self._plugin
