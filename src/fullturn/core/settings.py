@@ -62,6 +62,10 @@ class DataSettings(_Table):
     on_bad_row: Literal["refuse", "drop"] = "refuse"
     """What a commit does with rows that break the contract: refuse the files, or drop those rows
     and record them in the version."""
+    columns: Mapping[str, Literal["number", "category", "text"]] = {}
+    """Inputs of a registered model and their kinds; taken from its signature if not set."""
+    optional: tuple[str, ...] = ()
+    """Columns that a model reads and that may be empty in a row, or absent in a request."""
     train_share: Share = 0.5
     """Share of the rows used for training; groups are never split."""
     validation_share: Share = 0.2
@@ -71,7 +75,7 @@ class DataSettings(_Table):
 
 
 class ModelSettings(_Table):
-    """[model]: the registered model that a project with `app = "mlflow_model"` operates."""
+    """[model]: what the label of a table is; with `app = "mlflow_model"`, the registered model."""
 
     uri: str | None = Field(default=None, pattern=r"^models:/[^/@]+(/\d+|@[^/@]+)?$")
     """`models:/NAME` (the newest version), `models:/NAME/3` or `models:/NAME@alias`."""
@@ -341,7 +345,7 @@ class Settings(_Table):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Project name; also names the MLflow experiment, the dataset and the registered model."""
     app: str = "classifier"
-    """`classifier`, `assistant`, `mlflow_model` or `mymodule:MyApp`."""
+    """`classifier`, `tabular`, `assistant`, `mlflow_model` or `mymodule:MyApp`."""
     tracking_uri: str | None = None
     """MLflow server; MLFLOW_TRACKING_URI overrides it; the default is SQLite in `state`."""
     artifact_root: str | None = None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fullturn.core.settings import Settings
     from fullturn.store import Store
 
-BUILT_IN = ("classifier", "assistant", "mlflow_model")
+BUILT_IN = ("classifier", "tabular", "assistant", "mlflow_model")
 
 
 def find(
@@ -41,6 +41,10 @@ def find(
         from fullturn.subjects.text.app import Classifier
 
         return Classifier(settings.data) if settings else Classifier()
+    if name == "tabular":
+        from fullturn.subjects.tabular.app import Tabular
+
+        return Tabular(settings.data, settings.model) if settings else Tabular()
     if name == "assistant":
         from fullturn.subjects.assistant.app import Assistant
 

@@ -1,0 +1,149 @@
+"""Rows as matrices: one for trees, with missing cells and categories as they are, and a wider one
+for a linear model, imputed, scaled and one-hot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from fullturn.core.entities import Input
+from fullturn.subjects.tabular.columns import ColumnCode, Floats
+from fullturn.subjects.tabular.texts import TextCode
+
+FARTHEST = 10.0
+"""Standard deviations at which a scaled number is cut: one absurd cell decides nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """The columns that a model reads, as they were in training; texts come last."""
+
+    columns: tuple[ColumnCode, ...]
+    texts: tuple[TextCode, ...]
+
+    @classmethod
+    def learn(cls, rows: Sequence[Input], kinds: Mapping[str, str], categories: int) -> Self:
+        """From the training rows; `categories` of a column at most have a place of their own."""
+        cells = {name: [row.get(name) for row in rows] for name in kinds}
+        return cls(
+            tuple(
+                ColumnCode.learn(name, kind, cells[name], categories)
+                for name, kind in kinds.items()
+                if kind != "text"
+            ),
+            tuple(
+                TextCode.learn(name, cells[name]) for name, kind in kinds.items() if kind == "text"
+            ),
+        )
+
+    @property
+    def is_category(self) -> NDArray[np.bool_]:
+        """Which columns of the matrix are categories, without the texts' [f]."""
+        flags = [column.kind == "category" for column in self.columns for _ in range(column.width)]
+        return np.array(flags, dtype=np.bool_)
+
+    def encode(self, rows: Sequence[Input]) -> Encoded:
+        """The rows as numbers.
+
+        Raises:
+            DataError: a cell is not of its column's kind.
+        """
+        parts = [column.read([row.get(column.name) for row in rows]) for column in self.columns]
+        texts = [text.read([row.get(text.name) for row in rows]) for text in self.texts]
+        return Encoded(
+            np.hstack(parts) if parts else np.zeros((len(rows), 0)),
+            np.hstack([vectors for vectors, _ in texts]) if texts else None,
+            sparse.hstack([ngrams for _, ngrams in texts], format="csr") if texts else None,
+        )
+
+    def unseen(self, row: Input) -> dict[str, str]:
+        """The categories of a row that never occurred in training, by column."""
+        found = ((column.name, column.unseen(row.get(column.name))) for column in self._categories)
+        return {name: value for name, value in found if value is not None}
+
+    @property
+    def _categories(self) -> tuple[ColumnCode, ...]:
+        return tuple(column for column in self.columns if column.kind == "category")
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Rows as numbers: the columns [n, f], and what texts mean [n, 256 t] and how they are worded
+    [n, w]; None without texts."""
+
+    columns: Floats
+    meaning: NDArray[np.float32] | None
+    wording: sparse.csr_matrix | None
+
+    def for_trees(self) -> Floats:
+        """One dense matrix; trees get no n-grams, of which there are too many."""
+        if self.meaning is None:
+            return self.columns
+        return np.hstack([self.columns, self.meaning])
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """How the columns of a matrix become those of a linear model.
+
+    `middle`, `mean`, `deviation` and `had_missing` describe the numbers [n]; `sizes` gives how many
+    values a category has, [c].
+    """
+
+    middle: Floats
+    mean: Floats
+    deviation: Floats
+    had_missing: NDArray[np.bool_]
+    sizes: NDArray[np.int64]
+
+    @classmethod
+    def learn(cls, columns: Floats, encoder: Encoder) -> Self:
+        """From the training matrix."""
+        numbers = columns[:, ~encoder.is_category]
+        missing = np.isnan(numbers)
+        middle = np.array([_median(column) for column in numbers.T])
+        filled = np.where(missing, middle, numbers)
+        deviation = filled.std(axis=0)
+        sizes = [len(one.values) for one in encoder.columns if one.kind == "category"]
+        return cls(
+            middle,
+            filled.mean(axis=0),
+            np.where(deviation > 0, deviation, 1.0),
+            missing.any(axis=0),
+            np.array(sizes, dtype=np.int64),
+        )
+
+    def widen(self, encoded: Encoded, is_category: NDArray[np.bool_]) -> Any:
+        """Numbers imputed and scaled, where some were missing in training; one column for each
+        category, for the others, and for missing ones. With texts it is sparse."""
+        numbers = encoded.columns[:, ~is_category]
+        missing = np.isnan(numbers)
+        scaled = (np.where(missing, self.middle, numbers) - self.mean) / self.deviation
+        dense = np.hstack(
+            [
+                scaled.clip(-FARTHEST, FARTHEST),
+                missing[:, self.had_missing],
+                self._one_hot(encoded.columns[:, is_category]),
+            ]
+        )
+        if encoded.meaning is None:
+            return dense
+        return sparse.hstack([dense, encoded.meaning, encoded.wording], format="csr")
+
+    def _one_hot(self, codes: Floats) -> Floats:
+        widths = self.sizes + 2
+        starts = np.concatenate([[0], np.cumsum(widths)])
+        found = np.zeros((len(codes), int(starts[-1])))
+        places = np.where(np.isnan(codes), self.sizes + 1, codes).astype(np.int64) + starts[:-1]
+        np.put_along_axis(found, places, 1.0, axis=1)
+        return found
+
+
+def _median(column: Floats) -> float:
+    present = column[~np.isnan(column)]
+    return float(np.median(present)) if present.size else 0.0

@@ -1,0 +1,98 @@
+"""Fit a linear model or boosted trees of scikit-learn."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fullturn.core.entities import Input
+from fullturn.subjects.tabular.columns import Floats
+from fullturn.subjects.tabular.encoding import Encoded, Encoder, Scaling
+from fullturn.subjects.tabular.model import Model, Task
+from fullturn.subjects.tabular.parameters import PENALTIES, TREES, Recipe
+from fullturn.subjects.vectors import one_thread
+
+STOPS_EARLY = 10_000
+"""From so many rows on, a tenth of them decides how many trees there are."""
+STARTS_THREADS = 50_000
+"""From so many rows on, threads gain more than they cost where other processes run."""
+_SMALLEST_LEAF = (3, 20)
+
+
+def fit(
+    rows: Sequence[Input],
+    labels: Sequence[Any],
+    kinds: Mapping[str, str],
+    task: Task,
+    recipe: Recipe,
+    seed: int,
+) -> Model:
+    """A model of these rows. Labels are texts, or numbers for regression."""
+    encoder = Encoder.learn(rows, kinds, recipe.categories)
+    encoded = encoder.encode(rows)
+    classes: tuple[str, ...] = ()
+    weights = None
+    truth: NDArray[Any] = np.array(labels, dtype=np.float64 if task == "regression" else str)
+    if task == "classification":
+        names, truth = np.unique(truth, return_inverse=True)
+        classes = tuple(map(str, names))
+        if recipe.class_weight == "balanced":
+            weights = len(truth) / (len(classes) * np.bincount(truth))
+    samples = None if weights is None else weights[truth]
+    scaling = None
+    if recipe.model == "linear":
+        scaling = Scaling.learn(encoded.columns, encoder)
+        table = scaling.widen(encoded, encoder.is_category)
+        estimator = _linear(task, recipe, seed)
+    else:
+        table = encoded.for_trees()
+        estimator = _trees(
+            task, recipe, seed, len(rows), len(classes), _category_places(encoder, encoded)
+        )
+    # What has not converged after so many steps is as good as what has. They are recorded, not
+    # filtered: threads of scikit-learn reset filters.
+    with one_thread(len(rows) <= STARTS_THREADS), warnings.catch_warnings(record=True):
+        estimator.fit(table, truth, sample_weight=samples)
+    return Model(task, encoder, scaling, estimator, classes, weights)
+
+
+def _linear(task: Task, recipe: Recipe, seed: int) -> Any:
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    penalty = PENALTIES[recipe.complexity]
+    if task == "regression":
+        return Ridge(alpha=penalty, random_state=seed)
+    return LogisticRegression(C=1 / penalty, max_iter=300, random_state=seed)
+
+
+def _trees(
+    task: Task, recipe: Recipe, seed: int, rows: int, classes: int, categories: list[int]
+) -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    kind = HistGradientBoostingRegressor if task == "regression" else HistGradientBoostingClassifier
+    chosen, (least, most) = TREES[recipe.complexity], _SMALLEST_LEAF
+    most_trees = chosen.most // 2 if classes > 2 else chosen.most  # each is one tree a class
+    return kind(
+        max_iter=most_trees,
+        max_leaf_nodes=chosen.leaves,
+        learning_rate=chosen.rate,
+        min_samples_leaf=min(most, max(least, rows // 50)),
+        categorical_features=categories or None,
+        early_stopping=rows >= STOPS_EARLY,
+        random_state=seed,
+    )
+
+
+def _category_places(encoder: Encoder, encoded: Encoded) -> list[int]:
+    """The columns that are categories, but for those in which every cell is missing."""
+    filled: Floats = encoded.columns
+    return [
+        int(place)
+        for place in np.flatnonzero(encoder.is_category)
+        if not np.isnan(filled[:, place]).all()
+    ]
