@@ -62,8 +62,6 @@ class DataSettings(_Table):
     on_bad_row: Literal["refuse", "drop"] = "refuse"
     """What a commit does with rows that break the contract: refuse the files, or drop those rows
     and record them in the version."""
-    columns: Mapping[str, Literal["number", "category", "text"]] = {}
-    """Inputs of a registered model and their kinds; taken from its signature if not set."""
     optional: tuple[str, ...] = ()
     """Columns that a model reads and that may be empty in a row, or absent in a request."""
     train_share: Share = 0.5

@@ -110,7 +110,7 @@ def one_thread(limited: bool = True) -> AbstractContextManager[Any]:
     Boosted trees asked for one row on two busy cores took 35 ms with two threads, 3 ms with one.
     For libraries that are loaded before it is first used.
     """
-    return _all_libraries().limit(limits=1) if limited else nullcontext()  # type: ignore[no-any-return]
+    return _all_libraries().limit(limits=1) if limited else nullcontext()
 
 
 @lru_cache(maxsize=1)

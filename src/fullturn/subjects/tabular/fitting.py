@@ -53,9 +53,10 @@ def fit(
         estimator = _trees(
             task, recipe, seed, len(rows), len(classes), _category_places(encoder, encoded)
         )
-    # What has not converged after so many steps is as good as what has. They are recorded, not
-    # filtered: threads of scikit-learn reset filters.
     with one_thread(len(rows) <= STARTS_THREADS), warnings.catch_warnings(record=True):
+        # What has not converged after so many steps is as good as what has. Warnings are recorded
+        # as well: threads of scikit-learn reset filters.
+        warnings.simplefilter("ignore")
         estimator.fit(table, truth, sample_weight=samples)
     return Model(task, encoder, scaling, estimator, classes, weights)
 
