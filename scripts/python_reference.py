@@ -35,8 +35,10 @@ A result is a frozen record. A notebook shows it; `to_dict()` gives what `--json
 RAISES = re.compile(r"^Raises:\n((?: {4}.*\n?)+)", re.MULTILINE)
 ERRORS = re.compile(r"^([A-Z][A-Za-z, ]+)(?=:|[.]$)")
 IMPLIED = ("project", "self", "cls")
+WITHOUT_PROJECT = ("judge",)
 KINDS = {
     "For an app of your own": "App Predictor GeneratesText Run Column Contract Dataset Example",
+    "For models that serve elsewhere": "PairColumns JudgeTerms",
     "Plug-ins": "Check Verdict Evidence RowMetric SetMetric RateDetector RowScorer",
 }
 
@@ -44,6 +46,7 @@ KINDS = {
 def python_reference() -> str:
     """The page."""
     parts = [HEAD, "## Open or begin\n", *map(_function, ("open", "init"))]
+    parts += ["## Without a project\n", *map(_function, WITHOUT_PROJECT)]
     parts += ["## Verbs\n", *_verbs(Project, "project")]
     kinds = {name: getattr(fullturn, name) for name in fullturn.__all__}
     results = {n: k for n, k in kinds.items() if inspect.isclass(k) and issubclass(k, Result)}

@@ -35,9 +35,12 @@ def test_public_names() -> None:
         "History",
         "HistoryEntry",
         "Input",
+        "JudgeTerms",
+        "Judged",
         "Lineage",
         "Opened",
         "Output",
+        "PairColumns",
         "Params",
         "PipelineRun",
         "PredictionLineage",
@@ -72,6 +75,7 @@ def test_public_names() -> None:
         "Watcher",
         "Workflows",
         "init",
+        "judge",
         "open",
     ]
     for name in fullturn.__all__:

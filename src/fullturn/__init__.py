@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from fullturn.project import Project, open  # noqa: A004
     from fullturn.registry.lineage import Lineage
     from fullturn.registry.reproduction import Reproduction
+    from fullturn.release.judging import JudgeTerms
+    from fullturn.release.outcomes import PairColumns
     from fullturn.release.records import Decision
     from fullturn.release.state import Release
     from fullturn.subjects.protocols import App, GeneratesText, Predictor, Run
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from fullturn.verbs.gate import GateResult
     from fullturn.verbs.history import History
     from fullturn.verbs.init import Started, init
+    from fullturn.verbs.judge import Judged, judge
     from fullturn.verbs.lineage import PredictionLineage
     from fullturn.verbs.monitor import Seen
     from fullturn.verbs.predict import Answered, Answers
@@ -80,6 +83,8 @@ _PLACES = {
     "project": "Project open",
     "registry.lineage": "Lineage",
     "registry.reproduction": "Reproduction",
+    "release.judging": "JudgeTerms",
+    "release.outcomes": "PairColumns",
     "release.records": "Decision",
     "release.state": "Release",
     "subjects.protocols": "App GeneratesText Predictor Run",
@@ -94,6 +99,7 @@ _PLACES = {
     "verbs.gate": "GateResult",
     "verbs.history": "History",
     "verbs.init": "Started init",
+    "verbs.judge": "Judged judge",
     "verbs.lineage": "PredictionLineage",
     "verbs.monitor": "Seen",
     "verbs.predict": "Answered Answers",
@@ -133,9 +139,12 @@ __all__ = [
     "History",
     "HistoryEntry",
     "Input",
+    "JudgeTerms",
+    "Judged",
     "Lineage",
     "Opened",
     "Output",
+    "PairColumns",
     "Params",
     "PipelineRun",
     "PredictionLineage",
@@ -170,6 +179,7 @@ __all__ = [
     "Watcher",
     "Workflows",
     "init",
+    "judge",
     "open",
 ]
 

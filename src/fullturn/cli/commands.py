@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from fullturn.cli import delivery, experiments, lesson, registry, serving, start
+from fullturn.cli import delivery, elsewhere, experiments, lesson, registry, serving, start
 
 _SECTIONS = {
     "Start": start.COMMANDS,
@@ -14,6 +14,7 @@ _SECTIONS = {
     "Gate and registry": registry.COMMANDS,
     "CI/CD": delivery.COMMANDS,
     "Serve and watch": serving.COMMANDS,
+    "Models that serve elsewhere": elsewhere.COMMANDS,
     "Teach": lesson.COMMANDS,
 }
 

@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fullturn.core.entities import Outcome
-from fullturn.core.settings import ReleaseSettings
 from fullturn.release.evidence import Evidence
 from fullturn.release.guardrails import WORDS
-from fullturn.release.records import Action, Decision, Reading, Stage
+from fullturn.release.records import Action, Decision, Limits, Reading, Stage
 
 
 def decide(evidence: Evidence, stage: Stage, elapsed: float) -> Decision:
@@ -23,8 +22,9 @@ def decide(evidence: Evidence, stage: Stage, elapsed: float) -> Decision:
     requests = evidence.requests(stage)
     minimum = settings.shadow_requests if stage == "shadow" else settings.canary_requests
     late = elapsed >= 60 * settings.deadline_minutes
-    missing = _missing(readings, requests, minimum, settings) + _unscored(evidence, stage, readings)
-    action, outcome, reason = _verdict(stage, readings, missing, settings, late)
+    missing = missing_evidence(readings, requests, minimum, settings)
+    missing += _unscored(evidence, stage, readings)
+    action, outcome, reason = verdict(stage, readings, missing, settings, late)
     return Decision(
         stage=stage,
         action=action,
@@ -39,34 +39,35 @@ def decide(evidence: Evidence, stage: Stage, elapsed: float) -> Decision:
     )
 
 
-def _verdict(
+def verdict(
     stage: Stage,
     readings: Sequence[Reading],
     missing: Sequence[str],
-    settings: ReleaseSettings,
+    limits: Limits,
     late: bool,
 ) -> tuple[Action, Outcome, str]:
+    """The action, its outcome, and why; `missing` is what the stage still lacks, in words."""
     breached = [reading for reading in readings if reading.breached]
     if breached:
         worst = max(breached, key=lambda reading: reading.worse_peak / reading.worse_at)
-        return "roll back", "FAILED", _breach(worst, settings)
+        return "roll back", "FAILED", _breach(worst, limits)
     if not missing:
         action: Action = "advance" if stage == "shadow" else "promote"
-        return action, "PASSED", _passed(readings, settings)
+        return action, "PASSED", _passed(readings, limits)
     todo = "; ".join(missing)
     if late:
-        limit = f"{settings.deadline_minutes:g} minutes"
+        limit = f"{limits.deadline_minutes:g} minutes"
         return "roll back", "INCONCLUSIVE", f"no decision after {limit} of {stage}: {todo}"
     return "go on", "INCONCLUSIVE", todo
 
 
-def _missing(
-    readings: Sequence[Reading], requests: int, minimum: int, settings: ReleaseSettings
+def missing_evidence(
+    readings: Sequence[Reading], requests: int, minimum: int, limits: Limits
 ) -> list[str]:
     """What a stage still lacks, in words; empty if it passes."""
     few = [f"{requests:,} of {minimum:,} requests"] if requests < minimum else []
     unclear = (reading for reading in readings if reading.asked and not reading.cleared)
-    return few + [_unclear(reading, settings) for reading in unclear]
+    return few + [_unclear(reading, limits) for reading in unclear]
 
 
 def _unscored(evidence: Evidence, stage: Stage, readings: Sequence[Reading]) -> list[str]:
@@ -81,8 +82,8 @@ def _unscored(evidence: Evidence, stage: Stage, readings: Sequence[Reading]) -> 
     ]
 
 
-def _unclear(reading: Reading, settings: ReleaseSettings) -> str:
-    name, margin = reading.guardrail, _points(settings.margin)
+def _unclear(reading: Reading, limits: Limits) -> str:
+    name, margin = reading.guardrail, _points(limits.margin)
     if not reading.pairs:
         none = "no labels yet" if name == "loss" else "nothing to compare yet"
         return f"{name} not shown: {none}"
@@ -93,17 +94,18 @@ def _unclear(reading: Reading, settings: ReleaseSettings) -> str:
     )
 
 
-def _breach(reading: Reading, settings: ReleaseSettings) -> str:
-    what, ours, theirs = WORDS[reading.guardrail], reading.candidate, reading.champion
+def _breach(reading: Reading, limits: Limits) -> str:
+    what = WORDS.get(reading.guardrail, reading.guardrail)
+    ours, theirs = reading.candidate, reading.champion
     shares = f"{what} {100 * ours:.3g} % against the champion's {100 * theirs:.3g} %"
     seen = f"{shares} in {_pairs(reading)}" if reading.pairs else f"{what} in shadow"
     return (
         f"worse on {reading.guardrail}: {seen}; {reading.discordant:,} of {reading.staked:,} "
-        f"comparisons differ; false-rollback rate at most {100 * settings.alpha:g} %"
+        f"comparisons differ; false-rollback rate at most {100 * limits.alpha:g} %"
     )
 
 
-def _passed(readings: Sequence[Reading], settings: ReleaseSettings) -> str:
+def _passed(readings: Sequence[Reading], limits: Limits) -> str:
     asked = [reading for reading in readings if reading.asked]
     bounds = ", ".join(
         f"{reading.guardrail} {_points(reading.difference, '+')} "
@@ -112,7 +114,7 @@ def _passed(readings: Sequence[Reading], settings: ReleaseSettings) -> str:
     )
     left = [reading.guardrail for reading in readings if not reading.asked]
     rest = f"; {', '.join(left)} has too few labels here and is left to the canary" if left else ""
-    shown = f"not worse by {_points(settings.margin)} or more: {bounds}" if asked else "no breach"
+    shown = f"not worse by {_points(limits.margin)} or more: {bounds}" if asked else "no breach"
     return shown + rest
 
 

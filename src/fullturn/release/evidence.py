@@ -25,7 +25,7 @@ from fullturn.core.entities import Arm, Observation, Output, Prediction
 from fullturn.core.settings import Guardrail, ReleaseSettings
 from fullturn.release.guardrails import ANSWERS
 from fullturn.release.pairing import CanaryPairs, Copies, Pair, Remembered, Value
-from fullturn.release.records import Reading, Stage
+from fullturn.release.records import Limits, Reading, Stage
 from fullturn.statistics.sequential import EProcess, mean_bounds
 
 RESERVED = 0.2
@@ -87,15 +87,18 @@ class Comparison:
         return mean_bounds(np.array(values), np.array(counts), alpha)
 
 
-class _Watched:
-    """One guardrail of a release: a comparison per stage, and the fortune of both."""
+class Watched:
+    """One guardrail of a release: a comparison per stage, and the fortune of both.
 
-    def __init__(self, settings: ReleaseSettings) -> None:
+    `reserved` is the share of the fortune that shadow does not touch.
+    """
+
+    def __init__(self, margin: float, reserved: float = 1.0) -> None:
         self.stages: Mapping[Stage, Comparison] = {
-            "shadow": Comparison(settings.margin),
-            "canary": Comparison(settings.margin),
+            "shadow": Comparison(margin),
+            "canary": Comparison(margin),
         }
-        self._reserved = reserved_share(settings)
+        self._reserved = reserved
         self.log_peak = 0.0
 
     def add(self, stage: Stage, pair: Pair) -> None:
@@ -111,6 +114,32 @@ class _Watched:
         staked = (1 - self._reserved) * math.exp(in_shadow - larger)
         return larger + math.log(self._reserved * math.exp(-larger) + staked) + in_canary
 
+    def reading(
+        self, name: str, stage: Stage, limits: Limits, number: int, *, asked: bool = True
+    ) -> Reading:
+        """What this guardrail, one of `number`, shows in a stage."""
+        compared = self.stages[stage]
+        candidate, champion = compared.means
+        # Twice: a bound on one side is the promotion's, and its level is that of `not_worse`.
+        low, high = compared.bounds(2 * limits.alpha)
+        return Reading(
+            guardrail=name,
+            pairs=compared.pairs,
+            staked=compared.worse.count,
+            discordant=compared.discordant,
+            champion=champion,
+            candidate=candidate,
+            low=low,
+            high=high,
+            confidence=1 - 2 * limits.alpha,
+            worse=_evidence(self.log_worse),
+            worse_peak=_evidence(self.log_peak),
+            worse_at=number / limits.alpha,
+            not_worse=_evidence(compared.not_worse.log_e),
+            not_worse_at=1 / limits.alpha,
+            asked=asked,
+        )
+
 
 class _Seen(NamedTuple):
     """What a shadow is compared on besides the loss."""
@@ -125,7 +154,8 @@ class Evidence:
 
     def __init__(self, settings: ReleaseSettings) -> None:
         self.settings = settings
-        self._watched = {name: _Watched(settings) for name in settings.guardrails}
+        reserved = reserved_share(settings)
+        self._watched = {name: Watched(settings.margin, reserved) for name in settings.guardrails}
         self._of_answers = [name for name in self._watched if name in ANSWERS]
         self._pairings = {name: CanaryPairs() for name in settings.guardrails}
         self._copies, self._labelled_copies = Copies[_Seen](), Copies[Value]()
@@ -171,30 +201,12 @@ class Evidence:
 
     def readings(self, stage: Stage) -> tuple[Reading, ...]:
         """Every guardrail, as this stage sees it."""
-        return tuple(self._reading(name, stage) for name in self.settings.guardrails)
-
-    def _reading(self, name: Guardrail, stage: Stage) -> Reading:
-        settings, watched = self.settings, self._watched[name]
-        compared = watched.stages[stage]
-        candidate, champion = compared.means
-        # Twice: a bound on one side is the promotion's, and its level is that of `not_worse`.
-        low, high = compared.bounds(2 * settings.alpha)
-        return Reading(
-            guardrail=name,
-            pairs=compared.pairs,
-            staked=compared.worse.count,
-            discordant=compared.discordant,
-            champion=champion,
-            candidate=candidate,
-            low=low,
-            high=high,
-            confidence=1 - 2 * settings.alpha,
-            worse=_evidence(watched.log_worse),
-            worse_peak=_evidence(watched.log_peak),
-            worse_at=len(settings.guardrails) / settings.alpha,
-            not_worse=_evidence(compared.not_worse.log_e),
-            not_worse_at=1 / settings.alpha,
-            asked=self._asked(name, stage),
+        names = self.settings.guardrails
+        return tuple(
+            self._watched[name].reading(
+                name, stage, self.settings, len(names), asked=self._asked(name, stage)
+            )
+            for name in names
         )
 
     def _asked(self, name: Guardrail, stage: Stage) -> bool:

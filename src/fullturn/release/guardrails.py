@@ -30,7 +30,7 @@ ANSWERS: Mapping[Guardrail, OfAnswers] = {
     "errors": OfAnswers("failed answers", lambda one, _: one.error),
     "slow": OfAnswers("slow answers", _slow),
 }
-WORDS: Mapping[Guardrail, str] = {name: one.words for name, one in ANSWERS.items()} | {
+WORDS: Mapping[str, str] = {str(name): one.words for name, one in ANSWERS.items()} | {
     "loss": "loss"
 }
 """What a guardrail counts."""

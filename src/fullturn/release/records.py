@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from fullturn.core.entities import Outcome
-from fullturn.core.settings import Guardrail
-from fullturn.core.showing import Result
+from fullturn.core.showing import Grid, Result, grid
 
 Stage = Literal["shadow", "canary"]
 Action = Literal["go on", "advance", "promote", "roll back"]
+
+
+class Limits(Protocol):
+    """What a decision keeps to: error rates, the margin and the deadline."""
+
+    @property
+    def alpha(self) -> float: ...
+    @property
+    def margin(self) -> float: ...
+    @property
+    def deadline_minutes(self) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One guardrail in one stage: the version under test against the champion, pair by pair."""
 
-    guardrail: Guardrail
+    guardrail: str
     pairs: int
     """Pairs that means, bounds and `not_worse` rest on; in canary, of first answers only."""
     staked: int
@@ -132,3 +143,23 @@ class Forecast:
 def _so_far(evidence: float, limit: float) -> str:
     """Rounded down, so that evidence never looks sufficient before it is."""
     return f"{int(evidence):,} of {limit:,.0f}"
+
+
+def comparison_grid(readings: Iterable[Reading], tested: str = "version") -> Grid:
+    """The guardrails as people see them, a line each; `tested` heads the new version's column."""
+    names = (
+        "guardrail", ">pairs", ">champion", f">{tested}", ">difference", ">bounds", ">worse",
+        ">non-inferior",
+    )  # fmt: skip
+    return grid(names, map(_row, readings))
+
+
+def _row(one: Reading) -> tuple[str, ...]:
+    figures = (
+        f"{one.champion:.3f}",
+        f"{one.candidate:.3f}",
+        f"{one.difference:+.3f}",
+        f"{one.low:+.3f} to {one.high:+.3f}",
+    )
+    shown = figures if one.pairs else ("-",) * len(figures)
+    return (one.guardrail, f"{one.pairs:,}", *shown, one.worse_text, one.not_worse_text)

@@ -16,12 +16,12 @@ from fullturn.core.errors import (
     Refused,
 )
 from fullturn.core.locks import project_lock
-from fullturn.core.showing import Block, Result, Style, by_field, grid, line, styled, then, view
+from fullturn.core.showing import Block, Result, Style, by_field, line, styled, then, view
 from fullturn.registry import history as histories
 from fullturn.registry import promotion, versions
 from fullturn.release import state
 from fullturn.release.ledger import Decided, Process
-from fullturn.release.records import Decision, Reading
+from fullturn.release.records import Decision, comparison_grid
 from fullturn.release.state import KIND, Release
 from fullturn.release.state import OnLook as OnLook  # noqa: PLC0414  also imported from here
 from fullturn.tracking import provenance
@@ -326,22 +326,5 @@ def _(result: ReleaseStatus) -> Iterator[Block]:
 
 @view.register
 def _(result: Decision) -> Iterator[Block]:
-    yield grid(
-        (
-            "guardrail", ">pairs", ">champion", ">version", ">difference", ">bounds", ">worse",
-            ">non-inferior",
-        ),
-        map(_row, result.readings),
-    )  # fmt: skip
+    yield comparison_grid(result.readings)
     yield line(styled(f"{result.action}:", STYLES.get(result.action, "dim")), f" {result.reason}")
-
-
-def _row(one: Reading) -> tuple[str, ...]:
-    figures = (
-        f"{one.champion:.3f}",
-        f"{one.candidate:.3f}",
-        f"{one.difference:+.3f}",
-        f"{one.low:+.3f} to {one.high:+.3f}",
-    )
-    shown = figures if one.pairs else ("-",) * len(figures)
-    return (one.guardrail, f"{one.pairs:,}", *shown, one.worse_text, one.not_worse_text)
