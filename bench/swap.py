@@ -28,7 +28,7 @@ MOST_SECONDS = 400.0
 
 
 def swaps(address: str) -> int:
-    with urllib.request.urlopen(f"{address}/version", timeout=30) as answer:
+    with urllib.request.urlopen(f"{address}/status", timeout=30) as answer:
         return int(json.load(answer)["swaps"])
 
 

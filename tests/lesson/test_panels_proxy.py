@@ -37,5 +37,5 @@ def test_the_serving_version_is_not_asked_through_a_proxy(tmp_path: Path) -> Non
         Audience(server.address, pools, tmp_path, TrafficProfile(labelled=0.0)) as audience,
         proxies.client(server.address) as client,
     ):
-        meter = rollback.Meter(client, f"{server.address}/version", audience, lambda event: None)
+        meter = rollback.Meter(client, f"{server.address}/status", audience, lambda event: None)
         assert meter.until(1) > 0 and meter.version == 1

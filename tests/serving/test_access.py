@@ -47,7 +47,7 @@ def test_a_body_that_a_browser_sends_without_asking_is_415(one: Live, kind: str)
     for path in PATHS:
         answer = post(one, path, content_type=kind)
         assert answer.status_code == 415
-        assert "Content-Type: application/json" in answer.json()["error"]
+        assert "application/json" in answer.text
     assert len(log.predictions(one.state)) == before
 
 

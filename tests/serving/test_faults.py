@@ -44,13 +44,13 @@ def test_a_prediction_that_cannot_be_logged_is_refused_until_there_is_room(small
         ):
             assert answer.status_code == 503 and answer.headers["retry-after"] == "1"
             assert "No space left" in answer.json()["error"]
-        assert "No space left" in server.client.get("/version").json()["log"]
+        assert "No space left" in server.client.get("/status").json()["log"]
         assert "fullturn_log_failed 1.0" in server.client.get("/metrics").text
         (small / "filler").unlink()
         again = server.predict()
         assert again.status_code == 200
         assert server.client.post("/feedback", json=said).json()["replaced"] is False
-        assert server.client.get("/version").json()["log"] == "written"
+        assert server.client.get("/status").json()["log"] == "written"
         kept = [one.id for one in log.predictions(server.state)]
         assert kept == [*first, *again.json()["ids"]]
 
@@ -102,7 +102,7 @@ def test_why_a_version_does_not_load_is_shown_without_secrets(tmp_path: Path) ->
     with live(tmp_path, registry=registry) as server:
         registry.wanted = DesiredState(7, None)
         wait_until("a failure to load", lambda: server.served.follower.failures)
-        shown = server.client.get("/version").json()["not_loaded"]["7"]
+        shown = server.client.get("/status").json()["not_loaded"]["7"]
     assert "ada:…@db" in shown and "pass-word" not in shown
 
 

@@ -88,7 +88,7 @@ def test_in_a_canary_each_arm_is_answered_by_its_version_and_logged(tmp_path: Pa
         for key in range(60):
             answers = [server.predict(key=key).json() for _ in range(2)]
             assert answers[0]["arm"] == answers[1]["arm"]
-        assert server.client.get("/version").json()["release"]["stage"] == "canary"
+        assert server.client.get("/status").json()["release"]["stage"] == "canary"
     kept = log.predictions(tmp_path)
     assert {one.arm for one in kept} == {"champion", "canary", "baseline"}
     for one in kept:
@@ -139,7 +139,7 @@ def test_an_answer_of_a_shadow_that_json_cannot_represent_is_logged_as_its_error
     with live(tmp_path, registry=registry) as server:
         server.predict(*({**ROW, "n": n} for n in range(10, 15)))
         shadows = {one.input["n"]: one for one in copies(server, 5)}
-        assert server.client.get("/version").json()["log"] == "written"
+        assert server.client.get("/status").json()["log"] == "written"
     assert "not JSON serializable" in str(shadows[13].error) and shadows[13].output is None
     assert all(one.output and not one.error for n, one in shadows.items() if n != 13)
 
@@ -210,7 +210,7 @@ def test_a_version_that_does_not_load_leaves_the_old_one_serving_and_says_so(
         registry.wanted = DesiredState(7, None)
         wait_until("a failure to load", lambda: server.served.follower.failures)
         assert server.predict().json()["version"] == 1
-        told = server.client.get("/version").json()
+        told = server.client.get("/status").json()
         assert "version 7 does not load" in told["not_loaded"]["7"]
         assert "fullturn_load_failures 1.0" in server.client.get("/metrics").text
         assert any(
@@ -219,7 +219,7 @@ def test_a_version_that_does_not_load_leaves_the_old_one_serving_and_says_so(
         registry.wanted = DesiredState(1, None)
         wait_until(
             "the failure to be forgotten",
-            lambda: not server.client.get("/version").json()["not_loaded"],
+            lambda: not server.client.get("/status").json()["not_loaded"],
         )
 
 
@@ -230,12 +230,12 @@ def test_the_server_serves_on_without_its_registry(tmp_path: Path) -> None:
         wait_until("a look at the registry", lambda: server.served.follower.stale)
         assert server.predict().status_code == 200
         assert server.client.get("/readyz").json() == {"ready": True, "version": 1}
-        assert "does not answer" in server.client.get("/version").json()["registry"]
+        assert "does not answer" in server.client.get("/status").json()["registry"]
         assert "fullturn_registry_stale 1.0" in server.client.get("/metrics").text
         registry.error, registry.wanted = None, DesiredState(2, None)
         wait_until("a swap", lambda: server.served.follower.swaps == 1)
         assert server.predict().json()["version"] == 2
-        assert server.client.get("/version").json()["registry"] == "followed"
+        assert server.client.get("/status").json()["registry"] == "followed"
 
 
 def test_a_registry_that_answers_nonsense_is_looked_at_again(
@@ -246,10 +246,10 @@ def test_a_registry_that_answers_nonsense_is_looked_at_again(
         registry.error = KeyError("http://ada:hunter22@example.org")
         looks = wait_until("a failed look", lambda: server.served.follower.stale and registry.looks)
         wait_until("more looks", lambda: registry.looks > looks + 3)
-        assert "KeyError" in server.client.get("/version").json()["registry"]
+        assert "KeyError" in server.client.get("/status").json()["registry"]
         registry.error, registry.wanted = None, DesiredState(2, None)
         wait_until("a swap", lambda: server.served.follower.swaps == 1)
-        assert server.client.get("/version").json()["registry"] == "followed"
+        assert server.client.get("/status").json()["registry"] == "followed"
     [logged] = [one.getMessage() for one in caplog.records if "KeyError" in one.getMessage()]
     assert "Traceback" in logged and "in look" in logged and "hunter22" not in logged
 

@@ -64,7 +64,7 @@ def asked(address: str, **fields: object) -> httpx.Response:
 
 
 def told(address: str) -> dict[str, object]:
-    answer = httpx.get(f"{address}/version", timeout=PATIENCE, trust_env=False)
+    answer = httpx.get(f"{address}/status", timeout=PATIENCE, trust_env=False)
     return dict(answer.json())
 
 

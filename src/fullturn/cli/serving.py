@@ -27,10 +27,10 @@ WAITING = 1000
 """Maximum number of waiting log lines."""
 ROUTES = {
     "POST /predict": "rows → outputs and prediction ids",
-    "POST /invocations": "the same in MLflow's protocol",
+    "POST /invocations": "the same in MLflow's protocol; also CSV and Parquet",
     "POST /v1/chat/completions": "the same in OpenAI's protocol, for assistants",
     "POST /feedback": "the correct answer or a score for a prediction id",
-    "GET /version /readyz /healthz /metrics /openapi.json": "version, health, metrics",
+    "GET /status /readyz /healthz /metrics /openapi.json": "version, health, metrics",
 }
 
 

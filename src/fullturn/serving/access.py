@@ -3,8 +3,9 @@
 A page in a browser can send requests to any server that its user reaches, also on this machine:
 a form or `fetch` with the content type text/plain needs no permission, and a DNS name that changes
 its address (DNS rebinding) makes a stranger's page the server's own. So bodies must be declared as
-JSON, which a browser asks permission for; the Host must be a name of this server; and a request
-from a page of another origin is refused, unless `[serving] cors_origins` allows it.
+JSON (in MLflow's protocol also as CSV or Parquet), which a browser asks permission for; the Host
+must be a name of this server; and a request from a page of another origin is refused, unless
+`[serving] cors_origins` allows it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import hmac
 import ipaddress
 import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from starlette.types import Scope
 
@@ -22,6 +23,7 @@ from fullturn.core.wording import cut
 from fullturn.serving.replies import Refusal
 
 _JSON = re.compile(rb"\s*application/(?:[\w.+-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
+Headers = Mapping[bytes, bytes]
 _REMEMBERED = 1000
 """Hosts that were found to be known, at most; anybody can send new ones."""
 
@@ -35,14 +37,15 @@ class Access:
         self._hosts = Hosts((settings.host, *settings.allowed_hosts))
         self._origins = {origin.encode() for origin in settings.cors_origins}
 
-    def check(self, scope: Scope, *, needs_token: bool, has_body: bool) -> None:
-        """Let a request pass.
+    def check(self, scope: Scope, *, needs_token: bool, has_body: bool) -> Headers:
+        """Let a request pass; returns its headers.
 
         Raises:
             Refusal: 401 without the token, 403 from another origin, 413 for a body that is
-                declared too large, 415 for one that is not JSON, 421 for an unknown host.
+                declared too large, 421 for an unknown host.
         """
-        header = dict(scope["headers"]).get
+        headers: Headers = dict(scope["headers"])
+        header = headers.get
         if self._token is None:
             host = header(b"host")
             if host not in self._hosts.known:
@@ -53,12 +56,10 @@ class Access:
         if origin is not None:
             self._check_origin(origin, header(b"host", b""))
         if has_body:
-            kind = header(b"content-type", b"")
-            if kind != b"application/json" and not _JSON.fullmatch(kind):
-                raise _not_json(kind)
             length = header(b"content-length")
             if length is not None and int(length) > self._body_bytes:
                 raise Refusal(413, f"the body is larger than {self._body_bytes} bytes; send less")
+        return headers
 
     def _check_token(self, given: bytes) -> None:
         scheme, _, token = given.partition(b" ")
@@ -122,9 +123,15 @@ def is_same_origin(origin: bytes, host: bytes) -> bool:
     return bool(host) and origin.partition(b"//")[2].lower() == host.lower()
 
 
-def _not_json(kind: bytes) -> Refusal:
-    said = _shown(kind) if kind else "missing"
-    return Refusal(415, f"Content-Type is {said}; send JSON: 'Content-Type: application/json'")
+def require_json(kind: bytes) -> None:
+    """Make sure that a body is declared as JSON.
+
+    Raises:
+        Refusal: 415 if it is not.
+    """
+    if kind != b"application/json" and not _JSON.fullmatch(kind):
+        said = _shown(kind) if kind else "missing"
+        raise Refusal(415, f"Content-Type is {said}; send JSON: 'Content-Type: application/json'")
 
 
 def _shown(value: bytes) -> str:

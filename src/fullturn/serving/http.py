@@ -6,21 +6,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Route as StarletteRoute
 from starlette.types import Message, Receive, Scope, Send
 
 from fullturn.serving.access import Access
 from fullturn.serving.answering import Full
-from fullturn.serving.replies import JSON, Refusal, Reply, error_body, refusal
-from fullturn.serving.routes import Handler, Routes, Served
+from fullturn.serving.replies import JSON, Refusal, Reply, error_body
+from fullturn.serving.routes import Call, Route, Routes, Served
 
+_NO_PATH: Mapping[str, str] = {}
 BUFFERED_BYTES = 256 * 2**20
 """Bytes of incomplete bodies, of all requests together, at most."""
 
@@ -34,19 +35,12 @@ class Application:
         self._requests = served.metrics.requests
         self._access = Access(served.settings, served.token)
         self._buffered = 0
-        handlers = Routes(served)
-        self._hot = handlers.hot
-        routes = [
-            *(self._route(path, one, "POST") for path, one in handlers.posts.items()),
-            *(self._route(path, one, "GET") for path, one in handlers.gets.items()),
-            *(
-                self._route(path, one, "GET", needs_token=False)
-                for path, one in handlers.public.items()
-            ),
-        ]
-        self._paths = {route.path for route in routes}
+        routes = Routes(served)
+        self._hot = routes.hot
+        rest = [self._route(path, one) for path, one in routes.all.items()]
+        self._paths = {route.endpoint: route.path for route in rest}
         self._rest = Starlette(
-            routes=routes,
+            routes=rest,
             lifespan=self._lifespan,
             exception_handlers={HTTPException: self._no_route},
         )
@@ -61,58 +55,52 @@ class Application:
             self._requests[path, reply.status] += 1
             await _send(reply, send)
         else:
-            await self._rest(scope, receive, self._counted(path, send))
+            await self._rest(scope, receive, self._counted(scope, send))
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         self._served.batcher.start()
         yield
 
-    def _counted(self, path: str, send: Send) -> Send:
-        route = path if path in self._paths else "other"
-
+    def _counted(self, scope: Scope, send: Send) -> Send:
         async def counting(message: Message) -> None:
             if message["type"] == "http.response.start":
+                route = self._paths.get(scope.get("endpoint"), "other")
                 self._requests[route, message["status"]] += 1
             await send(message)
 
         return counting
 
-    def _route(
-        self, path: str, handler: Handler, method: str, *, needs_token: bool = True
-    ) -> Route:
-        return Route(path, self._endpoint(handler, needs_token), methods=[method])
-
-    def _endpoint(
-        self, handler: Handler, needs_token: bool
-    ) -> Callable[[Request], Awaitable[Response]]:
+    def _route(self, path: str, route: Route) -> StarletteRoute:
         async def endpoint(request: Request) -> Response:
-            reply = await self._reply(handler, request.scope, request.receive, needs_token)
+            reply = await self._reply(route, request.scope, request.receive)
             kind = reply.kind.decode()
             headers = {name.decode(): value.decode() for name, value in reply.headers}
             if isinstance(reply.body, bytes):
                 return Response(reply.body, reply.status, headers, kind)
             return StreamingResponse(reply.body, reply.status, headers, kind)
 
-        return endpoint
+        return StarletteRoute(path, endpoint, methods=[route.method])
 
     async def _no_route(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        known = ", ".join(sorted(self._paths))
+        known = ", ".join(sorted(self._paths.values()))
         reason = f"{request.method} {request.url.path[:200]}: {error.detail}; routes: {known}"
         headers = dict(error.headers or {})
         return Response(error_body(reason), error.status_code, headers, JSON.decode())
 
-    async def _reply(
-        self, handler: Handler, scope: Scope, receive: Receive, needs_token: bool = True
-    ) -> Reply:
+    async def _reply(self, route: Route, scope: Scope, receive: Receive) -> Reply:
         try:
             has_body = scope["method"] == "POST"
-            self._access.check(scope, needs_token=needs_token, has_body=has_body)
+            headers = self._access.check(scope, needs_token=not route.is_public, has_body=has_body)
+            if has_body:
+                route.takes(headers.get(b"content-type", b""))
             client = scope.get("client")
-            return await handler(await self._body(receive), client[0] if client else "")
+            body = await self._body(receive)
+            path = scope.get("path_params") or _NO_PATH
+            return await route.handler(Call(body, client[0] if client else "", headers, path))
         except Exception as error:  # noqa: BLE001  every error gets an answer
-            return refusal(error)
+            return route.refusal(error)
 
     async def _body(self, receive: Receive) -> bytes:
         """The body; never more of it is buffered than is allowed."""

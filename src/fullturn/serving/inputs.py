@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
 from fullturn.core.entities import Column, Contract, Input
 from fullturn.core.errors import DataError
-from fullturn.core.values import checked, parsed, stored_value
-from fullturn.core.wording import nearest, shown
+from fullturn.core.values import parsed, stored_value
+from fullturn.core.wording import cut, listed, nearest, shown
 
 KEY_LENGTH = 200
 MOST_SHOWN, EXAMPLE_LENGTH = 5, 200
 """Columns and letters of the example in a message, at most."""
+MOST_IGNORED, NAME_LENGTH = 20, 100
+"""Columns that a reply says were ignored, and letters of each of their names, at most."""
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 """How MLflow's scoring protocol may send rows."""
 
@@ -102,28 +104,6 @@ def _plain(cell: Any) -> Any:
     return cell if short or isinstance(cell, int | float | None) else "…"
 
 
-def of_invocations(body: bytes) -> Asked:
-    """One of MLflow's four forms, and optionally `key`; other fields are ignored, as MLflow does.
-
-    Raises:
-        Malformed: it is something else, such as MLflow's CSV.
-    """
-    found = fields(body, "MLflow's CSV is not supported: send JSON, such as dataframe_split")
-    named = [form for form in FORMS if form in found]
-    if len(named) != 1:
-        raise Malformed(f"send exactly one of {', '.join(FORMS)}, not {named or list(found)[:5]}")
-    content = found[named[0]]
-    if named[0] == "dataframe_split":
-        rows: Sequence[Any] = list(_split(content))
-    elif isinstance(content, dict) and named[0] != "dataframe_records":
-        rows = list(_columns(content, named[0]))
-    else:
-        rows = _rows(found, named[0])
-    if not rows:
-        raise Malformed(f"'{named[0]}' contains no row; send at least one")
-    return Asked(rows, key_of(found.get("key")))
-
-
 def key_of(value: Any) -> str:
     """The entity that asks; empty if none is named.
 
@@ -151,40 +131,6 @@ def _rows(found: Mapping[str, Any], name: str) -> Sequence[Any]:
     return rows
 
 
-def _split(content: Any) -> Iterator[dict[str, Any]]:
-    """Rows of pandas' split form: column names beside lists of cells."""
-    columns, data = _parts(content)
-    for cells in data:
-        if not isinstance(cells, list) or len(cells) != len(columns):
-            raise Malformed(
-                f"a row of dataframe_split is {shown(cells)}; it needs {len(columns)} cells"
-            )
-        yield dict(zip(columns, cells, strict=True))
-
-
-def _parts(content: Any) -> tuple[list[str], list[Any]]:
-    found = content if isinstance(content, dict) else {}
-    columns, data = found.get("columns"), found.get("data")
-    if not isinstance(columns, list) or not all(isinstance(name, str) for name in columns):
-        raise Malformed(f"columns of dataframe_split are {shown(columns)}; send a list of names")
-    if not isinstance(data, list):
-        raise Malformed(f"data of dataframe_split is {shown(data)}; send a list of lists")
-    return columns, data
-
-
-def _columns(content: Mapping[str, Any], name: str) -> Iterator[dict[str, Any]]:
-    """Rows from one list of cells for each column."""
-    for column, cells in content.items():
-        if not isinstance(cells, list):
-            raise Malformed(
-                f"column '{column}' of '{name}' is {shown(cells)}; send a list of cells"
-            )
-    if len({len(cells) for cells in content.values()}) > 1:
-        raise Malformed(f"the columns of '{name}' are not equally long")
-    for row in zip(*content.values(), strict=True):
-        yield dict(zip(content, row, strict=True))
-
-
 LOGGED_BYTES = 100_000
 """How much of a row that breaks the contract is logged."""
 
@@ -195,30 +141,71 @@ class Checked:
 
     rows: Sequence[Input]
     refused: str | None = None
+    ignored: Mapping[str, int] = field(default_factory=dict)
+    """Columns that the contract does not have, with the number of rows that have them."""
+    extended: int = 0
+    """Rows that have such columns."""
 
 
 class Rows:
-    """Checks rows against a contract as `values.checked` does; ordinary cells take a fast path."""
+    """Checks rows against a contract, cell by cell; ordinary cells take a fast path.
 
-    def __init__(self, contract: Contract) -> None:
-        self._contract = contract
-        self._cells = {c.name: _cell(c) for c in contract.columns if c.role == "input"}
+    Columns that are not required may be absent. Columns that the contract does not have are
+    ignored, and counted. `lenient` reads numbers as MLflow does: true is 1, and false is 0.
+    """
+
+    def __init__(self, contract: Contract, *, lenient: bool = False) -> None:
+        columns = [column for column in contract.columns if column.role == "input"]
+        self._cells = {c.name: _lenient(c) if lenient else _cell(c) for c in columns}
+        self._required = [column.name for column in columns if column.required]
 
     def checked(self, rows: Sequence[Any]) -> Checked:
         """The rows as the contract defines them; if one breaks it, all as they came."""
         cells = self._cells
         made: list[Input] = []
+        ignored: dict[str, int] = {}
+        extended = 0
         for number, row in enumerate(rows, 1):
             try:
                 if not isinstance(row, dict):
                     raise DataError(f"a row is {shown(row)}; send an object, a value by column")
-                if row.keys() != cells.keys():
-                    checked(row, self._contract)
-                made.append({name: cell(row[name]) for name, cell in cells.items()})
+                if row.keys() == cells.keys():
+                    made.append({name: cell(row[name]) for name, cell in cells.items()})
+                    continue
+                self.require(row)
+                made.append({name: cell(row.get(name)) for name, cell in cells.items()})
+                extended += _count(row, cells, ignored)
             except DataError as error:
                 place = f"row {number} of {len(rows)}: " if len(rows) > 1 else ""
                 return Checked([_shortened(one) for one in rows], f"{place}{error}")
-        return Checked(made)
+        return Checked(made, None, ignored, extended)
+
+    def require(self, names: Collection[Any]) -> None:
+        """Make sure that every required column is among these.
+
+        Raises:
+            DataError: one is not.
+        """
+        missing = [name for name in self._required if name not in names]
+        if missing:
+            others = [name for name in names if isinstance(name, str) and name not in self._cells]
+            similar = [
+                cut(one, NAME_LENGTH) for one in others[:MOST_SHOWN] if nearest(one, missing)
+            ]
+            near = f" and has '{similar[0]}'" if similar else ""
+            columns = listed([*self._cells], 20)
+            lacks = listed([f"'{name}'" for name in missing])
+            raise DataError(f"a row lacks {lacks}{near}; its columns are {columns}")
+
+
+def _count(row: Mapping[str, Any], cells: Mapping[str, Any], ignored: dict[str, int]) -> bool:
+    """Count the columns of a row that are not known; whether it has any."""
+    extra = [name for name in row if name not in cells]
+    for name in extra:
+        short = cut(name, NAME_LENGTH)
+        if short in ignored or len(ignored) < MOST_IGNORED:
+            ignored[short] = ignored.get(short, 0) + 1
+    return bool(extra)
 
 
 def _cell(column: Column) -> Callable[[Any], Any]:
@@ -243,6 +230,13 @@ def _number(column: Column) -> Callable[[Any], Any]:
         return stored_value(value, column)
 
     return cell
+
+
+def _lenient(column: Column) -> Callable[[Any], Any]:
+    cell = _cell(column)
+    if column.kind != "number":
+        return cell
+    return lambda value: cell(float(value) if isinstance(value, bool) else value)
 
 
 def _text(column: Column) -> Callable[[Any], Any]:

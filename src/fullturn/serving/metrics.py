@@ -38,6 +38,8 @@ class Metrics:
         """Of them, rows without an output."""
         self.feedback = 0
         self.shadows_dropped = 0
+        self.extended_rows = 0
+        """Rows with columns that the contract does not have."""
         self._latencies = [0] * (len(BOUNDS) + 1)
         self._latency = 0.0
         self._registry = CollectorRegistry(auto_describe=False)
@@ -70,6 +72,8 @@ class Metrics:
         yield _counter("feedback", "Feedback stored.", (), {(): self.feedback})
         yield _counter("shadow_dropped", "Copies that the shadow had no time for.", (),
                        {(): self.shadows_dropped})  # fmt: skip
+        yield _counter("extended_rows", "Rows with columns that the contract lacks, ignored.", (),
+                       {(): self.extended_rows})  # fmt: skip
         for name, (about, value) in self._gauges().items():
             yield GaugeMetricFamily(f"fullturn_{name}", about, value=value)
         yield self._histogram()

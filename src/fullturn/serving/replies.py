@@ -56,8 +56,19 @@ def error_body(reason: str, ids: Sequence[str] | None = None) -> bytes:
     return orjson.dumps({"error": reason} if ids is None else {"error": reason, "ids": ids})
 
 
-def refusal(error: Exception) -> Reply:
-    """The reply that an error becomes."""
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is said of an error, before a protocol gives it its form."""
+
+    status: int
+    reason: str
+    ids: Sequence[str] | None
+    """Under which its rows are logged; None if they are not."""
+    headers: list[tuple[bytes, bytes]]
+
+
+def problem(error: Exception) -> Problem:
+    """What an error means for its sender. An error of the server is logged."""
     failed = error.work if isinstance(error, Failed) else None
     status = _status(failed.failure or error if failed else error)
     headers = []
@@ -67,8 +78,13 @@ def refusal(error: Exception) -> Reply:
         headers = [(b"www-authenticate", b"Bearer")]
     elif status == 500:
         _log.error("a request failed: %r", error, exc_info=error)
-    body = error_body(_reason(error, status), failed.ids if failed else None)
-    return Reply(status, body, headers=headers)
+    return Problem(status, _reason(error, status), failed.ids if failed else None, headers)
+
+
+def refusal(error: Exception) -> Reply:
+    """The reply that an error becomes, in our own form."""
+    found = problem(error)
+    return Reply(found.status, error_body(found.reason, found.ids), headers=found.headers)
 
 
 def _reason(error: Exception, status: int) -> str:

@@ -3,27 +3,55 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from fullturn.core.entities import Contract, Output
 from fullturn.core.settings import ServingSettings
-from fullturn.serving import chat, feedback, inputs
+from fullturn.serving import chat, feedback, inputs, scoring, table_bodies
+from fullturn.serving.access import Headers, require_json
 from fullturn.serving.answering import Full, NotAnswered, Work
 from fullturn.serving.batcher import Batcher
 from fullturn.serving.deployment import Follower
 from fullturn.serving.feedback import FeedbackStore
-from fullturn.serving.inputs import Asked, Rows
+from fullturn.serving.inputs import Asked, Checked, Rows
 from fullturn.serving.metrics import CONTENT_TYPE, Metrics
 from fullturn.serving.openapi import description
-from fullturn.serving.replies import Failed, Refusal, Reply, as_json
+from fullturn.serving.replies import Failed, Refusal, Reply, as_json, refusal
+from fullturn.serving.scoring import Table
 
 FEEDBACK_WAITING = 64
 """Requests with feedback that are looked up at a time, at most."""
-Handler = Callable[[bytes, str], Awaitable[Reply]]
-"""From a body, and the address that it came from, to a reply; `replies.refusal` makes one of what
-is raised."""
+
+
+@dataclass(slots=True)
+class Call:
+    """A request that was let in."""
+
+    body: bytes
+    host: str
+    """The address that it came from."""
+    headers: Headers
+    path: Mapping[str, str]
+    """The parts of its path that the route leaves open."""
+
+
+Handler = Callable[[Call], Awaitable[Reply]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What answers a path."""
+
+    handler: Handler
+    method: str = "POST"
+    takes: Callable[[bytes], object] = require_json
+    """Raises a Refusal for a content type that is not taken; asked before a body is read."""
+    refusal: Callable[[Exception], Reply] = refusal
+    """Makes a reply of what is raised."""
+    is_public: bool = False
+    """Whether it needs no token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,50 +77,76 @@ class Routes:
         self._served = served
         self._rows = Rows(served.contract)
         self._feedback_waiting = 0
-        self.hot: dict[str, Handler] = {
-            "/predict": self._predict,
-            "/invocations": self._invocations,
-        }
+        self._lenient = Rows(served.contract, lenient=True)
+        self.hot: dict[str, Route] = {
+            "/predict": Route(self._predict),
+            "/invocations": Route(self._invocations, takes=scoring.kind_of,
+                                  refusal=scoring.refusal),
+        }  # fmt: skip
         """Routes to the model, where every microsecond counts."""
-        self.posts: dict[str, Handler] = {
+        self.all: dict[str, Route] = {
             **self.hot,
-            "/feedback": self._feedback,
-            "/v1/chat/completions": self._chat,
+            "/feedback": Route(self._feedback),
+            "/v1/chat/completions": Route(self._chat),
+            "/status": _get(self._status),
+            "/version": _get(self._version),
+            "/metrics": _get(self._metrics),
+            "/openapi.json": _get(self._openapi),
+            "/healthz": _get(self._healthz, is_public=True),
+            "/readyz": _get(self._readyz, is_public=True),
+            "/ping": _get(self._ping, is_public=True),
+            "/health": _get(self._ping, is_public=True),
         }
-        self.gets: dict[str, Handler] = {
-            "/version": self._version,
-            "/metrics": self._metrics,
-            "/openapi.json": self._openapi,
-        }
-        self.public: dict[str, Handler] = {
-            "/healthz": self._healthz,
-            "/readyz": self._readyz,
-        }
-        """Routes that need no token."""
+        """By path."""
 
-    async def _predict(self, body: bytes, host: str) -> Reply:
-        work = await self._answered(inputs.of_predict(body), host)
-        return as_json({"outputs": [one.output for one in work.predictions], **_about(work)})
+    async def _predict(self, call: Call) -> Reply:
+        asked = inputs.of_predict(call.body)
+        work, found = await self._answered(asked, call.host, self._rows)
+        outputs = [one.output for one in work.predictions]
+        return as_json({"outputs": outputs, **_about(work, found)})
 
-    async def _invocations(self, body: bytes, host: str) -> Reply:
-        work = await self._answered(inputs.of_invocations(body), host)
-        return as_json({"predictions": [one.output for one in work.predictions], **_about(work)})
+    async def _invocations(self, call: Call) -> Reply:
+        table, key = await self._table(call)
+        if not table.rows:
+            return self._no_rows(table)
+        work, found = await self._answered(Asked(table.rows, key), call.host, self._lenient)
+        predictions = [one.output for one in work.predictions]
+        return as_json({"predictions": predictions, **_about(work, found)})
 
-    async def _chat(self, body: bytes, host: str) -> Reply:
+    async def _table(self, call: Call) -> tuple[Table, str]:
+        served, body = self._served, call.body
+        kind = scoring.kind_of(call.headers.get(b"content-type", b""))
+        if kind == "json":
+            return scoring.of_json(body, served.contract)
+        most, largest = served.settings.queue_rows, served.settings.body_bytes
+        if kind == "csv":
+            return table_bodies.of_csv(body, served.contract, most), ""
+        return await asyncio.to_thread(
+            table_bodies.of_parquet, body, served.contract, most, largest
+        ), ""
+
+    def _no_rows(self, table: Table) -> Reply:
+        """The answer to a table of no rows with the right columns, which has no predictions."""
+        self._lenient.require(table.columns or ())
+        champion = self._served.follower.current.champion
+        about = {"ids": [], "version": champion.version, "arm": "champion"}
+        return as_json({"predictions": [], **about})
+
+    async def _chat(self, call: Call) -> Reply:
         served = self._served
         if served.text_of is None or served.contract.text is None:
             raise Refusal(404, f"'{served.name}' is not an assistant; send rows to /predict")
-        asked = chat.of_body(body)
+        asked = chat.of_body(call.body)
         row = {served.contract.text: asked.question}
-        work = await self._answered(Asked([row], asked.key), host)
+        work, _ = await self._answered(Asked([row], asked.key), call.host, self._rows)
         one = work.predictions[0]
         text, model = served.text_of(one.output or {}), served.name
         if asked.stream:
             return Reply(200, chat.events(one, text, model), b"text/event-stream")
         return as_json(chat.completion(one, text, model))
 
-    async def _feedback(self, body: bytes, _: str) -> Reply:
-        entries = feedback.of_body(body, self._served.contract)
+    async def _feedback(self, call: Call) -> Reply:
+        entries = feedback.of_body(call.body, self._served.contract)
         if self._feedback_waiting >= FEEDBACK_WAITING:
             raise Full
         self._feedback_waiting += 1
@@ -105,17 +159,23 @@ class Routes:
             {"id": one.prediction, "replaced": before}
             for one, before in zip(entries, replaced, strict=True)
         ]
-        return as_json(stored if body.lstrip().startswith(b"[") else stored[0])
+        return as_json(stored if call.body.lstrip().startswith(b"[") else stored[0])
 
-    async def _healthz(self, _: bytes, host: str) -> Reply:
+    async def _healthz(self, _: Call) -> Reply:
         return as_json({"alive": True})
 
-    async def _readyz(self, _: bytes, host: str) -> Reply:
-        if not self._served.batcher.alive:
-            raise NotAnswered("no predictions are made: the server is shutting down")
+    async def _readyz(self, _: Call) -> Reply:
+        self._require_alive()
         return as_json({"ready": True, "version": self._served.follower.current.champion.version})
 
-    async def _version(self, _: bytes, host: str) -> Reply:
+    async def _ping(self, _: Call) -> Reply:
+        self._require_alive()
+        return Reply(200, b"\n")
+
+    async def _version(self, _: Call) -> Reply:
+        return scoring.mlflow_version()
+
+    async def _status(self, _: Call) -> Reply:
         follower = self._served.follower
         current = follower.current
         plan = current.plan
@@ -135,30 +195,42 @@ class Routes:
             }
         )  # fmt: skip
 
-    async def _metrics(self, _: bytes, host: str) -> Reply:
+    async def _metrics(self, _: Call) -> Reply:
         return Reply(200, self._served.metrics.text(), CONTENT_TYPE.encode())
 
-    async def _openapi(self, _: bytes, host: str) -> Reply:
+    async def _openapi(self, _: Call) -> Reply:
         served = self._served
         return as_json(
             description(served.name, served.contract, chats=served.text_of is not None,
                         token=served.token is not None)
         )  # fmt: skip
 
-    async def _answered(self, asked: Asked, host: str) -> Work:
+    def _require_alive(self) -> None:
+        if not self._served.batcher.alive:
+            raise NotAnswered("no predictions are made: the server is shutting down")
+
+    async def _answered(self, asked: Asked, host: str, rows: Rows) -> tuple[Work, Checked]:
         most = self._served.settings.queue_rows
         if len(asked.rows) > most:
             raise Refusal(413, f"{len(asked.rows)} rows in one request; send at most {most}")
-        found = self._rows.checked(asked.rows)
+        found = rows.checked(asked.rows)
+        if found.extended:
+            self._served.metrics.extended_rows += found.extended
         future = asyncio.get_running_loop().create_future()
         work = Work(found.rows, asked.key, future, (host, asked.key), found.refused)
         self._served.batcher.submit(work)
         await future
         if work.failure is not None:
             raise Failed(work)
-        return work
+        return work, found
 
 
-def _about(work: Work) -> dict[str, Any]:
-    about = {"ids": work.ids, "version": work.version, "arm": work.arm}
+def _get(handler: Handler, *, is_public: bool = False) -> Route:
+    return Route(handler, "GET", is_public=is_public)
+
+
+def _about(work: Work, found: Checked) -> dict[str, Any]:
+    about: dict[str, Any] = {"ids": work.ids, "version": work.version, "arm": work.arm}
+    if found.ignored:
+        about["ignored"] = found.ignored
     return about if work.logged else {**about, "logged": False}

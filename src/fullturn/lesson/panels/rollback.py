@@ -48,7 +48,7 @@ def perform(stage: Stage, options: Options, emit: Emit) -> None:
         stage.audience() as audience,
         proxies.client(address := stage.server.address(), timeout=10) as client,
     ):
-        meter = Meter(client, f"{address}/version", audience, emit)
+        meter = Meter(client, f"{address}/status", audience, emit)
         emit(axis(RATE, "requests per second", "seconds"))
         emit(axis(VERSION, "serving version", "seconds"))
         meter.watch(BEFORE)

@@ -1,0 +1,56 @@
+"""A model that answers with the rows it was given; logged in MLflow, any server can load it."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from fullturn.core.entities import Column, Contract
+from fullturn.store.client import mlflow
+
+CONTRACT = Contract(
+    columns=(
+        Column("text"),
+        Column("n", "number"),
+        Column("kind", "category", required=False),
+        Column("opt", "number", required=False),
+        Column("label", "category", "label"),
+    ),
+    key=("text",),
+)
+
+
+class Echo:
+    """Leaves out what is missing."""
+
+    def predict(self, frame: Any, params: Any = None) -> list[dict[str, Any]]:
+        rows = frame.to_dict(orient="records")
+        return [{name: cell for name, cell in row.items() if not _missing(cell)} for row in rows]
+
+
+def _missing(cell: Any) -> bool:
+    return cell is None or (isinstance(cell, float) and math.isnan(cell))
+
+
+def _load_pyfunc(path: str) -> Echo:
+    return Echo()
+
+
+def save(folder: Path) -> Path:
+    """Log the model, with the signature of the contract."""
+    folder.mkdir()
+    (folder / "nothing.txt").write_text("")
+    types = mlflow.types
+    kinds = {"number": types.DataType.double}
+    schema = types.Schema(
+        [
+            types.ColSpec(kinds.get(c.kind, types.DataType.string), c.name, c.required)
+            for c in CONTRACT.columns
+            if c.role == "input"
+        ]
+    )
+    model = mlflow.models.Model(signature=mlflow.models.ModelSignature(inputs=schema))
+    mlflow.pyfunc.add_to_model(model, loader_module=__name__, data="nothing.txt")
+    model.save(str(folder / "MLmodel"))
+    return folder
