@@ -66,7 +66,9 @@ def test_requests_of_any_kind_get_a_documented_answer(
     hold(data.draw(operations(rows)[path].as_strategy(generation_mode=mode)))
 
 
-@pytest.mark.parametrize("path", ["/version", "/metrics", "/healthz", "/readyz"])
+@pytest.mark.parametrize(
+    "path", ["/status", "/version", "/metrics", "/healthz", "/readyz", "/ping"]
+)
 def test_what_can_be_read_is_as_described(rows: Live, path: str) -> None:
     case = operations(rows)[path].Case()
     assert hold(case).status_code == 200

@@ -38,7 +38,7 @@ class Application:
         routes = Routes(served)
         self._hot = routes.hot
         rest = [self._route(path, one) for path, one in routes.all.items()]
-        self._paths = {route.endpoint: route.path for route in rest}
+        self._paths: dict[object, str] = {route.endpoint: route.path for route in rest}
         self._rest = Starlette(
             routes=rest,
             lifespan=self._lifespan,

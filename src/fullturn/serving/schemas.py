@@ -1,0 +1,225 @@
+"""The named schemas of the server's description."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fullturn.core.entities import Column, Contract
+from fullturn.serving.feedback import LABEL_ROLES, MOST, SOURCE_LENGTH
+from fullturn.serving.inputs import KEY_LENGTH
+
+Schema = dict[str, Any]
+_TEXT: Schema = {"type": "string"}
+_WHOLE: Schema = {"type": "integer"}
+_ANY_OBJECT: Schema = {"type": "object", "additionalProperties": True}
+_ARMS: Schema = {"type": "string", "enum": ["champion", "baseline", "canary"]}
+_IDS: Schema = {"type": "array", "items": {"type": "string", "pattern": "^[0-9a-f]{32}$"}}
+
+
+def ref(name: str) -> Schema:
+    """A reference to a named schema."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def of(contract: Contract, *, chats: bool) -> dict[str, Schema]:
+    """All of them, by name; `chats` for assistants."""
+    found = {
+        "Row": _row(contract),
+        "Key": _KEY,
+        "Error": _object({"error": _TEXT, "ids": _IDS}, "error"),
+        "PredictRequest": _closed({"inputs": _rows(ref("Row")), "key": ref("Key")}, "inputs"),
+        "PredictReply": _answer("outputs"),
+        **_scoring(contract),
+        **_feedback(contract),
+        **_STATES,
+    }
+    return found | _CHATS if chats else found
+
+
+_KEY: Schema = {
+    "description": "The entity that asks: in a release it always gets the same version.",
+    "anyOf": [
+        {"type": "string", "maxLength": KEY_LENGTH},
+        {"type": "integer", "minimum": -(2**63), "maximum": 2**64 - 1},
+        {"type": "null"},
+    ],
+}
+
+
+def _object(properties: Schema, *required: str) -> Schema:
+    whole = {"type": "object", "properties": properties}
+    return {**whole, "required": list(required)} if required else whole
+
+
+def _closed(properties: Schema, *required: str) -> Schema:
+    """An object whose other fields are refused."""
+    return {**_object(properties, *required), "additionalProperties": False}
+
+
+def _rows(items: Schema, most: int | None = None) -> Schema:
+    bounds = {"maxItems": most} if most else {}
+    return {"type": "array", "items": items, "minItems": 1, **bounds}
+
+
+def _answer(rows: str) -> Schema:
+    ignored = {
+        "type": "object",
+        "additionalProperties": _WHOLE,
+        "description": "Columns that the contract lacks, and the number of rows that have them.",
+    }
+    logged = {"const": False, "description": "Only there if the prediction was not logged."}
+    properties = {
+        rows: {"type": "array", "items": _ANY_OBJECT}, "ids": _IDS, "version": _WHOLE,
+        "arm": _ARMS, "ignored": ignored, "logged": logged,
+    }  # fmt: skip
+    return _object(properties, rows, "ids", "version", "arm")
+
+
+def _row(contract: Contract) -> Schema:
+    columns = [column for column in contract.columns if column.role == "input"]
+    cells = {column.name: _cell(column) for column in columns}
+    required = [column.name for column in columns if column.required]
+    return {
+        **_object(cells, *required),
+        "description": "A value for each column. Columns that are not known are ignored.",
+    }
+
+
+def _cell(column: Column) -> Schema:
+    schema: Schema = {"type": "string", "minLength": 1, "maxLength": column.max_length}
+    if column.kind == "number":
+        bounds = {"minimum": column.minimum, "maximum": column.maximum}
+        schema = {"type": "number"} | {k: v for k, v in bounds.items() if v is not None}
+    elif column.kind == "json":
+        schema = {"anyOf": [{"type": "array", "items": {}}, _ANY_OBJECT]}
+    elif column.kind == "boolean":
+        schema = {"type": "boolean"}
+    elif column.kind == "date":
+        schema = {"type": "string", "description": "A date or a time, ISO 8601."}
+    elif column.allowed:
+        schema = {"type": "string", "enum": list(column.allowed)}
+    return schema if column.required else {"anyOf": [schema, {"type": "null"}]}
+
+
+def _scoring(contract: Contract) -> dict[str, Schema]:
+    """MLflow's protocol: unknown fields are ignored, as MLflow does."""
+    row = ref("Row")
+    names = [column.name for column in contract.columns if column.role == "input"]
+    cells = {"type": "array", "items": {}, "minItems": len(names), "maxItems": len(names)}
+    columns = {"type": "array", "items": _TEXT, "description": "Of each cell of a row, its column."}
+    split = _object({"columns": columns, "data": {"type": "array", "items": cells},
+                     "index": {"type": "array", "items": {}}}, "columns", "data")  # fmt: skip
+    by_column = {
+        "type": "object",
+        "additionalProperties": {"type": "array", "items": {}},
+        "description": "A list of cells for each column.",
+    }
+    forms: dict[str, Schema] = {
+        "dataframe_split": ref("SplitTable"),
+        "dataframe_records": _rows(row),
+        "instances": {"anyOf": [_rows(row), ref("ColumnTable")]},
+        "inputs": {"anyOf": [_rows(row), ref("ColumnTable")]},
+    }
+    requests = ("SplitRequest", "RecordsRequest", "InstancesRequest", "InputsRequest")
+    rest = {"key": ref("Key"), "params": {"description": "Not read."}}
+    return {
+        "SplitTable": {**split, "additionalProperties": False},
+        "ColumnTable": by_column,
+        **{
+            name: _object({form: schema, **rest}, form)
+            for name, (form, schema) in zip(requests, forms.items(), strict=True)
+        },
+        "InvocationsRequest": {"anyOf": [ref(name) for name in requests]},
+        "InvocationsReply": _answer("predictions"),
+        "ScoringError": _object({"error_code": _TEXT, "message": _TEXT, "ids": _IDS},
+                                "error_code", "message"),
+    }  # fmt: skip
+
+
+def _feedback(contract: Contract) -> dict[str, Schema]:
+    labels = [column for column in contract.columns if column.role in LABEL_ROLES]
+    expected = {
+        **_closed({c.name: {**_cell(c), "description": c.role} for c in labels}),
+        "description": "The right answer; slices and group, if a training row has them.",
+        "minProperties": 1,
+    }
+    one = {
+        **_closed({
+            "id": {"type": "string", "minLength": 1, "description": "As it came with the answer."},
+            "expected": ref("Expected"),
+            "score": {"type": "number", "minimum": 0, "maximum": 1},
+            "source": {"type": "string", "maxLength": SOURCE_LENGTH},
+        }, "id"),
+        "description": "`expected`, `score`, or both.",
+        "anyOf": [{"required": ["expected"]}, {"required": ["score"]}],
+    }  # fmt: skip
+    stored = _object({"id": _TEXT, "replaced": {"type": "boolean"}}, "id", "replaced")
+    return {
+        "Expected": expected,
+        "Feedback": one,
+        "FeedbackRequest": {"anyOf": [ref("Feedback"), _rows(ref("Feedback"), MOST)]},
+        "Stored": stored,
+        "FeedbackReply": {"anyOf": [ref("Stored"), _rows(ref("Stored"))]},
+    }
+
+
+_RELEASE = _object(
+    {"stage": _TEXT, "version": _WHOLE, "share": {"type": "number"}, "run": _TEXT},
+    "stage", "version", "share", "run",
+)  # fmt: skip
+_NAMED: Schema = {"anyOf": [_TEXT, {"type": "null"}]}
+_STATES: dict[str, Schema] = {
+    "Alive": _object({"alive": {"const": True}}, "alive"),
+    "Ready": _object({"ready": {"const": True}, "version": _WHOLE}, "ready", "version"),
+    "Release": _RELEASE,
+    "Status": _object(
+        {
+            "model": _TEXT,
+            "version": _WHOLE,
+            "run": _TEXT,
+            "release": {"anyOf": [ref("Release"), {"type": "null"}]},
+            "swaps": _WHOLE,
+            "not_loaded": {"type": "object", "additionalProperties": _TEXT},
+            "release_problem": _NAMED,
+            "foreign_alias": _NAMED,
+            "registry": _TEXT,
+            "log": _TEXT,
+        },
+        "model", "version", "run", "release", "swaps", "not_loaded", "registry", "log",
+    ),
+    "OpenAPI": _object({"openapi": _TEXT}, "openapi"),
+}  # fmt: skip
+_CHATS: dict[str, Schema] = {
+    "ChatMessage": _object(
+        {
+            "role": {"type": "string", "enum": ["system", "user", "assistant"]},
+            "content": _TEXT,
+        },
+        "role", "content",
+    ),
+    "ChatRequest": _object(
+        {
+            "model": _TEXT,
+            "messages": _rows(ref("ChatMessage")),
+            "stream": {"type": ["boolean", "null"]},
+            "user": ref("Key"),
+        },
+        "messages",
+    ),
+    "ChatChoice": _object(
+        {"index": _WHOLE, "message": ref("ChatMessage"), "finish_reason": _TEXT},
+        "index", "message", "finish_reason",
+    ),
+    "ChatReply": _object(
+        {
+            "id": _TEXT,
+            "model": _TEXT,
+            "created": _WHOLE,
+            "choices": {"type": "array", "items": ref("ChatChoice")},
+            "citations": {"type": "array", "items": {}},
+            "version": _WHOLE,
+            "arm": _ARMS,
+        },
+        "id", "choices", "citations",
+    ),
+}  # fmt: skip
