@@ -23,6 +23,7 @@ the exit codes of the commands.
         ├── BundleError           a bundle cannot be loaded
         ├── AppError              the app raised, or broke its protocol
         ├── LLMUnavailable        no answer from the LLM's address
+        ├── ServiceUnavailable    no answer from the address of a service
         └── MissingFigure         a slide cites a figure that no run and no result contains
 """
 
@@ -110,6 +111,10 @@ class AppError(CouldNotEvaluate):
 
 class LLMUnavailable(CouldNotEvaluate):
     """The address of the LLM does not answer."""
+
+
+class ServiceUnavailable(CouldNotEvaluate):
+    """The address of a service does not answer, or refuses every row."""
 
 
 class MissingFigure(CouldNotEvaluate):

@@ -25,6 +25,8 @@ RENAMED: Mapping[str, str] = {
     "serving.unlogged": "serving.serve_without_log",
 }
 """Settings renamed in this version. An old name is accepted until the next version."""
+POINTER = r"^(/.*)?$"
+"""Form of a JSON pointer, RFC 6901."""
 MAX_SEED = 2**32 - 1
 """The largest that every library takes."""
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -106,6 +108,60 @@ class TrainSettings(_Table):
     """Name of the model to take, if it logs several; of several with this name, the last."""
     timeout: float = Field(default=86_400.0, gt=0)
     """Seconds after which it is stopped."""
+
+
+class ServiceSettings(_Table):
+    """[service]: the HTTP endpoint that a project with `app = "service"` operates."""
+
+    url: str | None = None
+    """Its address; `/invocations`, `/chat/completions` or `/v2/models/MODEL/infer` is added as the
+    protocol needs it. Another address is another candidate."""
+    protocol: Literal["json", "mlflow", "openai", "kserve"] = "json"
+    """`mlflow`: `mlflow models serve`; `openai`: chat completions; `kserve`: open inference
+    protocol v2; `json`: its own, described by `batch`, `input` and `answer`."""
+    model: str = ""
+    """Name of the model there; replaces `{model}` in `url`. Another name is another candidate."""
+    task: Literal["classification", "regression", "text"] = "classification"
+    """What the answer is: a category, a number, or a text."""
+    classes: tuple[str, ...] = ()
+    """Labels in the order of the probabilities, if the answer is those alone."""
+    scale: float | None = Field(default=None, gt=0)
+    """Regression: the error from which an answer is worth nothing, in the label's unit."""
+    batch: bool = False
+    """`json`: a request is a list of rows and its answer a list; otherwise one row per request."""
+    input: str = Field(default="", pattern=POINTER)
+    """`json`: JSON pointer to the row, or the list of rows, in a request; empty: all of it."""
+    answer: str = Field(default="", pattern=POINTER)
+    """JSON pointer to the answer, or the list of answers, in a response; empty: all of it, or
+    where the protocol has it. `kserve`: the name of the output, such as `/label`."""
+    fields: Mapping[
+        Literal["label", "confidence", "probabilities", "value", "text"],
+        Annotated[str, Field(pattern=POINTER)],
+    ] = {}
+    """JSON pointers within the answer of a row, such as `{ label = "/class", confidence = "/p" }`;
+    without them, the answer is a label, a number, probabilities, or has fields of these names."""
+    body: Mapping[str, str | int | float | bool] = {}
+    """Other fields of each request, such as `temperature`."""
+    system: str = ""
+    """`openai`: a system message before each text."""
+    tensor: str = ""
+    """`kserve`: send all inputs, which must be numbers, as one tensor of this name; otherwise each
+    column is a tensor."""
+    token_env: str | None = None
+    """Environment variable with a token, sent as `Authorization: Bearer …`."""
+    headers: Mapping[str, str] = {}
+    """Headers with secrets: for each the environment variable that has its value."""
+    hosts: tuple[str, ...] = ()
+    """Hosts that may get these secrets besides that of `url`, such as the champion's."""
+    timeout: float = Field(default=30.0, gt=0)
+    """Seconds that a request may take."""
+    concurrency: int = Field(default=8, ge=1, le=256)
+    """Requests at the same time."""
+    batch_rows: int = Field(default=64, ge=1)
+    """Rows in a request, for protocols that take many."""
+    retries: int = Field(default=2, ge=0, le=10)
+    """Attempts after the first, if a request was not processed: no connection, 429 or 503; a
+    `Retry-After` is respected up to `timeout`."""
 
 
 class ExperimentSettings(_Table):
@@ -343,7 +399,7 @@ class Settings(_Table):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Project name; also names the MLflow experiment, the dataset and the registered model."""
     app: str = "classifier"
-    """`classifier`, `tabular`, `assistant`, `mlflow_model` or `mymodule:MyApp`."""
+    """`classifier`, `tabular`, `assistant`, `mlflow_model`, `service` or `mymodule:MyApp`."""
     tracking_uri: str | None = None
     """MLflow server; MLFLOW_TRACKING_URI overrides it; the default is SQLite in `state`."""
     artifact_root: str | None = None
@@ -357,6 +413,7 @@ class Settings(_Table):
     data: DataSettings = DataSettings()
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()
+    service: ServiceSettings = ServiceSettings()
     experiment: ExperimentSettings = ExperimentSettings()
     gates: GateSettings = GateSettings()
     llm: LLMSettings = LLMSettings()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from fullturn.core.entities import Arm, Input, Output, Prediction
-from fullturn.core.errors import AppError, FullturnError, UsageError
+from fullturn.core.errors import AppError, FullturnError, ServiceUnavailable, UsageError
 from fullturn.serving.deployment import Deployment, LoadedVersion
 from fullturn.serving.fair_queue import Caller
 from fullturn.serving.log import VIOLATION, encode
@@ -167,12 +167,15 @@ def answers(
 
 
 def _answers(slot: LoadedVersion, rows: Sequence[Input]) -> list[Output | FullturnError]:
-    """If a batch fails, each row is predicted separately: a bad row does not spoil the others."""
+    """If a batch fails, each row is predicted separately: a bad row does not spoil the others.
+
+    Not if the address behind the version does not answer: each row would wait for it again.
+    """
     found = _predict(slot, rows)
     if isinstance(found, list):
         return [*found]
-    if len(rows) == 1:
-        return [found]
+    if len(rows) == 1 or isinstance(found, ServiceUnavailable):
+        return [found] * len(rows)
     each = (_predict(slot, [row]) for row in rows)
     return [one[0] if isinstance(one, list) else one for one in each]
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fullturn.core.settings import Settings
     from fullturn.store import Store
 
-BUILT_IN = ("classifier", "tabular", "assistant", "mlflow_model")
+BUILT_IN = ("classifier", "tabular", "assistant", "mlflow_model", "service")
 
 
 def find(
@@ -60,6 +60,10 @@ def find(
 
             return TrainedModel(settings, root, store)
         return MlflowModel(settings.data, settings.model, store)
+    if name == "service":
+        from fullturn.subjects.service.app import Service
+
+        return Service(settings.data, settings.service) if settings else Service()
     return _own(name, root)
 
 

@@ -24,13 +24,15 @@ Capability = Literal[
     "baseline",
     "bounded loss",
     "sealed bundle",
+    "reproducible answers",
     "text",
     "generated text",
     "registered models",
 ]
 """What a subject may offer: it is trained here; the rows that it was trained on are recorded;
-there is a trivial baseline; each row has a loss in [0, 1]; its files are sealed; it reads a text
-that may be perturbed; it writes text; models of a registry can be its candidates."""
+there is a trivial baseline; each row has a loss in [0, 1]; its files are sealed; the same row gets
+the same answer the next time; it reads a text that may be perturbed; it writes text; models of a
+registry can be its candidates."""
 Loading = Literal["in this process", "in a process of its own", "over HTTP"]
 """Where the predictors of a subject run."""
 
@@ -159,20 +161,25 @@ class Origin:
     """Where a model comes from that was not trained here."""
 
     address: str
-    """`models:/NAME/VERSION`."""
+    """`models:/NAME/VERSION`, or the address of a service."""
     run: str
     """The run of theirs that made it; empty if none is recorded."""
 
 
 @runtime_checkable
-class RefersToModels(Protocol):
+class RefersElsewhere(Protocol):
+    """An app whose bundles refer to what was made elsewhere."""
+
+    def origin(self, bundle: Path) -> Origin | None:
+        """What a bundle refers to; None if the model was trained here."""
+
+
+@runtime_checkable
+class RefersToModels(RefersElsewhere, Protocol):
     """An app whose bundles refer to models that others have registered."""
 
     def parameters_of(self, address: str) -> Params:
         """The parameters that make `models:/NAME/VERSION` the candidate."""
-
-    def origin(self, bundle: Path) -> Origin | None:
-        """What a bundle refers to; None if the model was trained here."""
 
     def inspect(self, bundle: Path) -> Inspection:
         """Look at the files that a bundle refers to, without loading them."""

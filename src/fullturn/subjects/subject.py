@@ -41,6 +41,7 @@ from fullturn.subjects.protocols import (
     Loading,
     Origin,
     Predictor,
+    RefersElsewhere,
     RefersToModels,
     Run,
 )
@@ -218,7 +219,7 @@ class Subject:
 
     def origin(self, files: Path) -> Origin | None:
         """What a new bundle refers to; None for a model that was trained here."""
-        return self.app.origin(files) if isinstance(self.app, RefersToModels) else None
+        return self.app.origin(files) if isinstance(self.app, RefersElsewhere) else None
 
     def parameters_of(self, address: str) -> Params:
         """The parameters that make a registered model, `models:/NAME/VERSION`, the candidate.

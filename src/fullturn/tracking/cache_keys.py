@@ -25,6 +25,9 @@ def training_key(settings: Settings, root: Path, params: Params, seed: int, data
         ingredients["model"] = settings.model.model_dump(mode="json")
     if settings.train.command:
         ingredients["train"] = settings.train.model_dump(mode="json")
+    if settings.service.url:
+        asked = {"timeout", "concurrency", "batch_rows", "retries"}
+        ingredients["service"] = settings.service.model_dump(mode="json", exclude=asked)
     return _digest({**ingredients, **_surroundings(settings, root), "data": data})
 
 

@@ -68,7 +68,9 @@ class EvidenceCollector:
             champion=self._champion(champion, test),
             baseline=self._evaluate("baseline", self._baseline(), test),
             behaviours=self._behaviours(candidate, evaluated, test),
-            repeated=self._repeated(timed, some),
+            repeated=self._if_able(
+                "reproducible answers", "repeated", lambda: self._repeated(timed, some)
+            ),
             latencies=tuple(row.latency for row in timed.rows) if timed else None,
             refusal=self._refusal(test),
             metrics=project.metrics,

@@ -192,7 +192,9 @@ def _bundle_record(
 
 
 def _probes(subject: Subject, files: Path, view: Dataset) -> list[dict[str, Any]]:
-    """A few rows with their outputs, which the loaded bundle must reproduce."""
+    """A few rows with their outputs, which the loaded bundle must reproduce, if it can."""
+    if not subject.can("reproducible answers"):
+        return []
     rows = [example.input for example in (view.split("validation") or view.examples)[:PROBES]]
     outputs = subject.load_files(files).predict(rows)
     return [

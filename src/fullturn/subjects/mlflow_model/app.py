@@ -39,6 +39,7 @@ from fullturn.subjects.mlflow_model.answers import Answers
 from fullturn.subjects.mlflow_model.process import ModelProcess
 from fullturn.subjects.mlflow_model.reference import ModelReference, Reading, Registry
 from fullturn.subjects.protocols import Capability, Inspection, Loading, Origin, Predictor, Run
+from fullturn.subjects.task_scores import label_scores, needed_scale, value_scores
 
 _NUMBERS = frozenset({"double", "float", "long", "integer"})
 
@@ -149,20 +150,11 @@ class MlflowModel:
         return Answers(address, process, reading)
 
     def score(self, row: Example, output: Output) -> Scores:
-        """Scores of one output, in [0, 1].
-
-        accuracy     1 for the right label, else 0
-        calibration  1 - (confidence - accuracy)², where the model has probabilities
-        closeness    regression: 1 - absolute error ÷ [model] scale, at least 0
-        """
+        """Scores of one output, in [0, 1]; see `subjects.task_scores`."""
         expected = row.expected[self._label]
         if self._model.task == "regression":
-            error = abs(float(output["value"]) - float(expected))
-            return {"closeness": max(0.0, 1 - error / self._scale)}
-        accuracy = float(output["label"] == expected)
-        if "confidence" not in output:
-            return {"accuracy": accuracy}
-        return {"accuracy": accuracy, "calibration": 1 - (output["confidence"] - accuracy) ** 2}
+            return value_scores(output, expected, self._scale)
+        return label_scores(output, expected)
 
     def baseline(self, data: Dataset) -> Predictor:
         """Always the most frequent label of the train split, or its median."""
@@ -211,12 +203,7 @@ class MlflowModel:
 
     @property
     def _scale(self) -> float:
-        if self._model.scale is None:
-            raise SettingsError(
-                "[model] scale is not set in fullturn.toml: for regression, name the error from "
-                "which an answer is worth nothing, in the label's unit"
-            )
-        return self._model.scale
+        return needed_scale(self._model.scale, "model")
 
     @property
     def _reading(self) -> Reading:
