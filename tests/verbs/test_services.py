@@ -167,7 +167,9 @@ def test_the_champion_is_served_and_monitored_over_http(project: Workspace) -> N
         answer = httpx.post(f"{address}/predict", json={"inputs": [ROW]}).json()
         assert answer["outputs"][0]["label"] == "yes"
         assert predict.predict(project, [ROW])[0].prediction
-    assert monitor.monitor(project).detectors
+    seen = monitor.monitor(project)
+    assert (seen.requests, seen.alarms) == (2, ())
+    assert seen.states
 
 
 @pytest.mark.parametrize(
