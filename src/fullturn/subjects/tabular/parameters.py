@@ -19,9 +19,9 @@ class Recipe:
     """How a model is fitted.
 
     `complexity` chooses the size of the trees and their number, or the penalty of the linear
-    model. The `categories` most frequent values of a column each count for themselves, the others as
-    one. `class_weight` "balanced": a rare label counts as much as a frequent one in choosing
-    the label; probabilities stay those of the data.
+    model. The `categories` most frequent values of a column each count for themselves, the others
+    as one. `class_weight` "balanced": a rare label counts as much as a frequent one in choosing the
+    label; probabilities stay those of the data.
     """
 
     model: Literal["boosting", "linear"]
