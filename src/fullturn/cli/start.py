@@ -31,18 +31,27 @@ def demo(folder: Path, keep_serving: bool, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--csv", type=click.Path(path_type=Path), help="A CSV file with the rows.")
+@click.option("--csv", type=click.Path(path_type=Path), help="A CSV or Parquet file with the rows.")
 @click.option("--test", type=click.Path(path_type=Path), help="A separate test file.")
-@click.option("--text", metavar="COLUMN", help="The text column to classify.")
 @click.option("--label", metavar="COLUMN", help="The label column to predict.")
+@click.option("--text", metavar="COLUMN", help="Classify this text column alone.")
+@click.option("--id", metavar="COLUMN", help="A column that names each row.")
+@click.option("--group", metavar="COLUMN", help="A column of rows that belong together.")
+@click.option("--time", metavar="COLUMN", help="A column that orders the rows.")
+@click.option(
+    "--task", type=click.Choice(["classification", "regression"]), help="If not inferred."
+)
 @click.option("--example", metavar="NAME", help="Start from an example: assistant or wine.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @json_option
 def init(folder: Path, as_json: bool, **options: Any) -> int:
-    """Create a project in FOLDER, for the built-in text classifier or from an example.
+    """Create a project in FOLDER: for a table and its label, for one text, or from an example.
 
-    A classifier needs --csv, --text and --label. The project includes workflows that run
-    `fullturn ci` and `fullturn cd` on GitHub and GitLab. Existing files are never overwritten.
+    A table needs --csv and --label. What each column is, and whether the label asks for
+    classification or regression, is inferred, shown with the reasons, and written into
+    fullturn.toml, where you can correct it. With --text, the built-in text classifier reads that
+    column alone. The project includes workflows that run `fullturn ci` and `fullturn cd` on GitHub
+    and GitLab. Existing files are never overwritten.
     """
     from fullturn.verbs.init import init
 

@@ -10,7 +10,7 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fullturn.core import settings
@@ -20,6 +20,7 @@ from fullturn.core.showing import Block, Result, line, styled, then, view
 from fullturn.core.state import unusable
 from fullturn.core.wording import nearest
 from fullturn.pipeline import workflows
+from fullturn.verbs.init_table import Inferred, Roles, Task, plan
 
 EXAMPLES = Path(__file__).parents[1] / "demo" / "examples"
 HELD_BACK = ("tools", "incidents")
@@ -28,36 +29,71 @@ RACED_ROWS = 300
 """Validation rows of a project with a separate test file."""
 
 
-def init(
+def init(  # noqa: PLR0913  the options of the command
     folder: str | Path,
     *,
     csv: str | Path | None = None,
     test: str | Path | None = None,
     text: str | None = None,
     label: str | None = None,
+    id: str | None = None,  # noqa: A002  the option's name
+    group: str | None = None,
+    time: str | None = None,
+    task: Task | None = None,
     example: str | None = None,
 ) -> Started:
-    """Create a project in a folder, for the built-in text classifier or from an example.
+    """Create a project in a folder: for a table and its label, for one text, or from an example.
 
-    A classifier needs `csv`, `text` and `label`; `test` is a separate file with test rows. An
-    `example` is `assistant` or `wine`, and has its own data. The project includes workflows that
-    run `fullturn ci` and `fullturn cd`. Existing files are never overwritten.
+    `csv` is a CSV or Parquet file, or one of the other kinds that a dataset version takes, and
+    `test` a separate one with test rows. With a `label`, every other column is an input: what each
+    is, and whether the `task` is classification or regression, is inferred from the cells, shown
+    with the reasons, and written into fullturn.toml. `id` names each row, `group` says which rows
+    belong together, `time` orders them: then the latest rows are the test rows. With a `text` as
+    well, the built-in text classifier reads that column alone. An `example` is `assistant` or
+    `wine`, and has its own data. The project includes workflows that run `fullturn ci` and
+    `fullturn cd`. Existing files are never overwritten.
 
     Raises:
         UsageError: an option is missing or not allowed; the folder already has a project, or is a
-            file; both columns are the same; or a file would overwrite another.
-        DataError: the file is missing, has no rows or lacks a column.
+            file; a column has two roles; or a file would overwrite another.
+        DataError: the file is missing, has no rows, lacks a column, or has nothing to learn.
     """
-    given = {"csv": csv, "test": test, "text": text, "label": label}
+    roles = {"id": id, "group": group, "time": time, "task": task}
+    given = {"csv": csv, "test": test, "text": text, "label": label, **roles}
     named = [f"--{name}" for name, value in given.items() if value is not None]
     if example is not None:
         if named:
             raise UsageError(f"--example has its own data; omit {', '.join(named)}")
         return from_example(example, Path(folder))
-    if csv is None or text is None or label is None:
-        missing = [f"--{n}" for n in ("csv", "text", "label") if given[n] is None]
+    if csv is None or label is None:
+        missing = [f"--{n}" for n in ("csv", "label") if given[n] is None]
         raise UsageError(f"{', '.join(missing)} missing; or use --example")
-    return from_csv(Path(folder), Path(csv), text, label, Path(test) if test else None)
+    test_file = Path(test) if test else None
+    if text is None:
+        return from_table(Path(folder), Path(csv), Roles(label, id, group, time, task), test_file)
+    if unused := [f"--{name}" for name, value in roles.items() if value is not None]:
+        raise UsageError(
+            f"{', '.join(unused)} with --text: the text classifier reads one column; omit --text "
+            "for a model of all columns"
+        )
+    return from_csv(Path(folder), Path(csv), text, label, test_file)
+
+
+def from_table(folder: Path, table: Path, roles: Roles, test: Path | None = None) -> Started:
+    """A project for a table and its label; see `init`."""
+    from fullturn.data import readers
+
+    given = [file for file in (table, test) if file]
+    rows = readers.read([table])
+    _check_columns(test, roles.label, *roles.named.values()) if test else None
+    _refuse_project(folder)
+    _refuse_overwriting(folder, given)
+    names = {"files": [table.name], **({"test": [test.name]} if test else {})}
+    toml, inferred, to_do = plan(_project_name(folder), names, rows, roles)
+    for file in given:
+        _copy_in(folder, file)
+    started = _write_project(folder, toml, own_git=not _under_git(folder))
+    return replace(started, inferred=inferred, to_do=(*to_do, *started.to_do))
 
 
 def from_csv(folder: Path, table: Path, text: str, label: str, test: Path | None = None) -> Started:
@@ -69,7 +105,7 @@ def from_csv(folder: Path, table: Path, text: str, label: str, test: Path | None
     _refuse_project(folder)
     _refuse_overwriting(folder, given)
     validation = _validation_share(rows[0]) if test else 0.1
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-.") or "project"
+    name = _project_name(folder)
     files = {"files": [_copy_in(folder, table)], "test": [_copy_in(folder, test)] if test else []}
     lines = [
         f"name = {json.dumps(name)}",
@@ -134,6 +170,10 @@ def assistant(folder: Path) -> Started:
     (folder / "questions.jsonl").write_text("\n".join(now) + "\n", encoding="utf-8")
     (folder / "later" / "questions.jsonl").write_text("\n".join(later) + "\n", encoding="utf-8")
     return _write_project(folder, (source / FILE).read_text(encoding="utf-8"))
+
+
+def _project_name(folder: Path) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-._") or "project"
 
 
 def _held_back(chapter: str) -> bool:
@@ -205,6 +245,8 @@ class Started(Result):
     """Files that existed already and were not changed."""
     to_do: tuple[str, ...] = ()
     """What the user still has to do, one sentence each."""
+    inferred: Inferred | None = None
+    """What was inferred about a table."""
 
 
 def _write_project(folder: Path, toml: str, *, own_git: bool = True) -> Started:
@@ -269,6 +311,8 @@ def _workflow_place(folder: Path) -> str:
 def _(result: Started) -> Iterator[Block]:
     inside = styled(result.folder, "bold")
     yield line("created project ", inside, ": fullturn.toml, data, CI workflows")
+    if result.inferred:
+        yield from view(result.inferred)
     if result.existing:
         yield line(f"existing files left unchanged: {', '.join(result.existing)}")
     for sentence in result.to_do:

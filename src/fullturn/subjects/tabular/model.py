@@ -33,7 +33,7 @@ TRUSTED = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.utils.validation.check_array",
 )
-"""Types in an archive of ours that skops does not trust by itself: a tree, and what checks the
+"""Types in an archive of ours that skops does not trust unasked: a tree, and what checks the
 categories of boosted trees."""
 _MODEL, _ARRAYS, _ESTIMATOR = "model.json", "arrays.safetensors", "estimator.skops"
 SMALL = 1_000

@@ -1,0 +1,285 @@
+"""The settings of a new project for a table and a label, inferred from the rows, with reasons."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from fullturn.core.errors import DataError, UsageError
+from fullturn.core.showing import Block, Result, grid, line, styled, view
+from fullturn.core.wording import cut, listed, nearest, shown
+
+if TYPE_CHECKING:
+    from fullturn.data.inference import Inference
+
+Task = Literal["classification", "regression"]
+VALIDATION_ROWS, TEST_ROWS = 5_000, 20_000
+"""As many decide a race and a gate; of larger tables, more rows are better used for training."""
+RARE = 0.25
+"""A label this much rarer than the most frequent one is weighted."""
+CANDIDATES = 4
+_LISTED = 40
+_WIDTHS = (28, 48)
+"""Letters of a name and of a reason, so that the table fits into 100 columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The columns that a person named, and what the label asks for, if they said so."""
+
+    label: str
+    id: str | None = None
+    group: str | None = None
+    time: str | None = None
+    task: Task | None = None
+
+    @property
+    def named(self) -> dict[str, str]:
+        """Columns with a role besides the label, by role."""
+        roles = {"id": self.id, "group": self.group, "time": self.time}
+        return {role: name for role, name in roles.items() if name is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(Result):
+    """A line of the new settings, and why it is what it is."""
+
+    name: str
+    value: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inferred(Result):
+    """What was decided about a table: each column, and the other settings."""
+
+    columns: tuple[Setting, ...]
+    decisions: tuple[Setting, ...]
+
+
+def plan(
+    name: str, files: Mapping[str, Sequence[str]], rows: Sequence[Mapping[str, Any]], roles: Roles
+) -> tuple[str, Inferred, tuple[str, ...]]:
+    """The text of fullturn.toml for these rows, what was decided, and what the first commit would
+    refuse, a sentence each; `files` are those of [data], by key.
+
+    Raises:
+        UsageError: a column has two roles.
+        DataError: a named column is missing, or there is nothing to learn from the label.
+    """
+    from fullturn.data.inference import infer
+    from fullturn.data.rows import SOURCE
+
+    header = [one for one in dict.fromkeys(key for row in rows for key in row) if one != SOURCE]
+    _check_roles(roles, header)
+    found = infer(rows, roles.label, roles.named.values(), roles.task)
+    labels = _labels(rows, roles.label)
+    _check_label(labels, found.task, roles.label)
+    has_test = bool(files.get("test"))
+    sections = [
+        _section("", {"name": name, "app": "tabular"}),
+        _section("data", _data(files, found, roles, len(rows), has_test=has_test)),
+        _columns(found, roles),
+        _section("model", _model(found, labels)),
+        _section("experiment", _experiment(found, labels)),
+        _section("gates", _gates(found, labels)),
+    ]
+    inferred = Inferred(tuple(_settings(found, roles)), tuple(_decisions(found, labels)))
+    return "\n".join(sections), inferred, tuple(_to_do(found, len(rows)))
+
+
+def _check_roles(roles: Roles, header: Sequence[str]) -> None:
+    named = {"label": roles.label, **roles.named}
+    for role, column in named.items():
+        if column not in header:
+            raise DataError(
+                f"there is no column '{column}' (--{role}){nearest(column, header)}; the file has "
+                f"{listed(header, 20)}"
+            )
+    twice = [column for column, count in Counter(named.values()).items() if count > 1]
+    if twice:
+        options = listed([f"--{role}" for role, column in named.items() if column == twice[0]])
+        raise UsageError(f"'{twice[0]}' is named by {options}; a column has one role")
+    if len(header) == len(named):
+        raise DataError(
+            f"the file has no column besides {listed(list(named.values()))}: nothing is left to "
+            "learn from"
+        )
+
+
+def _labels(rows: Sequence[Mapping[str, Any]], label: str) -> Counter[str]:
+    filled = (str(row.get(label)).strip() for row in rows if row.get(label) is not None)
+    return Counter(cell for cell in filled if cell)
+
+
+def _check_label(labels: Counter[str], task: Task, label: str) -> None:
+    if len(labels) < 2:
+        only = f", {shown(next(iter(labels)))}" if labels else ""
+        raise DataError(
+            f"the label '{label}' has {len(labels)} value{'s' if not labels else ''}{only}: there "
+            "is nothing to learn; name another column with --label"
+        )
+    if task == "classification" and len(labels) == labels.total() and len(labels) > 2:
+        raise DataError(
+            f"the label '{label}' is different in each of {labels.total():,} rows: nothing can be "
+            "learned from one row of a kind; name another column with --label, or, if it is a "
+            "quantity, --task regression"
+        )
+
+
+def _data(
+    files: Mapping[str, Sequence[str]],
+    found: Inference,
+    roles: Roles,
+    rows: int,
+    *,
+    has_test: bool,
+) -> dict[str, Any]:
+    validation = min(0.2, max(0.02, VALIDATION_ROWS / max(1, rows)))
+    test = 0.0 if has_test else min(0.2, max(0.05, TEST_ROWS / max(1, rows)))
+    used = [one for one in found.columns if one.kind and one.name not in roles.named.values()]
+    return {
+        **files,
+        "label": roles.label,
+        **roles.named,
+        "ignore": found.ignored,
+        "optional": [one.name for one in used if one.missing or one.others],
+        "train_share": round(1 - validation - test, 3),
+        "validation_share": round(validation, 3),
+    }
+
+
+def _columns(found: Inference, roles: Roles) -> str:
+    """The table [data.columns], with the reason of each kind as a comment."""
+    lines = ["[data.columns]  # number, category, boolean, date or text"]
+    others = {roles.id, roles.group, None}
+    kinds = {one.name: (one.kind, one.reason) for one in found.columns if one.name not in others}
+    if roles.time is not None and kinds[roles.time][0] == "date":
+        del kinds[roles.time]  # the default of a time column
+    if found.label.kind == "boolean":
+        kinds[roles.label] = ("boolean", "the label")
+    for name, (kind, reason) in kinds.items():
+        if kind:
+            lines.append(f'{_key(name)} = "{kind}"  # {_comment(reason)}')
+    return "\n".join([*lines, ""])
+
+
+def _model(found: Inference, labels: Counter[str]) -> dict[str, Any]:
+    if found.task == "classification":
+        return {"task": "classification"}
+    return {"task": "regression", "scale": _scale(labels)}
+
+
+def _experiment(found: Inference, labels: Counter[str]) -> dict[str, Any]:
+    weighted = found.task == "classification" and _share(labels) < RARE
+    params = {"params": {"class_weight": "balanced"}} if weighted else {}
+    return {"candidates": CANDIDATES, **params}
+
+
+def _gates(found: Inference, labels: Counter[str]) -> dict[str, Any]:
+    if found.task == "classification":
+        return {"metrics": ["roc_auc"], "latency_p95_ms": 100.0}
+    margin = float(f"{0.03 * _scale(labels):.3g}")
+    margins = {"mae": margin, "r2": 0.03}
+    return {"metrics": ["mae", "r2"], "margins": margins, "latency_p95_ms": 100.0}
+
+
+def _share(labels: Counter[str]) -> float:
+    """How frequent the rarest label is, next to the most frequent one."""
+    return min(labels.values()) / max(labels.values())
+
+
+def _scale(labels: Counter[str]) -> float:
+    from fullturn.subjects.spread import spread
+
+    numbers = [number for text in labels.elements() if (number := _number(text)) is not None]
+    return spread(numbers) or 1.0
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _settings(found: Inference, roles: Roles) -> Iterator[Setting]:
+    """Each column, with what it is."""
+    role_of = {name: role for role, name in roles.named.items()}
+    yield Setting(roles.label, f"label, {found.label.kind}", found.label.reason)
+    for one in found.columns:
+        optional = f"; {one.missing:,} empty: optional" if one.missing else ""
+        kind = f"{role_of[one.name]}" if one.name in role_of else one.kind or "ignored"
+        yield Setting(one.name, kind, one.reason + optional)
+
+
+def _decisions(found: Inference, labels: Counter[str]) -> Iterator[Setting]:
+    """What else was decided."""
+    yield Setting("[model] task", found.task, found.task_reason)
+    if found.task == "regression":
+        why = "the middle half of the labels is so wide: an error of that much is worth nothing"
+        yield Setting("[model] scale", f"{_scale(labels):g}", why)
+    elif _share(labels) < RARE:
+        rarest = min(labels, key=lambda one: (labels[one], one))
+        share = labels[rarest] / labels.total()
+        why = f"{shown(rarest)} is the label of {share:.1%} of the rows"
+        yield Setting("class_weight", "balanced", why)
+
+
+def _to_do(found: Inference, rows: int) -> Iterator[str]:
+    """What the first commit would refuse."""
+    drop = 'correct them, or set [data] on_bad_row = "drop" in fullturn.toml'
+    if found.label.missing:
+        yield f"{found.label.missing:,} of {rows:,} rows have no label: {drop}"
+    for one in found.columns:
+        if one.kind and one.others:
+            yield f"column '{one.name}': {one.others:,} cells are no {one.kind}: {drop}"
+
+
+def _section(name: str, values: Mapping[str, Any]) -> str:
+    """A table in TOML; what is empty is left out."""
+    lines = [f"[{name}]"] if name else []
+    lines += [f"{key} = {_toml(value)}" for key, value in values.items() if value not in ((), [])]
+    return "\n".join([*lines, ""])
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_key(key)} = {_toml(one)}" for key, one in value.items()) + " }"
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, Sequence):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return f"{value!r}"
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _text(name)
+
+
+def _text(value: str) -> str:
+    """A basic string of TOML: JSON's, but for DEL, which TOML wants escaped."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _comment(text: str) -> str:
+    return cut("".join(one if one.isprintable() else " " for one in text), 60)
+
+
+@view.register
+def _(result: Inferred) -> Iterator[Block]:
+    name, why = _WIDTHS
+    columns = result.columns[:_LISTED]
+    yield grid(
+        ("column", "is", "because"),
+        ((cut(one.name, name), styled(one.value, "bold"), cut(one.why, why)) for one in columns),
+    )
+    if len(result.columns) > _LISTED:
+        yield line(f"… and {len(result.columns) - _LISTED:,} more, all in fullturn.toml")
+    for one in result.decisions:
+        yield line(f"{one.name} = ", styled(one.value, "bold"), f": {one.why}")
+    yield line("Correct what is wrong in fullturn.toml before the first turn.")

@@ -1,0 +1,179 @@
+"""`init --csv FILE --label COLUMN`: what is inferred, shown, written, and refused."""
+
+from __future__ import annotations
+
+import csv
+import random
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fullturn.cli import run
+from fullturn.core.errors import DataError, UsageError
+from fullturn.core.settings import read
+from fullturn.subjects.catalog import find
+from fullturn.verbs.init import init
+from fullturn.verbs.init_table import Roles, plan
+
+
+def rows(count: int = 60) -> list[dict[str, Any]]:
+    """Customers, with a column of each kind."""
+    draw = random.Random(1)
+    return [
+        {
+            "nr": number,
+            "age": draw.randrange(18, 80),
+            "city": draw.choice(["Berlin", "Bonn"]),
+            "member": draw.choice(["yes", "no"]),
+            "joined": f"2024-03-{1 + number % 28:02}",
+            "limit": "" if number % 9 == 0 else draw.randrange(9_000),
+            "country": "DE",
+            "left": "yes" if number % 8 == 0 else "no",
+        }
+        for number in range(1, count + 1)
+    ]
+
+
+def write(path: Path, found: Sequence[dict[str, Any]]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(found[0]))
+        writer.writeheader()
+        writer.writerows(found)
+    return path
+
+
+def test_settings_are_written_for_a_person_to_correct(tmp_path: Path) -> None:
+    table = write(tmp_path / "customers.csv", rows())
+    started = init(tmp_path / "churn", csv=table, label="left")
+    settings = read(started.folder)
+    assert settings.app == "tabular" and settings.data.label == "left"
+    assert settings.data.columns == {
+        "age": "number",
+        "city": "category",
+        "member": "boolean",
+        "joined": "date",
+        "limit": "number",
+    }
+    assert settings.data.ignore == ("nr", "country") and settings.data.optional == ("limit",)
+    assert settings.model.task == "classification"
+    assert settings.experiment.params == {"class_weight": "balanced"}
+    contract = find(settings.app, settings, started.folder).contract
+    assert [one.name for one in contract.columns if not one.required] == ["limit"]
+    assert '"number"  # numbers from' in (started.folder / "fullturn.toml").read_text()
+
+
+def test_what_was_inferred_is_shown_with_reasons_in_100_columns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    long = "a_very_long_name_of_a_column_that_somebody_wrote_for_a_warehouse"
+    found = [{**row, long: row["age"] + 1.5} for row in rows()]
+    table = write(tmp_path / "customers.csv", found)
+    assert run(["init", "--csv", str(table), "--label", "left", str(tmp_path / "churn")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    begin = next(number for number, text in enumerate(lines) if text.startswith("column "))
+    assert max(map(len, lines[begin : begin + 9])) <= 100
+    shown = " ".join(" ".join(lines).split())
+    assert "nr ignored it numbers the rows from 1 to 60" in shown
+    assert "left label, category 2 different labels" in shown
+    assert "class_weight = balanced: 'yes' is the label of 11.7% of the rows" in shown
+
+
+def test_roles_are_not_inputs(tmp_path: Path) -> None:
+    table = write(tmp_path / "customers.csv", rows())
+    started = init(tmp_path / "x", csv=table, label="left", id="nr", group="city", time="joined")
+    settings = read(started.folder)
+    assert (settings.data.id, settings.data.group, settings.data.time) == ("nr", "city", "joined")
+    assert list(settings.data.columns) == ["age", "member", "limit"]
+    contract = find(settings.app, settings, started.folder).contract
+    roles = {one.name: (one.kind, one.role) for one in contract.columns if one.role != "input"}
+    assert roles == {
+        "nr": ("category", "id"),
+        "city": ("category", "group"),
+        "joined": ("date", "time"),
+        "left": ("category", "label"),
+    }
+
+
+def test_a_quantity_gets_a_scale_and_margins_in_its_unit(tmp_path: Path) -> None:
+    found = [{**row, "price": 1000 + 7.5 * number} for number, row in enumerate(rows(200))]
+    started = init(tmp_path / "x", csv=write(tmp_path / "p.csv", found), label="price")
+    settings = read(started.folder)
+    assert settings.model.task == "regression" and settings.model.scale == 750.0
+    assert settings.gates.margins == {"mae": 22.5, "r2": 0.03}
+    few = [{**row, "stars": number % 5} for number, row in enumerate(rows(200))]
+    table = write(tmp_path / "s.csv", few)
+    said = init(tmp_path / "y", csv=table, label="stars", task="regression").inferred
+    assert said and said.decisions[0].why == "as you said"
+
+
+def test_parquet_and_a_separate_test_file_are_taken(tmp_path: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    found = [{**row, "limit": row["limit"] or None, "ok": row["left"] == "no"} for row in rows()]
+    parquet.write_table(pa.Table.from_pylist(found), tmp_path / "c.parquet")
+    test = write(tmp_path / "test.csv", [{**row, "ok": "false"} for row in rows(20)])
+    started = init(tmp_path / "x", csv=tmp_path / "c.parquet", label="ok", test=test)
+    settings = read(started.folder)
+    assert settings.data.files == ("c.parquet",) and settings.data.test == ("test.csv",)
+    assert settings.data.columns["ok"] == "boolean"
+    assert settings.data.train_share + settings.data.validation_share == pytest.approx(1)
+
+
+def test_names_from_anywhere_are_written_as_toml() -> None:
+    odd = 'a "quoted"\tname\x7f = 1 # [x]'
+    found = [{**row, odd: row["age"] / 2} for row in rows()]
+    toml, _, _ = plan("p", {"files": ["f.csv"]}, found, Roles("left"))
+    assert tomllib.loads(toml)["data"]["columns"][odd] == "number"
+
+
+def test_of_large_tables_more_rows_are_for_training() -> None:
+    found = rows(1000) * 200
+    toml, _, _ = plan("p", {"files": ["f.csv"]}, found, Roles("left"))
+    data = tomllib.loads(toml)["data"]
+    assert (data["train_share"], data["validation_share"]) == (0.875, 0.025)
+
+
+def test_what_the_first_commit_would_refuse_is_said(tmp_path: Path) -> None:
+    found = rows(200)
+    found[3] = {**found[3], "left": ""}
+    found[5] = {**found[5], "age": "unknown"}
+    started = init(tmp_path / "x", csv=write(tmp_path / "c.csv", found), label="left")
+    said = " ".join(started.to_do)
+    assert "1 of 200 rows have no label" in said and "on_bad_row" in said
+    assert "column 'age': 1 cells are no number" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"label": "lef"}, DataError, "no column 'lef'.*did you mean 'left'"),
+        ({"label": "left", "id": "x"}, DataError, r"no column 'x' \(--id\)"),
+        (
+            {"label": "left", "id": "nr", "group": "nr"},
+            UsageError,
+            "'nr' is named by --id, --group",
+        ),
+        ({"label": "country"}, DataError, "'country' has 1 value, 'DE': there is nothing to learn"),
+        ({"label": "nr", "task": "classification"}, DataError, "different in each of 60 rows"),
+        ({"label": "left", "text": "city", "time": "joined"}, UsageError, "--time with --text"),
+        ({}, UsageError, "--label missing"),
+    ],
+)
+def test_what_cannot_work_is_refused_and_nothing_is_written(
+    tmp_path: Path, options: dict[str, str], error: type[Exception], said: str
+) -> None:
+    table = write(tmp_path / "customers.csv", rows())
+    with pytest.raises(error, match=said):
+        init(tmp_path / "churn", csv=table, **options)  # type: ignore[arg-type]
+    assert not (tmp_path / "churn").exists()
+
+
+def test_a_label_alone_is_nothing_to_learn_from(tmp_path: Path) -> None:
+    table = write(tmp_path / "c.csv", [{"left": row["left"]} for row in rows()])
+    with pytest.raises(DataError, match="no column besides left"):
+        init(tmp_path / "churn", csv=table, label="left")
