@@ -35,10 +35,10 @@ A result is a frozen record. A notebook shows it; `to_dict()` gives what `--json
 RAISES = re.compile(r"^Raises:\n((?: {4}.*\n?)+)", re.MULTILINE)
 ERRORS = re.compile(r"^([A-Z][A-Za-z, ]+)(?=:|[.]$)")
 IMPLIED = ("project", "self", "cls")
-WITHOUT_PROJECT = ("judge",)
+WITHOUT_PROJECT = ("judge", "watch")
 KINDS = {
     "For an app of your own": "App Predictor GeneratesText Run Column Contract Dataset Example",
-    "For models that serve elsewhere": "PairColumns JudgeTerms",
+    "For models that serve elsewhere": "PairColumns JudgeTerms WatchColumns",
     "Plug-ins": "Check Verdict Evidence RowMetric SetMetric RateDetector RowScorer",
 }
 

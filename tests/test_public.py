@@ -72,11 +72,14 @@ def test_public_names() -> None:
         "Verdict",
         "Verified",
         "Versions",
+        "WatchColumns",
+        "WatchedLog",
         "Watcher",
         "Workflows",
         "init",
         "judge",
         "open",
+        "watch",
     ]
     for name in fullturn.__all__:
         assert getattr(fullturn, name).__doc__ or name in {"Input", "Output", "Params", "Scores"}

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from fullturn.gates.check import Check, Evidence, Verdict
     from fullturn.metrics.metric import RowMetric, SetMetric
     from fullturn.monitoring.plans import RateDetector
+    from fullturn.monitoring.tables import WatchColumns
     from fullturn.pipeline.records import Checkout
     from fullturn.project import Project, open  # noqa: A004
     from fullturn.registry.lineage import Lineage
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from fullturn.verbs.training import Trial
     from fullturn.verbs.turn import Step, Steps
     from fullturn.verbs.verify import Verified
+    from fullturn.verbs.watch import WatchedLog, watch
 
 _PLACES = {
     "core.entities": (
@@ -79,6 +81,7 @@ _PLACES = {
     "gates.check": "Check Evidence Verdict",
     "metrics.metric": "RowMetric SetMetric",
     "monitoring.plans": "RateDetector",
+    "monitoring.tables": "WatchColumns",
     "pipeline.records": "Checkout",
     "project": "Project open",
     "registry.lineage": "Lineage",
@@ -110,6 +113,7 @@ _PLACES = {
     "verbs.training": "Trial",
     "verbs.turn": "Step Steps",
     "verbs.verify": "Verified",
+    "verbs.watch": "WatchedLog watch",
 }
 _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names.split()}
 
@@ -176,11 +180,14 @@ __all__ = [
     "Verdict",
     "Verified",
     "Versions",
+    "WatchColumns",
+    "WatchedLog",
     "Watcher",
     "Workflows",
     "init",
     "judge",
     "open",
+    "watch",
 ]
 
 

@@ -16,9 +16,9 @@ from fullturn.cli import serving
 from fullturn.cli.output import show
 from fullturn.cli.serving import ReleaseProgress
 from fullturn.core.entities import Alarm, Diagnosis
+from fullturn.monitoring.showing import LONGEST
 from fullturn.release.records import Decision
 from fullturn.release.state import Release
-from fullturn.verbs.monitor import LONGEST
 from fullturn.verbs.serve import Opened
 from tests.cli.test_bad_inputs import csv_of, init, rows, run, use
 from tests.release.traffic import in_canary, in_shadow, judged, shared

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from fullturn.release.judging import Ruling
 
 
+SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
+POSITIVE = click.FloatRange(0, min_open=True)
+
+
 @click.command()
 @click.argument("pairs", metavar="PAIRS")
 @click.option("--champion", default="champion", metavar="NAME", show_default=True,
@@ -98,4 +102,53 @@ def _show_look(ruling: Ruling) -> None:
     say_note(f"{ruling.requests:,} requests: {ruling.reason}")
 
 
-COMMANDS = (judge,)
+@click.command()
+@click.argument("log", metavar="FILE|TABLE")
+@click.option("--reference", required=True, metavar="FILE|N",
+              help="Rows to compare with: a file, or so many first rows of the log.")  # fmt: skip
+@click.option("--prediction", metavar="COLUMN", help="Column of the answer.")
+@click.option("--label", metavar="COLUMN", help="Column of the right answer, where it is known.")
+@click.option("--loss", metavar="COLUMN", help="Column of the loss, 0 to 1, instead of --label.")
+@click.option("--confidence", metavar="COLUMN", help="Column of the model's confidence, 0 to 1.")
+@click.option("--latency", metavar="COLUMN", help="Column of the answer's latency, in seconds.")
+@click.option("--time", metavar="COLUMN", help="Column that orders the log.")
+@click.option("--id", metavar="COLUMN", help="Column that names the request.")
+@click.option("--ignore", multiple=True, metavar="COLUMN", help="A column not to watch.")
+@click.option("--arl", type=click.IntRange(100), default=10_000, show_default=True,
+              help="Rows between two false alarms, at least, over all detectors.")  # fmt: skip
+@click.option("--margin", type=SHARE, default=0.05, show_default=True,
+              help="Smallest rise of the mean loss that counts.")  # fmt: skip
+@click.option("--slow-ms", type=POSITIVE, default=1000.0, show_default=True,
+              help="Latency above which an answer is slow.")  # fmt: skip
+@click.option("--scale", type=POSITIVE,
+              help="Regression: the error from which an answer is worth nothing.")  # fmt: skip
+@click.option("--page", metavar="FILE", help="Write a report page with plots.")
+@json_option
+def watch(log: str, reference: str, as_json: bool, **given: Any) -> int:
+    """Watch a log from any system: drift, quality and alarms against reference rows.
+
+    FILE is CSV, JSON lines or Parquet, a folder of such files, or a Delta table. All columns that
+    no option names are features; what they are is inferred from the reference. Columns that only
+    one of the two tables has are reported and left out. No project is needed.
+
+    Exit codes: 0 no alarm, 1 alarm.
+    """
+    import fullturn.verbs.watch as verb
+    from fullturn.core.settings import MonitoringSettings
+    from fullturn.monitoring.tables import WatchColumns
+
+    names = ("prediction", "label", "loss", "confidence", "latency", "time", "id", "ignore")
+    columns = WatchColumns(**{name: given[name] for name in names})
+    limits = MonitoringSettings(**{name: given[name] for name in ("arl", "margin", "slow_ms")})
+    found = verb.watch(
+        log,
+        int(reference) if reference.isdecimal() else reference,
+        columns,
+        limits,
+        scale=given["scale"],
+        page=given["page"],
+    )
+    return answer(found, as_json)
+
+
+COMMANDS = (judge, watch)

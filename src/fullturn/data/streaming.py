@@ -108,6 +108,9 @@ def _csv(first: str, rest: Iterator[str], name: str) -> Iterator[PlacedRow]:
     try:
         for cells in lines:
             place = f"{name}:{lines.line_num}"
+            if _is_header(cells, header):  # files with other columns were joined
+                header = _header(cells, name)
+                continue
             if cells and len(cells) != len(header):
                 raise DataError(
                     f"{place}: {len(cells)} cells under a header of {len(header)}; put a cell that "
@@ -117,6 +120,11 @@ def _csv(first: str, rest: Iterator[str], name: str) -> Iterator[PlacedRow]:
                 yield PlacedRow(place, dict(zip(header, (c or None for c in cells), strict=True)))
     except csv.Error as error:
         raise DataError(f"{name}:{lines.line_num}: {error}; check its double quotes") from None
+
+
+def _is_header(cells: list[str], header: list[str]) -> bool:
+    """Whether a line repeats more than half of the header's names."""
+    return 2 * len({cell.strip() for cell in cells} & set(header)) > len(header)
 
 
 def _header(cells: list[str], name: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -89,22 +89,29 @@ def detectors(
     limits: MonitoringSettings,
     vectors: Vectors,
     custom: Mapping[str, RateDetector] = MappingProxyType({}),
+    without: Collection[str] = (),
 ) -> list[Detector]:
     """All detectors that apply; each has the overall run length times their number.
 
     So all of them together raise at most one false alarm in `limits.arl` requests
     (`fullturn.statistics.edetector`). `custom` are detectors of the project, by origin; they
-    share the same budget.
+    share the same budget. `without` names detectors that have nothing to read.
     """
     plans = [
         *_columns(contract, reference, vectors),
         *_quality(reference, limits),
         *_service(contract, reference, limits),
-        _scoring(limits),
+        *_scoring(reference, limits),
     ]
+    plans = [plan for plan in plans if plan.name not in without]
     plans += custom_plans(custom, reference, [plan.name for plan in plans])
     arl = limits.arl * len(plans)
     return [Detector(plan, EDetector(plan.bets, arl, limits.cooldown_requests)) for plan in plans]
+
+
+def scored(reference: Sequence[ScoredRow]) -> list[ScoredRow]:
+    """The rows whose loss is known: a reference that nobody scored has none."""
+    return [row for row in reference if row.scores]
 
 
 def loss_of(row: ScoredRow) -> float:
@@ -177,6 +184,9 @@ def _reader(column: Watched, vectors: Vectors) -> Read:
 
 
 def _quality(reference: Sequence[ScoredRow], limits: MonitoringSettings) -> Iterator[Plan]:
+    reference = scored(reference)
+    if not reference:
+        return
     losses = [loss_of(row) for row in reference]
     most = sum(losses) / len(losses) + limits.margin
     if most < 1:
@@ -226,10 +236,12 @@ def _service(
             yield Plan(name, what, MeanBets(most), _each(test), lambda one: True)
 
 
-def _scoring(limits: MonitoringSettings) -> Plan:
+def _scoring(reference: Sequence[ScoredRow], limits: MonitoringSettings) -> Iterator[Plan]:
     """Without scores the quality is unknown: unusable labels differ from missing ones."""
+    if not scored(reference):
+        return
     most = limits.rate_margin
-    return Plan(
+    yield Plan(
         SCORING,
         f"the share of labelled answers that the app could not score is above {most:.3f}",
         MeanBets(most),

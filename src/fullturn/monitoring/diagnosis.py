@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,6 +32,7 @@ from fullturn.monitoring.detectors import (
     Vectors,
     confidence_of,
     loss_of,
+    scored,
     violates,
 )
 from fullturn.monitoring.examples import (
@@ -114,8 +116,9 @@ class Case:
 
     @property
     def expected(self) -> float:
-        """Mean loss of the reference."""
-        return sum(map(loss_of, self.reference)) / len(self.reference)
+        """Mean loss of the reference; not a number if nothing of it is scored."""
+        losses = [loss_of(row) for row in scored(self.reference)]
+        return sum(losses) / len(losses) if losses else math.nan
 
     @cached_property
     def loss(self) -> Interval | None:
@@ -191,7 +194,7 @@ def _broken(case: Case) -> tuple[Verdict, str] | None:
 
 
 def _measured(case: Case) -> tuple[Verdict, str] | None:
-    if case.loss is None:
+    if case.loss is None or math.isnan(case.expected):
         return None
     loss, most = case.loss, case.expected + case.limits.margin
     figures = (
@@ -215,11 +218,12 @@ def _estimates(case: Case) -> tuple[Verdict, str] | None:
 
 
 def _estimated(case: Case) -> str | None:
-    sure = [as_number(row.output.get(CONFIDENCE)) for row in case.reference]
+    known = scored(case.reference)
+    sure = [as_number(row.output.get(CONFIDENCE)) for row in known]
     live = [found for one in case.answered if (found := confidence_of(one)) != MISSING]
-    if MISSING in sure or len(live) < 2:
+    if not known or MISSING in sure or len(live) < 2:
         return None
-    estimated = EstimatedLoss.learned(sure, [loss_of(row) for row in case.reference])
+    estimated = EstimatedLoss.learned(sure, [loss_of(row) for row in known])
     losses = estimated.of(live)
     low = cluster_mean(losses, range(len(losses))).low
     if low <= case.expected or losses.mean() < case.expected + case.limits.margin:

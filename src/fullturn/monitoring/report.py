@@ -133,7 +133,7 @@ def to_html(states: Sequence[DetectorState], alarms: Sequence[Alarm]) -> str:
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
     environment.filters.update(
-        moment=moment,
+        origin=origin,
         figure=figure,
         observed_count=observed_count,
         informative_examples=informative_examples,
@@ -180,6 +180,12 @@ def moment(milliseconds: int) -> str:
     return f"{time.day} {time:%B %Y, %H:%M:%S} UTC"
 
 
+def origin(alarm: Alarm) -> str:
+    """The version and time of the alarm; the row of a table, if no version of ours answered."""
+    where = f"Version {alarm.version}" if alarm.version else f"Row {alarm.sequence:,}"
+    return f"{where}, {moment(alarm.time)}" if alarm.time else where
+
+
 def observed_count(alarm: Alarm) -> str:
     """The observations of its detector before the alarm: requests, answers or labels."""
     noun = "request"
@@ -219,7 +225,7 @@ def _alarm(alarm: Alarm) -> Iterator[str]:
     yield f"{_cell(found.reason[:1].upper() + found.reason[1:])}."
     yield ""
     yield (
-        f"Version {alarm.version}, {moment(alarm.time)}, after {observed_count(alarm)}; "
+        f"{origin(alarm)}, after {observed_count(alarm)}; "
         f"statistic {figure(alarm.statistic)}, threshold {figure(alarm.threshold)}."
     )
     yield ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -49,7 +49,7 @@ class Watch:
     The same observations give the same alarms, in however many calls they arrive. `reference` is
     what the version was approved on. Traffic that differs from it from the start alarms at once:
     the version was not approved for it. `vectors` embeds texts; `custom` are detectors of the
-    project, by origin.
+    project, by origin; `without` names those that have nothing to read.
 
     Raises:
         CouldNotEvaluate: there are no reference rows.
@@ -62,13 +62,14 @@ class Watch:
         limits: MonitoringSettings,
         vectors: Vectors,
         custom: Mapping[str, RateDetector] = MappingProxyType({}),
+        without: Collection[str] = (),
     ) -> None:
         if not reference:
             raise CouldNotEvaluate(
                 "there are no reference rows to compare live requests with; evaluate the "
                 "champion first: `fullturn gate`"
             )
-        self._detectors = detectors(contract, reference, limits, vectors, custom)
+        self._detectors = detectors(contract, reference, limits, vectors, custom, without)
         self._contract, self._reference = contract, tuple(reference)
         self._limits, self._vectors = limits, vectors
         self._answered: list[Observation] = []

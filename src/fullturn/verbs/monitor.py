@@ -15,10 +15,11 @@ from fullturn.core.entities import Alarm, Observation, RunRecord
 from fullturn.core.errors import NotFound, SettingsError
 from fullturn.core.records import VALIDATION
 from fullturn.core.redaction import redacted
-from fullturn.core.showing import Block, Result, Style, grid, line, styled, then, view
+from fullturn.core.showing import Block, Result, line, styled, then, view
 from fullturn.core.tags import NOTE, PARENT, AlarmTags
 from fullturn.monitoring import report
 from fullturn.monitoring.plans import find as custom_detectors
+from fullturn.monitoring.showing import detector_blocks
 from fullturn.monitoring.watch import DetectorState, Watch
 from fullturn.registry import history as histories
 from fullturn.registry import promotion, versions
@@ -247,18 +248,6 @@ def _vectors(texts: Sequence[str]) -> npt.NDArray[np.floating[Any]]:
     return word_vectors().means(texts)
 
 
-SHOWN = 3
-"""Number of the newest alarms that are shown."""
-LONGEST = 85
-"""Maximum length of an example, in characters."""
-STYLES: dict[str, Style] = {
-    "broken pipeline": "bad",
-    "harmful shift": "bad",
-    "harmless shift": "good",
-    "unclear": "open",
-}
-
-
 @view.register
 def _(result: Seen) -> Iterator[Block]:
     yield line(
@@ -268,48 +257,6 @@ def _(result: Seen) -> Iterator[Block]:
     if result.unscored:
         number = f"{result.unscored:,} labelled answer{'s' if result.unscored > 1 else ''}"
         yield line(styled(f"{number} could not be scored: {result.first_unscored}", "bad"))
-    yield grid(
-        ("detector", ">requests", "alarm level", ">declared ARL", ">alarms"),
-        (
-            (
-                state.name,
-                f"{state.requests:,}",
-                _bar(state.share) + (" cooldown" if state.resting else ""),
-                f"{state.arl:,.0f}",
-                str(state.alarms or "-"),
-            )
-            for state in result.states
-        ),
-    )
-    for alarm in result.alarms[-SHOWN:]:
-        yield from view(alarm)
+    yield from detector_blocks(result.states, result.alarms)
     page = f"open {result.page}" if result.page else "fullturn monitor --page monitor.html"
     yield then(page, "fullturn turn")
-
-
-@view.register
-def _(result: Alarm) -> Iterator[Block]:
-    found = result.diagnosis
-    verdict = styled(found.verdict, STYLES[found.verdict])
-    what = f" of {result.detector} after {report.observed_count(result)}: "
-    yield line(styled("alarm", "bold"), what, verdict)
-    yield line(f"  {found.reason}")
-    if found.words:
-        words = styled(", ".join(found.words), "bold")
-        yield line("  words that became more frequent: ", words)
-    for change in found.changes[:3]:
-        yield line("  ", styled(change.sentence, "dim"))
-    for example in found.examples[:2]:
-        text = " · ".join(str(value) for value in example["input"].values())
-        yield line("  ", styled(f"for example: {_short(text)}", "dim"))
-
-
-def _short(text: str) -> str:
-    """Text shortened to one line."""
-    words = " ".join(text.split())
-    return words if len(words) <= LONGEST else f"{words[: LONGEST - 1]}…"
-
-
-def _bar(share: float) -> str:
-    filled = round(10 * share)
-    return "█" * filled + "░" * (10 - filled) + f" {share:4.0%}"
