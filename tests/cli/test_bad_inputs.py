@@ -154,7 +154,7 @@ def turned(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Pa
         ("data commit nowhere.csv", 2, "nowhere.csv"),
         ("train -p nope=1", 2, "unknown parameter 'nope'; this app has: gamma"),
         ("train -p penalty=much", 2, "penalty = 'much'"),
-        ("predict foo=bar", 2, "expected ['text']"),
+        ("predict foo=bar", 2, "lacks 'text' and has 'foo', which is no input column"),
         ("predict foo", 2, "'foo' is not name=value"),
         ("frobnicate", 2, "No such command 'frobnicate'"),
     ],

@@ -14,6 +14,8 @@ Input = Mapping[str, Any]
 """The input columns of one row, as a predictor gets them."""
 Output = Mapping[str, Any]
 """What a predictor answers for one row."""
+UNSEEN = "unseen"
+"""Where an output names the categories of its row that training never had, by column."""
 Scores = Mapping[str, float]
 """Scores of one output, each in [0, 1] and finite, higher is better; the primary one first."""
 
@@ -32,6 +34,12 @@ however it was written; a `date` as ISO 8601 text, in UTC if it has a zone."""
 Role = Literal["input", "label", "slice", "group", "split", "id", "time", "extra"]
 """What a column is for. A version that has a `time` is split by it; an `extra` column is part of
 the version, and no model reads it."""
+
+
+def unseen_of(output: Output) -> Mapping[str, str]:
+    """The categories of its row that training never had, by column; none if it names none."""
+    found = output.get(UNSEEN)
+    return found if isinstance(found, Mapping) else {}
 
 
 @dataclass(frozen=True, slots=True)

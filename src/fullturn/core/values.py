@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any
@@ -25,15 +25,29 @@ _ENCODER = json.JSONEncoder(
 def checked(row: Input, contract: Contract) -> Input:
     """The row as a dataset version would store it: no cell is empty, too long or out of range.
 
+    Columns that are not required may be absent.
+
     Raises:
         DataError: it lacks an input column, has another, or a cell breaks its column.
     """
     columns = {column.name: column for column in contract.columns if column.role == "input"}
     if row.keys() != columns.keys():
-        raise DataError(f"a row has the columns {sorted(row)}, expected {sorted(columns)}")
+        _check_names(row, columns)
     return {
-        name: parsed(stored_value(row[name], column), column) for name, column in columns.items()
+        name: parsed(stored_value(row.get(name), column), column)
+        for name, column in columns.items()
     }
+
+
+def _check_names(row: Input, columns: Mapping[str, Column]) -> None:
+    lacking = [one.name for one in columns.values() if one.required and one.name not in row]
+    unknown = [name for name in row if name not in columns]
+    problems = [f"lacks {listed([repr(name) for name in lacking])}"] if lacking else []
+    if unknown:
+        hint = nearest(str(unknown[0]), lacking or list(columns))
+        problems.append(f"has {shown(unknown[0])}, which is no input column{hint}")
+    if problems:
+        raise DataError(f"a row {' and '.join(problems)}; its columns are {listed([*columns], 20)}")
 
 
 def stored_value(value: Any, column: Column) -> Value:

@@ -16,7 +16,7 @@ from prometheus_client.core import (
     Metric,
 )
 
-from fullturn.core.entities import Prediction
+from fullturn.core.entities import UNSEEN, Prediction, unseen_of
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper bounds of the latency histogram, in seconds."""
@@ -36,6 +36,8 @@ class Metrics:
         """Logged rows by version and arm."""
         self.errors: Counter[tuple[int, str]] = Counter()
         """Of them, rows without an output."""
+        self.unseen: Counter[tuple[str]] = Counter()
+        """Of them, rows with a category that training never had, by column."""
         self.feedback = 0
         self.shadows_dropped = 0
         self.extended_rows = 0
@@ -57,6 +59,8 @@ class Metrics:
             self._latency += one.latency
             if one.error is not None:
                 self.errors[one.version, one.arm] += 1
+            elif one.output is not None and UNSEEN in one.output:
+                self.unseen.update((column,) for column in unseen_of(one.output))
 
     def text(self) -> bytes:
         """All of it, in Prometheus' text format 0.0.4."""
@@ -69,6 +73,8 @@ class Metrics:
         by = ("version", "arm")
         yield _counter("rows", "Logged rows by version and arm.", by, self.rows)
         yield _counter("row_errors", "Logged rows without an output.", by, self.errors)
+        yield _counter("unseen_categories", "Rows with a category that training never had.",
+                       ("column",), self.unseen)  # fmt: skip
         yield _counter("feedback", "Feedback stored.", (), {(): self.feedback})
         yield _counter("shadow_dropped", "Copies that the shadow had no time for.", (),
                        {(): self.shadows_dropped})  # fmt: skip

@@ -17,9 +17,11 @@ from fullturn.core.records import VALIDATION
 from fullturn.core.redaction import redacted
 from fullturn.core.showing import Block, Result, line, styled, then, view
 from fullturn.core.tags import NOTE, PARENT, AlarmTags
+from fullturn.core.wording import listed, shown
 from fullturn.monitoring import report
 from fullturn.monitoring.plans import find as custom_detectors
 from fullturn.monitoring.showing import detector_blocks
+from fullturn.monitoring.unseen import UnseenCategories, UnseenCategory
 from fullturn.monitoring.watch import DetectorState, Watch
 from fullturn.registry import history as histories
 from fullturn.registry import promotion, versions
@@ -51,6 +53,8 @@ class Seen(Result):
     """Labelled answers that the app could not score; not included in `labelled`."""
     first_unscored: str | None = None
     """Why the first of them could not be scored."""
+    unseen: tuple[UnseenCategory, ...] = ()
+    """Categories in requests that training never had, the most frequent first."""
     page: str | None = None
     """The file of the report page, if it was written."""
     _rows = "states"
@@ -100,6 +104,7 @@ class Monitor:
         self._observer = Observer(project.state, project.subject, begin)
         self._requests = self._unscored = 0
         self._first_unscored: str | None = None
+        self._unseen = UnseenCategories()
         self._alarms: list[Alarm] = []
         self._labelled: list[Observation] = []
 
@@ -115,6 +120,7 @@ class Monitor:
         scored = [one for one in labelled if one.unscored is None]
         self._labelled = [*self._labelled, *scored][-LABELLED:]
         self._requests += len(new) - len(labelled)
+        self._unseen.observe(new)
         self._count_unscored(one.unscored for one in labelled if one.unscored is not None)
         alarms = self._watch.observe(new)
         self._alarms += alarms
@@ -137,6 +143,7 @@ class Monitor:
             alarms=alarms,
             unscored=self._unscored,
             first_unscored=self._first_unscored,
+            unseen=self._unseen.found,
         )
 
     def newest_alarm(self) -> Alarm | None:
@@ -257,6 +264,9 @@ def _(result: Seen) -> Iterator[Block]:
     if result.unscored:
         number = f"{result.unscored:,} labelled answer{'s' if result.unscored > 1 else ''}"
         yield line(styled(f"{number} could not be scored: {result.first_unscored}", "bad"))
+    if result.unseen:
+        named = [f"{one.column} {shown(one.category)} {one.requests:,}" for one in result.unseen]
+        yield line(styled(f"categories that training never had: {listed(named)}", "open"))
     yield from detector_blocks(result.states, result.alarms)
     page = f"open {result.page}" if result.page else "fullturn monitor --page monitor.html"
     yield then(page, "fullturn turn")

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from fullturn.core.entities import Input, Output
+from fullturn.core.entities import UNSEEN, Input, Output
 from fullturn.core.errors import BundleError, IntegrityError
 from fullturn.subjects.tabular.columns import ColumnCode, Floats
 from fullturn.subjects.tabular.encoding import Encoder, Scaling
@@ -69,7 +69,7 @@ class Model:
             part = rows[start : start + BLOCK]
             for row, output in zip(part, self._answer(part), strict=True):
                 unseen = self.encoder.unseen(row)
-                yield {**output, "unseen": unseen} if unseen else output
+                yield {**output, UNSEEN: unseen} if unseen else output
 
     def table(self, rows: Sequence[Input]) -> Any:
         """The rows as the estimator reads them."""
