@@ -17,9 +17,13 @@ import fullturn
 from fullturn.cli import run
 from fullturn.cli.commands import cli
 from fullturn.core.errors import FullturnError, NotFound, UsageError, exit_code
+from fullturn.core.settings import MonitoringSettings
 from fullturn.core.showing import Result
+from fullturn.monitoring.tables import WatchColumns
 from fullturn.pipeline.steps import DELIVER, EVALUATE, Step
 from fullturn.project import Group, Project, Verb
+from fullturn.release.judging import JudgeTerms
+from fullturn.release.outcomes import PairColumns
 from fullturn.verbs.ci.run import CALLS
 from tests.projects import copied
 
@@ -27,6 +31,13 @@ STORIES = {"demo", "present"}
 """Commands that tell a story in a terminal or a browser, and give nothing back."""
 NO_PROJECT = {"ci comment"}
 """It runs beside a stranger's pull request, and reads nothing but the report."""
+
+FIRST_OR_WITHOUT = {"adopt", "init", "judge", "watch"}
+"""They make a project, or need none."""
+RECORDS = (JudgeTerms, MonitoringSettings, PairColumns, WatchColumns)
+"""They group options of a command that has many."""
+ONLY_TYPED = ("as_json", "help", "no_id")
+"""Options that Python says otherwise: `id=None`."""
 
 
 def leaves(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:
@@ -42,8 +53,8 @@ COMMANDS = {name: found for name, found in leaves(cli) if name not in STORIES | 
 
 def method(name: str) -> Callable[..., Any]:
     """The function behind `fullturn NAME`."""
-    if name == "init":
-        return fullturn.init
+    if name in FIRST_OR_WITHOUT:
+        return getattr(fullturn, name)  # type: ignore[no-any-return]
     name = name.removesuffix(" start")
     found: Any = Project
     for word in name.split():
@@ -75,15 +86,27 @@ def toy(tmp_path_factory: pytest.TempPathFactory, committed_once: Path) -> Path:
     return copied(committed_once, tmp_path_factory.mktemp("toy") / "project")
 
 
+def words(function: Callable[..., Any]) -> dict[str, Any]:
+    """What a function takes, with the defaults; of the records that it takes, their fields."""
+    parameters = inspect.signature(function).parameters
+    fields = {
+        name: one.default
+        for record in RECORDS
+        if any(record.__name__ in str(one.annotation) for one in parameters.values())
+        for name, one in inspect.signature(record).parameters.items()
+    }
+    return fields | {name: one.default for name, one in parameters.items()}
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_is_a_method_with_the_same_words_and_defaults(name: str) -> None:
-    ours = inspect.signature(method(name)).parameters
-    theirs = {p.name: p for p in COMMANDS[name].params if p.name not in ("as_json", "help")}
+    ours = words(method(name))
+    theirs = {p.name: p for p in COMMANDS[name].params if p.name not in ONLY_TYPED}
     for word, parameter in theirs.items():
         assert word in ours, f"`fullturn {name}` takes {word}, the method does not"
-        assert parameter.required == (ours[word].default is inspect.Parameter.empty), word
+        assert parameter.required == (ours[word] is inspect.Parameter.empty), word
         if not parameter.required:
-            assert (ours[word].default or None) == (default(parameter) or None), word
+            assert (ours[word] or None) == (default(parameter) or None), word
 
 
 @pytest.mark.parametrize("step", (*EVALUATE, *DELIVER), ids=lambda step: step.name)

@@ -28,32 +28,30 @@ POSITIVE = click.FloatRange(0, min_open=True)
               help="Column or arm of the version to judge.")  # fmt: skip
 @click.option("--guardrail", "guardrails", multiple=True, metavar="NAME",
               help="What must not get worse; default: all that the columns offer.")  # fmt: skip
-@click.option("--id", "id_column", default="id", metavar="COLUMN", show_default=True,
+@click.option("--id", default="id", metavar="COLUMN", show_default=True,
               help="Column that names the request.")  # fmt: skip
 @click.option("--no-id", is_flag=True, help="Each row is a request of its own.")
 @click.option("--arm", default="arm", metavar="COLUMN", show_default=True,
               help="Column of the arm, in a table with a row per answer.")  # fmt: skip
 @click.option("--key", metavar="COLUMN", help="Column of the entity that asked, such as a user.")
-@click.option("--shadow", is_flag=True,
+@click.option("--shadow", "is_shadow", is_flag=True,
               help="Rows of both arms with the same id answer the same request.")  # fmt: skip
-@click.option("--success", is_flag=True, help="Values are successes: 1 is good, not bad.")
+@click.option("--success", "is_success", is_flag=True,
+              help="Values are successes: 1 is good, not bad.")  # fmt: skip
 @click.option("--margin", type=float, default=0.05, show_default=True,
               help="How much worse a guardrail may be for a promotion.")  # fmt: skip
 @click.option("--alpha", type=float, default=0.05, show_default=True,
               help="Highest rate of false rollbacks, and of false promotions.")  # fmt: skip
 @click.option("--minimum", type=int, default=200, show_default=True,
               help="Requests without which nothing is promoted.")  # fmt: skip
-@click.option("--deadline", type=float, default=math.inf, metavar="MINUTES",
+@click.option("--deadline", "deadline_minutes", type=float, default=math.inf, metavar="MINUTES",
               help="Without a decision by then, the verdict is inconclusive.")  # fmt: skip
 @click.option("--state", type=click.Path(dir_okay=False), metavar="FILE",
               help="Continue from FILE, and append what is read to it.")  # fmt: skip
 @json_option
 def judge(
     pairs: str,
-    id_column: str,
     no_id: bool,
-    shadow: bool,
-    success: bool,
     as_json: bool,
     **given: Any,
 ) -> int:
@@ -74,17 +72,17 @@ def judge(
     columns = PairColumns(
         champion=given["champion"],
         candidate=given["candidate"],
-        id=None if no_id else id_column,
+        id=None if no_id else given["id"],
         arm=given["arm"],
         key=given["key"],
-        is_shadow=shadow,
-        is_success=success,
+        is_shadow=given["is_shadow"],
+        is_success=given["is_success"],
     )
     terms = JudgeTerms(
         margin=given["margin"],
         alpha=given["alpha"],
         minimum=given["minimum"],
-        deadline_minutes=given["deadline"],
+        deadline_minutes=given["deadline_minutes"],
     )
     source = TextIOWrapper(sys.stdin.buffer, encoding="utf-8") if pairs == "-" else pairs
     found = verb.judge(

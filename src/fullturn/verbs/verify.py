@@ -64,8 +64,7 @@ class Verified(Result):
 
 
 def verify(project: Workspace, reference: str | int) -> Verified:
-    """Verify the evidence of a version: signature, bundle, gate report, records in
-    MLflow, its promotions.
+    """Verify the evidence of a version: signature, bundle, gate report, records, promotions.
 
     Raises:
         NotFound: there is no such version.
