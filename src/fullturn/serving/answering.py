@@ -35,6 +35,8 @@ class Work:
     """Who has to share the server with others."""
     refused: str | None = None
     """Why the rows break the contract: they are logged, but no version gets them."""
+    pinned: bool = False
+    """Whether the champion answers, whatever is released."""
     arrived: float = field(default_factory=time.perf_counter)
     ids: Sequence[str] = ()
     arm: Arm = "champion"
@@ -70,7 +72,7 @@ def assign_arms(
     for work in works:
         work.ids = [next(ids) for _ in work.rows]
         work.key = work.key or work.ids[0]
-        work.arm = deployment.arm_of(work.key)
+        work.arm = "champion" if work.pinned else deployment.arm_of(work.key)
         slot = deployment.slot(work.arm)
         work.version = slot.version
         groups.setdefault(slot.version, (slot, []))[1].append(work)

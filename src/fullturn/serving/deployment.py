@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fullturn.core import release_plan
-from fullturn.core.entities import Arm, ReleasePlan
+from fullturn.core.entities import Arm, Output, ReleasePlan
 from fullturn.core.errors import FullturnError, NotFound
 from fullturn.core.records import Registered
 from fullturn.core.redaction import redacted
@@ -45,6 +45,8 @@ class LoadedVersion:
     predictor: Predictor
     run: str = ""
     """The run that trained it."""
+    example: Output | None = None
+    """An answer of it, if one is on record."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ def description(name: str, contract: Contract, *, chats: bool, token: bool) -> S
         "/ping": _get("ping", "Whether it can answer, as MLflow asks.", None, 503),
         "/health": _get("health", "The same.", None, 503),
     }  # fmt: skip
+    paths |= _inference(name)
     if chats:
         paths["/v1/chat/completions"] = _chat()
     document: Schema = {
@@ -61,7 +62,9 @@ def description(name: str, contract: Contract, *, chats: bool, token: bool) -> S
     return document
 
 
-PUBLIC = frozenset({"/healthz", "/readyz", "/ping", "/health"})
+PUBLIC = frozenset(
+    {"/healthz", "/readyz", "/ping", "/health", "/v2/health/live", "/v2/health/ready"}
+)
 """Paths that need no token."""
 
 
@@ -131,6 +134,23 @@ def _content(about: str, schema: Schema, kind: str = "application/json") -> Sche
 
 def _error(status: int, name: str = "Error") -> Schema:
     return _content(_REASONS[status], ref(name))
+
+
+def _inference(name: str) -> Schema:
+    """KServe's routes: a fault of the request is 400."""
+    infer = _post("infer", "Answer rows, in the open inference protocol.",
+                  "InferRequest", "InferReply", 404)  # fmt: skip
+    responses = infer["post"]["responses"]
+    responses["400"]["description"] = responses.pop("422")["description"]
+    one = f"/v2/models/{name}"
+    return {
+        "/v2": _get("inference_server", "What the server is.", "InferenceServer"),
+        "/v2/health/live": _get("inference_live", "Whether it runs.", "InferenceLive"),
+        "/v2/health/ready": _get("inference_ready", "If it can answer.", "InferenceReady", 503),
+        one: _get("inference_model", "The model's inputs and outputs.", "InferenceModel", 404),
+        f"{one}/ready": _get("model_ready", "The same of the model.", "InferenceReady", 404, 503),
+        f"{one}/infer": infer,
+    }  # fmt: skip
 
 
 def _chat() -> Schema:

@@ -9,7 +9,8 @@ from typing import Any
 
 from fullturn.core.entities import Contract, Output
 from fullturn.core.settings import ServingSettings
-from fullturn.serving import chat, feedback, inputs, scoring, table_bodies
+from fullturn.core.wording import shown
+from fullturn.serving import chat, feedback, inference, inputs, scoring, table_bodies
 from fullturn.serving.access import Headers, require_json
 from fullturn.serving.answering import Full, NotAnswered, Work
 from fullturn.serving.batcher import Batcher
@@ -84,6 +85,8 @@ class Routes:
                                   refusal=scoring.refusal),
         }  # fmt: skip
         """Routes to the model, where every microsecond counts."""
+        infer = Route(self._infer, refusal=inference.refusal)
+        self.hot[f"/v2/models/{served.name}/infer"] = infer
         self.all: dict[str, Route] = {
             **self.hot,
             "/feedback": Route(self._feedback),
@@ -96,7 +99,14 @@ class Routes:
             "/readyz": _get(self._readyz, is_public=True),
             "/ping": _get(self._ping, is_public=True),
             "/health": _get(self._ping, is_public=True),
+            "/v2": _get(self._server),
+            "/v2/health/live": _get(self._live, is_public=True),
+            "/v2/health/ready": _get(self._server_ready, is_public=True),
         }
+        for path in ("/v2/models/{model}", "/v2/models/{model}/versions/{version}"):
+            self.all[path] = _get(self._model, refusal=inference.refusal)
+            self.all[f"{path}/ready"] = _get(self._model_ready, refusal=inference.refusal)
+            self.all[f"{path}/infer"] = infer
         """By path."""
 
     async def _predict(self, call: Call) -> Reply:
@@ -131,6 +141,50 @@ class Routes:
         champion = self._served.follower.current.champion
         about = {"ids": [], "version": champion.version, "arm": "champion"}
         return as_json({"predictions": [], **about})
+
+    async def _infer(self, call: Call) -> Reply:
+        pinned = self._served_version(call)
+        asked = inference.of_body(call.body)
+        work, found = await self._answered(
+            Asked(asked.rows, asked.key), call.host, self._rows, pinned=pinned is not None
+        )
+        if pinned is not None and work.version != pinned:
+            raise Refusal(404, f"version {pinned} is no longer served; version {work.version} is")
+        return inference.reply(asked, work, found, self._served.name)
+
+    def _served_version(self, call: Call) -> int | None:
+        """The version that a path names; None if it names none.
+
+        Raises:
+            Refusal: 404 for another model, or a version that is not the champion.
+        """
+        served, model, number = self._served, call.path.get("model"), call.path.get("version")
+        champion = served.follower.current.champion.version
+        if model is not None and model != served.name:
+            raise Refusal(404, f"no model {shown(model)}; this server has '{served.name}'")
+        if number is not None and number != str(champion):
+            raise Refusal(404, f"version {shown(number)} is not the champion; that is {champion}")
+        return champion if number is not None else None
+
+    async def _server(self, _: Call) -> Reply:
+        return inference.server()
+
+    async def _live(self, _: Call) -> Reply:
+        return as_json({"live": True})
+
+    async def _server_ready(self, _: Call) -> Reply:
+        self._require_alive()
+        return as_json({"ready": True})
+
+    async def _model(self, call: Call) -> Reply:
+        self._served_version(call)
+        served = self._served
+        return inference.metadata(served.name, served.contract, served.follower.current)
+
+    async def _model_ready(self, call: Call) -> Reply:
+        self._served_version(call)
+        self._require_alive()
+        return as_json({"name": self._served.name, "ready": True})
 
     async def _chat(self, call: Call) -> Reply:
         served = self._served
@@ -209,7 +263,9 @@ class Routes:
         if not self._served.batcher.alive:
             raise NotAnswered("no predictions are made: the server is shutting down")
 
-    async def _answered(self, asked: Asked, host: str, rows: Rows) -> tuple[Work, Checked]:
+    async def _answered(
+        self, asked: Asked, host: str, rows: Rows, *, pinned: bool = False
+    ) -> tuple[Work, Checked]:
         most = self._served.settings.queue_rows
         if len(asked.rows) > most:
             raise Refusal(413, f"{len(asked.rows)} rows in one request; send at most {most}")
@@ -217,7 +273,7 @@ class Routes:
         if found.extended:
             self._served.metrics.extended_rows += found.extended
         future = asyncio.get_running_loop().create_future()
-        work = Work(found.rows, asked.key, future, (host, asked.key), found.refused)
+        work = Work(found.rows, asked.key, future, (host, asked.key), found.refused, pinned)
         self._served.batcher.submit(work)
         await future
         if work.failure is not None:
@@ -225,8 +281,13 @@ class Routes:
         return work, found
 
 
-def _get(handler: Handler, *, is_public: bool = False) -> Route:
-    return Route(handler, "GET", is_public=is_public)
+def _get(
+    handler: Handler,
+    *,
+    is_public: bool = False,
+    refusal: Callable[[Exception], Reply] = refusal,
+) -> Route:
+    return Route(handler, "GET", refusal=refusal, is_public=is_public)
 
 
 def _about(work: Work, found: Checked) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from fullturn.core.entities import Column, Contract
 from fullturn.serving.feedback import LABEL_ROLES, MOST, SOURCE_LENGTH
+from fullturn.serving.inference import DATATYPES
 from fullturn.serving.inputs import KEY_LENGTH
 
 Schema = dict[str, Any]
@@ -32,6 +33,7 @@ def of(contract: Contract, *, chats: bool) -> dict[str, Schema]:
         **_scoring(contract),
         **_feedback(contract),
         **_STATES,
+        **_INFERENCE,
     }
     return found | _CHATS if chats else found
 
@@ -188,6 +190,58 @@ _STATES: dict[str, Schema] = {
         "model", "version", "run", "release", "swaps", "not_loaded", "registry", "log",
     ),
     "OpenAPI": _object({"openapi": _TEXT}, "openapi"),
+}  # fmt: skip
+_SHAPE: Schema = {"type": "array", "items": _WHOLE, "minItems": 1, "maxItems": 2}
+_PARAMETERS = {"type": "object", "additionalProperties": True}
+_INFERENCE: dict[str, Schema] = {
+    "InferenceServer": _object(
+        {"name": _TEXT, "version": _TEXT, "extensions": {"type": "array", "items": _TEXT}},
+        "name", "version", "extensions",
+    ),
+    "InferenceLive": _object({"live": {"const": True}}, "live"),
+    "InferenceReady": _object({"name": _TEXT, "ready": {"const": True}}, "ready"),
+    "InferenceModel": _object(
+        {
+            "name": _TEXT,
+            "versions": {"type": "array", "items": _TEXT},
+            "platform": _TEXT,
+            "inputs": {"type": "array", "items": ref("TensorDescription")},
+            "outputs": {"type": "array", "items": ref("TensorDescription")},
+        },
+        "name", "versions", "platform", "inputs", "outputs",
+    ),
+    "TensorDescription": _object(
+        {"name": _TEXT, "datatype": _TEXT, "shape": _SHAPE}, "name", "datatype", "shape"
+    ),
+    "Tensor": _object(
+        {
+            "name": _TEXT,
+            "shape": _SHAPE,
+            "datatype": {"type": "string", "enum": list(DATATYPES)},
+            "data": {"type": "array", "items": {}},
+            "parameters": _PARAMETERS,
+        },
+        "name", "shape", "datatype", "data",
+    ),
+    "InferRequest": _object(
+        {
+            "id": _TEXT,
+            "parameters": _object({"key": ref("Key")}),
+            "inputs": _rows(ref("Tensor")),
+            "outputs": {"type": "array", "items": _object({"name": _TEXT}, "name")},
+        },
+        "inputs",
+    ),
+    "InferReply": _object(
+        {
+            "id": _TEXT,
+            "model_name": _TEXT,
+            "model_version": _TEXT,
+            "parameters": _PARAMETERS,
+            "outputs": {"type": "array", "items": ref("Tensor")},
+        },
+        "model_name", "model_version", "outputs",
+    ),
 }  # fmt: skip
 _CHATS: dict[str, Schema] = {
     "ChatMessage": _object(

@@ -22,12 +22,21 @@ def load_version(project: Workspace, version: ModelVersion) -> Predictor:
         IntegrityError: a file was changed, or a required signature is invalid.
         BundleError: it does not load, or its outputs differ.
     """
+    return load_recorded(project, version)[0]
+
+
+def load_recorded(project: Workspace, version: ModelVersion) -> tuple[Predictor, Mapping[str, Any]]:
+    """The same, and the record of its bundle.
+
+    Raises:
+        IntegrityError, BundleError: as above.
+    """
     folder, record = _files(project, version)
     predictor = project.subject.load(folder)
     differing = bundle.probe(predictor, record)
     if differing:
         raise BundleError(f"version {version.version}: {differing[0]}; the champion was not moved")
-    return predictor
+    return predictor, record
 
 
 def champion(project: Workspace) -> tuple[ModelVersion, Predictor]:

@@ -23,7 +23,7 @@ from fullturn.serving.routes import Served
 from fullturn.serving.service import Plan, service
 from fullturn.store import Store
 from fullturn.tracking.traces import TraceSpool, traced
-from fullturn.verbs.loading import load_version
+from fullturn.verbs.loading import load_recorded
 from fullturn.verbs.running_server import announced
 from fullturn.verbs.workspace import Workspace
 
@@ -152,7 +152,9 @@ def _served(project: Workspace, *, follow_alias: bool = False) -> Iterator[Serve
 
     def load(number: int) -> LoadedVersion:
         version = versions.version(store, str(number))
-        return LoadedVersion(number, load_version(project, version), version.run_id)
+        predictor, record = load_recorded(project, version)
+        example = next((one["output"] for one in record.get("probe", ())), None)
+        return LoadedVersion(number, predictor, version.run_id, example)
 
     plan = Plan(store.name, subject.contract, settings, look, load, _token(settings.token_env))
     with ExitStack() as stack:
