@@ -14,7 +14,7 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi import checks
 
 from tests.serving import test_chat
-from tests.serving.live import Live, live
+from tests.serving.live import ROW, Live, live
 
 pytestmark = pytest.mark.slow
 
@@ -58,7 +58,9 @@ def hold(case: Any) -> Any:
 
 @FUZZ
 @given(data=st.data())
-@pytest.mark.parametrize("path", ["/predict", "/invocations", "/feedback"])
+@pytest.mark.parametrize(
+    "path", ["/predict", "/invocations", "/feedback", "/v2/models/lengths/infer"]
+)
 @pytest.mark.parametrize("mode", GenerationMode)
 def test_requests_of_any_kind_get_a_documented_answer(
     rows: Live, path: str, mode: GenerationMode, data: Any
@@ -67,7 +69,17 @@ def test_requests_of_any_kind_get_a_documented_answer(
 
 
 @pytest.mark.parametrize(
-    "path", ["/status", "/version", "/metrics", "/healthz", "/readyz", "/ping"]
+    "path",
+    [
+        "/status",
+        "/version",
+        "/metrics",
+        "/healthz",
+        "/readyz",
+        "/ping",
+        "/v2",
+        "/v2/models/lengths",
+    ],
 )
 def test_what_can_be_read_is_as_described(rows: Live, path: str) -> None:
     case = operations(rows)[path].Case()
@@ -91,6 +103,58 @@ def test_rows_as_described_are_answered_or_break_the_contract(rows: Live, data: 
     answer = hold(data.draw(operation.as_strategy(generation_mode=GenerationMode.POSITIVE)))
     assert answer.status_code in (200, 422)
     assert answer.status_code == 200 or answer.json()["ids"], "the form was as described"
+
+
+def named(part: Any) -> Iterator[str]:
+    """Names of schemas that a part of a document refers to."""
+    if isinstance(part, dict):
+        if "$ref" in part:
+            yield part["$ref"].removeprefix("#/components/schemas/")
+        part = list(part.values())
+    for one in part if isinstance(part, list) else []:
+        yield from named(one)
+
+
+def test_every_schema_has_a_name_and_every_operation_an_id(chats: Live) -> None:
+    document = chats.client.get("/openapi.json").json()
+    schemas = document["components"]["schemas"]
+    assert set(named(document)) == set(schemas)
+    found = [one for item in document["paths"].values() for one in item.values()]
+    ids = [one["operationId"] for one in found]
+    assert len(set(ids)) == len(ids) > 15 and all(one.isidentifier() for one in ids)
+    for one in found:
+        bodies = [one["requestBody"], *one["responses"].values()] if "requestBody" in one else []
+        for body in bodies or one["responses"].values():
+            for kind, content in body.get("content", {}).items():
+                assert kind != "application/json" or list(content["schema"]) == ["$ref"]
+
+
+def test_clients_can_be_generated_from_every_schema(chats: Live) -> None:
+    """openapi-python-client writes wrong code for `const: false`, and no class for an object that
+    has alternatives."""
+    schemas = chats.client.get("/openapi.json").json()["components"]["schemas"]
+    assert "const" not in str(schemas)
+    for schema in schemas.values():
+        assert not {"anyOf", "properties"} <= schema.keys()
+
+
+UNKNOWN = {
+    "PredictRequest": ("/predict", lambda r, i: {"inputs": [r], "x": 1}),
+    "SplitTable": ("/invocations", lambda r, i: {
+        "dataframe_split": {"columns": [*r], "data": [[*r.values()]], "x": 1}}),
+    "Feedback": ("/feedback", lambda r, i: {"id": i, "score": 1, "x": 1}),
+    "Expected": ("/feedback", lambda r, i: {"id": i, "expected": {"label": "long", "x": 1}}),
+}  # fmt: skip
+
+
+def test_no_unknown_field_is_accepted_where_the_description_forbids_it(rows: Live) -> None:
+    schemas = rows.client.get("/openapi.json").json()["components"]["schemas"]
+    closed = {name for name, one in schemas.items() if one.get("additionalProperties") is False}
+    assert closed == UNKNOWN.keys()
+    number = rows.predict().json()["ids"][0]
+    for path, body in UNKNOWN.values():
+        answer = rows.client.post(path, json=body(ROW, number))
+        assert answer.status_code in (400, 422) and "'x'" in answer.text
 
 
 def test_a_key_beyond_64_bits_is_no_key_as_described(rows: Live) -> None:

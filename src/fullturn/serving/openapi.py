@@ -57,9 +57,21 @@ def description(name: str, contract: Contract, *, chats: bool, token: bool) -> S
         "paths": paths,
         "components": {"schemas": schemas.of(contract, chats=chats)},
     }
+    for path, item in paths.items():
+        for operation in item.values():
+            operation["tags"] = [_tag(path)]
     if token:
         _require_token(document)
     return document
+
+
+def _tag(path: str) -> str:
+    """The protocol of a path: generators make a module of each."""
+    if path.startswith("/v1/"):
+        return "openai"
+    if path.startswith("/v2"):
+        return "inference"
+    return "mlflow" if path in ("/invocations", "/version", "/ping", "/health") else "fullturn"
 
 
 PUBLIC = frozenset(

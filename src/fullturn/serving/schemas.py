@@ -12,6 +12,7 @@ from fullturn.serving.inputs import KEY_LENGTH
 Schema = dict[str, Any]
 _TEXT: Schema = {"type": "string"}
 _WHOLE: Schema = {"type": "integer"}
+_TRUTH: Schema = {"type": "boolean"}
 _ANY_OBJECT: Schema = {"type": "object", "additionalProperties": True}
 _ARMS: Schema = {"type": "string", "enum": ["champion", "baseline", "canary"]}
 _IDS: Schema = {"type": "array", "items": {"type": "string", "pattern": "^[0-9a-f]{32}$"}}
@@ -69,7 +70,7 @@ def _answer(rows: str) -> Schema:
         "additionalProperties": _WHOLE,
         "description": "Columns that the contract lacks, and the number of rows that have them.",
     }
-    logged = {"const": False, "description": "Only there if the prediction was not logged."}
+    logged = {**_TRUTH, "description": "Only there, and false, if it was not logged."}
     properties = {
         rows: {"type": "array", "items": _ANY_OBJECT}, "ids": _IDS, "version": _WHOLE,
         "arm": _ARMS, "ignored": ignored, "logged": logged,
@@ -152,8 +153,7 @@ def _feedback(contract: Contract) -> dict[str, Schema]:
             "score": {"type": "number", "minimum": 0, "maximum": 1},
             "source": {"type": "string", "maxLength": SOURCE_LENGTH},
         }, "id"),
-        "description": "`expected`, `score`, or both.",
-        "anyOf": [{"required": ["expected"]}, {"required": ["score"]}],
+        "description": "`expected`, `score`, or both: one of them is needed.",
     }  # fmt: skip
     stored = _object({"id": _TEXT, "replaced": {"type": "boolean"}}, "id", "replaced")
     return {
@@ -171,8 +171,8 @@ _RELEASE = _object(
 )  # fmt: skip
 _NAMED: Schema = {"anyOf": [_TEXT, {"type": "null"}]}
 _STATES: dict[str, Schema] = {
-    "Alive": _object({"alive": {"const": True}}, "alive"),
-    "Ready": _object({"ready": {"const": True}, "version": _WHOLE}, "ready", "version"),
+    "Alive": _object({"alive": _TRUTH}, "alive"),
+    "Ready": _object({"ready": _TRUTH, "version": _WHOLE}, "ready", "version"),
     "Release": _RELEASE,
     "Status": _object(
         {
@@ -198,8 +198,8 @@ _INFERENCE: dict[str, Schema] = {
         {"name": _TEXT, "version": _TEXT, "extensions": {"type": "array", "items": _TEXT}},
         "name", "version", "extensions",
     ),
-    "InferenceLive": _object({"live": {"const": True}}, "live"),
-    "InferenceReady": _object({"name": _TEXT, "ready": {"const": True}}, "ready"),
+    "InferenceLive": _object({"live": _TRUTH}, "live"),
+    "InferenceReady": _object({"name": _TEXT, "ready": _TRUTH}, "ready"),
     "InferenceModel": _object(
         {
             "name": _TEXT,
