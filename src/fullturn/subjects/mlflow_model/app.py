@@ -31,12 +31,13 @@ from fullturn.core.errors import (
 )
 from fullturn.core.settings import DataSettings, ModelSettings
 from fullturn.store import current
-from fullturn.store.pyfunc import described, load_skops
+from fullturn.store.pyfunc import described, inputs_of, load_skops
 from fullturn.subjects import contents, table
 from fullturn.subjects.baseline import Majority, Median
 from fullturn.subjects.mlflow_model import reference as references
 from fullturn.subjects.mlflow_model.answers import Answers
-from fullturn.subjects.mlflow_model.process import ModelProcess
+from fullturn.subjects.mlflow_model.environment import declared, python_of
+from fullturn.subjects.mlflow_model.process import Limits, ModelProcess, affordable_mb
 from fullturn.subjects.mlflow_model.reference import ModelReference, Reading, Registry
 from fullturn.subjects.protocols import Capability, Inspection, Loading, Origin, Predictor, Run
 from fullturn.subjects.task_scores import label_scores, needed_scale, value_scores
@@ -99,8 +100,10 @@ class MlflowModel:
 
     @property
     def loading(self) -> Loading:
-        """Where its predictors run; an archive of skops runs in this process."""
-        return "in a process of its own" if self._model.allow_pickle else "in this process"
+        """Where its predictors run; an archive of skops runs in this process, unless it is to have
+        the packages that it declares."""
+        own = self._model.allow_pickle or self._model.env == "isolated"
+        return "in a process of its own" if own else "in this process"
 
     def parameters_of(self, address: str) -> Params:
         """The parameters that make this version the candidate."""
@@ -119,7 +122,7 @@ class MlflowModel:
         source = references.source_of(self._registry, version)
         folder, reading = self._files(source, address), self._reading
         references.check_columns(address, described(folder), reading.kinds)
-        references.needs_process(address, folder, allow=reading.allow_pickle)
+        references.may_run_code(address, folder, allow=reading.allow_pickle)
         files = contents.listing(folder)
         ModelReference(address, source, version.run_id, version.created, files, reading).write(
             run.directory
@@ -143,9 +146,10 @@ class MlflowModel:
                 "them, or register the new ones as a version of their own"
             )
         reading = self._reading if self._settings else reference.reading
-        if not references.needs_process(address, files, allow=reading.allow_pickle):
+        unsafe = references.may_run_code(address, files, allow=reading.allow_pickle)
+        if not unsafe and reading.env == "local":
             return Answers(address, load_skops(files, reading.kinds), reading)
-        process = ModelProcess(address, files, reading.kinds, reading.timeout)
+        process = _process(address, files, reading)
         process.start()
         return Answers(address, process, reading)
 
@@ -216,6 +220,8 @@ class MlflowModel:
             classes=self._model.classes,
             allow_pickle=self._model.allow_pickle,
             timeout=self._model.timeout,
+            env=self._model.env,
+            memory_mb=self._model.memory_mb,
         )
 
     def _files(self, source: str, address: str) -> Path:
@@ -228,3 +234,12 @@ class MlflowModel:
                     f"the files of {address} ({source}) are not available: {error}"
                 ) from error
         return self._folders[source]
+
+
+def _process(address: str, files: Path, reading: Reading) -> ModelProcess:
+    """The process of a model, with the packages that it is to have."""
+    python = None
+    if reading.env == "isolated":
+        python = python_of(address, declared(files, builds=reading.allow_pickle))
+    limits = Limits(reading.timeout, reading.memory_mb or affordable_mb())
+    return ModelProcess(address, files, inputs_of(described(files), reading.kinds), limits, python)

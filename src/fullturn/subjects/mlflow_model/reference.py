@@ -43,6 +43,8 @@ class Reading:
     classes: tuple[str, ...] = ()
     allow_pickle: bool = False
     timeout: float = 60.0
+    env: str = "local"
+    memory_mb: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +126,11 @@ def unsafe(folder: Path, model: ModelFile) -> list[str]:
     return [f"{what}: loaded by {model.loader or 'no python_function'}, which may run any code"]
 
 
-def needs_process(address: str, folder: Path, *, allow: bool) -> bool:
-    """Whether a model must be loaded in a process of its own.
+def may_run_code(address: str, folder: Path, *, allow: bool) -> bool:
+    """Whether a model can run code when it is loaded, and so needs a process of its own.
 
     Raises:
-        BundleError: it must, and that is not allowed.
+        BundleError: it can, and that is not allowed.
     """
     reasons = unsafe(folder, described(folder))
     if reasons and not allow:
