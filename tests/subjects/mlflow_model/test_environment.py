@@ -22,11 +22,12 @@ OWN = """\
 import sys
 
 import mlflow
-import prices
 
 
 class Own(mlflow.pyfunc.PythonModel):
     def predict(self, context, model_input, params=None):
+        import prices
+
         assert "fullturn" not in sys.modules
         return [prices.VERSION for _ in model_input["x"]]
 
@@ -67,7 +68,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def saved(folder: Path, *requirements: str) -> Path:
+def saved(folder: Path) -> Path:
     code = folder / "own.py"
     code.parent.mkdir()
     code.write_text(OWN)
@@ -76,8 +77,13 @@ def saved(folder: Path, *requirements: str) -> Path:
         mlflow.pyfunc.save_model(
             folder / "model", python_model=str(code), pip_requirements=["mlflow"]
         )
-    (folder / "model" / "requirements.txt").write_text("\n".join(requirements))
     return folder / "model"
+
+
+def declaring(folder: Path, *requirements: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "requirements.txt").write_text("\n".join(requirements))
+    return folder
 
 
 def python(name: str, folder: Path) -> Path:
@@ -87,7 +93,7 @@ def python(name: str, folder: Path) -> Path:
 def test_two_versions_have_the_packages_that_each_declares(tmp_path: Path) -> None:
     found = []
     for number in ("1.0", "2.0"):
-        folder = saved(tmp_path / number, f"prices=={number}")
+        folder = declaring(saved(tmp_path / number), f"prices=={number}")
         inputs = inputs_of(described(folder), {"x": "number"})
         process = ModelProcess(number, folder, inputs, python=python(number, folder))
         found += process.answer([{"x": 1.0}])["values"]
@@ -96,18 +102,18 @@ def test_two_versions_have_the_packages_that_each_declares(tmp_path: Path) -> No
 
 
 def test_an_environment_is_made_once_for_all_that_declare_the_same(tmp_path: Path) -> None:
-    first = python("a", saved(tmp_path / "a", "prices==1.0"))
+    first = python("a", declaring(tmp_path / "a", "prices==1.0"))
     made = first.stat().st_ctime_ns
-    assert python("b", saved(tmp_path / "b", "# ours", "prices==1.0")) == first
+    assert python("b", declaring(tmp_path / "b", "# ours", "prices==1.0")) == first
     assert first.stat().st_ctime_ns == made
-    assert python("c", saved(tmp_path / "c", "prices==2.0")) != first
+    assert python("c", declaring(tmp_path / "c", "prices==2.0")) != first
     code = "import importlib.util as u; print(u.find_spec('prices') is not None)"
     said = subprocess.run([first, "-I", "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "True"
 
 
 def test_an_environment_that_was_left_half_made_is_made_again(tmp_path: Path) -> None:
-    folder = saved(tmp_path / "a", "prices==1.0")
+    folder = declaring(tmp_path / "a", "prices==1.0")
     first = python("a", folder)
     (first.parents[1] / "complete.json").unlink()
     first.unlink()
@@ -115,7 +121,7 @@ def test_an_environment_that_was_left_half_made_is_made_again(tmp_path: Path) ->
 
 
 def test_a_requirement_that_cannot_be_installed_is_named(tmp_path: Path) -> None:
-    folder = saved(tmp_path / "a", "prices==1.0", "no_such.package>=3")
+    folder = declaring(tmp_path / "a", "prices==1.0", "no_such.package>=3")
     with pytest.raises(AppError, match=r"churn/3 declares 'no_such\.package>=3' in req.*local"):
         python("models:/churn/3", folder)
     assert not list((tmp_path / "cache").rglob("complete.json"))
@@ -125,7 +131,7 @@ def test_a_python_that_is_not_there_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UV_PYTHON_DOWNLOADS", "never")
-    folder = saved(tmp_path / "a", "prices==1.0")
+    folder = declaring(tmp_path / "a", "prices==1.0")
     (folder / "python_env.yaml").write_text("python: 3.99.1\n")
     with pytest.raises(AppError, match=r"declares Python 3\.99 in python_env\.yaml.*local"):
         python("models:/churn/3", folder)

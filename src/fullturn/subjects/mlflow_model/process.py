@@ -121,6 +121,8 @@ class ModelProcess:
                 self._rest_until = time.monotonic() + rest
             raise
         self._deaths = 0
+        if found.get("full") and self._process is not None:
+            self._process.end()
         return found
 
     def _running(self) -> _Started:
