@@ -86,13 +86,13 @@ def from_table(folder: Path, table: Path, roles: Roles, test: Path | None = None
     given = [file for file in (table, test) if file]
     rows = readers.read([table])
     _check_columns(test, roles.label, *roles.named.values()) if test else None
-    _refuse_project(folder)
-    _refuse_overwriting(folder, given)
+    refuse_project(folder)
+    refuse_overwriting(folder, given)
     names = {"files": [table.name], **({"test": [test.name]} if test else {})}
-    toml, inferred, to_do = plan(_project_name(folder), names, rows, roles)
+    toml, inferred, to_do = plan(project_name(folder), names, rows, roles)
     for file in given:
-        _copy_in(folder, file)
-    started = _write_project(folder, toml, own_git=not _under_git(folder))
+        copy_in(folder, file)
+    started = write_project(folder, toml, own_git=not under_git(folder))
     return replace(started, inferred=inferred, to_do=(*to_do, *started.to_do))
 
 
@@ -102,11 +102,11 @@ def from_csv(folder: Path, table: Path, text: str, label: str, test: Path | None
         raise UsageError(f"--text and --label both name '{text}'; name two columns")
     given = [file for file in (table, test) if file]
     rows = [_check_columns(file, text, label) for file in given]
-    _refuse_project(folder)
-    _refuse_overwriting(folder, given)
+    refuse_project(folder)
+    refuse_overwriting(folder, given)
     validation = _validation_share(rows[0]) if test else 0.1
-    name = _project_name(folder)
-    files = {"files": [_copy_in(folder, table)], "test": [_copy_in(folder, test)] if test else []}
+    name = project_name(folder)
+    files = {"files": [copy_in(folder, table)], "test": [copy_in(folder, test)] if test else []}
     lines = [
         f"name = {json.dumps(name)}",
         'app = "classifier"',
@@ -126,7 +126,7 @@ def from_csv(folder: Path, table: Path, text: str, label: str, test: Path | None
         "latency_p95_ms = 100.0",
         "",
     ]
-    return _write_project(folder, "\n".join(lines), own_git=not _under_git(folder))
+    return write_project(folder, "\n".join(lines), own_git=not under_git(folder))
 
 
 def from_example(name: str, folder: Path) -> Started:
@@ -146,18 +146,18 @@ def from_example(name: str, folder: Path) -> Started:
 def wine(folder: Path) -> Started:
     """An app in a module of the project, which classifies three cultivars of wine."""
     source = EXAMPLES / "wine"
-    _refuse_project(folder)
+    refuse_project(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for file in source.glob("*.py"):
         shutil.copy(file, folder / file.name)
     runpy.run_path(str(source / "wine_data.py"))["write_csv"](folder / "wine.csv")
-    return _write_project(folder, (source / FILE).read_text(encoding="utf-8"))
+    return write_project(folder, (source / FILE).read_text(encoding="utf-8"))
 
 
 def assistant(folder: Path) -> Started:
     """The assistant that answers questions about MLOps, without two chapters of its handbook."""
     source = EXAMPLES / "assistant"
-    _refuse_project(folder)
+    refuse_project(folder)
     for part in (folder, folder / "later"):
         (part / "handbook").mkdir(parents=True, exist_ok=True)
     for chapter in sorted((source / "handbook").glob("*.md")):
@@ -169,10 +169,11 @@ def assistant(folder: Path) -> Started:
         (later if _held_back(json.loads(row)["group"].partition("/")[0]) else now).append(row)
     (folder / "questions.jsonl").write_text("\n".join(now) + "\n", encoding="utf-8")
     (folder / "later" / "questions.jsonl").write_text("\n".join(later) + "\n", encoding="utf-8")
-    return _write_project(folder, (source / FILE).read_text(encoding="utf-8"))
+    return write_project(folder, (source / FILE).read_text(encoding="utf-8"))
 
 
-def _project_name(folder: Path) -> str:
+def project_name(folder: Path) -> str:
+    """A name for the project in a folder, as near to the folder's as possible."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-._") or "project"
 
 
@@ -180,7 +181,12 @@ def _held_back(chapter: str) -> bool:
     return chapter in HELD_BACK
 
 
-def _refuse_project(folder: Path) -> None:
+def refuse_project(folder: Path) -> None:
+    """Refuse a folder that is a file, cannot be used or has a project.
+
+    Raises:
+        UsageError: it is one of them.
+    """
     if folder.is_file():
         raise UsageError(f"{folder} is a file; name a folder")
     if reason := unusable(folder.resolve()):
@@ -189,7 +195,7 @@ def _refuse_project(folder: Path) -> None:
         raise UsageError(f"{folder} already contains a project; choose another folder")
 
 
-def _refuse_overwriting(folder: Path, files: Sequence[Path]) -> None:
+def refuse_overwriting(folder: Path, files: Sequence[Path]) -> None:
     """Refuse a file that would overwrite another one in the project."""
     taken = {path.name: path for path in folder.iterdir()} if folder.exists() else {}
     for file in files:
@@ -198,7 +204,7 @@ def _refuse_overwriting(folder: Path, files: Sequence[Path]) -> None:
             raise UsageError(f"{file} would overwrite {other}; rename one of them")
 
 
-def _copy_in(folder: Path, file: Path) -> str:
+def copy_in(folder: Path, file: Path) -> str:
     """The file's name in the project; a file from elsewhere is copied into it."""
     target = folder / file.name
     if file.resolve() != target.resolve():
@@ -225,7 +231,7 @@ def _check_columns(file: Path, *columns: str) -> int:
     return len(rows)
 
 
-def _under_git(folder: Path) -> bool:
+def under_git(folder: Path) -> bool:
     """Whether the folder is already in a Git repository, whose owner commits it."""
     return any((above / ".git").exists() for above in (folder.resolve(), *folder.resolve().parents))
 
@@ -249,7 +255,7 @@ class Started(Result):
     """What was inferred about a table."""
 
 
-def _write_project(folder: Path, toml: str, *, own_git: bool = True) -> Started:
+def write_project(folder: Path, toml: str, *, own_git: bool = True) -> Started:
     """Write the settings, workflows, requirements and .gitignore that do not exist yet.
 
     With `own_git`, the folder becomes a Git repository.
