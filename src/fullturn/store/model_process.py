@@ -248,7 +248,7 @@ def _answered(model: LoadedModel, request: tuple[int, bytes], out: BinaryIO) -> 
 def _thread_pools() -> Any:
     """Of the libraries that are loaded; None if nothing here can limit them."""
     try:
-        from threadpoolctl import ThreadpoolController
+        from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
     except ImportError:
         return None
     return ThreadpoolController()

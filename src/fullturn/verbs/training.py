@@ -22,7 +22,7 @@ from fullturn.subjects import bundle
 from fullturn.subjects.protocols import Predictor
 from fullturn.subjects.subject import Subject
 from fullturn.tracking import provenance
-from fullturn.tracking.cache_keys import code_of, listing, training_key
+from fullturn.tracking.cache_keys import asked_key, code_of, listing, training_key
 from fullturn.tracking.runs import RunPlan, TrackedRun
 from fullturn.tracking.search import complete
 from fullturn.verbs.workspace import (
@@ -95,7 +95,9 @@ def train_one(
 def _input_tags(project: Workspace, data: Dataset, params: Params, seed: int) -> dict[str, str]:
     """What a training depends on, as tags: data, parameters, code, and the key of them all."""
     settings, root = project.settings, project.root
+    elsewhere = not project.subject.lacks.get("registered models")
     return TrainingTags(
+        asked=asked_key(settings, params) if elsewhere else None,
         data=data.version.version,
         data_digest=data.version.digest,
         declared=tuple(sorted(settings.experiment.params)),

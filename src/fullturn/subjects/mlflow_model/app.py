@@ -31,18 +31,15 @@ from fullturn.core.errors import (
 )
 from fullturn.core.settings import DataSettings, ModelSettings
 from fullturn.store import current
-from fullturn.store.pyfunc import described, inputs_of, load_skops
+from fullturn.store.pyfunc import described
 from fullturn.subjects import contents, table
 from fullturn.subjects.baseline import Majority, Median
 from fullturn.subjects.mlflow_model import reference as references
 from fullturn.subjects.mlflow_model.answers import Answers
-from fullturn.subjects.mlflow_model.environment import declared, python_of
-from fullturn.subjects.mlflow_model.process import Limits, ModelProcess, affordable_mb
+from fullturn.subjects.mlflow_model.opening import opened
 from fullturn.subjects.mlflow_model.reference import ModelReference, Reading, Registry
 from fullturn.subjects.protocols import Capability, Inspection, Loading, Origin, Predictor, Run
 from fullturn.subjects.task_scores import label_scores, needed_scale, value_scores
-
-_NUMBERS = frozenset({"double", "float", "long", "integer"})
 
 
 class MlflowModel:
@@ -73,7 +70,8 @@ class MlflowModel:
         """
         kind: Kind = "category" if self._model.task == "classification" else "number"
         if self._data.columns:
-            return table.contract(self._data, self._data.columns, kind)
+            optional = frozenset(self._data.optional)
+            return table.contract(self._data, self._data.columns, kind, optional)
         version = references.found(self._registry, self._uri)
         address = references.address_of(version)
         columns = described(self._files(references.source_of(self._registry, version), address))
@@ -82,10 +80,9 @@ class MlflowModel:
                 f"{address} has no signature with named columns: name its inputs in fullturn.toml, "
                 "such as [data.columns] age = 'number', city = 'category'"
             )
-        kinds: dict[str, Kind] = {
-            one.name: "number" if one.type in _NUMBERS else "category" for one in columns.columns
-        }
+        kinds: dict[str, Kind] = {one.name: references.kind_of(one) for one in columns.columns}
         optional = frozenset(one.name for one in columns.columns if not one.required)
+        optional |= frozenset(self._data.optional)
         return table.contract(self._data, kinds, kind, optional)
 
     @property
@@ -146,12 +143,7 @@ class MlflowModel:
                 "them, or register the new ones as a version of their own"
             )
         reading = self._reading if self._settings else reference.reading
-        unsafe = references.may_run_code(address, files, allow=reading.allow_pickle)
-        if not unsafe and reading.env == "local":
-            return Answers(address, load_skops(files, reading.kinds), reading)
-        process = _process(address, files, reading)
-        process.start()
-        return Answers(address, process, reading)
+        return Answers(address, opened(address, files, reading), reading)
 
     def score(self, row: Example, output: Output) -> Scores:
         """Scores of one output, in [0, 1]; see `subjects.task_scores`."""
@@ -234,12 +226,3 @@ class MlflowModel:
                     f"the files of {address} ({source}) are not available: {error}"
                 ) from error
         return self._folders[source]
-
-
-def _process(address: str, files: Path, reading: Reading) -> ModelProcess:
-    """The process of a model, with the packages that it is to have."""
-    python = None
-    if reading.env == "isolated":
-        python = python_of(address, declared(files, builds=reading.allow_pickle))
-    limits = Limits(reading.timeout, reading.memory_mb or affordable_mb())
-    return ModelProcess(address, files, inputs_of(described(files), reading.kinds), limits, python)

@@ -13,11 +13,19 @@ from fullturn.core.entities import Kind, ModelVersion
 from fullturn.core.errors import BundleError, DataError, NotFound
 from fullturn.core.parsing import from_json
 from fullturn.core.wording import listed
+from fullturn.store.model_process import ModelColumn
 from fullturn.store.pyfunc import ModelFile, described, unknown_types
 
 REFERENCE = "reference.json"
 MODELS = "models:/"
 _REGISTERED = re.compile(r"models:/[^/@]+/\d+")
+
+
+_KINDS: Mapping[str, Kind] = {
+    **dict.fromkeys(("double", "float", "long", "integer"), "number"),
+    "boolean": "boolean",
+    "datetime": "date",
+}
 
 
 class Registry(Protocol):
@@ -98,6 +106,11 @@ def found(registry: Registry, address: str) -> ModelVersion:
         has = f"has the versions {listed(list(map(str, known)))}" if known else "does not exist"
         raise NotFound(f"there is no '{address}' in MLflow: the model '{name}' {has}")
     return known[wanted]
+
+
+def kind_of(column: ModelColumn) -> Kind:
+    """The kind of a column in a signature; texts and categories are both `string` there."""
+    return _KINDS.get(column.type, "category")
 
 
 def address_of(version: ModelVersion) -> str:
