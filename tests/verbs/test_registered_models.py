@@ -34,12 +34,11 @@ from fullturn.verbs import (
     references,
     verify,
 )
-from fullturn.verbs.data import commit
 from fullturn.verbs.serve import server
 from fullturn.verbs.turn import LoopRunner
 from fullturn.verbs.workspace import Workspace
 from tests.projects import copied
-from tests.registered import FAULTS, customers, make, theirs
+from tests.registered import FAULTS, customers, theirs
 from tests.verbs.conftest import write_rows
 
 pytestmark = pytest.mark.slow
@@ -47,24 +46,15 @@ KNOWN = {"DATA02": "trained last year; these customers came since"}
 ROW = {"age": 55.0, "income": 4.0, "city": "Bern"}
 
 
-@pytest.fixture(scope="session")
-def registered(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path:
-    """A project whose models are another team's, with one dataset version."""
-    root = tmp_path_factory.mktemp("registered") / "project"
-    make(root, empty_database)
-    commit(Workspace.open(root), [], "first")
-    return root
-
-
 @pytest.fixture
-def project(registered: Path, tmp_path: Path) -> Workspace:
-    return Workspace.open(copied(registered, tmp_path / "project"))
+def project(registered_once: Path, tmp_path: Path) -> Workspace:
+    return Workspace.open(copied(registered_once, tmp_path / "project"))
 
 
 @pytest.fixture(scope="session")
-def gated(registered: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def gated(registered_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same, with their version 1 as its champion."""
-    root = copied(registered, tmp_path_factory.mktemp("gated") / "project")
+    root = copied(registered_once, tmp_path_factory.mktemp("gated") / "project")
     opened = Workspace.open(root)
     gate.gate(opened, "models:/churn/1", waive=KNOWN)
     promote.promote(opened, "models:/churn/1", "the first")

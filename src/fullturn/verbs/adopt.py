@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from fullturn.core.entities import HistoryEntry
 from fullturn.core.errors import UsageError
 from fullturn.core.settings import FILE
 from fullturn.core.showing import Block, Result, grid, line, styled, then, view
+from fullturn.core.wording import listed
 from fullturn.registry import history as histories
 from fullturn.registry import promotion, versions
 from fullturn.store import Store
@@ -273,11 +275,11 @@ def _without_login(uri: str) -> str | None:
 
 
 def _inferred(columns: inferring.Columns, asked: inferring.Asked) -> Iterator[Conclusion]:
-    read = ", ".join(f"{name} {kind}" for name, kind in columns.kinds.items())
+    read = listed([f"{name} ({kind})" for name, kind in columns.kinds.items()], most=6)
     yield Conclusion("task", asked.task, asked.why)
     yield Conclusion("the model reads", read, "its signature, and the data where that is silent")
     if columns.optional:
-        found = ", ".join(columns.optional)
+        found = listed(columns.optional, most=6)
         yield Conclusion("may be missing", found, "not required, or empty in some rows")
 
 
@@ -300,24 +302,25 @@ def _known(
 def _(result: Adopted) -> Iterator[Block]:
     yield line("adopted ", styled(result.model, "bold"), " in ", styled(result.folder, "bold"),
                f": {FILE} has what was inferred, with the reasons")  # fmt: skip
-    yield grid(
-        ("what", "found", "why"), ((one.what, one.found, one.why) for one in result.conclusions)
-    )
+    rows = ((one.what, one.found, one.why) for one in result.conclusions)
+    yield grid(("what", "found", "why"), rows)
     yield from view(result.gated.report)
     yield from _next(result)
 
 
 def _next(result: Adopted) -> Iterator[Block]:
-    report, inside = result.gated.report, f"cd {result.folder}"
-    version = result.gated.version
+    report, version = result.gated.report, result.gated.version
+    inside = f"cd {shlex.quote(str(result.folder))}"
     if version is not None:
-        yield line("registered as ", styled(f"version {version.version}", "bold"),
-                   " of the project's own registered model")  # fmt: skip
-    open_checks = [one.code for one in report.results if one.outcome == "INCONCLUSIVE"]
-    if report.outcome == "INCONCLUSIVE" and open_checks == ["DATA02"]:
+        number = styled(f"version {version.version}", "bold")
+        yield line("registered as ", number, " of the project's own registered model")
+    blocking = {one.code for one in report.results if one.outcome in ("FAILED", "INCONCLUSIVE")}
+    unknown = any(one.code == "DATA02" and not one.waived for one in report.results)
+    if unknown and "DATA02" in blocking:
         yield line(
-            "only the training rows are unknown: state in fullturn.toml why no test row can be "
-            'among them, [model] unseen = "…", and gate again'
+            "unknown training rows block: once you know that no test row is among them, say why "
+            'in fullturn.toml, [model] unseen = "…"',
         )
     serve = ["fullturn serve"] if result.champion else []
-    yield then(inside, f"fullturn gate {result.model}@…", *serve, "fullturn turn --watch")
+    again = "fullturn turn   (gates and releases what is new)"
+    yield then(inside, *serve, again)

@@ -41,6 +41,7 @@ LONGEST_REST = 60.0
 _SECRETS = re.compile("TOKEN|SECRET|PASSW|KEY|CREDENTIAL|TRACKING_URI|PROXY", re.IGNORECASE)
 _LAST_WORDS = 8
 _CHUNK = 1 << 16
+_OTHER_PACKAGES = re.compile(r"loading raised (ModuleNotFound|Import|Attribute)Error")
 _NO_MEMORY = re.compile("MemoryError|bad_alloc|[Cc]annot allocate memory|Unable to allocate")
 
 
@@ -145,8 +146,13 @@ class ModelProcess:
             )
 
     def _hint(self, found: Mapping[str, Any]) -> str:
-        full = found.get("full") or _NO_MEMORY.search(str(found["error"]))
-        return _memory_hint(self._limits) if full else ""
+        said = str(found["error"])
+        if _OTHER_PACKAGES.match(said) and self._words[0] == sys.executable:
+            return (
+                "; if it needs other packages than are installed here, [model] env = 'isolated' "
+                "(`--env isolated`) gives each version those that it declares"
+            )
+        return _memory_hint(self._limits) if found.get("full") or _NO_MEMORY.search(said) else ""
 
 
 def affordable_mb() -> int:
