@@ -128,7 +128,7 @@ def adopt(
             f"'{model}' names no registered model{hint}: write models:/NAME, models:/NAME/3 or "
             "models:/NAME@alias"
         )
-    place = Path(folder) if folder is not None else Path(project_name(match["name"]))
+    place = Path(folder) if folder is not None else Path(project_name(Path(match["name"])))
     said = _said(label, options)
     named = _Named(f"models:/{match['name']}", model, options.get("name"))
     conclusions: tuple[Conclusion, ...] = ()
@@ -155,7 +155,9 @@ class _Named:
 
     @property
     def name(self) -> str:
-        return self.project or project_name(f"{self.model.removeprefix(reference.MODELS)}-adopted")
+        return self.project or project_name(
+            Path(f"{self.model.removeprefix(reference.MODELS)}-adopted")
+        )
 
 
 def _make(
