@@ -99,8 +99,8 @@ class Asked:
     classes: tuple[str, ...] = ()
     """Labels in the order of the probabilities, for a model that answers with those alone."""
     scale: float | None = None
-    positive: str | None = None
-    """Of two labels with probabilities, the one that ROC-AUC is about."""
+    probabilities: bool = False
+    """Whether the model answers those of its labels."""
 
 
 def refuse_unsafe(address: str, files: Path, allowed: Allowed) -> None:
@@ -169,7 +169,7 @@ def asked_of(address: str, files: Path, rows: Rows, columns: Columns, said: Said
         numbers = [float(one) for one in labels if _is_number(one)]
         why = f"the model answers numbers, and the label has {columns.label.task_reason}"
         return Asked("regression", _SAID if said.task else why, scale=spread(numbers) or 1.0)
-    return _classification(address, answer, labels, said.task)
+    return classification(address, answer, labels, said.task)
 
 
 def lines(head: Head, data: DataFiles, columns: Columns, asked: Asked, said: Said) -> Iterator[str]:
@@ -241,12 +241,12 @@ def _data_lines(data: DataFiles, columns: Columns, roles: Roles) -> Iterator[str
 
 
 def _gate_lines(asked: Asked) -> Iterator[str]:
-    if asked.positive is not None:
-        metric = f"roc_auc({asked.positive})"
-        yield from ("", "[gates]", f"metrics = {_texts([metric])}  # two labels with probabilities")
+    if asked.probabilities:
+        yield from ("", "[gates]", 'metrics = ["roc_auc"]  # the model answers probabilities')
     if asked.scale is not None:
-        yield from ("", "[gates]", 'metrics = ["mae"]')
-        yield from ("", "[gates.margins]", f"mae = {MARGIN * asked.scale:.3g}  # 3 % of the scale")
+        margins = f"{{ mae = {MARGIN * asked.scale:.3g}, r2 = {MARGIN} }}"
+        yield from ("", "[gates]", 'metrics = ["mae", "r2"]')
+        yield f"margins = {margins}  # of the error, 3 % of the scale"
 
 
 def _inferred(rows: Rows, roles: Roles, task: Task | None) -> Inference:
@@ -261,12 +261,6 @@ def _inferred(rows: Rows, roles: Roles, task: Task | None) -> Inference:
 
 
 def _check_read(address: str, model: ModelFile, header: Sequence[str], roles: Roles) -> None:
-    lacking = [one.name for one in model.columns if one.required and one.name not in header]
-    if lacking:
-        here = [name for name in header if name not in {one.name for one in model.columns}]
-        hint = nearest(lacking[0], here)
-        also = f"; it has, besides what the model reads: {listed(here)}" if here else ""
-        raise DataError(f"{address} reads {listed(lacking)}, which the data lack{hint}{also}")
     read = {one.name for one in model.columns}
     doubled = [name for name in (roles.label, *roles.names) if name in read]
     if doubled:
@@ -274,6 +268,12 @@ def _check_read(address: str, model: ModelFile, header: Sequence[str], roles: Ro
             f"{address} reads {listed(doubled)}: a column that a model reads cannot also be the "
             "label, the id, the group, the time or a slice; copy it under another name"
         )
+    lacking = [one.name for one in model.columns if one.required and one.name not in header]
+    if lacking:
+        others = [name for name in header if name not in read]
+        hint = nearest(lacking[0], others)
+        also = f"; it has, besides what the model reads: {listed(others)}" if others else ""
+        raise DataError(f"{address} reads {listed(lacking)}, which the data lack{hint}{also}")
 
 
 def _probes(rows: Rows, columns: Columns, label: str) -> list[Mapping[str, Any]]:
@@ -300,9 +300,14 @@ def _task(answer: Mapping[str, Any], inferred: Inference) -> Task:
     return inferred.task
 
 
-def _classification(
-    address: str, answer: Mapping[str, Any], labels: Sequence[str], said: Task | None
+def classification(
+    address: str, answer: Mapping[str, Any], labels: Sequence[str], said: Task | None = None
 ) -> Asked:
+    """How labels are read from what a model answered to some rows; `labels` are the table's.
+
+    Raises:
+        DataError: the model answers other labels, or probabilities of more or fewer.
+    """
     known = sorted({as_label(_written(label)) for label in labels})
     values, shares = answer["values"], "classes" in answer
     classes: tuple[str, ...] = ()
@@ -325,8 +330,7 @@ def _classification(
             "they have no label in common; name the column with the labels that the model gives"
         )
     why = _SAID if said else f"the model answers {listed(answered)}"
-    binary = len(known) == 2 and (shares or bool(classes))
-    return Asked("classification", why, classes, positive=known[-1] if binary else None)
+    return Asked("classification", why, classes, probabilities=shares or bool(classes))
 
 
 def _written(label: str) -> Any:
@@ -360,8 +364,9 @@ def _comment(text: str) -> str:
 
 
 def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    """A basic string of TOML: JSON's, but for DEL, which TOML wants escaped."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _texts(values: Iterable[str]) -> str:
-    return json.dumps(list(values), ensure_ascii=False)
+    return f"[{', '.join(map(_text, values))}]"
