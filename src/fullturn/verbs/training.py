@@ -17,7 +17,6 @@ from fullturn.evaluation import records
 from fullturn.evaluation.race import Race, race, recalled
 from fullturn.evaluation.records import fingerprint
 from fullturn.metrics.metric import key
-from fullturn.store import save_pyfunc
 from fullturn.subjects import bundle
 from fullturn.subjects.protocols import Predictor
 from fullturn.subjects.subject import Subject
@@ -25,6 +24,7 @@ from fullturn.tracking import provenance
 from fullturn.tracking.cache_keys import asked_key, code_of, listing, training_key
 from fullturn.tracking.runs import RunPlan, TrackedRun
 from fullturn.tracking.search import complete
+from fullturn.verbs.packaging import package
 from fullturn.verbs.workspace import (
     Workspace,
     load,
@@ -173,9 +173,7 @@ def _seal(
     bundle.write_record(folder, record)
     probes = _probes(project.subject, folder / bundle.FILES, view)
     bundle.write_record(folder, {**record, "probe": probes})
-    inputs = [(c.name, c.kind) for c in project.subject.contract.columns if c.role == "input"]
-    metadata = {"fullturn.app": project.settings.app, "fullturn.run": run.id}
-    save_pyfunc(folder, bundle.FILES, "fullturn.subjects.bundle", inputs, metadata)
+    package(project, folder, run.id, probes)
     return folder, bundle.seal(folder)
 
 

@@ -159,6 +159,12 @@ class MlflowModel:
             return Median.of(rows, self._label)
         return Majority.of(rows, self._label, shares=True)
 
+    def requirements(self, folder: Path) -> Sequence[str]:
+        """What the model's own files name."""
+        reference = references.read(folder)
+        path = self._files(reference.source, reference.address) / "requirements.txt"
+        return path.read_text(encoding="utf-8").splitlines() if path.is_file() else ()
+
     def origin(self, folder: Path) -> Origin | None:
         """The version, and the run of theirs."""
         reference = references.read(folder)
