@@ -10,7 +10,6 @@ ROOT = Path(__file__).parents[1]
 
 def test_public_names() -> None:
     assert fullturn.__all__ == [
-        "Adopted",
         "Alarm",
         "Answered",
         "Answers",
@@ -77,7 +76,6 @@ def test_public_names() -> None:
         "WatchedLog",
         "Watcher",
         "Workflows",
-        "adopt",
         "init",
         "judge",
         "open",

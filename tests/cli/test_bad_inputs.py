@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 from collections.abc import Callable
@@ -39,10 +40,10 @@ def run(*words: str) -> int:
     return int(ended.value.code or 0)
 
 
-def init(folder: Path, content: bytes, *, text: str = "text", label: str = "label") -> int:
+def init(folder: Path, content: bytes, *more: str, text: str = "text", label: str = "label") -> int:
     table = folder / "rows.csv"
     table.write_bytes(content)
-    words = ["init", "--csv", str(table), "--text", text, "--label", label]
+    words = ["init", "--csv", str(table), "--text", text, "--label", label, *more]
     return run(*words, str(folder / "project"))
 
 
@@ -59,6 +60,13 @@ def with_row(text: str, label: str) -> bytes:
         (with_row("x" * 1_000_000, "billing"), "field larger than field limit"),
         (csv_of(rows()) + b"a,b,c\n", "rows.csv:302: 3 cells under a header of 2"),
         (b"message,subject\na,b\n", "no column 'text'; it has message, subject"),
+        (b"texts,label\na,b\n", "no column 'text'; did you mean 'texts'?"),
+        (csv_of([*rows(), ("", "billing"), ("x", "rare")]), "seen only once: 1 'rare'"),
+        (csv_of([*rows(), ("", "billing")]), "rows.csv:302: 'text' is empty"),
+        (csv_of([*rows(), ("", "billing")]), "(`fullturn init --on-bad-row drop`)"),
+        (b"text,label\na,x\nb,x\n", "has one label only, 'x'"),
+        (b"text,label\na,x\nb,y\n", "every row has a label of its own"),
+        (b"PK\x03\x04", "is an Excel workbook"),
     ],
 )
 def test_init_refuses_a_file_it_cannot_use(
@@ -67,6 +75,67 @@ def test_init_refuses_a_file_it_cannot_use(
     assert init(tmp_path, content) == 2
     assert_said(capsys, said)
     assert not (tmp_path / "project").exists()
+
+
+def test_init_says_what_a_commit_will_say(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [f"{text},{label},{n},x" for n, (text, label) in enumerate(rows())]
+    content = "\n".join(["text,label,nr,group", *lines, ",billing,9,x", ""]).encode("utf-16")
+    assert init(tmp_path, content, "--on-bad-row", "drop") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "column 'group' is left out: for a group that is never split, name it" in said
+    assert "1 column that no model reads: nr" in said
+    assert run("-C", str(tmp_path / "project"), "data", "commit", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["rows"], found["findings"]["dropped"]) == (300, 1)
+    assert found["dropped"] == ["rows.csv:302: 'text' is empty; fill it or drop the row"]
+    assert all(note in said for note in found["notes"])
+
+
+def test_truth_values_in_two_spellings_are_one_label(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spelled = {"billing": ("True", "true", "1"), "delivery": ("False", "false", "0")}
+    content = csv_of([(text, spelled[label][n % 3]) for n, (text, label) in enumerate(rows())])
+    assert init(tmp_path, content) == 0
+    assert run("-C", str(tmp_path / "project"), "data", "commit", "--json") == 0
+    assert run("-C", str(tmp_path / "project"), "data", "show", "1", "--json") == 0
+    assert '"label": {"true": 151, "false": 149}' in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_file_that_lost_half_its_rows_stops_commit_and_turn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert init(tmp_path, csv_of(rows())) == 0
+    project = tmp_path / "project"
+    assert run("-C", str(project), "data", "commit") == 0
+    (project / "rows.csv").write_bytes(csv_of(rows()[:150]))
+    for words in (["data", "commit"], ["turn"]):
+        capsys.readouterr()
+        assert run("-C", str(project), *words) == 1
+        assert_said(capsys, "150, 50% fewer: a copy may be cut short")
+    assert run("-C", str(project), "data", "commit", "--confirm-fewer-rows", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["version"] == 2
+
+
+def test_bad_rows_are_all_listed_in_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert init(tmp_path, csv_of(rows())) == 0
+    project = tmp_path / "project"
+    (project / "rows.csv").write_bytes(csv_of([*rows(), *[("", "billing")] * 7]))
+    assert run("-C", str(project), "data", "commit") == 2
+    assert_said(capsys, "All 7 of them are listed in")
+    listed = (project / ".fullturn" / "bad_rows.txt").read_text().splitlines()
+    assert listed[-1] == "rows.csv:308: 'text' is empty; fill it or drop the row"
+
+
+def test_a_byte_order_mark_in_the_settings_is_no_content(tmp_path: Path) -> None:
+    assert init(tmp_path, csv_of(rows())) == 0
+    settings = tmp_path / "project" / "fullturn.toml"
+    settings.write_bytes(b"\xef\xbb\xbf" + settings.read_bytes())
+    assert run("-C", str(tmp_path / "project"), "data", "commit") == 0
 
 
 def test_init_refuses_a_missing_file_one_column_for_both_and_a_file_as_folder(
@@ -108,7 +177,10 @@ def test_data_that_breaks_the_contract_is_named_by_line(
     tmp_path: Path, empty_database: Path, capsys: pytest.CaptureFixture[str], content: bytes,
     said: str,
 ) -> None:  # fmt: skip
-    assert init(tmp_path, content) == 0
+    assert init(tmp_path, content) == 2
+    assert_said(capsys, said)
+    assert init(tmp_path, csv_of(rows())) == 0
+    (tmp_path / "project" / "rows.csv").write_bytes(content)
     use(tmp_path / "project", empty_database)
     capsys.readouterr()
     assert run("-C", str(tmp_path / "project"), "turn") == 2

@@ -21,9 +21,16 @@ WORKFLOWS = {
 }
 
 
+ROWS = "text,label\n" + "".join(
+    f"{text} number {n},{label}\n"
+    for n in range(5)
+    for text, label in (("a parcel", "delivery"), ("a refund", "billing"))
+)
+
+
 def init(folder: Path, *more: str) -> int:
     table = folder.parent / "rows.csv"
-    table.write_text("text,label\na parcel,delivery\na refund,billing\n")
+    table.write_text(ROWS)
     words = ["init", "--csv", str(table), "--text", "text", "--label", "label", *more]
     return run([*words, str(folder)])
 
@@ -73,7 +80,7 @@ def test_requirements_that_name_fullturn_ask_for_nothing(tmp_path: Path, line: s
     (tmp_path / "mail").mkdir()
     (tmp_path / "mail" / "requirements.txt").write_text(line)
     table = tmp_path / "rows.csv"
-    table.write_text("text,label\na parcel,delivery\n")
+    table.write_text(ROWS)
     assert init.init(tmp_path / "mail", csv=table, text="text", label="label").to_do == ()
 
 

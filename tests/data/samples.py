@@ -13,6 +13,7 @@ from fullturn.core.entities import Column, Contract
 from fullturn.core.errors import Conflict
 from fullturn.core.settings import DataSettings
 from fullturn.data import versions
+from fullturn.data.versions import CommitRequest
 
 QUESTIONS = Contract(
     columns=(Column("text"), Column("label", "category", "label")), key=("text",), text="text"
@@ -53,8 +54,8 @@ def commit(table: Path, rows: list[dict[str, Any]], **changes: Any) -> Any:
     """Commit with the defaults of these tests."""
     contract = changes.pop("contract", QUESTIONS)
     settings = changes.pop("settings", SETTINGS)
-    said = {"message": "", "actor": "tester"} | changes
-    return versions.commit(table, "shop", rows, contract, settings, **said)
+    said = {"message": "", "actor": "tester", "fewer_rows": True} | changes
+    return versions.commit(table, "shop", rows, contract, settings, CommitRequest(**said))
 
 
 def serve(orders: Connection, table: Path, actor: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -11,8 +12,8 @@ import pytest
 
 from fullturn.core.entities import Column, Contract
 from fullturn.core.errors import DataError
-from fullturn.data.contract import check
-from fullturn.data.rows import SOURCE
+from fullturn.data.contract import BadRows, check
+from fullturn.data.rows import PROBLEM, SOURCE
 from tests.data.samples import EVERYTHING, QUESTIONS, questions
 
 
@@ -114,9 +115,8 @@ def test_wrong_column_names_are_told_with_the_nearest_one() -> None:
         check(rows, QUESTIONS)
     assert str(caught.value).splitlines() == [
         "the columns break the contract:",
-        "  column 'label' is missing",
-        "  column 'lable' is unknown (a.csv:2); did you mean 'label'?",
-        "The contract has the columns: text, label, split, group. Rename or drop the others.",
+        "  column 'label' is missing; did you mean 'lable'?",
+        "Nobody named: 'lable'.",
     ]
 
 
@@ -124,7 +124,7 @@ def test_a_file_without_a_header_line() -> None:
     rows = [{"where is my card": "a b", "arrival": "c", SOURCE: "a.csv:2"}]
     with pytest.raises(DataError, match="Is there a header line") as caught:
         check(rows, QUESTIONS)
-    assert "column 'where is my card' is unknown (a.csv:2)" in str(caught.value)
+    assert "Nobody named: 'where is my card', 'arrival'." in str(caught.value)
 
 
 def test_a_column_that_only_some_rows_lack_is_told_by_row() -> None:
@@ -197,10 +197,86 @@ def test_an_id_belongs_to_one_row() -> None:
         check(rows, EVERYTHING)
 
 
-def test_a_column_may_not_take_the_name_of_the_split() -> None:
-    contract = Contract((Column("text"), Column("split")), key=("text",))
-    with pytest.raises(DataError, match="column 'split' must have the role 'split'"):
-        check([{"text": "x", "split": "y"}], contract)
+def test_an_input_may_be_called_split_or_group() -> None:
+    contract = Contract((Column("text"), Column("split"), Column("group", "number")), ("text",))
+    row = check([{"text": "x", "split": "y", "group": "1"}], contract).rows[0]
+    assert row == {"text": "x", "split": "y", "group": 1.0, "_split": None, "_group": None}
+
+
+def test_columns_that_nobody_named_are_stored_as_text() -> None:
+    rows = [{**row, "n": 1.0, "when": date(2024, 1, 5), "no": None} for row in questions(4)]
+    checked = check(rows, QUESTIONS, ignore=["no"])
+    assert checked.unnamed == ("n", "when")
+    assert {name: checked.rows[0][name] for name in checked.unnamed} == {
+        "n": "1",
+        "when": "2024-01-05",
+    }
+    assert [c.role for c in checked.contract.columns if c.name in ("n", "when")] == ["extra"] * 2
+
+
+def test_copies_that_differ_only_in_what_no_model_reads_are_one_row() -> None:
+    rows = [{**row, "id": str(n)} for n, row in enumerate([*questions(4), *questions(4)])]
+    for order in (rows, rows[::-1]):
+        checked = check(order, QUESTIONS)
+        assert (len(checked.rows), checked.duplicates) == (4, 4)
+        assert sorted(row["id"] for row in checked.rows) == ["0", "1", "2", "3"]
+
+
+def bad_rows() -> list[dict[str, Any]]:
+    """Two good labels; of each kind of bad row at least one."""
+    good = questions(40)
+    return [
+        *good,
+        {"text": "", "label": "a", SOURCE: "a.csv:42"},
+        {"text": "x" * 30_000, "label": "a", SOURCE: "a.csv:43"},
+        {**good[0], "label": "b", SOURCE: "a.csv:44"},
+        {"text": "alone", "label": "rare", SOURCE: "a.csv:45"},
+        {PROBLEM: "3 cells under a header of 2", SOURCE: "a.csv:46"},
+    ]
+
+
+def test_all_kinds_of_problem_are_named_at_once_with_a_way_on() -> None:
+    with pytest.raises(BadRows) as caught:
+        check(bad_rows(), QUESTIONS)
+    said = str(caught.value)
+    for part in (
+        "rows that break the contract: 3 of 45\n  a.csv:42: 'text' is empty",
+        "a.csv:43: 'text' has 30,000 characters",
+        "a.csv:46: 3 cells under a header of 2",
+        "row 1, a.csv:44: the same key, but 'label' is 'a' and 'b'",
+        "labels of 'label' seen only once: 1\n  'rare'",
+    ):
+        assert part in said
+    assert said.endswith('Or leave these 6 rows out: on_bad_row = "drop" in [data].')
+    assert [row.where for row in caught.value.rows][:3] == ["a.csv:42", "a.csv:43", "a.csv:46"]
+
+
+def test_bad_rows_are_dropped_if_that_is_wanted_and_each_is_on_record() -> None:
+    checked = check(bad_rows(), QUESTIONS, on_bad_row="drop")
+    assert len(checked.rows) == 39
+    assert [row.where for row in checked.dropped] == [
+        "a.csv:42", "a.csv:43", "a.csv:46", "row 1", "a.csv:44", "a.csv:45",
+    ]  # fmt: skip
+
+
+def test_more_than_half_of_the_rows_are_never_dropped() -> None:
+    rows = questions(10)
+    for row in rows[:6]:
+        row["text"] = ""
+    with pytest.raises(BadRows, match="more than half of 10 rows, so they are not dropped"):
+        check(rows, QUESTIONS, on_bad_row="drop")
+
+
+def test_a_number_that_never_changes_is_nothing_to_predict() -> None:
+    contract = Contract((Column("x"), Column("y", "number", "label")), ("x",))
+    with pytest.raises(DataError, match=r"column 'y' is 3\.0 in every row"):
+        check([{"x": "a", "y": 3}, {"x": "b", "y": 3}], contract)
+
+
+def test_labels_that_all_differ_are_no_classes() -> None:
+    rows = [{"text": f"text {n}", "label": f"label {n}"} for n in range(5)]
+    with pytest.raises(DataError, match="every row has a label of its own in column 'label'"):
+        check(rows, QUESTIONS)
 
 
 def test_a_split_column_of_ones_own_holds_only_splits() -> None:

@@ -38,6 +38,7 @@ def test_a_difference_between_two_versions(tmp_path: Path) -> None:
         row["split"] = "train"
     for row in rows[:10]:
         row["split"] = "test"
+    rows[35]["split"] = "validation"
     commit(tmp_path, rows)
     commit(tmp_path, questions(20, seed=5))
     edited = [{**rows[0], "label": "b"}, *rows[1:36]]
@@ -48,7 +49,12 @@ def test_a_difference_between_two_versions(tmp_path: Path) -> None:
     assert (found.before, found.after) == (1, 3)
     assert (found.added, found.removed, found.changed) == (1, 4, 1)
     assert found.labels == {"label": {"a": (0.5, 17 / 36), "b": (0.5, 19 / 36)}}
-    assert found.splits == {"reference": (0, 1), "test": (10, 10), "train": (30, 26)}
+    assert found.splits == {
+        "reference": (0, 1),
+        "test": (10, 10),
+        "train": (29, 25),
+        "validation": (1, 1),
+    }
     assert found.examples["changed"] == ((id_of(rows[0], QUESTIONS), "label: 'a' → 'b'"),)
     assert found.examples["added"] == ((id_of(passage, QUESTIONS), "'knowledge'"),)
     assert len(found.examples["removed"]) == 4

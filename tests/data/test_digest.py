@@ -9,8 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fullturn.core.entities import Column, Contract
 from fullturn.core.values import canonical
-from fullturn.data.rows import dataset_digest, row_digest
+from fullturn.data.rows import (
+    dataset_digest,
+    id_of,
+    ids_of,
+    key_of,
+    keys_of,
+    row_digest,
+    row_digests,
+)
 from tests.data.samples import steady
 
 VALUES = st.one_of(st.none(), st.text(max_size=8), st.floats(allow_nan=False, allow_infinity=False))
@@ -64,3 +73,17 @@ def test_the_digest_is_pinned() -> None:
 def test_numbers_that_are_not_finite_have_no_digest() -> None:
     with pytest.raises(ValueError, match="Out of range"):
         row_digest({"n": float("inf")})
+
+
+NAMES = st.sampled_from(["a", "b", "e\u0301", 'quo"te', "="])
+STORED = st.dictionaries(NAMES, st.one_of(VALUES, st.just("\u0338x"), st.integers()), max_size=5)
+
+
+@steady
+@given(st.lists(STORED, max_size=5))
+def test_many_rows_have_the_digests_keys_and_ids_of_each(rows: list[dict[str, object]]) -> None:
+    contract = Contract((Column("a"), Column("b", role="id")), key=("a", "e\u0301"))
+    keys = keys_of(rows, contract)
+    assert row_digests(rows) == [row_digest(row) for row in rows]
+    assert keys == [key_of(row, contract) for row in rows]
+    assert ids_of(rows, keys, contract) == [id_of(row, contract) for row in rows]

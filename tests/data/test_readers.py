@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fullturn.core.errors import DataError
+from fullturn.core.settings import DataSettings
 from fullturn.data.readers import read
-from fullturn.data.rows import SOURCE
+from fullturn.data.rows import PROBLEM, SOURCE
 from tests.data.samples import steady
 
 
@@ -71,14 +72,23 @@ def test_added_columns_do_not_replace_those_of_the_file(tmp_path: Path) -> None:
         ("a.md", b"\xef\xbb\xbf", r"a\.md:1: a chapter begins with"),
         ("a.csv", "text,label\n", r"a\.csv has no rows"),
         ("a.csv", "text,text\na,b\n", r"a\.csv:1: column 'text' occurs twice"),
-        ("a.csv", ",text\n0,b\n", r"a\.csv:1: column 1 has no name.*index=False"),
         ("a.csv", "_source\nb\n", r"a\.csv:1: column '_source' is reserved"),
-        ("a.csv", "text;label\na;b\n", r"a\.csv:1: cells are not separated by commas"),
-        ("a.csv", "text,label\nok,a\nyes, it is,b\n", r"a\.csv:3: 3 cells under a header of 2"),
         ("a.csv", 'text,label\nok,a\n"never closed,b\nx,a\n', r"a\.csv:3: .*double quote"),
         ("a.csv", 'text,label\n"half" quoted,b\n', r"a\.csv:2: ',' expected after '\"'"),
         ("a.csv", b"text,label\nok,a\ncaf\xe9,b\n", r"a\.csv:3: not UTF-8 at byte 19 \(0xe9\)"),
-        ("a.csv", "text\n".encode("utf-16"), r"a\.csv:1: not UTF-8 at byte 0 \(0xff\)"),
+        ("a.csv", "text\nx\n".encode("utf-16-le"), r"a\.csv is full of zero bytes: .*UTF-16"),
+        ("a.csv", b"\xff\xfea", r"a\.csv:1: not UTF-16 at byte 2"),
+        ("a.csv", b"\xef\xbb\xbf\xe9", r"a\.csv:1: not UTF-8"),
+        ("a.xlsx", b"PK\x03\x04 and more", r"a\.xlsx is an Excel workbook .*save the sheet as CSV"),
+        ("a.csv", b"\xd0\xcf\x11\xe0", r"a\.csv is an Excel workbook"),
+        ("a.csv", "\n<!DOCTYPE html><html>", r"a\.csv is a web page, not data; download the raw"),
+        ("a.csv", b"\x1f\x8b\x08", r"a\.csv is compressed; unpack it"),
+        ("a.csv", "PAR1", r"a\.csv is a Parquet file; name it a\.parquet"),
+        (
+            "a.parquet",
+            "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n",
+            r"a\.parquet is a pointer of Git LFS.*`git lfs pull`",
+        ),
         ("a.csv", f"text\n{'x' * 1_000_000}\n", r"a\.csv:2: .*at most 131,072 characters"),
         ("a.jsonl", '{"a": 1}\n{"a": \n', r"a\.jsonl:2: not JSON"),
         ("a.jsonl", "[1]\n", r"a\.jsonl:1: not a JSON object"),
@@ -93,6 +103,77 @@ def test_a_bad_file_is_named_with_its_line(
 ) -> None:
     with pytest.raises(DataError, match=message):
         read([written(tmp_path, name, content)])
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "text;n\none, two;1\n"),
+        ("a.csv", "text\tn\none, two\t1\n"),
+        ("a.tsv", "text\tn\none, two\t1\n"),
+        ("a.csv", "text|n\r\none, two|1\r\n"),
+        ("a.csv", 'text,n\n"one, two",1\n'),
+        ("a.csv", "sep=;\ntext;n\none, two;1\n"),
+        ("a.csv", '\ufeffsep=,\r\ntext,n\r\n"one, two",1\r\n'),
+        ("a.csv", 'text,n\n"one, two",1\n'.encode("utf-16")),
+        ("a.csv", 'text,n,\n"one, two",1,\n'),
+        ("a.csv", 'text,n\n"one, two",1,\n'),
+    ],
+)
+def test_separators_encodings_and_empty_columns_are_recognised(
+    tmp_path: Path, name: str, content: bytes | str
+) -> None:
+    assert bare(read([written(tmp_path, name, content)])) == [{"text": "one, two", "n": "1"}]
+
+
+def test_a_separator_is_in_the_header_and_in_the_rows(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", "name, first;age\nAda;36\n")
+    assert bare(read([path])) == [{"name, first": "Ada", "age": "36"}]
+
+
+def test_lines_are_counted_from_the_top_of_the_file(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", 'sep=,\ntext,n\n"two\nlines",1\nx,2\n')
+    assert [row[SOURCE] for row in read([path])] == ["a.csv:3", "a.csv:5"]
+
+
+@pytest.mark.parametrize("content", [",text\n7,x\n8,y\n", ",text,\n7,x,\n8,y,\n"])
+def test_a_column_without_a_name_gets_one(tmp_path: Path, content: str) -> None:
+    rows = bare(read([written(tmp_path, "a.csv", content)]))
+    assert rows == [{"unnamed_1": "7", "text": "x"}, {"unnamed_1": "8", "text": "y"}]
+
+
+def test_row_names_of_r_are_a_column_without_a_name(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", '"text","n"\n"1","x","7"\n"2","y","8"\n')
+    assert bare(read([path]))[1] == {"unnamed_1": "2", "text": "y", "n": "8"}
+
+
+def test_rows_of_another_length_are_noted_instead_of_read(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", "text,label\nok,a\nyes, it is,b\nsome\n")
+    good, long, short = read([path])
+    assert bare([good]) == [{"text": "ok", "label": "a"}]
+    assert long[PROBLEM].startswith("3 cells under a header of 2; put a cell that contains a comma")
+    assert short == {
+        PROBLEM: "1 cells under a header of 2; is the line cut short?",
+        SOURCE: "a.csv:4",
+    }
+
+
+def test_windows_1252_is_offered_and_read_once_it_is_set(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", "text,label\ncaf\u00e9,b\n".encode("windows-1252"))
+    with pytest.raises(DataError, match=r"as Windows-1252 it reads 'caf\u00e9,b': .*encoding = "):
+        read([path])
+    settings = DataSettings(encoding="windows-1252")
+    assert bare(read([path], settings=settings)) == [{"text": "caf\u00e9", "label": "b"}]
+    utf8 = written(tmp_path, "b.csv", "text\ncaf\u00e9\n")
+    assert bare(read([utf8], settings=settings)) == [{"text": "caf\u00e9"}]
+    with pytest.raises(DataError, match="neither UTF-8 nor ascii"):
+        read([path], settings=DataSettings(encoding="ascii"))
+
+
+def test_a_decimal_comma_is_read_once_it_is_set(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", "text;n\n1,5 kg;1.234,5\n")
+    rows = read([path], settings=DataSettings(decimal=","))
+    assert bare(rows) == [{"text": "1,5 kg", "n": "1234.5"}]
 
 
 def test_a_missing_file_a_folder_and_no_file_at_all(tmp_path: Path) -> None:

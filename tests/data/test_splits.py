@@ -114,6 +114,7 @@ def test_near_equal_texts_share_group_and_split() -> None:
 
 def test_near_equal_texts_in_two_splits_are_reported_or_refused() -> None:
     rows = [{**row, "split": "train"} for row in questions(8)]
+    rows[7]["split"] = "validation"
     rows += [{**row, "text": f"{row['text']}!", "split": "test"} for row in rows[:6]]
     for policy in ("group", "report"):
         found = split(rows, replace(QUESTIONS, near_duplicates=policy))

@@ -20,12 +20,15 @@ from fullturn.core.errors import (
     DataError,
     IntegrityError,
     NotFound,
+    Refused,
     UsageError,
+    exit_code,
 )
 from fullturn.core.settings import DataSettings
 from fullturn.data import tables, versions
 from fullturn.data.records import Lengths, summary
-from tests.data.samples import EVERYTHING, QUESTIONS, commit, questions
+from fullturn.data.rows import SOURCE
+from tests.data.samples import EVERYTHING, QUESTIONS, SETTINGS, commit, questions
 
 
 @pytest.fixture
@@ -83,7 +86,7 @@ def test_a_version_without_a_required_column_is_refused(table: Path) -> None:
     with pytest.raises(DataError, match="version 1 of 'shop' has no column 'part'"):
         versions.load(table, renamed)
     rows = [{**row, "part": "test" if n % 2 else "train"} for n, row in enumerate(questions(30))]
-    assert commit(table, rows, contract=renamed).splits == {"train": 15, "test": 15}
+    assert commit(table, rows, contract=renamed).splits["test"] == 15
 
 
 def test_what_the_commit_dropped_is_counted(table: Path) -> None:
@@ -363,3 +366,72 @@ def test_custom_metadata_of_others_is_ignored(table: Path) -> None:
     properties = CommitProperties(custom_metadata={"other": "tool"})
     write_deltalake(table, content, mode="overwrite", commit_properties=properties)
     assert len(versions.log(table)) == 1
+
+
+def test_far_fewer_rows_are_refused_until_that_is_confirmed(table: Path) -> None:
+    rows = questions(100)
+    commit(table, rows)
+    said = "version 1 of 'shop' has 100 rows, these files have 80, 20% fewer: a copy may be cut"
+    with pytest.raises(Refused, match=said) as refused:
+        commit(table, rows[:80], fewer_rows=False)
+    assert exit_code(refused.value) == 1
+    assert versions.show(table).version == 1
+    assert commit(table, rows[:81], fewer_rows=False).version == 2
+    assert commit(table, rows[:10], fewer_rows=True).version == 3
+
+
+def test_dropped_rows_are_on_record(table: Path) -> None:
+    rows = [*questions(120), {"text": "", "label": "a", SOURCE: "a.csv:9"}]
+    version = commit(table, rows, settings=DataSettings(on_bad_row="drop"))
+    assert version.findings["dropped"] == 1
+    assert version.dropped == ("a.csv:9: 'text' is empty; fill it or drop the row",)
+    assert versions.log(table) == [version]
+
+
+def test_columns_that_nobody_named_are_in_the_table_and_before_no_model(table: Path) -> None:
+    rows = [{**row, "lable": "x", "n": n} for n, row in enumerate(questions(120))]
+    version = commit(table, rows)
+    assert version.notes == (
+        "2 columns that no model reads: lable, n; 'lable': did you mean 'label'?",
+    )
+    stored = DeltaTable(str(table)).to_pyarrow_table()["n"].to_pylist()
+    assert set(stored) == set(map(str, range(120)))
+    assert versions.load(table, QUESTIONS).examples[0].input.keys() == {"text"}
+    ignored = commit(table, rows, settings=DataSettings(ignore=("n", "lable")))
+    assert ignored.notes == ()
+
+
+def test_what_a_first_commit_would_say_is_known_before(table: Path) -> None:
+    rows = [{"text": str(n), "label": "ab"[n % 2]} for n in range(200)]
+    prepared = versions.prepare(rows, QUESTIONS, SETTINGS)
+    assert prepared.notes == commit(table, rows).notes
+    assert prepared.notes == (
+        "text column 'text' has numbers in 200 of 200 rows: is it the column that you mean?",
+    )
+
+
+def test_a_few_groups_and_a_few_rows_are_named(table: Path) -> None:
+    rows = [{**row, "group": "xyz"[n % 3]} for n, row in enumerate(questions(60))]
+    few_groups, few_rows = commit(table, rows, slice_rows=1).notes
+    assert few_groups.startswith("the rows make only 3 groups (column 'group'), which are never")
+    assert few_rows.startswith("only 60 rows: a gate can decide little")
+
+
+def test_if_no_row_is_named_for_validation_some_of_train_are(table: Path) -> None:
+    rows = [{**row, "split": ("train", "test")[n < 100]} for n, row in enumerate(questions(200))]
+    version = commit(table, rows)
+    assert version.splits["test"] == 100
+    drawn = version.splits["validation"]
+    assert 15 < drawn < 45
+    assert version.notes == (
+        f"no row is named for validation in column 'split': {drawn} train rows are used for it, "
+        "to compare candidates",
+    )
+    assert commit(table, rows).version == 1
+
+
+def test_a_category_of_a_million_values_is_named(table: Path) -> None:
+    contract = Contract((Column("x", "category"), Column("y", "number", "label")), key=("x", "y"))
+    rows = [{"x": f"v{n}", "y": n} for n in range(3000)]
+    [note] = commit(table, rows, contract=contract).notes
+    assert note.startswith("category column 'x' has 3,000 different values in 3,000 rows")

@@ -63,6 +63,8 @@ def test_settings_may_name_the_kind_of_the_label_and_of_the_time() -> None:
 def test_ignored_columns_are_no_inputs() -> None:
     data = DataSettings(label="y", columns={"x": "number", "z": "number"}, ignore=("z",))
     assert contract(data, data.columns, "category").names("input") == ("x",)
+    called_group = data.model_copy(update={"ignore": ("group",)})
+    assert contract(called_group, data.columns, "category").names("group") == ("_group",)
 
 
 def test_whole_numbers_have_one_spelling_only_where_settings_name_kinds() -> None:

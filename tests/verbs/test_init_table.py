@@ -83,7 +83,8 @@ def test_what_was_inferred_is_shown_with_reasons_in_100_columns(
 
 
 def test_roles_are_not_inputs(tmp_path: Path) -> None:
-    table = write(tmp_path / "customers.csv", rows())
+    found = [{**row, "city": f"city {row['nr'] % 20}"} for row in rows()]
+    table = write(tmp_path / "customers.csv", found)
     started = init(tmp_path / "x", csv=table, label="left", id="nr", group="city", time="joined")
     settings = read(started.folder)
     assert (settings.data.id, settings.data.group, settings.data.time) == ("nr", "city", "joined")
@@ -127,13 +128,13 @@ def test_parquet_and_a_separate_test_file_are_taken(tmp_path: Path) -> None:
 def test_names_from_anywhere_are_written_as_toml() -> None:
     odd = 'a "quoted"\tname\x7f = 1 # [x]'
     found = [{**row, odd: row["age"] / 2} for row in rows()]
-    toml, _, _ = plan("p", {"files": ["f.csv"]}, found, Roles("left"))
+    toml, _ = plan("p", {"files": ["f.csv"]}, found, Roles("left"))
     assert tomllib.loads(toml)["data"]["columns"][odd] == "number"
 
 
 def test_of_large_tables_more_rows_are_for_training() -> None:
     found = rows(1000) * 200
-    toml, _, _ = plan("p", {"files": ["f.csv"]}, found, Roles("left"))
+    toml, _ = plan("p", {"files": ["f.csv"]}, found, Roles("left"))
     data = tomllib.loads(toml)["data"]
     assert (data["train_share"], data["validation_share"]) == (0.875, 0.025)
 
@@ -142,10 +143,15 @@ def test_what_the_first_commit_would_refuse_is_said(tmp_path: Path) -> None:
     found = rows(200)
     found[3] = {**found[3], "left": ""}
     found[5] = {**found[5], "age": "unknown"}
-    started = init(tmp_path / "x", csv=write(tmp_path / "c.csv", found), label="left")
-    said = " ".join(started.to_do)
-    assert "1 of 200 rows have no label" in said and "on_bad_row" in said
-    assert "column 'age': 1 cells are no number" in said
+    file = write(tmp_path / "c.csv", found)
+    with pytest.raises(DataError) as refused:
+        init(tmp_path / "x", csv=file, label="left")
+    said = str(refused.value)
+    assert "c.csv:5: 'left' is empty" in said and "--on-bad-row drop" in said
+    assert "c.csv:7: 'age' is 'unknown', not a number" in said
+    started = init(tmp_path / "x", csv=file, label="left", on_bad_row="drop")
+    assert read(started.folder).data.on_bad_row == "drop"
+    assert started.notes[0].startswith("2 rows that break the contract were dropped")
 
 
 @pytest.mark.parametrize(

@@ -22,14 +22,17 @@ def data() -> None:
 @data.command()
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.option("-m", "--message", default="", help="Describe what changed.")
+@click.option(
+    "--confirm-fewer-rows", is_flag=True, help="Accept a version with far fewer rows than the last."
+)
 @json_option
-def commit(files: tuple[Path, ...], message: str, as_json: bool) -> int:
+def commit(files: tuple[Path, ...], message: str, confirm_fewer_rows: bool, as_json: bool) -> int:
     """Commit FILES as the next dataset version.
 
-    FILES are .csv, .jsonl, .parquet or handbook .md files, or folders of such files. They are the
-    complete content of the version. Without FILES, commits the files listed in fullturn.toml.
+    FILES are .csv, .tsv, .jsonl, .parquet or handbook .md files, or folders of such files. They are
+    the complete content of the version. Without FILES, commits the files listed in fullturn.toml.
     """
-    return answer(open_project().data.commit(files, message), as_json)
+    return answer(open_project().data.commit(files, message, confirm_fewer_rows), as_json)
 
 
 @data.command()

@@ -25,8 +25,6 @@ Outcome = Literal["PASSED", "FAILED", "INCONCLUSIVE"]
 Arm = Literal["champion", "baseline", "canary", "shadow"]
 """Who answers a request: the champion; in a release also the version under test (canary), an
 equally large control group of the champion (baseline), and a copy nobody sees (shadow)."""
-Action = Literal["promotion", "rollback", "adoption"]
-"""What an entry of the history says. An adoption records the champion that a team already had."""
 RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
 
@@ -116,8 +114,15 @@ class DatasetVersion(Result):
     created: str
     """ISO 8601, UTC."""
     findings: Mapping[str, int] = field(default_factory=dict)
-    """What the commit found: copies of rows, which it dropped (`duplicates`, `repeated`), and pairs
-    of near-equal texts that are in two splits (`near_duplicates`)."""
+    """What the commit found: copies of rows, which it dropped (`duplicates`, `repeated`), pairs of
+    near-equal texts that are in two splits (`near_duplicates`), and rows that break the contract,
+    which it `dropped` because the settings say so."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of it, a sentence each."""
+    dropped: tuple[str, ...] = ()
+    """The first rows that were dropped because they break the contract: file, line and reason."""
+    periods: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """The first and the last time of each split, if it was split by time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +259,7 @@ class HistoryEntry(Result):
     """One promotion or rollback, in the order in which they took effect."""
 
     number: int
-    action: Action
+    action: Literal["promotion", "rollback"]
     version: int
     previous: int | None
     actor: str
@@ -284,7 +289,7 @@ def _(result: HistoryEntry) -> Iterator[Block]:
     yield line(f"champion: {before} → ", now, f" ({result.action})")
     if result.override:
         yield line(styled("overridden: ", "open"), result.override)
-    back = result.action != "rollback" and result.previous
+    back = result.action == "promotion" and result.previous
     yield then("fullturn history", *(("fullturn rollback --reason '…'",) if back else ()))
 
 

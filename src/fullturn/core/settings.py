@@ -41,7 +41,7 @@ class DataSettings(_Table):
     """[data]: input files, and how rows without a split are divided."""
 
     files: tuple[str, ...] = ()
-    """CSV, JSON Lines, Parquet or Markdown files, or folders of such files."""
+    """CSV or TSV, JSON Lines, Parquet or Markdown files, or folders of such files."""
     test: tuple[str, ...] = ()
     """Files whose rows are used only for testing."""
     text: str | None = None
@@ -61,6 +61,10 @@ class DataSettings(_Table):
     `date`, `text` or `json`. Of a registered model, taken from its signature if not set."""
     ignore: tuple[str, ...] = ()
     """Columns that are left out of dataset versions."""
+    encoding: str | None = None
+    """Encoding of text files that are not UTF-8 and have no byte order mark: `windows-1252`."""
+    decimal: Literal[".", ","] = "."
+    """Decimal separator of numbers in CSV files; with `,`, `1.234,5` is read as 1234.5."""
     on_bad_row: Literal["refuse", "drop"] = "refuse"
     """What a commit does with rows that break the contract: refuse the files, or drop those rows
     and record them in the version."""
@@ -72,6 +76,17 @@ class DataSettings(_Table):
     """Share of the rows used to compare candidates; the remainder is the test split."""
     near_duplicate: Share = 0.9
     """Two texts whose trigram similarity reaches this value count as duplicates."""
+
+    @field_validator("encoding")
+    @classmethod
+    def _of_text(cls, encoding: str | None) -> str | None:
+        try:
+            b"".decode(encoding or "utf-8")
+        except LookupError:
+            raise ValueError(
+                "no such encoding; known are utf-16-le, windows-1252, iso-8859-1, shift_jis, …"
+            ) from None
+        return encoding
 
 
 class ModelSettings(_Table):
@@ -87,16 +102,8 @@ class ModelSettings(_Table):
     """Regression: the error from which an answer is worth nothing, in the label's unit."""
     allow_pickle: bool = False
     """Allow models that can run any code when loaded; each gets a process of its own."""
-    env: Literal["local", "isolated"] = "local"
-    """Packages of such a process: those installed here, or, `isolated`, those that each model
-    declares in its requirements.txt, installed by uv into an environment of their own."""
     timeout: float = Field(default=60.0, gt=0)
     """Seconds that such a process may take for one batch."""
-    memory_mb: int | None = Field(default=None, ge=64)
-    """Memory that such a process may use, in MB; by default three quarters of the machine's."""
-    unseen: str | None = Field(default=None, min_length=1)
-    """Why the test rows cannot be among those that a model trained elsewhere has learned from;
-    until this is stated, the gate's check for leakage is inconclusive."""
 
 
 class TrainSettings(_Table):
@@ -539,7 +546,7 @@ def state_folder(settings: Settings, root: Path) -> Path:
 def _table(root: Path) -> dict[str, Any]:
     path = root / FILE
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise SettingsError(
             f"{path} does not exist; create a project with `fullturn init`"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import unicodedata
 from collections.abc import Callable, Mapping
+from datetime import date
 from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any
@@ -72,6 +74,76 @@ def stored_value(value: Any, column: Column) -> Value:
             )
         return None
     return _CONVERT[column.kind](value, column)
+
+
+def converter(column: Column) -> Callable[[Any], Value]:
+    """`stored_value` of one column, for many cells: ordinary ones take a shorter way to the same
+    value, and equal ones are converted once.
+    """
+    if column.kind == "number":
+        return _number_converter(column)
+    if column.kind == "text":
+        return _text_converter(column)
+    known: dict[str, Value] = {}
+
+    def cell(value: Any) -> Value:
+        if type(value) is not str:
+            return stored_value(value, column)
+        if value not in known:
+            if len(known) >= _REMEMBERED:
+                known.clear()
+            known[value] = stored_value(value, column)
+        return known[value]
+
+    return cell
+
+
+_REMEMBERED = 50_000
+
+
+def _number_converter(column: Column) -> Callable[[Any], Value]:
+    least = -sys.float_info.max if column.minimum is None else column.minimum
+    most = sys.float_info.max if column.maximum is None else column.maximum
+
+    def cell(value: Any) -> Value:
+        kind = type(value)
+        if kind is float or kind is int or (kind is str and "_" not in value):
+            try:
+                number = float(value)
+            except (ValueError, OverflowError):
+                return stored_value(value, column)
+            if least <= number <= most:
+                return number + 0.0
+        return stored_value(value, column)
+
+    return cell
+
+
+def _text_converter(column: Column) -> Callable[[Any], Value]:
+    def cell(value: Any) -> Value:
+        short = type(value) is str and value.isascii() and len(value) <= column.max_length
+        if short and len(value.strip()) > 3:  # neither empty nor "NaN"
+            return str(value)
+        return stored_value(value, column)
+
+    return cell
+
+
+def extra_text(value: Any) -> str | None:
+    """A cell that no model reads, as text: never refused, equal values alike."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return whole_number(repr(value))
+    if isinstance(value, date):
+        return date_text(value)
+    if isinstance(value, list | dict):
+        value = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    text = value.hex() if isinstance(value, bytes) else str(value)
+    whole = text.encode("utf-8", "backslashreplace").decode()
+    return unicodedata.normalize("NFC", whole) if text.strip() else None
 
 
 def parsed(value: Value, column: Column) -> Any:

@@ -11,7 +11,7 @@ from fullturn.core.entities import Contract
 from fullturn.core.wording import SHOWN, shown
 from fullturn.data import tables
 from fullturn.data.records import Difference
-from fullturn.data.rows import Row, id_of, key_of, label_columns, row_digest, split_column
+from fullturn.data.rows import Row, id_of, keys_of, label_columns, split_column
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +23,31 @@ class Changes:
     changed: tuple[tuple[Row, Row], ...]
 
 
-def compare(before: Sequence[Row], after: Sequence[Row], contract: Contract) -> Changes:
-    """What changed; rows are the same row if their key columns are equal."""
-    old = {key_of(row, contract): row for row in before}
-    new = {key_of(row, contract): row for row in after}
+def compare(
+    before: Sequence[Row],
+    after: Sequence[Row],
+    contract: Contract,
+    keys: Sequence[str] | None = None,
+) -> Changes:
+    """What changed; rows are the same row if their key columns are equal. `keys` are those of the
+    rows `after`, if they are known."""
+    if not before:
+        return Changes(tuple(after), (), ())
+    old = dict(zip(keys_of(before, contract), before, strict=True))
+    new = dict(zip(keys or keys_of(after, contract), after, strict=True))
     return Changes(
         added=tuple(row for key, row in new.items() if key not in old),
         removed=tuple(row for key, row in old.items() if key not in new),
         changed=tuple(
             (old[key], row)
             for key, row in new.items()
-            if key in old and row_digest(row) != row_digest(old[key])
+            if key in old and _filled(row) != _filled(old[key])
         ),
     )
+
+
+def _filled(row: Row) -> Row:
+    return {name: value for name, value in row.items() if value is not None}
 
 
 def diff(table: Path | str, contract: Contract, before: int, after: int) -> Difference:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import chain
 from typing import Any, Literal
 
 from fullturn.core.entities import Kind
@@ -22,7 +23,7 @@ from fullturn.core.spelling import (
     has_unclear_order,
 )
 from fullturn.core.wording import shown
-from fullturn.data.rows import SOURCE
+from fullturn.data.rows import PROBLEM, SOURCE, SPLITS
 
 Task = Literal["classification", "regression"]
 NEARLY_ALL = 0.95
@@ -82,7 +83,8 @@ def infer(
     named: Iterable[str] = (),
     task: Task | None = None,
 ) -> Inference:
-    """What the columns of these rows are; each row is a mapping from column to a written cell.
+    """What the columns of these rows are; each row is a mapping from column to a written cell. A
+    column `split` with names of splits is left out.
 
     `named` are columns whose role is known (an id, a group, a time): they are never proposed to
     be ignored. `task` is what the label asks for, if that is known.
@@ -90,14 +92,15 @@ def infer(
     Raises:
         KeyError: no row has the label's column.
     """
-    names = dict.fromkeys(name for row in rows for name in row if name != SOURCE)
+    rows = [row for row in rows if PROBLEM not in row]
+    names = columns_of(rows)
     if label not in names:
         raise KeyError(label)
     known = frozenset(named)
     columns = tuple(
         column_of(name, [row.get(name) for row in rows], known=name in known)
         for name in names
-        if name != label
+        if name != label and (name != "split" or name in known or not _is_split(rows))
     )
     cells = _label_cells(row.get(label) for row in rows)
     found, why = _task(cells) if task is None else (task, "as you said")
@@ -107,6 +110,33 @@ def infer(
     return Inference(
         columns, InferredColumn(label, kind, why, len(rows) - cells.total()), found, why
     )
+
+
+def are_truths(cells: Iterable[Any]) -> bool:
+    """Whether all of these cells say true or false: `True`, `true`, 1, `0`."""
+    words = frozenset({"true", "false", "1", "0", "1.0", "0.0"})
+    return _are_truths([str(cell) for cell in cells], words)
+
+
+def columns_of(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The columns that any of these rows has, in order."""
+    names = dict.fromkeys(chain.from_iterable(rows))
+    return tuple(name for name in names if name not in (SOURCE, PROBLEM))
+
+
+def misnamed(rows: Sequence[Mapping[str, Any]], named: Iterable[str]) -> tuple[str, ...]:
+    """Columns called `group` or `split` that nobody named, and that would be taken for it.
+
+    A column `split` whose cells are names of splits is one.
+    """
+    known = frozenset(named)
+    found = [name for name in ("group", "split") if name in columns_of(rows) and name not in known]
+    return tuple(name for name in found if name == "group" or not _is_split(rows))
+
+
+def _is_split(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the column `split` has names of splits."""
+    return {str(row.get("split") or "").strip() for row in rows} - {""} <= set(SPLITS)
 
 
 def column_of(name: str, cells: Sequence[Any], *, known: bool = False) -> InferredColumn:

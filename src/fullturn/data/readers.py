@@ -1,4 +1,4 @@
-"""Files to rows: CSV, JSON lines, Parquet, and handbook chapters in Markdown.
+"""Files to rows: CSV and its kin, JSON lines, Parquet, and handbook chapters in Markdown.
 
 A chapter is `# Title`, an introduction, then sections `## Heading {#anchor}` whose body
 ends with a line `Sources: …`. Each section is one passage.
@@ -10,7 +10,6 @@ its note, everything is read and checked.
 from __future__ import annotations
 
 import contextlib
-import csv
 import hashlib
 import io
 import json
@@ -19,96 +18,66 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fullturn.core import values
+from fullturn.core import spelling, values
 from fullturn.core.entities import Contract, DatasetVersion
 from fullturn.core.errors import DataError
 from fullturn.core.settings import DataSettings
-from fullturn.data.rows import SOURCE, Row
+from fullturn.data.delimited import rows_of
+from fullturn.data.recognition import decoded, refuse_other_content
+from fullturn.data.rows import PROBLEM, SOURCE, Row
 
 
-def read(files: Sequence[Path], columns: Mapping[str, Any] | None = None) -> list[Row]:
+def read(
+    files: Sequence[Path],
+    columns: Mapping[str, Any] | None = None,
+    settings: DataSettings | None = None,
+) -> list[Row]:
     """The rows of all files, in order; each notes its file and line under `rows.SOURCE`.
 
-    `columns` are added to every row that lacks them, for example `{"split": "test"}`.
-    Text must be UTF-8. CSV cells stay strings; the contract converts them.
+    `columns` are added to every row that lacks them, for example `{"split": "test"}`. Text is
+    UTF-8, what its byte order mark says, or the encoding in the settings. CSV cells stay strings;
+    the contract converts them. A row of another number of cells has a `rows.PROBLEM` instead.
 
     Raises:
-        DataError: a file is missing, empty, not UTF-8, or not what its name says.
+        DataError: a file is missing, empty, of another encoding, or not what its name says.
     """
     if not files:
         raise DataError("no file was named; give at least one .csv, .jsonl, .parquet or .md file")
-    return [dict(columns or {}) | row for path in files for row in _rows(Path(path))]
+    added, chosen = dict(columns or {}), settings or DataSettings()
+    rows = (row for path in files for row in _rows(Path(path), chosen))
+    return [added | row for row in rows] if added else list(rows)
 
 
-def _rows(path: Path) -> list[Row]:
+def _rows(path: Path, settings: DataSettings) -> list[Row]:
+    content = _content(path)
+    refuse_other_content(path, content)
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise DataError(f"{path}: unknown kind of file; known: {', '.join(_READERS)}")
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist; check the path") from None
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from None
     if not content.strip():
         raise DataError(f"{path} is empty; it needs a header and rows")
-    rows = list(reader(path, content))
+    rows = list(reader(path, content, settings))
     if not rows:
         raise DataError(f"{path} has no rows; it needs at least one")
     return rows
 
 
-def _text(path: Path, content: bytes) -> str:
+def _content(path: Path) -> bytes:
     try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"{path}:{line}: not UTF-8 at byte {error.start} (0x{content[error.start]:02x}); "
-            "save the file as UTF-8"
-        ) from None
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist; check the path") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def _csv(path: Path, content: bytes) -> Iterator[Row]:
-    lines = csv.reader(io.StringIO(_text(path, content), newline=""), strict=True)
-    line = 1
-    try:
-        header = _header(path, next(filter(None, lines), []))
-        line = lines.line_num + 1
-        for cells in lines:
-            if cells:
-                if len(cells) != len(header):
-                    raise DataError(
-                        f"{path}:{line}: {len(cells)} cells under a header of {len(header)}; "
-                        'put a cell that contains a comma between double quotes (")'
-                    )
-                yield {**dict(zip(header, cells, strict=True)), SOURCE: f"{path.name}:{line}"}
-            line = lines.line_num + 1
-    except csv.Error as error:
-        raise DataError(
-            f"{path}:{line}: {error}; a double quote may be missing, or a cell may be too long "
-            f"(at most {csv.field_size_limit():,} characters)"
-        ) from None
+def _delimited(path: Path, content: bytes, settings: DataSettings) -> Iterator[Row]:
+    return rows_of(path, decoded(path, content, settings.encoding), settings.decimal)
 
 
-def _header(path: Path, names: list[str]) -> list[str]:
-    names = [name.strip() for name in names]
-    if len(names) == 1 and any(mark in names[0] for mark in ";\t"):
-        raise DataError(f"{path}:1: cells are not separated by commas; save the file with commas")
-    for number, name in enumerate(names, start=1):
-        if not name:
-            raise DataError(
-                f"{path}:1: column {number} has no name; name it, or leave it out "
-                "(pandas: to_csv(index=False))"
-            )
-        if name == SOURCE or names.count(name) > 1:
-            what = "is reserved" if name == SOURCE else "occurs twice"
-            raise DataError(f"{path}:1: column '{name}' {what}; rename it")
-    return names
-
-
-def _jsonl(path: Path, content: bytes) -> Iterator[Row]:
-    for number, line in enumerate(_text(path, content).split("\n"), start=1):
+def _jsonl(path: Path, content: bytes, settings: DataSettings) -> Iterator[Row]:
+    text = decoded(path, content, settings.encoding)
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -117,11 +86,12 @@ def _jsonl(path: Path, content: bytes) -> Iterator[Row]:
             raise DataError(f"{path}:{number}: not JSON: {error}") from None
         if not isinstance(row, dict):
             raise DataError(f"{path}:{number}: not a JSON object; write one object a line")
-        yield {**row, SOURCE: f"{path.name}:{number}"}
+        row.pop(PROBLEM, None)
+        row[SOURCE] = f"{path.name}:{number}"
+        yield row
 
 
-def _parquet(path: Path, content: bytes) -> Iterator[Row]:
-    import pyarrow
+def _parquet(path: Path, content: bytes, settings: DataSettings) -> Iterator[Row]:
     import pyarrow.parquet
 
     try:
@@ -129,14 +99,23 @@ def _parquet(path: Path, content: bytes) -> Iterator[Row]:
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{path} is not a whole Parquet file: {error}") from None
     for number, row in enumerate(rows, start=1):
-        yield {**row, SOURCE: f"{path.name}: row {number}"}
+        row.pop(PROBLEM, None)
+        row[SOURCE] = f"{path.name}: row {number}"
+        yield row
 
 
-def _chapter(path: Path, content: bytes) -> Iterator[Row]:
-    return passages(path, _text(path, content))
+def _chapter(path: Path, content: bytes, settings: DataSettings) -> Iterator[Row]:
+    return passages(path, decoded(path, content, settings.encoding))
 
 
-_READERS = {".csv": _csv, ".jsonl": _jsonl, ".parquet": _parquet, ".md": _chapter}
+_READERS = {
+    ".csv": _delimited,
+    ".tsv": _delimited,
+    ".tab": _delimited,
+    ".jsonl": _jsonl,
+    ".parquet": _parquet,
+    ".md": _chapter,
+}
 
 
 _HEADING = re.compile(r"## (?P<title>\S.*?)\s*\{#(?P<anchor>[A-Za-z0-9_-]+)\}\s*")
@@ -198,7 +177,7 @@ def fingerprint(
 
     None if a file cannot be read.
     """
-    code = (*Path(__file__).parent.glob("*.py"), Path(values.__file__))
+    code = (*Path(__file__).parent.glob("*.py"), Path(values.__file__), Path(spelling.__file__))
     total = hashlib.sha256(repr(contract).encode() + settings.model_dump_json().encode())
     try:
         for group in (sorted(code), *groups):

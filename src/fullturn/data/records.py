@@ -24,6 +24,8 @@ class Splitting:
     validation_share: float
     near_duplicate: float
     near_duplicates: str
+    time: str | None = None
+    """The column that orders the rows, if they were split by time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def from_json(text: str, uri: str) -> Record:
     try:
         fields = json.loads(text)
         return Record(
-            version=DatasetVersion(**fields.pop("version"), uri=uri),
+            version=DatasetVersion(**_tuples(fields.pop("version")), uri=uri),
             columns=tuple(fields.pop("columns")),
             splitting=Splitting(**fields.pop("splitting")),
         )
@@ -99,6 +101,15 @@ def from_json(text: str, uri: str) -> Record:
         raise IntegrityError(
             f"a record of {uri} is damaged ({error}); restore the table's _delta_log from a copy"
         ) from None
+
+
+def _tuples(version: dict[str, Any]) -> dict[str, Any]:
+    """JSON's lists as the tuples that they were."""
+    found = {name: tuple(one) if isinstance(one, list) else one for name, one in version.items()}
+    periods = version.get("periods")
+    if isinstance(periods, dict):
+        found["periods"] = {split: tuple(ends) for split, ends in periods.items()}
+    return found
 
 
 def summary(dataset: Dataset) -> Summary:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from fullturn.core.entities import Column, Contract
-from fullturn.core.errors import DataError
 from fullturn.core.values import canonical
 
 Row = dict[str, Any]
 SOURCE = "_source"
 """The key under which a reader notes where a row is ("train.csv:12"); never stored."""
+PROBLEM = "_problem"
+"""The key under which a reader notes why a row cannot be read; such a row has no cells."""
+CLASSES = ("category", "boolean")
+"""Kinds of label of which each value is a class."""
 HELD_OUT = ("train", "validation", "test")
 """The splits of examples, by how long their rows are held out."""
 SPLITS = (*HELD_OUT, "reference")
@@ -24,13 +27,11 @@ def place(row: Mapping[str, Any], number: int) -> str:
     return str(row.get(SOURCE, f"row {number}"))
 
 
-def stored(contract: Contract) -> Contract:
-    """The contract of the table: the given one, with columns for split and group.
+def stored(contract: Contract, extra: Iterable[str] = ()) -> Contract:
+    """The contract of the table: the given one, with columns for split and group, and for those of
+    the files that nobody named (`extra`), of which no model reads any.
 
     A split column of its own has categories, and only the four splits.
-
-    Raises:
-        DataError: a column named `split` or `group` has another role.
     """
     columns = [
         dataclasses.replace(column, kind="category", allowed=SPLITS)
@@ -38,34 +39,41 @@ def stored(contract: Contract) -> Contract:
         else column
         for column in contract.columns
     ]
-    for column in (
-        Column("split", "category", "split", required=False, allowed=SPLITS),
-        Column("group", "category", "group", required=False),
-    ):
-        if contract.names(column.role):
-            continue
-        if any(own.name == column.name for own in columns):
-            raise DataError(
-                f"column '{column.name}' must have the role '{column.role}'; "
-                "rename it or change its role"
-            )
-        columns.append(column)
+    split, group = split_column(contract), group_column(contract)
+    if not contract.names("split"):
+        columns.append(Column(split, "category", "split", required=False, allowed=SPLITS))
+    if not contract.names("group"):
+        columns.append(Column(group, "category", "group", required=False))
+    known = {column.name for column in columns}
+    others = (name for name in extra if name not in known)
+    columns += [Column(name, "text", "extra", required=False) for name in others]
     return dataclasses.replace(contract, columns=tuple(columns))
 
 
 def split_column(contract: Contract) -> str:
     """The column of the split."""
-    return (*contract.names("split"), "split")[0]
+    return _of_role(contract, "split")
 
 
 def group_column(contract: Contract) -> str:
     """The column of the group."""
-    return (*contract.names("group"), "group")[0]
+    return _of_role(contract, "group")
+
+
+def _of_role(contract: Contract, role: Literal["split", "group"]) -> str:
+    """The column of this role; without one, a column of that name, unless it has another role."""
+    taken = any(column.name == role for column in contract.columns)
+    return (*contract.names(role), f"_{role}" if taken else role)[0]
+
+
+def time_column(contract: Contract) -> str | None:
+    """The column that orders the rows in time; None if there is none."""
+    return next(iter(contract.names("time")), None)
 
 
 def label_columns(contract: Contract) -> tuple[str, ...]:
-    """The label columns whose values are categories."""
-    return tuple(c.name for c in contract.columns if c.role == "label" and c.kind == "category")
+    """The label columns whose values are classes."""
+    return tuple(c.name for c in contract.columns if c.role == "label" and c.kind in CLASSES)
 
 
 def key_of(row: Mapping[str, Any], contract: Contract) -> str:
@@ -73,12 +81,37 @@ def key_of(row: Mapping[str, Any], contract: Contract) -> str:
     return canonical([row.get(name) for name in contract.key])
 
 
+def keys_of(rows: Sequence[Mapping[str, Any]], contract: Contract) -> list[str]:
+    """`key_of` of many stored rows."""
+    if not rows:
+        return []
+    columns = [_json_cells(rows, name, "null") for name in contract.key]
+    return [f"[{','.join(cells)}]" for cells in zip(*columns, strict=True)]
+
+
 def id_of(row: Mapping[str, Any], contract: Contract) -> str:
     """The row's id: its id column where that is filled, otherwise 16 digits of its key's hash."""
     for name in contract.names("id"):
         if row.get(name) is not None:
             return str(row[name])
-    return hashlib.blake2b(key_of(row, contract).encode(), digest_size=8).hexdigest()
+    return _hashed(key_of(row, contract))
+
+
+def ids_of(rows: Sequence[Mapping[str, Any]], keys: Sequence[str], contract: Contract) -> list[str]:
+    """`id_of` of many rows, whose keys are known."""
+    names = contract.names("id")
+
+    def own(row: Mapping[str, Any]) -> Any:
+        return next((row[name] for name in names if row.get(name) is not None), None)
+
+    if not names:
+        return [_hashed(key) for key in keys]
+    found = ((own(row), key) for row, key in zip(rows, keys, strict=True))
+    return [_hashed(key) if name is None else str(name) for name, key in found]
+
+
+def _hashed(key: str) -> str:
+    return hashlib.blake2b(key.encode(), digest_size=8).hexdigest()
 
 
 def row_digest(row: Mapping[str, Any]) -> str:
@@ -87,9 +120,43 @@ def row_digest(row: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical(present).encode()).hexdigest()
 
 
-def dataset_digest(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
+def row_digests(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """`row_digest` of many stored rows."""
+    names = sorted({name for row in rows for name in row})
+    columns = [_json_cells(rows, name, None, f"{canonical(name)}:") for name in names]
+    cells = zip(*columns, strict=True) if columns else (() for _ in rows)
+    texts = (f"{{{','.join(filter(None, row))}}}" for row in cells)
+    return [hashlib.sha256(text.encode()).hexdigest() for text in texts]
+
+
+def _json_cells(
+    rows: Sequence[Mapping[str, Any]], name: str, null: Any, before: str = ""
+) -> list[Any]:
+    """The cells of one column as canonical JSON, each with a text before it; `null` for None."""
+    known: dict[str, str] = {}
+    found: list[Any] = []
+    for row in rows:
+        value = row.get(name)
+        if type(value) is float and value - value == 0:  # finite
+            found.append(before + repr(value))
+        elif type(value) is str:
+            text = known.get(value)
+            if text is None:
+                if len(known) >= _REMEMBERED:
+                    known.clear()
+                text = known[value] = before + canonical(value)
+            found.append(text)
+        else:
+            found.append(null if value is None else before + canonical(value))
+    return found
+
+
+_REMEMBERED = 50_000
+
+
+def dataset_digest(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     """sha256 (hex) over the sorted row digests, after the sorted column names."""
-    return combined(map(row_digest, rows), columns)
+    return combined(row_digests(rows), columns)
 
 
 def combined(row_digests: Iterable[str], columns: Sequence[str]) -> str:

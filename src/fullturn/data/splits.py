@@ -1,7 +1,8 @@
 """Which rows must stay together, and which split they go into.
 
 The place of a group is a hash of its name, hence the same on every machine and unmoved by
-rows that come later. What the parent version decided stays as it was.
+rows that come later. What the parent version decided stays as it was. A version with a time column
+is split by that instead, each time again: the latest rows are the test rows.
 """
 
 from __future__ import annotations
@@ -10,23 +11,27 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 
 from fullturn.core.entities import Contract
 from fullturn.core.errors import DataError, SettingsError
 from fullturn.core.settings import DataSettings
 from fullturn.core.wording import lines, shown
+from fullturn.data.chronology import chosen_by_time, times_of
 from fullturn.data.rows import (
     HELD_OUT,
     Row,
     group_column,
     id_of,
-    key_of,
+    ids_of,
+    keys_of,
     label_columns,
     split_column,
+    time_column,
 )
 
-Pins = Mapping[str, tuple[str, str]]
-"""Group and split that rows had in the parent version, by key."""
+Pins = Mapping[str, tuple[str, str | None]]
+"""Group and split that rows had in the parent version, by key; no split if it is not to stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,11 @@ class Grouped:
 
 
 def group_rows(
-    rows: Sequence[Row], contract: Contract, threshold: float, pins: Pins | None = None
+    rows: Sequence[Row],
+    contract: Contract,
+    threshold: float,
+    pins: Pins | None = None,
+    keys: Sequence[str] | None = None,
 ) -> Grouped:
     """Group rows by their group column; a row without one is alone, unless its text has a near
     duplicate.
@@ -52,10 +61,13 @@ def group_rows(
     if the contract says `group`, and only while that contradicts no decided split.
     """
     split, group = split_column(contract), group_column(contract)
-    past = [(pins or {}).get(key_of(row, contract), (None, None)) for row in rows]
+    keys = keys_of(rows, contract) if keys is None else keys
+    past: list[tuple[str | None, str | None]] = (
+        [pins.get(key, (None, None)) for key in keys] if pins else [(None, None)] * len(rows)
+    )
     names = [
-        row[group] or before or id_of(row, contract)
-        for row, (before, _) in zip(rows, past, strict=True)
+        row[group] or before or name
+        for row, (before, _), name in zip(rows, past, ids_of(rows, keys, contract), strict=True)
     ]
     own = tuple(row[split] or before for row, (_, before) in zip(rows, past, strict=True))
     union = _Union()
@@ -121,50 +133,93 @@ class Assigned:
 
     rows: tuple[Row, ...]
     near_duplicates: tuple[tuple[str, str], ...]
+    drawn: int = 0
+    """Rows that the files give to train, and that are used for validation: no row was named."""
 
 
 def assign(
-    rows: Sequence[Row], contract: Contract, settings: DataSettings, pins: Pins | None = None
+    rows: Sequence[Row],
+    contract: Contract,
+    settings: DataSettings,
+    pins: Pins | None = None,
+    keys: Sequence[str] | None = None,
 ) -> Assigned:
     """Give every row a split and a group, the same ones on every machine.
 
-    `rows` are stored rows that keep the contract. A row with a split keeps it. When rows
-    come with a test (or validation) split, the others are shared among the other splits.
-    A row in `pins` keeps its group and split. Each label is in train, and in test and
-    validation too if it has enough groups. Rows of the split `reference` stay as they are.
+    `rows` are stored rows that keep the contract; `keys` are theirs, if they are known. A row with
+    a split keeps it. When rows come with a test (or validation) split, the others are shared among
+    the other splits. A row in `pins` keeps its group and split. Each label is in train, and in test
+    and validation too if it has enough groups; with a time column, the latest rows are in test
+    instead. If each row has a split and none is for validation, some are drawn from train. Rows of
+    the split `reference` stay as they are.
 
     Raises:
-        DataError: near-equal texts in two splits and the contract refuses them, or no row
-            for train or for test.
+        DataError: near-equal texts in two splits and the contract refuses them, no row for train or
+            for test, or a time column that orders nothing.
         SettingsError: train and validation leave nothing for test.
     """
     split, group = split_column(contract), group_column(contract)
-    examples = [row for row in rows if row[split] != "reference"]
-    grouped = group_rows(examples, contract, settings.near_duplicate, pins)
-    chosen = _choose(grouped, _labels(examples, contract), _shares(examples, split, settings))
+    numbers = [number for number, row in enumerate(rows) if row[split] != "reference"]
+    examples = [rows[number] for number in numbers]
+    of_examples = None if keys is None else [keys[number] for number in numbers]
+    grouped = group_rows(examples, contract, settings.near_duplicate, pins, of_examples)
+    shares = _shares(examples, split, settings)
+    chosen = _chosen(grouped, examples, contract, shares)
     splits = [own or chosen[name] for own, name in zip(grouped.own, grouped.names, strict=True)]
     _check_filled(splits, len(chosen))
+    drawn = _drawn(grouped, splits, settings)
+    splits = [
+        "validation" if own == "train" and name in drawn else own
+        for own, name in zip(splits, grouped.names, strict=True)
+    ]
     leaks = [(one, other) for one, other in grouped.pairs if splits[one] != splits[other]]
     if leaks and contract.near_duplicates == "refuse":
         raise DataError(_refusal([(examples[i], examples[j]) for i, j in leaks], contract))
-    ids = [id_of(row, contract) for row in examples]
-    placed = iter(zip(splits, grouped.names, strict=True))
-
-    def place(row: Row) -> Row:
-        own_split, own_group = next(placed)
-        return {**row, split: own_split, group: own_group}
-
+    found = list(rows)
+    for number, row, own_split, name in zip(numbers, examples, splits, grouped.names, strict=True):
+        found[number] = {**row, split: own_split, group: name}
     return Assigned(
-        tuple(row if row[split] == "reference" else place(row) for row in rows),
-        tuple((ids[one], ids[other]) for one, other in leaks),
+        tuple(found),
+        tuple((id_of(examples[one], contract), id_of(examples[i], contract)) for one, i in leaks),
+        sum(own == "validation" for own in splits) if drawn else 0,
     )
+
+
+def _chosen(
+    grouped: Grouped, examples: Sequence[Row], contract: Contract, shares: Mapping[str, float]
+) -> dict[str, str]:
+    column = time_column(contract)
+    if column is None or not examples:
+        return _choose(grouped, _labels(examples, contract), shares)
+    times, free = times_of(examples, column), [name not in grouped.fixed for name in grouped.names]
+    names = list(compress(grouped.names, free))
+    by_time = chosen_by_time(names, list(compress(times, free)), shares) if names else {}
+    return {name: grouped.fixed.get(name) or by_time[name] for name in grouped.names}
+
+
+def _drawn(grouped: Grouped, splits: Sequence[str], settings: DataSettings) -> frozenset[str]:
+    """The groups of train that are used for validation, if the files name none for it."""
+    if not all(grouped.own) or "validation" in splits or "test" not in splits:
+        return frozenset()
+    names = {name for name, own in zip(grouped.names, splits, strict=True) if own == "train"}
+    if len(names) < 2:
+        return frozenset()
+    share = settings.validation_share / (settings.train_share + settings.validation_share)
+    drawn = frozenset(name for name in names if position(name) < share)
+    first = min(names, key=position)
+    return drawn - {max(drawn)} if drawn == names else drawn or frozenset([first])
 
 
 def pins_of(rows: Sequence[Row], contract: Contract) -> Pins:
     """What a version decided about its rows, for the version after it."""
     split, group = split_column(contract), group_column(contract)
     placed = [row for row in rows if row.get(split) not in (None, "reference")]
-    return {key_of(row, contract): (row[group], row[split]) for row in placed}
+    keys = keys_of(placed, contract)
+    moves = time_column(contract) is not None
+    return {
+        key: (row[group], None if moves else row[split])
+        for key, row in zip(keys, placed, strict=True)
+    }
 
 
 def _shares(examples: Sequence[Row], split: str, settings: DataSettings) -> dict[str, float]:
@@ -189,16 +244,28 @@ def _labels(examples: Sequence[Row], contract: Contract) -> list[str]:
 
 def _choose(grouped: Grouped, labels: Sequence[str], shares: Mapping[str, float]) -> dict[str, str]:
     """The split of every group: the fixed one, or by its place, then spread within labels."""
-    seen: dict[str, Counter[str]] = defaultdict(Counter)
-    for name, label in zip(grouped.names, labels, strict=True):
-        seen[name][label] += 1
-    chosen = {name: grouped.fixed.get(name) or _at(position(name), shares) for name in seen}
+    majority = _majority(grouped.names, labels)
+    places = {name: position(name) for name in majority}
+    chosen = {name: grouped.fixed.get(name) or _at(place, shares) for name, place in places.items()}
     by_label: dict[str, list[str]] = defaultdict(list)
-    for name in sorted(seen, key=position):
-        by_label[max(seen[name], key=lambda label: (seen[name][label], label))].append(name)
+    for name in sorted(places, key=places.__getitem__):
+        by_label[majority[name]].append(name)
     for names in by_label.values():
         _spread(names, chosen, grouped.fixed, shares)
     return chosen
+
+
+def _majority(names: Sequence[str], labels: Sequence[str]) -> dict[str, str]:
+    """The most frequent label of each group."""
+    found = dict(zip(names, labels, strict=True))
+    several: dict[str, Counter[str]] = defaultdict(Counter)
+    sizes = Counter(names)
+    for name, label in zip(names, labels, strict=True):
+        if sizes[name] > 1:
+            several[name][label] += 1
+    for name, seen in several.items():
+        found[name] = max(seen, key=lambda label: (seen[label], label))
+    return found
 
 
 def _at(place: float, shares: Mapping[str, float]) -> str:

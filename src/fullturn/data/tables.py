@@ -31,7 +31,7 @@ from fullturn.core.state import unusable
 from fullturn.core.wording import first_line
 from fullturn.data import records
 from fullturn.data.records import Record
-from fullturn.data.rows import Row, combined, row_digest
+from fullturn.data.rows import Row, combined, row_digests
 
 _KEEP = "interval 36500 days"
 _CONFIGURATION: dict[str, str | None] = {
@@ -127,14 +127,14 @@ def rows(at: Head, of: Record) -> list[Row]:
         raise IntegrityError(
             f"{label} cannot be read ({first_line(error)}); restore its files from a copy"
         ) from None
-    by_digest = sorted(((row_digest(row), row) for row in found), key=lambda pair: pair[0])
-    actual = combined((one for one, _ in by_digest), of.columns)
+    digests = row_digests(found)
+    actual = combined(digests, of.columns)
     if actual != version.digest:
         raise IntegrityError(
             f"{label} has the digest {actual}, but {version.digest} was recorded: its rows were "
             "changed; restore its files from a copy, or commit the rows you trust as a new table"
         )
-    return [row for _, row in by_digest]
+    return [found[place] for place in sorted(range(len(found)), key=digests.__getitem__)]
 
 
 def _scan(delta: DeltaTable, columns: Sequence[str]) -> list[Row]:
@@ -157,7 +157,8 @@ def write(at: Head, content: Sequence[Row], columns: Sequence[Column], new: Reco
     schema = pa.schema(
         [(c.name, pa.float64() if c.kind == "number" else pa.string()) for c in columns]
     )
-    data = pa.Table.from_pylist(list(content), schema=schema)
+    cells = [pa.array([row[one.name] for row in content], one.type) for one in schema]
+    data = pa.Table.from_arrays(cells, schema=schema)
     _check_room(at.uri, data.nbytes + _LOG_BYTES)
     first = at.delta is None
     try:

@@ -7,20 +7,51 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from fullturn.core.entities import Contract, Dataset, DatasetVersion, Example
-from fullturn.core.errors import DataError, IntegrityError
+from fullturn.core.errors import DataError, IntegrityError, Refused
 from fullturn.core.settings import DataSettings
 from fullturn.core.values import parsed
 from fullturn.data import tables
+from fullturn.data.chronology import periods_of
 from fullturn.data.contract import CheckedRows, check
 from fullturn.data.difference import compare
+from fullturn.data.notes import notes
 from fullturn.data.records import Record, Splitting
-from fullturn.data.rows import Row, dataset_digest, group_column, id_of, split_column, stored
-from fullturn.data.splits import Assigned, assign, pins_of
+from fullturn.data.rows import (
+    CLASSES,
+    Row,
+    dataset_digest,
+    group_column,
+    id_of,
+    ids_of,
+    keys_of,
+    split_column,
+    stored,
+    time_column,
+)
+from fullturn.data.splits import Assigned, Pins, assign, pins_of
+
+FALL = 0.2
+"""The share of rows by which a version may fall without being confirmed."""
+MOST_RECORDED = 100
+"""How many dropped rows a version names; the others are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitRequest:
+    """Who commits and why, and what they know."""
+
+    message: str
+    actor: str
+    fewer_rows: bool = False
+    """Whether a fall of the number of rows is confirmed."""
+    slice_rows: int = 20
+    """How many test rows of a class the gate needs."""
 
 
 def commit(
@@ -29,48 +60,115 @@ def commit(
     rows: Sequence[Mapping[str, Any]],
     contract: Contract,
     settings: DataSettings,
-    *,
-    message: str,
-    actor: str,
+    request: CommitRequest,
 ) -> DatasetVersion:
     """Commit rows as the whole content of the next version of dataset `name`.
 
     Rows that the parent version had keep their split, unless the shares in `settings` or
     the contract's `near_duplicates` have changed since. If the parent has the same content
-    already, it is returned and nothing is written.
+    already, it is returned and nothing is written. With a time column, the latest rows are the
+    test rows of each version.
 
     Raises:
         DataError: the rows break the contract, or the table is not one of fullturn's.
+        Refused: there are far fewer rows than before, and nobody confirmed it.
         Conflict: somebody else committed at the same time; nothing was written.
         DiskFull: it does not fit; earlier versions are whole.
         IntegrityError: the parent version is damaged.
     """
-    full = stored(contract)
-    checked = check(rows, contract)
+    checked = _checked(rows, contract, settings)
+    full = checked.contract
     head = tables.head(table)
     parent = _parent(head)
     before = tables.rows(head, parent) if parent else []
     splitting = _splitting(settings, contract)
     pins = pins_of(before, full) if parent and parent.splitting == splitting else {}
-    assigned = assign(checked.rows, full, settings, pins)
+    prepared = _prepared(checked, contract, settings, pins, request.slice_rows)
+    content = prepared.assigned.rows
     columns = tuple(column.name for column in full.columns)
-    digest = dataset_digest(assigned.rows, columns)
+    digest = dataset_digest(content, columns)
     if parent and parent.version.digest == digest:
         return parent.version
+    if parent and not request.fewer_rows:
+        _refuse_fall(parent.version, len(content))
     version = DatasetVersion(
         name=name,
         version=1 if head.delta is None else head.delta.version() + 2,
         digest=digest,
         uri=head.uri,
         parent=parent.version.version if parent else None,
-        message=message,
-        actor=actor,
+        message=request.message,
+        actor=request.actor,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        findings=_findings(checked, assigned),
-        **_counts(before, assigned.rows, full),
+        findings=prepared.findings,
+        notes=prepared.notes,
+        dropped=tuple(map(str, checked.dropped[:MOST_RECORDED])),
+        periods=prepared.periods,
+        **_counts(before, content, checked.keys, full),
     )
-    tables.write(head, assigned.rows, full.columns, Record(version, columns, splitting))
+    tables.write(head, content, full.columns, Record(version, columns, splitting))
     return version
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Rows as a commit would store them, and what it would find."""
+
+    assigned: Assigned
+    findings: Mapping[str, int]
+    notes: tuple[str, ...]
+    periods: Mapping[str, tuple[str, str]]
+
+
+def prepare(
+    rows: Sequence[Mapping[str, Any]],
+    contract: Contract,
+    settings: DataSettings,
+    slice_rows: int = 20,
+) -> Prepared:
+    """What a first commit of these rows would store and find; nothing is written.
+
+    Raises:
+        DataError: the rows break the contract.
+    """
+    return _prepared(_checked(rows, contract, settings), contract, settings, {}, slice_rows)
+
+
+def _checked(
+    rows: Sequence[Mapping[str, Any]], contract: Contract, settings: DataSettings
+) -> CheckedRows:
+    return check(rows, contract, ignore=settings.ignore, on_bad_row=settings.on_bad_row)
+
+
+def _prepared(
+    checked: CheckedRows,
+    contract: Contract,
+    settings: DataSettings,
+    pins: Pins,
+    slice_rows: int,
+) -> Prepared:
+    full = checked.contract
+    assigned = assign(checked.rows, full, settings, pins, checked.keys)
+    time = time_column(full)
+    periods = periods_of(assigned.rows, time, split_column(full)) if time else {}
+    findings = {
+        "duplicates": checked.duplicates,
+        "repeated": checked.repeated,
+        "near_duplicates": len(assigned.near_duplicates),
+    }
+    if checked.dropped:
+        findings["dropped"] = len(checked.dropped)
+    said = notes(checked, assigned, contract, periods, slice_rows)
+    return Prepared(assigned, findings, said, periods)
+
+
+def _refuse_fall(before: DatasetVersion, rows: int) -> None:
+    if rows <= (1 - FALL) * before.rows:
+        raise Refused(
+            f"version {before.version} of '{before.name}' has {before.rows:,} rows, these files "
+            f"have {rows:,}, {1 - rows / before.rows:.0%} fewer: a copy may be cut short. Nothing "
+            "was committed; if it is meant, `fullturn data commit --confirm-fewer-rows`"
+        )
 
 
 def log(table: Path | str) -> list[DatasetVersion]:
@@ -123,7 +221,7 @@ def load(
     rows = tables.rows(head, record)
     return Dataset(
         found,
-        examples=tuple(_example(row, full) for row in rows if row[split] != "reference"),
+        examples=_examples([row for row in rows if row[split] != "reference"], full),
         reference=tuple(
             sorted(
                 (_plain(row, contract) for row in rows if row[split] == "reference"),
@@ -147,19 +245,14 @@ def _splitting(settings: DataSettings, contract: Contract) -> Splitting:
         settings.validation_share,
         settings.near_duplicate,
         contract.near_duplicates,
+        time_column(contract),
     )
 
 
-def _findings(checked: CheckedRows, assigned: Assigned) -> dict[str, int]:
-    return {
-        "duplicates": checked.duplicates,
-        "repeated": checked.repeated,
-        "near_duplicates": len(assigned.near_duplicates),
-    }
-
-
-def _counts(before: Sequence[Row], after: Sequence[Row], contract: Contract) -> dict[str, Any]:
-    changes = compare(before, after, contract)
+def _counts(
+    before: Sequence[Row], after: Sequence[Row], keys: Sequence[str], contract: Contract
+) -> dict[str, Any]:
+    changes = compare(before, after, contract, keys)
     return {
         "rows": len(after),
         "splits": dict(Counter(row[split_column(contract)] for row in after)),
@@ -179,29 +272,34 @@ def _check_columns(record: Record, contract: Contract) -> None:
         )
 
 
-def _example(row: Row, contract: Contract) -> Example:
-    by_role = {
-        role: {c.name: parsed(row.get(c.name), c) for c in contract.columns if c.role == role}
+def _examples(rows: Sequence[Row], contract: Contract) -> tuple[Example, ...]:
+    """Rows as an app sees them."""
+    of_role = {
+        role: [(one.name, one) for one in contract.columns if one.role == role]
         for role in ("input", "label", "slice")
     }
-    return Example(
-        id=id_of(row, contract),
-        input=by_role["input"],
-        expected=by_role["label"],
-        group=row[group_column(contract)],
-        split=row[split_column(contract)],
-        slices={
-            name: str(value)
-            for name, value in (by_role["slice"] | _classes(row, contract)).items()
-            if value is not None
-        },
-    )
+    classes = [(name, one) for name, one in of_role["label"] if one.kind in CLASSES]
+    sliced = [name for name, _ in (*of_role["slice"], *classes)]
+    json_inputs = [(name, one) for name, one in of_role["input"] if one.kind == "json"]
+    inputs = [name for name, _ in of_role["input"]]
+    split, group = split_column(contract), group_column(contract)
+    ids = ids_of(rows, keys_of(rows, contract), contract)
 
+    def example(row: Row, name: str) -> Example:
+        get = row.get
+        found = {column: get(column) for column in inputs}
+        for column, one in json_inputs:
+            found[column] = parsed(found[column], one)
+        return Example(
+            id=name,
+            input=found,
+            expected={column: parsed(get(column), one) for column, one in of_role["label"]},
+            group=row[group],
+            split=row[split],
+            slices={column: str(row[column]) for column in sliced if get(column) is not None},
+        )
 
-def _classes(row: Row, contract: Contract) -> dict[str, Any]:
-    """Labels that name a class: each class is a slice too."""
-    labels = (c.name for c in contract.columns if c.role == "label" and c.kind == "category")
-    return {name: row.get(name) for name in labels}
+    return tuple(map(example, rows, ids))
 
 
 def _plain(row: Row, contract: Contract) -> dict[str, Any]:

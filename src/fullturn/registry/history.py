@@ -21,14 +21,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, Protocol
 
-from fullturn.core.entities import Action, HistoryEntry, ModelVersion
+from fullturn.core.entities import HistoryEntry, ModelVersion
 from fullturn.core.errors import NotFound
 from fullturn.core.redaction import redacted_tags
 from fullturn.core.tags import HistoryTags, TrainingTags
 from fullturn.store import Store
 
-ACTIONS = ("adoption", "promotion", "rollback")
-"""An adoption makes champion what was champion before the history began."""
+ACTIONS = ("promotion", "rollback")
 Problem = Callable[[ModelVersion], str | None]
 """Why an entry that follows the last one is ignored all the same; None if it is not."""
 
@@ -220,10 +219,9 @@ def _apply(entry: HistoryEntry, stack: list[int]) -> None:
 
 def _entry(raw: ModelVersion, previous: int | None) -> HistoryEntry:
     tags = HistoryTags.read(raw.tags)
-    actions: dict[str | None, Action] = {"rollback": "rollback", "adoption": "adoption"}
     return HistoryEntry(
         number=raw.version,
-        action=actions.get(tags.action, "promotion"),
+        action="rollback" if tags.action == "rollback" else "promotion",
         version=tags.to or 0,
         previous=previous,
         actor=tags.actor or "unknown",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from fullturn.core.entities import Column, Contract, Kind, Role
 from fullturn.core.errors import SettingsError
@@ -33,7 +33,7 @@ def contract(
     named = {name: kind for name, kind in data.columns.items() if name in kinds}
     kinds |= named
     inputs = {name: kind for name, kind in inputs.items() if name not in (*named, *data.ignore)}
-    _check_roles(data, label, inputs)
+    check_roles(data, label, inputs)
     plain = bool(data.columns)
 
     def column(name: str, kind: Kind, role: Role = "input", *, required: bool = True) -> Column:
@@ -47,6 +47,7 @@ def contract(
         *([column(data.time, kinds[data.time], "time")] if data.time else []),
         *(column(name, "category", "slice", required=False) for name in data.slices),
         column(label, kinds[label], "label"),
+        *(one for one in placement(data, ()) if one.name in ("_group", "_split")),
     ]
     texts = [name for name, kind in inputs.items() if kind == "text"]
     return Contract(
@@ -57,7 +58,20 @@ def contract(
     )
 
 
-def _check_roles(data: DataSettings, label: str, inputs: Mapping[str, Kind]) -> None:
+def placement(data: DataSettings, taken: Iterable[str]) -> tuple[Column, ...]:
+    """The columns of group and split. Where a column of that name is `taken` for something else, or
+    ignored, the rows' own group and split are in a column of another name."""
+    group = data.group or ("_group" if "group" in (*taken, *data.ignore) else "group")
+    split = "_split" if "split" in (*taken, *data.ignore, group) else "split"
+    plain = bool(data.columns)
+    return (
+        Column(group, "category", "group", required=False, plain_numbers=plain),
+        Column(split, "category", "split", required=False),
+    )
+
+
+def check_roles(data: DataSettings, label: str, inputs: Mapping[str, Kind]) -> None:
+    """Raises SettingsError: a column has two roles."""
     named = [("label", label), ("id", data.id), ("group", data.group), ("time", data.time)]
     named += [("slice", name) for name in data.slices]
     roles = {name: role for role, name in named if name is not None}

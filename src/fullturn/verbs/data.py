@@ -5,19 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fullturn.core.entities import DatasetVersion
-from fullturn.core.errors import UsageError
+from fullturn.core.entities import Contract, DatasetVersion
+from fullturn.core.errors import DataError, UsageError
+from fullturn.core.settings import DataSettings
 from fullturn.core.showing import Block, Table, grid, line, styled, then, view
+from fullturn.core.wording import SHOWN
 from fullturn.data.records import Difference, Summary
 from fullturn.verbs.workspace import Workspace, feedback_file, load, newest
+
+if TYPE_CHECKING:
+    from fullturn.data.contract import BadRows
 
 FINDINGS = {
     "duplicates": "exact copies dropped",
     "repeated": "copies across splits dropped; the test row stays",
     "near_duplicates": "pairs of near-equal texts are in two splits",
+    "dropped": "rows that break the contract were dropped (on_bad_row in [data])",
 }
+BAD_ROWS = "bad_rows.txt"
+"""The rows that the last commit refused, one a line; in the project's state."""
 LABELS = 40
 """Maximum number of labels of a column that are shown."""
 COMMITTED = "committed.json"
@@ -45,15 +53,22 @@ class Versions(Table[DatasetVersion]):
     """Dataset versions, oldest first."""
 
 
-def commit(project: Workspace, files: Files = (), message: str = "") -> Committed:
+def commit(
+    project: Workspace,
+    files: Files = (),
+    message: str = "",
+    confirm_fewer_rows: bool = False,
+) -> Committed:
     """Commit files as the next dataset version; by default those listed in fullturn.toml.
 
-    Files are .csv, .jsonl, .parquet or handbook .md files, or folders of such files. They are the
-    complete content of the version. Those of fullturn.toml come with the rows from feedback.
+    Files are .csv, .tsv, .jsonl, .parquet or handbook .md files, or folders of such files. They are
+    the complete content of the version. Those of fullturn.toml come with the rows from feedback.
+    A version with at least a fifth fewer rows than the one before needs `confirm_fewer_rows`.
 
     Raises:
         UsageError: no file is named, here or in fullturn.toml.
         DataError: a file cannot be read or breaks the contract.
+        Refused: there are far fewer rows than before: a copy may be cut short.
         Conflict: another process committed first.
     """
     from fullturn.data.readers import fingerprint, is_unchanged, remember
@@ -63,7 +78,7 @@ def commit(project: Workspace, files: Files = (), message: str = "") -> Committe
     note = project.state / COMMITTED
     if before is not None and is_unchanged(note, inputs, before):
         return _committed(before, new=False)
-    version = _commit(project, chosen, message)
+    version = _commit(project, chosen, message, confirm_fewer_rows)
     if fingerprint(chosen, project.subject.contract, project.settings.data) == inputs:
         remember(note, inputs, version)
     return _committed(version, new=before is None or version.version != before.version)
@@ -104,23 +119,69 @@ def show(project: Workspace, version: int) -> Summary:
     return summary(load(project, version))
 
 
-def _commit(project: Workspace, chosen: Chosen, message: str) -> DatasetVersion:
+def _commit(
+    project: Workspace, chosen: Chosen, message: str, confirm_fewer_rows: bool
+) -> DatasetVersion:
     from fullturn.data import readers, versions
+    from fullturn.data.contract import BadRows
 
-    rows = readers.read(chosen.rows)
-    if chosen.test:
-        rows += readers.read(chosen.test, {"split": "test"})
+    settings, contract = project.settings.data, project.subject.contract
+    rows = read(chosen.rows, chosen.test, contract, settings)
     if chosen.feedback:
         rows += _new_feedback(project, readers.read(chosen.feedback), rows)
-    return versions.commit(
-        project.table,
-        project.settings.name,
-        rows,
-        project.subject.contract,
-        project.settings.data,
-        message=message,
-        actor=project.owner,
+    request = versions.CommitRequest(
+        message, project.owner, confirm_fewer_rows, project.settings.gates.slice_rows
     )
+    try:
+        return versions.commit(
+            project.table, project.settings.name, rows, contract, settings, request
+        )
+    except BadRows as error:
+        raise _listed(error, project.state / BAD_ROWS) from None
+
+
+def read(
+    files: Sequence[Path], test: Sequence[Path], contract: Contract, settings: DataSettings
+) -> list[dict[str, Any]]:
+    """The rows of files, and of separate test files.
+
+    Raises:
+        DataError: one of them cannot be read.
+    """
+    from fullturn.data import readers
+    from fullturn.data.rows import split_column
+
+    rows = readers.read(files, settings=settings) if files else []
+    if test:
+        rows += readers.read(test, {split_column(contract): "test"}, settings)
+    return rows
+
+
+def examine(
+    rows: Sequence[Mapping[str, Any]],
+    contract: Contract,
+    settings: DataSettings,
+    slice_rows: int = 20,
+) -> tuple[str, ...]:
+    """What a first commit of these rows would say, a sentence each; nothing is written.
+
+    Raises:
+        DataError: the commit would refuse them; names every kind of problem.
+    """
+    from fullturn.data import versions
+
+    found = versions.prepare(rows, contract, settings, slice_rows)
+    counts = found.findings
+    counted = [f"{counts[name]:,} {what}" for name, what in FINDINGS.items() if counts.get(name)]
+    return (*counted, *found.notes)
+
+
+def _listed(error: BadRows, file: Path) -> DataError:
+    """The error, with the file where all bad rows are written down."""
+    if len(error.rows) <= SHOWN:
+        return error
+    file.write_text("".join(f"{row}\n" for row in error.rows), encoding="utf-8")
+    return DataError(f"{error}\nAll {len(error.rows)} of them are listed in {file}.")
 
 
 def _committed(version: DatasetVersion, *, new: bool) -> Committed:
@@ -184,6 +245,10 @@ def _(result: Committed) -> Iterator[Block]:
     for finding, what in FINDINGS.items():
         if result.findings.get(finding):
             yield line(styled(f"{result.findings[finding]} {what}", "open"))
+    for row in result.dropped[:SHOWN]:
+        yield line(styled(f"  {row}", "dim"))
+    for note in result.notes:
+        yield line(styled(note, "open"))
     yield then("fullturn train", "fullturn data log")
 
 

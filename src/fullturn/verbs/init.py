@@ -9,16 +9,18 @@ import runpy
 import shlex
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Literal
 
 from fullturn.core import settings
 from fullturn.core.errors import DataError, UsageError
 from fullturn.core.settings import FILE
 from fullturn.core.showing import Block, Result, line, styled, then, view
 from fullturn.core.state import unusable
-from fullturn.core.wording import nearest
+from fullturn.core.wording import listed, nearest
 from fullturn.pipeline import workflows
 from fullturn.verbs.init_table import Inferred, Roles, Task, plan
 
@@ -27,6 +29,9 @@ HELD_BACK = ("tools", "incidents")
 """Chapters of the handbook that the first dataset version of the example lacks."""
 RACED_ROWS = 300
 """Validation rows of a project with a separate test file."""
+
+
+Rows = Sequence[Mapping[str, Any]]
 
 
 def init(  # noqa: PLR0913  the options of the command
@@ -41,22 +46,27 @@ def init(  # noqa: PLR0913  the options of the command
     time: str | None = None,
     task: Task | None = None,
     example: str | None = None,
+    encoding: str | None = None,
+    on_bad_row: Literal["refuse", "drop"] = "refuse",
 ) -> Started:
     """Create a project in a folder: for a table and its label, for one text, or from an example.
 
     `csv` is a CSV or Parquet file, or one of the other kinds that a dataset version takes, and
-    `test` a separate one with test rows. With a `label`, every other column is an input: what each
-    is, and whether the `task` is classification or regression, is inferred from the cells, shown
-    with the reasons, and written into fullturn.toml. `id` names each row, `group` says which rows
-    belong together, `time` orders them: then the latest rows are the test rows. With a `text` as
-    well, the built-in text classifier reads that column alone. An `example` is `assistant` or
-    `wine`, and has its own data. The project includes workflows that run `fullturn ci` and
-    `fullturn cd`. Existing files are never overwritten.
+    `test` a separate one with test rows. They are checked as `data commit` will check them. With a
+    `label`, every other column is an input: what each is, and whether the `task` is classification
+    or regression, is inferred from the cells, shown with the reasons, and written into
+    fullturn.toml. `id` names each row, `group` says which rows belong together, `time` orders them:
+    then the latest rows are the test rows. With a `text` as well, the built-in text classifier
+    reads that column alone. `encoding` is that of the files, if it is not UTF-8; `on_bad_row =
+    "drop"` leaves out rows that break the contract. An `example` is `assistant` or `wine`, and has
+    its own data. The project includes workflows that run `fullturn ci` and `fullturn cd`. Existing
+    files are never overwritten.
 
     Raises:
         UsageError: an option is missing or not allowed; the folder already has a project, or is a
             file; a column has two roles; or a file would overwrite another.
-        DataError: the file is missing, has no rows, lacks a column, or has nothing to learn.
+        DataError: the file is missing, has no rows, lacks a column, has nothing to learn, or has
+            rows that a commit would refuse; names every kind of problem.
     """
     roles = {"id": id, "group": group, "time": time, "task": task}
     given = {"csv": csv, "test": test, "text": text, "label": label, **roles}
@@ -69,44 +79,61 @@ def init(  # noqa: PLR0913  the options of the command
         missing = [f"--{n}" for n in ("csv", "label") if given[n] is None]
         raise UsageError(f"{', '.join(missing)} missing; or use --example")
     test_file = Path(test) if test else None
+    reading: dict[str, str] = {"on_bad_row": on_bad_row} if on_bad_row != "refuse" else {}
+    reading |= {"encoding": encoding} if encoding else {}
     if text is None:
-        return from_table(Path(folder), Path(csv), Roles(label, id, group, time, task), test_file)
+        named_roles = Roles(label, id, group, time, task)
+        return from_table(Path(folder), Path(csv), named_roles, test_file, reading)
     if unused := [f"--{name}" for name, value in roles.items() if value is not None]:
         raise UsageError(
             f"{', '.join(unused)} with --text: the text classifier reads one column; omit --text "
             "for a model of all columns"
         )
-    return from_csv(Path(folder), Path(csv), text, label, test_file)
+    return from_csv(Path(folder), Path(csv), text, label, test_file, reading)
 
 
-def from_table(folder: Path, table: Path, roles: Roles, test: Path | None = None) -> Started:
+def from_table(
+    folder: Path,
+    table: Path,
+    roles: Roles,
+    test: Path | None = None,
+    reading: Mapping[str, str] | None = None,
+) -> Started:
     """A project for a table and its label; see `init`."""
-    from fullturn.data import readers
-
     given = [file for file in (table, test) if file]
-    rows = readers.read([table])
-    _check_columns(test, roles.label, *roles.named.values()) if test else None
-    refuse_project(folder)
-    refuse_overwriting(folder, given)
-    names = {"files": [table.name], **({"test": [test.name]} if test else {})}
-    toml, inferred, to_do = plan(project_name(folder), names, rows, roles)
+    rows = _rows_of(given, (), reading or {})
+    if test:
+        _check_columns(test, rows[1], (roles.label, *roles.named.values()))
+    _refuse_project(folder)
+    _refuse_overwriting(folder, given)
+    names = {"files": [table.name], **({"test": [test.name]} if test else {}), **(reading or {})}
+    toml, inferred = plan(_project_name(folder), names, rows[0], roles)
+    notes = examined(toml, rows[0], rows[1] if test else ())
     for file in given:
-        copy_in(folder, file)
-    started = write_project(folder, toml, own_git=not under_git(folder))
-    return replace(started, inferred=inferred, to_do=(*to_do, *started.to_do))
+        _copy_in(folder, file)
+    started = _write_project(folder, toml, own_git=not _under_git(folder))
+    return replace(started, inferred=inferred, notes=notes)
 
 
-def from_csv(folder: Path, table: Path, text: str, label: str, test: Path | None = None) -> Started:
+def from_csv(
+    folder: Path,
+    table: Path,
+    text: str,
+    label: str,
+    test: Path | None = None,
+    reading: Mapping[str, str] | None = None,
+) -> Started:
     """A project for the text classifier, from a CSV file; see `init`."""
     if text == label:
         raise UsageError(f"--text and --label both name '{text}'; name two columns")
     given = [file for file in (table, test) if file]
-    rows = [_check_columns(file, text, label) for file in given]
-    refuse_project(folder)
-    refuse_overwriting(folder, given)
-    validation = _validation_share(rows[0]) if test else 0.1
-    name = project_name(folder)
-    files = {"files": [copy_in(folder, table)], "test": [copy_in(folder, test)] if test else []}
+    rows = _rows_of(given, (text, label), reading or {})
+    _refuse_project(folder)
+    _refuse_overwriting(folder, given)
+    validation = _validation_share(len(rows[0])) if test else 0.1
+    name = _project_name(folder)
+    files = {"files": [table.name], "test": [test.name] if test else []}
+    ignored, notes = _left_out(rows[0], (text, label))
     lines = [
         f"name = {json.dumps(name)}",
         'app = "classifier"',
@@ -115,8 +142,11 @@ def from_csv(folder: Path, table: Path, text: str, label: str, test: Path | None
         *(f"{key} = {json.dumps(value)}" for key, value in files.items()),
         f"text = {json.dumps(text)}",
         f"label = {json.dumps(label)}",
+        *([f"ignore = {json.dumps(ignored)}"] if ignored else []),
+        *(f"{key} = {json.dumps(value)}" for key, value in (reading or {}).items()),
         f"train_share = {1 - validation if test else 0.7:.2f}",
         f"validation_share = {validation:.2f}",
+        *_label_kind([*rows[0], *rows[-1]], label),
         "",
         "[experiment]",
         "candidates = 3",
@@ -126,7 +156,70 @@ def from_csv(folder: Path, table: Path, text: str, label: str, test: Path | None
         "latency_p95_ms = 100.0",
         "",
     ]
-    return write_project(folder, "\n".join(lines), own_git=not under_git(folder))
+    toml = "\n".join(lines)
+    notes = (*notes, *examined(toml, rows[0], rows[1] if test else ()))
+    for file in given:
+        _copy_in(folder, file)
+    started = _write_project(folder, toml, own_git=not _under_git(folder))
+    return replace(started, notes=notes)
+
+
+def examined(toml: str, rows: Rows, test: Rows = ()) -> tuple[str, ...]:
+    """What the first commit of these rows will say, in a project with these settings.
+
+    Raises:
+        DataError: it will refuse them; names every kind of problem.
+    """
+    from fullturn.data.contract import BadRows
+    from fullturn.data.rows import split_column
+    from fullturn.subjects.catalog import find
+    from fullturn.verbs.data import examine
+
+    found = settings.parse(tomllib.loads(toml), FILE)
+    contract = find(found.app, found).contract
+    split = split_column(contract)
+    given = [*rows, *({split: "test", **row} for row in test)]
+    try:
+        return examine(given, contract, found.data, found.gates.slice_rows)
+    except BadRows as error:
+        can_drop = error.rows and found.data.on_bad_row == "refuse"
+        hint = " (`fullturn init --on-bad-row drop`)" if can_drop else ""
+        raise DataError(f"{error}{hint}") from None
+
+
+def _rows_of(
+    files: Sequence[Path], columns: Sequence[str], reading: Mapping[str, str]
+) -> list[Rows]:
+    """The rows of each file, which has these columns."""
+    from fullturn.data import readers
+
+    data = settings.parse({"name": "new", "data": dict(reading)}, "the options").data
+    found = [readers.read([file], settings=data) for file in files]
+    for file, rows in zip(files, found, strict=True):
+        _check_columns(file, rows, columns)
+    return [*found]
+
+
+def _left_out(rows: Rows, named: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
+    """Columns that would be taken for the group or the split, and a sentence on each."""
+    from fullturn.data.inference import misnamed
+
+    why = {
+        "group": "is left out: for a group that is never split, name it as [data] group",
+        "split": "is left out: its cells are not names of splits",
+    }
+    names = misnamed(rows, named)
+    return list(names), tuple(f"column '{name}' {why[name]}" for name in names)
+
+
+def _label_kind(rows: Rows, label: str) -> list[str]:
+    """The setting for truth values that are spelled in several ways."""
+    from fullturn.data.inference import are_truths
+
+    spellings = {row[label] for row in rows if row.get(label) not in (None, "")}
+    if len(spellings) <= 2 or not are_truths(spellings):
+        return []
+    return ["", "[data.columns]", f'{json.dumps(label, ensure_ascii=False)} = "boolean"']
 
 
 def from_example(name: str, folder: Path) -> Started:
@@ -146,18 +239,18 @@ def from_example(name: str, folder: Path) -> Started:
 def wine(folder: Path) -> Started:
     """An app in a module of the project, which classifies three cultivars of wine."""
     source = EXAMPLES / "wine"
-    refuse_project(folder)
+    _refuse_project(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for file in source.glob("*.py"):
         shutil.copy(file, folder / file.name)
     runpy.run_path(str(source / "wine_data.py"))["write_csv"](folder / "wine.csv")
-    return write_project(folder, (source / FILE).read_text(encoding="utf-8"))
+    return _write_project(folder, (source / FILE).read_text(encoding="utf-8"))
 
 
 def assistant(folder: Path) -> Started:
     """The assistant that answers questions about MLOps, without two chapters of its handbook."""
     source = EXAMPLES / "assistant"
-    refuse_project(folder)
+    _refuse_project(folder)
     for part in (folder, folder / "later"):
         (part / "handbook").mkdir(parents=True, exist_ok=True)
     for chapter in sorted((source / "handbook").glob("*.md")):
@@ -169,11 +262,10 @@ def assistant(folder: Path) -> Started:
         (later if _held_back(json.loads(row)["group"].partition("/")[0]) else now).append(row)
     (folder / "questions.jsonl").write_text("\n".join(now) + "\n", encoding="utf-8")
     (folder / "later" / "questions.jsonl").write_text("\n".join(later) + "\n", encoding="utf-8")
-    return write_project(folder, (source / FILE).read_text(encoding="utf-8"))
+    return _write_project(folder, (source / FILE).read_text(encoding="utf-8"))
 
 
-def project_name(folder: Path) -> str:
-    """A name for the project in a folder, as near to the folder's as possible."""
+def _project_name(folder: Path) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-._") or "project"
 
 
@@ -181,12 +273,7 @@ def _held_back(chapter: str) -> bool:
     return chapter in HELD_BACK
 
 
-def refuse_project(folder: Path) -> None:
-    """Refuse a folder that is a file, cannot be used or has a project.
-
-    Raises:
-        UsageError: it is one of them.
-    """
+def _refuse_project(folder: Path) -> None:
     if folder.is_file():
         raise UsageError(f"{folder} is a file; name a folder")
     if reason := unusable(folder.resolve()):
@@ -195,7 +282,7 @@ def refuse_project(folder: Path) -> None:
         raise UsageError(f"{folder} already contains a project; choose another folder")
 
 
-def refuse_overwriting(folder: Path, files: Sequence[Path]) -> None:
+def _refuse_overwriting(folder: Path, files: Sequence[Path]) -> None:
     """Refuse a file that would overwrite another one in the project."""
     taken = {path.name: path for path in folder.iterdir()} if folder.exists() else {}
     for file in files:
@@ -204,7 +291,7 @@ def refuse_overwriting(folder: Path, files: Sequence[Path]) -> None:
             raise UsageError(f"{file} would overwrite {other}; rename one of them")
 
 
-def copy_in(folder: Path, file: Path) -> str:
+def _copy_in(folder: Path, file: Path) -> str:
     """The file's name in the project; a file from elsewhere is copied into it."""
     target = folder / file.name
     if file.resolve() != target.resolve():
@@ -218,20 +305,17 @@ def _validation_share(rows: int) -> float:
     return min(0.2, max(0.03, RACED_ROWS / max(1, rows)))
 
 
-def _check_columns(file: Path, *columns: str) -> int:
-    """Refuse a file that cannot be read or lacks a column; returns its number of rows."""
-    from fullturn.data import readers
-    from fullturn.data.rows import SOURCE
+def _check_columns(file: Path, rows: Rows, columns: Sequence[str]) -> None:
+    """Refuse a file that lacks a column."""
+    from fullturn.data.inference import columns_of
 
-    rows = readers.read([file])
-    header = [name for name in rows[0] if name != SOURCE]
-    for column in columns:
-        if column not in header:
-            raise DataError(f"{file} has no column '{column}'; it has {', '.join(header)}")
-    return len(rows)
+    header = columns_of(rows)
+    for column in (column for column in columns if column not in header):
+        hint = nearest(column, header) or f"; it has {listed(header)}"
+        raise DataError(f"{file} has no column '{column}'{hint}")
 
 
-def under_git(folder: Path) -> bool:
+def _under_git(folder: Path) -> bool:
     """Whether the folder is already in a Git repository, whose owner commits it."""
     return any((above / ".git").exists() for above in (folder.resolve(), *folder.resolve().parents))
 
@@ -253,9 +337,11 @@ class Started(Result):
     """What the user still has to do, one sentence each."""
     inferred: Inferred | None = None
     """What was inferred about a table."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of the rows, one sentence each; a commit says the same."""
 
 
-def write_project(folder: Path, toml: str, *, own_git: bool = True) -> Started:
+def _write_project(folder: Path, toml: str, *, own_git: bool = True) -> Started:
     """Write the settings, workflows, requirements and .gitignore that do not exist yet.
 
     With `own_git`, the folder becomes a Git repository.
@@ -321,6 +407,6 @@ def _(result: Started) -> Iterator[Block]:
         yield from view(result.inferred)
     if result.existing:
         yield line(f"existing files left unchanged: {', '.join(result.existing)}")
-    for sentence in result.to_do:
+    for sentence in (*result.notes, *result.to_do):
         yield line(styled(sentence, "open"))
     yield then(f"cd {shlex.quote(str(result.folder))} && fullturn turn")

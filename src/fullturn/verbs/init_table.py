@@ -63,19 +63,17 @@ class Inferred(Result):
 
 def plan(
     name: str, files: Mapping[str, Sequence[str]], rows: Sequence[Mapping[str, Any]], roles: Roles
-) -> tuple[str, Inferred, tuple[str, ...]]:
-    """The text of fullturn.toml for these rows, what was decided, and what the first commit would
-    refuse, a sentence each; `files` are those of [data], by key.
+) -> tuple[str, Inferred]:
+    """The text of fullturn.toml for these rows, and what was decided; `files` are those of [data],
+    by key, and how they are read.
 
     Raises:
         UsageError: a column has two roles.
         DataError: a named column is missing, or there is nothing to learn from the label.
     """
-    from fullturn.data.inference import infer
-    from fullturn.data.rows import SOURCE
+    from fullturn.data.inference import columns_of, infer
 
-    header = [one for one in dict.fromkeys(key for row in rows for key in row) if one != SOURCE]
-    _check_roles(roles, header)
+    _check_roles(roles, columns_of(rows))
     found = infer(rows, roles.label, roles.named.values(), roles.task)
     labels = _labels(rows, roles.label)
     _check_label(labels, found.task, roles.label)
@@ -89,7 +87,7 @@ def plan(
         _section("gates", _gates(found, labels)),
     ]
     inferred = Inferred(tuple(_settings(found, roles)), tuple(_decisions(found, labels)))
-    return "\n".join(sections), inferred, tuple(_to_do(found, len(rows)))
+    return "\n".join(sections), inferred
 
 
 def _check_roles(roles: Roles, header: Sequence[str]) -> None:
@@ -228,16 +226,6 @@ def _decisions(found: Inference, labels: Counter[str]) -> Iterator[Setting]:
         share = labels[rarest] / labels.total()
         why = f"{shown(rarest)} is the label of {share:.1%} of the rows"
         yield Setting("class_weight", "balanced", why)
-
-
-def _to_do(found: Inference, rows: int) -> Iterator[str]:
-    """What the first commit would refuse."""
-    drop = 'correct them, or set [data] on_bad_row = "drop" in fullturn.toml'
-    if found.label.missing:
-        yield f"{found.label.missing:,} of {rows:,} rows have no label: {drop}"
-    for one in found.columns:
-        if one.kind and one.others:
-            yield f"column '{one.name}': {one.others:,} cells are no {one.kind}: {drop}"
 
 
 def _section(name: str, values: Mapping[str, Any]) -> str:

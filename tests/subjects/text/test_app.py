@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fullturn.core.entities import Example, Params
-from fullturn.core.errors import DataError, UsageError
+from fullturn.core.errors import DataError, SettingsError, UsageError
 from fullturn.core.settings import DataSettings
 from fullturn.subjects.bundle import seal, unsafe_files
 from fullturn.subjects.catalog import find
@@ -195,3 +195,39 @@ def test_loading_needs_no_training_library(run: LocalRun) -> None:
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+def test_settings_name_the_roles_of_other_columns() -> None:
+    data = DataSettings(
+        text="q", label="y", id="n", group="user", time="day", slices=("lang",),
+        columns={"y": "boolean"},
+    )  # fmt: skip
+    contract = Classifier(data).contract
+    assert {column.name: (column.kind, column.role) for column in contract.columns} == {
+        "q": ("text", "input"),
+        "y": ("boolean", "label"),
+        "n": ("category", "id"),
+        "day": ("date", "time"),
+        "lang": ("category", "slice"),
+        "user": ("category", "group"),
+        "split": ("category", "split"),
+    }
+    assert contract.key == ("n",)
+
+
+def test_a_label_may_be_called_group_and_a_text_split() -> None:
+    contract = Classifier(DataSettings(text="split", label="group")).contract
+    assert [(column.name, column.role) for column in contract.columns] == [
+        ("split", "input"), ("group", "label"), ("_group", "group"), ("_split", "split"),
+    ]  # fmt: skip
+
+
+def test_an_ignored_column_called_group_or_split_is_not_taken_for_one() -> None:
+    data = DataSettings(text="q", label="y", ignore=("group", "split"))
+    contract = Classifier(data).contract
+    assert (contract.names("group"), contract.names("split")) == (("_group",), ("_split",))
+
+
+def test_a_column_has_one_role() -> None:
+    with pytest.raises(SettingsError, match="a column has one role"):
+        Classifier(DataSettings(text="q", label="y", group="y"))

@@ -22,6 +22,7 @@ from fullturn.core.settings import DataSettings
 from fullturn.subjects.baseline import Majority
 from fullturn.subjects.protocols import Run
 from fullturn.subjects.scores import RENAMED_METRICS
+from fullturn.subjects.table import check_roles, placement
 from fullturn.subjects.text import parameters
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Classifier:
     def __init__(self, data: DataSettings | None = None) -> None:
         data = data or DataSettings()
         self._text, self._label = data.text or "text", data.label or "label"
-        self.contract = _contract(self._text, self._label, separate_test=bool(data.test))
+        self.contract = _contract(self._text, self._label, data)
 
     def check_parameters(self, params: Params) -> None:
         """Raises UsageError: a parameter is unknown, of another type, or out of bounds."""
@@ -139,17 +140,23 @@ class ClassifierPredictor:
         return text
 
 
-def _contract(text: str, label: str, *, separate_test: bool) -> Contract:
+def _contract(text: str, label: str, data: DataSettings) -> Contract:
     """Near-equal texts share a split, unless the test rows are a separate file: they stay."""
+    check_roles(data, label, {text: "text"})
+    kinds = data.columns
+    named = (text, label, data.id or "", data.time or "", *data.slices)
+    columns = (
+        Column(text),
+        Column(label, kinds.get(label, "category"), role="label"),
+        *([Column(data.id, "category", "id")] if data.id else []),
+        *([Column(data.time, kinds.get(data.time, "date"), "time")] if data.time else []),
+        *(Column(name, "category", "slice", required=False) for name in data.slices),
+        *placement(data, named),
+    )
     return Contract(
-        columns=(
-            Column(text),
-            Column(label, kind="category", role="label"),
-            Column("group", kind="category", role="group", required=False),
-            Column("split", kind="category", role="split", required=False),
-        ),
-        key=(text,),
-        near_duplicates="report" if separate_test else "group",
+        columns=columns,
+        key=(data.id,) if data.id else (text,),
+        near_duplicates="report" if data.test else "group",
         text=text,
     )
 
