@@ -47,6 +47,7 @@ from clients import (
 )
 from fullturn.core.journal import Drain, Journal, read
 from fullturn.core.steps import decode_step, encode_step
+from fullturn.store.journaling import environment
 from results import save, typed
 
 REPEATS = 3
@@ -67,6 +68,20 @@ def log_journal_draining(folder: Path, server: str) -> float:
     while not journal.path.with_name("steps.journal.offset").exists():
         time.sleep(0.01)
     return timed(appender(journal))
+
+
+def log_plain(folder: Path, server: str) -> float:
+    """Plain `mlflow.log_metrics`, as in a process that `[train] command` starts."""
+    api = f"{server}/api/2.0/mlflow/runs/create"
+    answer = httpx.post(api, json={"experiment_id": "0"}, timeout=60, trust_env=False)
+    run = str(answer.raise_for_status().json()["run"]["info"]["run_id"])
+    plugin = folder / "plugin"
+    os.environ.update(environment(server, "0", run, {}, folder / "steps.journal", plugin))
+    sys.path.insert(0, str(plugin))
+    import mlflow
+
+    mlflow.start_run()
+    return timed(lambda step, metrics: mlflow.log_metrics(metrics, step=step))
 
 
 def log_drain(folder: Path, server: str) -> float:
@@ -165,12 +180,13 @@ class Figures:
     reason: str | None = None
 
 
-JOURNAL, DRAINING, DRAIN = "journal", "draining", "drain"
+JOURNAL, DRAINING, PLAIN, DRAIN = "journal", "draining", "plain", "drain"
 TOOLS = {
     JOURNAL: Tool("fullturn journal", log_journal, stored_journal),
     DRAINING: Tool(
         "fullturn journal, its drain at work", log_journal_draining, stored_journal_draining
     ),
+    PLAIN: Tool("plain mlflow.log_metrics, journaled", log_plain, stored_journal),
     "trackio": Tool("trackio", log_trackio, stored_trackio),
     "wandb": Tool("wandb offline", log_wandb, stored_wandb, lingers=True),
     "async": Tool("MLflow async (HTTP)", log_mlflow_async, stored_mlflow, lingers=True),

@@ -55,6 +55,20 @@ def copied(project: Path, to: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def registered_once(once: Once, empty_database: Path) -> Path:
+    """A project whose models are another team's, with one dataset version."""
+    from fullturn.verbs.data import commit
+    from fullturn.verbs.workspace import Workspace
+    from tests.registered import make
+
+    def fill(folder: Path) -> None:
+        make(folder, empty_database)
+        commit(Workspace.open(folder), [], "first")
+
+    return once.folder("registered", fill)
+
+
+@pytest.fixture(scope="session")
 def committed_once(once: Once, empty_database: Path) -> Path:
     """A project around the toy app with one dataset version."""
     from fullturn.verbs.data import commit

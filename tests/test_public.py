@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[1]
 
 def test_public_names() -> None:
     assert fullturn.__all__ == [
+        "Adopted",
         "Alarm",
         "Answered",
         "Answers",
@@ -76,6 +77,7 @@ def test_public_names() -> None:
         "WatchedLog",
         "Watcher",
         "Workflows",
+        "adopt",
         "init",
         "judge",
         "open",

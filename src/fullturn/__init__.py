@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from fullturn.subjects.protocols import App, GeneratesText, Predictor, Run
     from fullturn.subjects.scores import RowScorer
     from fullturn.tracking.comparison import Comparison
+    from fullturn.verbs.adopt import Adopted, adopt
     from fullturn.verbs.ci.checkout import Tested
     from fullturn.verbs.ci.platforms import Workflows
     from fullturn.verbs.ci.report import Reported
@@ -93,6 +94,7 @@ _PLACES = {
     "subjects.protocols": "App GeneratesText Predictor Run",
     "subjects.scores": "RowScorer",
     "tracking.comparison": "Comparison",
+    "verbs.adopt": "Adopted adopt",
     "verbs.ci.checkout": "Tested",
     "verbs.ci.platforms": "Workflows",
     "verbs.ci.report": "Reported",
@@ -118,6 +120,7 @@ _PLACES = {
 _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names.split()}
 
 __all__ = [
+    "Adopted",
     "Alarm",
     "Answered",
     "Answers",
@@ -184,6 +187,7 @@ __all__ = [
     "WatchedLog",
     "Watcher",
     "Workflows",
+    "adopt",
     "init",
     "judge",
     "open",

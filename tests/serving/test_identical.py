@@ -21,7 +21,7 @@ import pytest
 import fullturn
 from fullturn.core.entities import Dataset, Example, Input, Output
 from fullturn.data.contract import check
-from fullturn.store import save_pyfunc
+from fullturn.store import Pyfunc, save_pyfunc
 from fullturn.subjects import bundle
 from fullturn.subjects.catalog import find
 from fullturn.subjects.protocols import App, GeneratesText
@@ -39,8 +39,8 @@ def sealed(folder: Path, name: str, app: App, data: Dataset) -> Path:
     run = samples.FolderRun(folder / bundle.FILES)
     app.train(data, app.defaults, run)
     bundle.write_record(folder, {"app": name})
-    inputs = [(c.name, c.kind) for c in app.contract.columns if c.role == "input"]
-    save_pyfunc(folder, bundle.FILES, "fullturn.subjects.bundle", inputs, {})
+    inputs = [c for c in app.contract.columns if c.role == "input"]
+    save_pyfunc(folder, Pyfunc(bundle.FILES, "fullturn.subjects.bundle", inputs))
     bundle.seal(folder)
     return folder
 

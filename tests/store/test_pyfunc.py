@@ -7,7 +7,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fullturn.store.pyfunc import ModelColumn, ModelFile, frame, listed
+from fullturn.store.model_process import (
+    HEADER,
+    ModelColumn,
+    answer_message,
+    batch_message,
+    decoded,
+    decoded_answer,
+    listed,
+    to_batch,
+    to_frame,
+)
+from fullturn.store.pyfunc import ModelFile, inputs_of
 
 TYPES = ("double", "float", "long", "integer", "boolean", "string", "datetime")
 ROW = {
@@ -19,6 +30,16 @@ ROW = {
 def model(*types: str, tensor: str | None = None) -> ModelFile:
     columns = tuple(ModelColumn(name, name, required=True) for name in types)
     return ModelFile("mlflow.sklearn", "model.skops", "skops", False, columns, tensor)
+
+
+def frame(rows: list[dict[str, Any]], model: ModelFile, kinds: dict[str, str]) -> Any:
+    """Rows as the model gets them, through the message to its process."""
+    inputs = inputs_of(model, kinds)
+    message = batch_message(to_batch(rows, inputs))
+    size, kind = HEADER.unpack(message[: HEADER.size])
+    body = message[HEADER.size :]
+    assert size == len(body)
+    return to_frame(decoded(kind, body), inputs)
 
 
 def test_a_table_has_the_types_of_the_signature() -> None:
@@ -36,7 +57,48 @@ def test_an_empty_number_is_nan_and_an_empty_text_stays_empty() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "value"), [("long", 2.5), ("integer", None), ("boolean", "maybe")]
+    ("text", "time"),
+    [
+        ("2026-03-01T12:00:00+02:00", "2026-03-01 10:00:00"),
+        ("2026-03-01T12:00:00Z", "2026-03-01 12:00:00"),
+        ("03/01/2026", "2026-03-01 00:00:00"),
+    ],
+)
+def test_a_time_is_in_utc_and_has_no_zone(text: str, time: str) -> None:
+    found = frame([{"datetime": text}, {"datetime": None}], model("datetime"), {})
+    assert str(found["datetime"][0]) == time and pd.isna(found["datetime"][1])
+
+
+def test_values_without_a_common_type_arrive_as_they_are() -> None:
+    rows: list[dict[str, Any]] = [{"string": 1}, {"string": "x"}, {"string": [2.5, None]}]
+    assert frame(rows, model("string"), {})["string"].tolist() == [1, "x", [2.5, None]]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"values": ["a", None], "classes": ["a", "b"], "shares": [[0.25, 0.75], [1.0, 0.0]]},
+        {"values": [1, 2]},
+        {"values": [1.5, None, 2.0]},
+        {"values": [True, False]},
+        {"values": ["a", 1]},
+        {"values": [2**70]},
+        {"values": [{"label": "a"}, {"label": "b", "probabilities": {"a": 0.5}}]},
+        {"values": [[0.5, 0.5], [1.0, 0.0]]},
+        {"values": []},
+    ],
+)
+def test_answers_cross_as_they_are(answer: dict[str, Any]) -> None:
+    message = answer_message(answer)
+    _, kind = HEADER.unpack(message[: HEADER.size])
+    found = decoded_answer(kind, message[HEADER.size :])
+    assert found == answer
+    pairs = zip(found["values"], answer["values"], strict=True)
+    assert all(type(a) is type(b) for a, b in pairs)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"), [("long", 2.5), ("long", math.inf), ("integer", None), ("boolean", "maybe")]
 )
 def test_a_value_that_does_not_fit_its_type_is_named(kind: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"'{kind}' = {value!r}: the model's signature"):

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from fullturn.core import credentials
-from fullturn.core.entities import DatasetVersion
+from fullturn.core.entities import Column, DatasetVersion
 from fullturn.core.errors import NotFound, StoreUnavailable
 from fullturn.core.records import Point, Span, Traced
-from fullturn.store import Store, rest, save_pyfunc
+from fullturn.store import Pyfunc, Store, rest, save_pyfunc
 from tests.conftest import free_port
 from tests.store.many import many
 from tests.store.plain import logged_steps
@@ -103,7 +103,7 @@ def test_versions_are_numbered_and_aliased(any_store: Store, tmp_path: Path) -> 
     folder = tmp_path / "model"
     (folder / "bundle").mkdir(parents=True)
     (folder / "bundle" / "x.json").write_text("{}")
-    save_pyfunc(folder, "bundle", "fullturn.subjects.bundle", [("text", "text")], {"a": "b"})
+    save_pyfunc(folder, Pyfunc("bundle", "fullturn.subjects.bundle", [Column("text")]))
     source = any_store.log_model(run_id, "model", folder, {"fullturn.bundle": "d"}, {"score": 0.5})
     first = any_store.register(any_store.name, source, run_id, {"k": "v"})
     second = any_store.register(any_store.name, source, run_id, {})

@@ -11,8 +11,9 @@ import mlflow
 import pandas as pd
 import pytest
 
+from fullturn.core.entities import Column
 from fullturn.core.errors import BundleError, IntegrityError
-from fullturn.store import save_pyfunc
+from fullturn.store import Pyfunc, save_pyfunc
 from fullturn.subjects import bundle, contents
 from tests.verbs.toy import Toy
 
@@ -203,7 +204,7 @@ def planted(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     """A folder on Python's path with a module that says when it is imported."""
     (tmp_path / "planted_app.py").write_text(PLANTED)
     bundle.write_record(folder, {"app": "planted_app:Toy"})
-    save_pyfunc(folder, bundle.FILES, "fullturn.subjects.bundle", [("text", "text")], {})
+    save_pyfunc(folder, Pyfunc("bundle", "fullturn.subjects.bundle", [Column("text")]))
     bundle.seal(folder)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "planted_app", raising=False)

@@ -1,4 +1,4 @@
-"""The commands to start with: `demo`, `init`, `turn`, `ask`, `predict`."""
+"""The commands to start with: `demo`, `init`, `adopt`, `turn`, `ask`, `predict`."""
 
 from __future__ import annotations
 
@@ -67,6 +67,57 @@ def init(folder: Path, as_json: bool, **options: Any) -> int:
 
 
 @click.command()
+@click.argument("model", metavar="models:/NAME[@ALIAS|/VERSION]")
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="A file with rows that have a label.",
+)
+@click.option("--label", required=True, metavar="COLUMN", help="The label column.")
+@click.option("--test", type=click.Path(path_type=Path), help="A separate test file.")
+@click.option("--tracking-uri", metavar="URI", help="The server; default: MLFLOW_TRACKING_URI.")
+@click.option(
+    "--allow-pickle",
+    is_flag=True,
+    help="Load models that can run any code, each in a process of its own.",
+)
+@click.option(
+    "--env",
+    type=click.Choice(["local", "isolated"]),
+    default="local",
+    show_default=True,
+    help="Packages of the models: those here, or those that each declares.",
+)
+@click.option("--id", metavar="COLUMN", help="A column that names each row.")
+@click.option("--group", metavar="COLUMN", help="A column of rows that belong together.")
+@click.option("--time", metavar="COLUMN", help="A column that orders the rows.")
+@click.option(
+    "--slices", multiple=True, metavar="COLUMN", help="A column to report by; repeatable."
+)
+@click.option(
+    "--task", type=click.Choice(["classification", "regression"]), help="If not inferred."
+)
+@click.option("--unseen", metavar="REASON", help="Why no test row can have been trained on.")
+@click.option("--name", help="The project's name; default: NAME-adopted.")
+@click.argument("folder", required=False, metavar="[DIR]", type=click.Path(path_type=Path))
+@json_option
+def adopt(model: str, folder: Path | None, as_json: bool, **options: Any) -> int:
+    """Make a project for a model that is registered in MLflow, and gate its newest version.
+
+    The version named, or else that of the alias `champion`, becomes the first entry of the history.
+    Columns, task and metrics are inferred and written, with reasons, to fullturn.toml in DIR.
+    Nothing of the team's is changed: tags, aliases and runs stay as they are. Exit codes are the
+    gate's: 0 passed, 1 failed, 3 inconclusive.
+    """
+    from fullturn.verbs.adopt import adopt
+
+    with progress() as on_progress:
+        adopted = adopt(model, folder, progress=on_progress, **options)
+    return answer(adopted, as_json)
+
+
+@click.command()
 @click.option("--watch", is_flag=True, help="Repeat until interrupted.")
 @click.option(
     "--every", type=click.FloatRange(0.1), default=10.0, show_default=True, metavar="SECONDS",
@@ -129,4 +180,4 @@ def predict(rows: tuple[str, ...], as_json: bool) -> int:
     return answer(project.predict([row])[0], as_json)
 
 
-COMMANDS = (demo, init, turn, ask, predict)
+COMMANDS = (demo, init, adopt, turn, ask, predict)

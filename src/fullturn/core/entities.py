@@ -25,6 +25,8 @@ Outcome = Literal["PASSED", "FAILED", "INCONCLUSIVE"]
 Arm = Literal["champion", "baseline", "canary", "shadow"]
 """Who answers a request: the champion; in a release also the version under test (canary), an
 equally large control group of the champion (baseline), and a copy nobody sees (shadow)."""
+Action = Literal["promotion", "rollback", "adoption"]
+"""What an entry of the history says. An adoption records the champion that a team already had."""
 RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
 
@@ -259,7 +261,7 @@ class HistoryEntry(Result):
     """One promotion or rollback, in the order in which they took effect."""
 
     number: int
-    action: Literal["promotion", "rollback"]
+    action: Action
     version: int
     previous: int | None
     actor: str
@@ -289,7 +291,7 @@ def _(result: HistoryEntry) -> Iterator[Block]:
     yield line(f"champion: {before} → ", now, f" ({result.action})")
     if result.override:
         yield line(styled("overridden: ", "open"), result.override)
-    back = result.action == "promotion" and result.previous
+    back = result.action != "rollback" and result.previous
     yield then("fullturn history", *(("fullturn rollback --reason '…'",) if back else ()))
 
 

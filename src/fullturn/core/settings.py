@@ -102,8 +102,16 @@ class ModelSettings(_Table):
     """Regression: the error from which an answer is worth nothing, in the label's unit."""
     allow_pickle: bool = False
     """Allow models that can run any code when loaded; each gets a process of its own."""
+    env: Literal["local", "isolated"] = "local"
+    """Packages of such a process: those installed here, or, `isolated`, those that each model
+    declares in its requirements.txt, installed by uv into an environment of their own."""
     timeout: float = Field(default=60.0, gt=0)
     """Seconds that such a process may take for one batch."""
+    memory_mb: int | None = Field(default=None, ge=64)
+    """Memory that such a process may use, in MB; by default three quarters of the machine's."""
+    unseen: str | None = Field(default=None, min_length=1)
+    """Why the test rows cannot be among those that a model trained elsewhere has learned from;
+    until this is stated, the gate's check for leakage is inconclusive."""
 
 
 class TrainSettings(_Table):

@@ -109,6 +109,8 @@ class TrainingTags(Tags):
     """Address of a model that others registered; None for one that was trained here."""
     refers_to_run: str | None = None
     """The run of theirs that made it."""
+    asked: str | None = None
+    """Digest of that address and of the settings that say how the model is asked."""
     gate: str | None = None
     """Run of the newest gate that it was the candidate of."""
     outcome: str | None = None

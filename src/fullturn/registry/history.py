@@ -21,13 +21,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, Protocol
 
-from fullturn.core.entities import HistoryEntry, ModelVersion
+from fullturn.core.entities import Action, HistoryEntry, ModelVersion
 from fullturn.core.errors import NotFound
 from fullturn.core.redaction import redacted_tags
 from fullturn.core.tags import HistoryTags, TrainingTags
 from fullturn.store import Store
 
-ACTIONS = ("promotion", "rollback")
+ACTIONS = ("adoption", "promotion", "rollback")
+"""An adoption makes champion what was champion before the history began."""
 Problem = Callable[[ModelVersion], str | None]
 """Why an entry that follows the last one is ignored all the same; None if it is not."""
 
@@ -219,9 +220,10 @@ def _apply(entry: HistoryEntry, stack: list[int]) -> None:
 
 def _entry(raw: ModelVersion, previous: int | None) -> HistoryEntry:
     tags = HistoryTags.read(raw.tags)
+    actions: dict[str | None, Action] = {"rollback": "rollback", "adoption": "adoption"}
     return HistoryEntry(
         number=raw.version,
-        action="rollback" if tags.action == "rollback" else "promotion",
+        action=actions.get(tags.action, "promotion"),
         version=tags.to or 0,
         previous=previous,
         actor=tags.actor or "unknown",

@@ -171,6 +171,24 @@ def promote(
     return _append(store, version, tags, seal)
 
 
+def adopt(
+    store: Store, version: ModelVersion, *, actor: str, reason: str, seal: Seal | None = None
+) -> HistoryEntry:
+    """Begin the history with the champion that its team had before; no gate decided on it.
+
+    Raises:
+        Conflict: the history has begun already.
+    """
+    found = histories.read(store)
+    if found.effective:
+        raise Conflict(
+            f"the history of '{store.name}' has begun already: version {found.champion} is "
+            "champion; `fullturn promote` makes another one champion"
+        )
+    tags = HistoryTags(action="adoption", seen=found.head, actor=actor, reason=reason)
+    return _append(store, version, tags, seal)
+
+
 def rollback_target(store: Store, version: int | None = None, found: History | None = None) -> int:
     """The version to roll back to: the one before the champion, or an earlier champion by number.
     A version that was deleted in MLflow is passed over. `found` is the history, if it was read

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from fullturn.core.tags import CHAMPION_ALIAS, OriginTags, TrainingTags, Version
 from fullturn.registry import history as histories
 from fullturn.store import Store
 from fullturn.subjects import bundle
+
+ADOPTED = "ADOPTED"
+"""Outcome of a version that was registered without a gate: the champion that a team had before."""
 
 
 def register(store: Store, run: RunRecord, report: GateReport, gate_run: str) -> ModelVersion:
@@ -25,13 +29,31 @@ def register(store: Store, run: RunRecord, report: GateReport, gate_run: str) ->
         raise NotGated(f"the gate of '{run.name}' ended {report.outcome}: not registered")
     if report.subject != run.id:
         raise NotGated(f"the gate report is about run {report.subject}, not {run.id}")
+    waived = {result.code: result.waived for result in report.results if result.waived}
+    tags = VersionTags(gate=gate_run, outcome=report.outcome, waived=waived)
+    return _registered(store, run, tags, f"run '{run.name}', {report.dataset}")
+
+
+def register_adopted(store: Store, run: RunRecord) -> ModelVersion:
+    """Make a run's bundle the next model version although no gate passed: it refers to the model
+    that its team has as champion, whatever a gate says.
+
+    Raises:
+        IntegrityError, BundleError: files are missing or changed.
+    """
+    return _registered(store, run, VersionTags(outcome=ADOPTED), f"{run.name}, adopted")
+
+
+def _registered(store: Store, run: RunRecord, tags: VersionTags, text: str) -> ModelVersion:
+    """The version of a run, which is made if there is none."""
     for version in store.versions(store.name):
         if version.run_id == run.id:
             return version
     source, digest = located(run)
     bundle.verify(store.fetch_model(source), digest)
     origin, training = OriginTags.read(run.tags), TrainingTags.read(run.tags)
-    tags = VersionTags(
+    tags = replace(
+        tags,
         commit=origin.commit,
         dirty=origin.dirty,
         diff=origin.diff,
@@ -42,11 +64,8 @@ def register(store: Store, run: RunRecord, report: GateReport, gate_run: str) ->
         data_digest=training.data_digest,
         bundle=digest,
         refers_to=training.refers_to,
-        gate=gate_run,
-        outcome=report.outcome,
-        waived={result.code: result.waived for result in report.results if result.waived},
-    ).write()
-    return store.register(store.name, source, run.id, tags, f"run '{run.name}', {report.dataset}")
+    )
+    return store.register(store.name, source, run.id, tags.write(), text)
 
 
 def located(run: RunRecord) -> tuple[str, str]:

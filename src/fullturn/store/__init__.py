@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from fullturn.core.records import Point, Registered, Span, Traced
 from fullturn.core.tags import NOTE, PREFIX
-from fullturn.store.models import Models, save_pyfunc
+from fullturn.store.models import Models
+from fullturn.store.packaging import Pyfunc, save_pyfunc
 from fullturn.store.runs import Runs
 from fullturn.store.traces import Traces
 
@@ -17,6 +18,7 @@ __all__ = [
     "NOTE",
     "PREFIX",
     "Point",
+    "Pyfunc",
     "Registered",
     "Span",
     "Store",

@@ -23,7 +23,6 @@ import os
 import signal
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -117,6 +116,7 @@ class Journaled:
         self._run, self._experiment, self._given = run, experiment, given
         self._path, self._journal = Path(journal), None
         self._lock = threading.Lock()
+        self._checked: set[str] = set()
         self._started, self._patience = False, PATIENCE
         self._log_batch, self._update = store.log_batch, store.update_run_info
         self._get_run, self._get_experiment = store.get_run, store.get_experiment
@@ -144,11 +144,14 @@ class Journaled:
         """Append its metrics to the journal; parameters and tags are written at once."""
         if run_id != self._run:
             return self._log_batch(run_id, metrics, params, tags)
-        others = [one for one in metrics if not _is_plain(one)]
+        plain: list[Any] = []
+        others: list[Any] = []
+        for one in metrics:
+            (plain if _is_plain(one) else others).append(one)
         new = [one for one in params if not self._is_given(one)]
         if others or new or tags:
             self._log_batch(run_id, others, new, tags)
-        self._append([one for one in metrics if _is_plain(one)])
+        self._append(plain)
         return None
 
     def log_param(self, run_id: str, param: Any) -> Any:
@@ -203,21 +206,28 @@ class Journaled:
         return self._create_model(experiment_id, name, source, [*(tags or ()), mark], **named)
 
     def _append(self, metrics: Sequence[Any]) -> None:
-        from mlflow.utils import validation
-
-        steps: dict[tuple[int, int], dict[str, float]] = defaultdict(dict)
+        steps: dict[tuple[int, int], dict[str, float]] = {}
         repeated = []
-        validate = getattr(validation, _VALIDATE)
-        for one in metrics:  # what MLflow refuses must not wait in the journal for ever
-            validate(one.key, one.value, one.timestamp, one.step)
+        for one in metrics:
+            self._check(one)
             at = int(one.step), int(one.timestamp)
-            if one.key in steps[at]:
+            values = steps.setdefault(at, {})
+            if one.key in values:
                 repeated.append(encode_step(*at, {one.key: one.value}))
             else:
-                steps[at][one.key] = one.value
+                values[one.key] = one.value
         if steps:
             payloads = [encode_step(*at, values) for at, values in steps.items()]
             self._opened().append_many([*payloads, *repeated])
+
+    def _check(self, metric: Any) -> None:
+        """Refuse what MLflow refuses: it must not wait in the journal for ever."""
+        if metric.key in self._checked and type(metric.value) is float and metric.timestamp >= 0:
+            return
+        getattr(import_module("mlflow.utils.validation"), _VALIDATE)(
+            metric.key, metric.value, metric.timestamp, metric.step
+        )
+        self._checked.add(metric.key)
 
     def _opened(self) -> Journal:
         with self._lock:
@@ -243,8 +253,9 @@ class Journaled:
 
 def _is_plain(metric: Any) -> bool:
     """Whether a metric belongs to the run alone, not to a model or a dataset too."""
-    of_more = (getattr(metric, name, None) for name in ("model_id", "dataset_name"))
-    return all(one is None for one in of_more)
+    return (
+        getattr(metric, "model_id", None) is None and getattr(metric, "dataset_name", None) is None
+    )
 
 
 def _status(status: Any) -> str:

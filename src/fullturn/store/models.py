@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fullturn.core.entities import ModelVersion, Params
+from fullturn.core.entities import ModelVersion
 from fullturn.core.records import LOGGED_BY, LoggedModel, Registered
 from fullturn.core.redaction import redacted, redacted_tags
 from fullturn.store.connection import Connection
@@ -146,23 +146,3 @@ class Models(Connection):
 
 def _iso(milliseconds: int) -> str:
     return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds")
-
-
-def save_pyfunc(
-    folder: Path, bundle: str, loader: str, columns: Iterable[tuple[str, str]], metadata: Params
-) -> None:
-    """Write `MLmodel` beside a bundle, so that plain `mlflow.pyfunc.load_model` can load it.
-
-    `loader` is an installed module with `_load_pyfunc(path)`: no code is stored, nothing pickled.
-    """
-    from fullturn.store.client import mlflow
-
-    types = mlflow.types
-    kinds = {"number": types.DataType.double}
-    schema = types.Schema(
-        [types.ColSpec(kinds.get(kind, types.DataType.string), name) for name, kind in columns]
-    )
-    signature = mlflow.models.ModelSignature(inputs=schema)
-    model = mlflow.models.Model(signature=signature, metadata=dict(metadata))
-    mlflow.pyfunc.add_to_model(model, loader_module=loader, data=bundle)
-    model.save(str(folder / "MLmodel"))

@@ -7,27 +7,18 @@ as its flavour demands, which may run any code: see `fullturn.store.model_proces
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fullturn.core.entities import Input
 from fullturn.core.errors import BundleError
+from fullturn.store.model_process import Inputs, LoadedModel, ModelColumn, to_batch
 
 MLMODEL = "MLmodel"
 _DATA = ("model_path", "python_model", "model_code_path", "data")
 """Where flavours name what they load."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelColumn:
-    """An input of a model, as its signature has it; `type` as MLflow calls it."""
-
-    name: str
-    type: str
-    required: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +71,18 @@ def described(folder: Path) -> ModelFile:
         raise BundleError(f"{folder / MLMODEL} cannot be read: {error}; log it again") from None
 
 
+def inputs_of(model: ModelFile, kinds: Mapping[str, str]) -> Inputs:
+    """What a model reads; `kinds` are the inputs of the project's contract, for a model whose
+    signature names none."""
+    if model.columns:
+        return Inputs(model.columns)
+    types = {"number": "double", "boolean": "boolean"}
+    columns = tuple(
+        ModelColumn(name, types.get(kind, "string"), required=False) for name, kind in kinds.items()
+    )
+    return Inputs(columns, model.tensor)
+
+
 def unknown_types(folder: Path, model: ModelFile) -> list[str]:
     """Types in a skops archive that are not known to be harmless.
 
@@ -94,32 +97,19 @@ def unknown_types(folder: Path, model: ModelFile) -> list[str]:
         raise BundleError(f"{folder / model.data} is not a skops archive: {error!r}") from error
 
 
-class LoadedModel:
-    """A loaded model. `kinds` are the inputs of the project's contract, by name."""
+class SkopsModel:
+    """A model of scikit-learn, loaded in this process."""
 
-    def __init__(
-        self,
-        model: ModelFile,
-        kinds: Mapping[str, str],
-        predict: Callable[[Any], Any],
-        raw: Any,
-    ) -> None:
-        self._file, self._kinds = model, kinds
-        self._predict, self._raw = predict, raw
+    def __init__(self, inputs: Inputs, estimator: Any) -> None:
+        self._inputs = inputs
+        self._model = LoadedModel(inputs, estimator.predict, estimator)
 
     def answer(self, rows: Sequence[Input]) -> dict[str, Any]:
-        """`values`, one of each row; and, of a classifier that has them, `shares`, the
-        probabilities of its `classes` in each row. Plain values, floats may be NaN."""
-        table = frame(rows, self._file, self._kinds)
-        found: dict[str, Any] = {"values": listed(self._predict(table))}
-        shares = getattr(self._raw, "predict_proba", None)
-        classes = getattr(self._raw, "classes_", None)
-        if callable(shares) and classes is not None:
-            found |= {"classes": listed(classes), "shares": listed(shares(table))}
-        return found
+        """See `fullturn.store.model_process.LoadedModel`."""
+        return self._model.answer(to_batch(rows, self._inputs))
 
 
-def load_skops(folder: Path, kinds: Mapping[str, str]) -> LoadedModel:
+def load_skops(folder: Path, kinds: Mapping[str, str]) -> SkopsModel:
     """Load an archive of known types, which runs no code of its own.
 
     Raises:
@@ -132,72 +122,7 @@ def load_skops(folder: Path, kinds: Mapping[str, str]) -> LoadedModel:
         estimator = load(folder / model.data, trusted=[])
     except Exception as error:
         raise BundleError(f"{folder / model.data} cannot be loaded: {error!r}") from error
-    return LoadedModel(model, kinds, estimator.predict, estimator)
-
-
-def load_any(folder: Path, kinds: Mapping[str, str]) -> LoadedModel:
-    """Load whatever MLflow can; this may run any code. For a process of its own."""
-    from fullturn.store.client import mlflow
-
-    loaded = mlflow.pyfunc.load_model(str(folder))
-    try:
-        raw = loaded.get_raw_model()
-    except Exception:  # noqa: BLE001  a custom model, or a flavour without a raw model
-        raw = None
-    return LoadedModel(described(folder), kinds, loaded.predict, raw)
-
-
-def frame(rows: Sequence[Input], model: ModelFile, kinds: Mapping[str, str]) -> Any:
-    """Rows as the model expects them: a DataFrame with the types of its signature, or an array.
-
-    Raises:
-        ValueError: a value does not fit its column's type.
-    """
-    import numpy as np
-    import pandas as pd
-
-    if model.tensor is not None:
-        values = [[row.get(name) for name in kinds] for row in rows]
-        return np.array(values, dtype=model.tensor)
-    columns = model.columns or [
-        ModelColumn(name, "double" if kind == "number" else "string", required=False)
-        for name, kind in kinds.items()
-    ]
-    return pd.DataFrame(
-        {one.name: _column([row.get(one.name) for row in rows], one) for one in columns}
-    )
-
-
-def listed(predictions: Any) -> list[Any]:
-    """What a model returned, as a list with a plain value, list or mapping for each row."""
-    if hasattr(predictions, "toarray"):  # a sparse matrix
-        predictions = predictions.toarray()
-    if hasattr(predictions, "columns"):  # a DataFrame
-        records = predictions.to_dict(orient="records")
-        one = len(predictions.columns) == 1
-        return [plain(next(iter(row.values())) if one else row) for row in records]
-    if hasattr(predictions, "tolist"):  # an array, a Series
-        predictions = predictions.tolist()
-    if isinstance(predictions, str | bytes | Mapping) or not isinstance(predictions, Iterable):
-        raise TypeError(
-            f"predict() returned a {type(predictions).__name__}, not a value for each row"
-        )
-    return [plain(one[0] if _is_single(one) else one) for one in predictions]
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON has it; what JSON does not have becomes text."""
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, Mapping):
-        return {str(name): plain(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(one) for one in value]
-    return value if value is None or isinstance(value, str | bool | int | float) else str(value)
-
-
-def _is_single(value: Any) -> bool:
-    return isinstance(value, list | tuple) and len(value) == 1
+    return SkopsModel(inputs_of(model, kinds), estimator)
 
 
 def _inputs(signature: Any) -> tuple[tuple[ModelColumn, ...], str | None]:
@@ -214,33 +139,3 @@ def _inputs(signature: Any) -> tuple[tuple[ModelColumn, ...], str | None]:
         for spec in specs
     )
     return tuple(columns), None
-
-
-def _column(values: list[Any], column: ModelColumn) -> Any:
-    """One column, with the type that MLflow's check of the signature requires."""
-    import pandas as pd
-
-    if column.type in ("double", "float"):
-        numbers = [math.nan if value is None else float(value) for value in values]
-        return pd.Series(numbers, dtype={"double": "float64", "float": "float32"}[column.type])
-    if column.type in ("long", "integer"):
-        whole = [_whole(value, column) for value in values]
-        return pd.Series(whole, dtype={"long": "int64", "integer": "int32"}[column.type])
-    if column.type == "boolean":
-        return pd.Series([_truth(value, column) for value in values], dtype=bool)
-    if column.type == "datetime":
-        return pd.to_datetime(pd.Series(values)).astype("datetime64[ns]")
-    return pd.Series(values, dtype=object)
-
-
-def _whole(value: Any, column: ModelColumn) -> int:
-    if value is None or float(value) != int(value):
-        raise ValueError(f"'{column.name}' = {value!r}: the model's signature has whole numbers")
-    return int(value)
-
-
-def _truth(value: Any, column: ModelColumn) -> bool:
-    known = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
-    if str(value).lower() not in known:
-        raise ValueError(f"'{column.name}' = {value!r}: the model's signature has true and false")
-    return known[str(value).lower()]

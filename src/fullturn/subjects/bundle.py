@@ -1,6 +1,9 @@
 """A bundle: the files of a model version, sealed by a manifest, in formats that run no code.
 
 MLmodel           so that plain `mlflow.pyfunc.load_model` can load it
+requirements.txt, conda.yaml, python_env.yaml, input_example.json    for `mlflow models serve`
+code/             modules that only plain MLflow imports: an app of one's own, and fullturn's code
+                  where others cannot install it; never read when fullturn itself loads the bundle
 manifest.json     sha256 and size of every other file
 bundle/           what the app wrote
 bundle/bundle.json  which app, parameters, dataset version, seed, and a few probe rows
@@ -26,8 +29,20 @@ FILES = "bundle"
 MANIFEST = "manifest.json"
 RECORD = "bundle.json"
 SAFE_SUFFIXES = frozenset({".json", ".jsonl", ".txt", ".md", ".safetensors", ".skops"})
-_UNSEALED = frozenset({MANIFEST})
-_OUTSIDE = frozenset({"MLmodel"})
+CODE = "code"
+LOADER = "fullturn_bundle"
+"""Module in `code`, through which MLflow loads a bundle that brings fullturn's code."""
+_ARCHIVE = "fullturn.zip"
+_LOADER = f'''"""Loads the bundle with the fullturn that made it: {_ARCHIVE}, beside this file."""
+
+import sys
+from pathlib import Path
+
+if "fullturn" not in sys.modules:
+    sys.path.insert(0, str(Path(__file__).with_name("{_ARCHIVE}")))
+from {__name__} import _load_pyfunc
+'''
+_OUTSIDE = frozenset({"MLmodel", "conda.yaml", "python_env.yaml"})
 
 
 def seal(folder: Path) -> str:
@@ -36,7 +51,7 @@ def seal(folder: Path) -> str:
     Raises:
         BundleError: there is something that is no file, or a link that leads out of the folder.
     """
-    text = json.dumps(listing(folder, _UNSEALED), indent=1, sort_keys=True)
+    text = json.dumps(listing(folder, _unsealed(folder)), indent=1, sort_keys=True)
     (folder / MANIFEST).write_text(text, encoding="utf-8")
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -54,7 +69,7 @@ def verify(folder: Path, digest: str | None = None) -> str:
             f"the manifest of {folder} has sha256 {found[:12]}, recorded was {digest[:12]}; "
             "do not use this bundle: retrain, or restore its files"
         )
-    problems = differences(folder, entries, _UNSEALED)
+    problems = differences(folder, entries, _unsealed(folder))
     if problems:
         raise IntegrityError(f"bundle {folder}: {'; '.join(problems[:5])}; restore it or retrain")
     return found
@@ -62,9 +77,30 @@ def verify(folder: Path, digest: str | None = None) -> str:
 
 def unsafe_files(folder: Path) -> list[str]:
     """Files in a format that could run code when loaded, with the reason."""
-    found = contents(folder, _UNSEALED)
-    reasons = {name: _unsafe(path) for name, path in found.files.items() if name not in _OUTSIDE}
+    found = contents(folder, _unsealed(folder))
+    loaded = {name: path for name, path in found.files.items() if not _is_outside(name)}
+    reasons = {name: _unsafe(path) for name, path in loaded.items()}
     return [*found.refused, *(f"{name}: {reason}" for name, reason in reasons.items() if reason)]
+
+
+def _unsealed(folder: Path) -> frozenset[str]:
+    """Files without a seal: the manifest, and what Python writes where plain MLflow has imported
+    `code`, which nothing of fullturn's does."""
+    compiled = (folder / CODE).rglob("__pycache__/*.pyc")
+    return frozenset({MANIFEST, *(path.relative_to(folder).as_posix() for path in compiled)})
+
+
+def _is_outside(name: str) -> bool:
+    """Whether only plain MLflow reads a file."""
+    return name in _OUTSIDE or name.startswith(f"{CODE}/")
+
+
+def write_loader(folder: Path, archive: bytes) -> None:
+    """Add fullturn's code, and the module that loads the bundle with it."""
+    code = folder / CODE
+    code.mkdir(exist_ok=True)
+    (code / _ARCHIVE).write_bytes(archive)
+    (code / f"{LOADER}.py").write_text(_LOADER, encoding="utf-8")
 
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
@@ -139,17 +175,24 @@ class Pyfunc:
 
     def predict(self, frame: Any, params: Mapping[str, Any] | None = None) -> list[Output]:
         """Answer each row of a DataFrame."""
-        rows: list[Input] = frame.to_dict(orient="records")
+        rows: list[Input] = [
+            {name: None if _is_nan(value) else value for name, value in row.items()}
+            for row in frame.to_dict(orient="records")
+        ]
         return list(self._predictor.predict(rows))
 
 
 def _load_pyfunc(path: str) -> Pyfunc:
     """Entry point of MLflow's python_function flavour; `path` is the `bundle` folder."""
-    from fullturn.subjects.catalog import trusted
+    from fullturn.subjects.catalog import of_bundle
 
     folder = Path(path).parent
-    app = trusted(str(read_record(folder)["app"]), Path.cwd())
+    app = of_bundle(str(read_record(folder)["app"]), folder / CODE, Path.cwd())
     return Pyfunc(load(app, folder))
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and value != value  # noqa: PLR0124
 
 
 def _manifest(folder: Path) -> tuple[dict[str, Any], str]:

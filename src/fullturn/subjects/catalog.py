@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,6 +66,26 @@ def find(
 
         return Service(settings.data, settings.service) if settings else Service()
     return _own(name, root)
+
+
+def of_bundle(name: str, code: Path, folder: Path) -> App:
+    """The app that a bundle names, where plain MLflow loads it.
+
+    Its own code is used if MLflow has put the bundle's `code` on Python's path, as it does with
+    every model that it loads; otherwise see `trusted`.
+
+    Raises:
+        BundleError: see `trusted`.
+    """
+    module, *_ = name.partition(":")[0].split(".")
+    brought = (code / f"{module}.py").is_file() or (code / module).is_dir()
+    if name not in BUILT_IN and brought and code.resolve() in map(_resolved, sys.path):
+        return find(name, root=code)
+    return trusted(name, folder)
+
+
+def _resolved(path: str) -> Path:
+    return Path(path).resolve()
 
 
 def trusted(name: str, folder: Path) -> App:

@@ -183,3 +183,11 @@ class RefersToModels(RefersElsewhere, Protocol):
 
     def inspect(self, bundle: Path) -> Inspection:
         """Look at the files that a bundle refers to, without loading them."""
+
+
+@runtime_checkable
+class NamesRequirements(Protocol):
+    """An app whose bundles need packages that its code does not import."""
+
+    def requirements(self, bundle: Path) -> Sequence[str]:
+        """Lines for pip, such as `lightgbm==4.6.0`."""

@@ -39,6 +39,7 @@ from fullturn.subjects.protocols import (
     GeneratesText,
     Inspection,
     Loading,
+    NamesRequirements,
     Origin,
     Predictor,
     RefersElsewhere,
@@ -211,11 +212,15 @@ class Subject:
             problems: tuple[str, ...] = ()
         except (IntegrityError, CouldNotEvaluate) as error:
             problems = (str(error),)
-        count = sum(path.is_file() for path in folder.rglob("*"))
+        count = sum(path.is_file() and path.suffix != ".pyc" for path in folder.rglob("*"))
         found = Inspection(count, problems, tuple(bundle.unsafe_files(folder)))
         if not problems and isinstance(self.app, RefersToModels):
             return found.joined(self.app.inspect(folder / bundle.FILES))
         return found
+
+    def requirements(self, files: Path) -> Sequence[str]:
+        """Lines for pip with what a bundle needs beside fullturn and the app's own imports."""
+        return self.app.requirements(files) if isinstance(self.app, NamesRequirements) else ()
 
     def origin(self, files: Path) -> Origin | None:
         """What a new bundle refers to; None for a model that was trained here."""

@@ -22,13 +22,27 @@ def training_key(settings: Settings, root: Path, params: Params, seed: int, data
         "seed": seed,
     }
     if settings.model.uri:
-        ingredients["model"] = settings.model.model_dump(mode="json")
+        ingredients["model"] = _asking(settings)
     if settings.train.command:
         ingredients["train"] = settings.train.model_dump(mode="json")
     if settings.service.url:
         asked = {"timeout", "concurrency", "batch_rows", "retries"}
         ingredients["service"] = settings.service.model_dump(mode="json", exclude=asked)
     return _digest({**ingredients, **_surroundings(settings, root), "data": data})
+
+
+def asked_key(settings: Settings, params: Params) -> str:
+    """Of a model that others registered: which version, and how it is asked. Neither data nor
+    environment are part of it: the same version is not another one where they change."""
+    columns = settings.data.model_dump(mode="json", include={"columns", "label"})
+    return _digest({"params": dict(params), "model": _asking(settings), "data": columns})
+
+
+def _asking(settings: Settings) -> dict[str, Any]:
+    """The settings of a model that its answers, and their scores, depend on."""
+    return settings.model.model_dump(
+        mode="json", include={"task", "classes", "scale", "allow_pickle", "env"}
+    )
 
 
 def gate_key(
@@ -38,6 +52,8 @@ def gate_key(
     a champion is scored again as soon as one of them has changed."""
     limits = settings.gates.model_dump(mode="json")
     subjects = {"candidate": candidate.id, "champion": champion, "limits": limits}
+    if settings.model.unseen:
+        subjects["unseen"] = settings.model.unseen
     return _digest({**subjects, **_surroundings(settings, root), "data": data})
 
 

@@ -139,13 +139,17 @@ def listing(root: Path, patterns: Sequence[str]) -> str:
 
     `*` matches `/` too. What Git ignores is left out, and so are tests: no model depends on them.
     """
-    chosen = [
+    lines = [f"{name}=={digest_of(root / name)}" for name in code_files(root, patterns)]
+    return "\n".join([f"{OWN}=={_own_code()}", *lines])
+
+
+def code_files(root: Path, patterns: Sequence[str]) -> list[str]:
+    """Names of the files of a project that match a pattern, without tests and what Git ignores."""
+    return sorted(
         name
         for name in files_of(root)
         if any(fnmatch.fnmatch(name, pattern) for pattern in patterns) and not is_test(name)
-    ]
-    lines = [f"{name}=={digest_of(root / name)}" for name in sorted(chosen)]
-    return "\n".join([f"{OWN}=={_own_code()}", *lines])
+    )
 
 
 def files_of(root: Path) -> list[str]:

@@ -8,7 +8,7 @@ from fullturn.core.entities import Params, RunRecord
 from fullturn.core.errors import NotFound
 from fullturn.core.tags import TrainingTags
 from fullturn.registry import promotion, versions
-from fullturn.tracking.cache_keys import training_key
+from fullturn.tracking.cache_keys import asked_key, training_key
 from fullturn.tracking.search import complete
 from fullturn.verbs.training import Trial, recall, train_one
 from fullturn.verbs.workspace import Workspace, newest
@@ -35,20 +35,21 @@ def parameters(project: Workspace) -> Params:
 def find(project: Workspace, params: Params | None = None) -> RunRecord | None:
     """The run with these parameters, by default the checkout's, on the newest dataset version.
 
-    None if there is none; of several, the champion's, then the oldest.
+    None if there is none; of several, the champion's, then the oldest. A model that others
+    registered has one run, whatever the dataset version.
     """
     data = newest(project)
     if data is None:
         return None
     chosen = complete(project.subject.defaults, parameters(project) if params is None else params)
-    key = training_key(
-        project.settings, project.root, chosen, project.settings.experiment.seed, data.digest
-    )
-    known = [
-        r
-        for r in project.store.runs("train")
-        if TrainingTags.read(r.tags).key_ == key and is_usable(r)
-    ]
+    if project.subject.can("registered models"):
+        tags = TrainingTags(asked=asked_key(project.settings, chosen))
+    else:
+        seed = project.settings.experiment.seed
+        tags = TrainingTags(
+            key_=training_key(project.settings, project.root, chosen, seed, data.digest)
+        )
+    known = [run for run in project.store.runs("train", tags=tags.write()) if is_usable(run)]
     champion = promotion.champion(project.store)
     champions = [
         v.run_id for v in project.store.versions(project.store.name) if v.version == champion
@@ -95,6 +96,18 @@ def trained(project: Workspace) -> tuple[Trial, bool]:
     if found is not None:
         return recall(project, found), True
     return train_one(project, params), False
+
+
+def newest_model(project: Workspace) -> tuple[RunRecord, bool]:
+    """The run of the registered model that fullturn.toml means now, evaluated if necessary, and
+    whether it was evaluated before.
+
+    Raises:
+        NotFound: there is no such model, or no dataset version.
+        CouldNotEvaluate: its files are missing, or it cannot be loaded or queried.
+    """
+    found = find(project)
+    return (found, True) if found else (train_one(project, parameters(project)).run, False)
 
 
 def is_usable(run: RunRecord) -> bool:

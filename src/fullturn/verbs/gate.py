@@ -122,7 +122,8 @@ def _evaluate(
     """Collect the evidence and compute the gate, in a run of its own."""
     checks = with_plugins(ALL, project.settings.plugins.checks, project.root)
     trained = TrainingTags.read(candidate.tags)
-    recorded_version(project, trained.data, trained.data_digest)  # no verdict without its rows
+    if trained.refers_to is None:
+        recorded_version(project, trained.data, trained.data_digest)  # no verdict without its rows
     data = load(project)
     plan = _plan(project, candidate, data.version.digest)
     with TrackedRun(project.store, project.root, project.state, plan) as run:
@@ -189,7 +190,10 @@ def _gate_of_champion(
     project: Workspace, candidate: RunRecord, version: ModelVersion, digest: str
 ) -> GateResult | None:
     """The gate that the champion passed, if its inputs are unchanged."""
-    run = project.store.run(VersionTags.read(version.tags).gate or "")
+    passed = VersionTags.read(version.tags).gate
+    if passed is None:  # it was adopted without one
+        return None
+    run = project.store.run(passed)
     tags = GateTags.read(run.tags)
     key = gate_key(project.settings, project.root, candidate, tags.champion, digest)
     if tags.gate_key != key:

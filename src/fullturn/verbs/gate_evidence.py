@@ -14,7 +14,7 @@ from fullturn.core.tags import TrainingTags
 from fullturn.evaluation import behaviour, scoring
 from fullturn.evaluation.records import fingerprint
 from fullturn.gates import BundleState, DataState, Evidence, LeakageState, RefusalState
-from fullturn.gates.provenance import BundleSafe
+from fullturn.gates.provenance import BundleSafe, Leakage
 from fullturn.registry import promotion, versions
 from fullturn.subjects.protocols import Capability, Predictor
 from fullturn.tracking.traces import TraceSpool
@@ -61,7 +61,7 @@ class EvidenceCollector:
             dataset=self.data.version,
             lacks=project.subject.lacks,
             data=self._try("data", self._data),
-            leakage=self._if_able("training rows", "leakage", lambda: self._leakage(test)),
+            leakage=self._leakage_state(test),
             bundle=self._try("bundle", self._bundle),
             candidate=evaluated,
             validation=self._try("validation", self._validation),
@@ -108,6 +108,15 @@ class EvidenceCollector:
     def _data(self) -> DataState:
         recorded = TrainingTags.read(self.run.tags).data_digest or "nothing"
         return DataState(recorded, training_data(self.project, self.run).version.digest)
+
+    def _leakage_state(self, test: Rows) -> LeakageState | None:
+        """Of a model trained elsewhere nothing is known; fullturn.toml may state the rest."""
+        stated = self.project.settings.model.unseen
+        if stated and not self.project.subject.can("training rows"):
+            self.waivers[Leakage.code] = f"[model] unseen: {stated}"
+        return self._if_able(  # type: ignore[no-any-return]
+            "training rows", "leakage", lambda: self._leakage(test)
+        )
 
     def _leakage(self, test: Rows) -> LeakageState:
         count, trained = self._trained_rows()

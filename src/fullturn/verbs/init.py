@@ -104,14 +104,14 @@ def from_table(
     rows = _rows_of(given, (), reading or {})
     if test:
         _check_columns(test, rows[1], (roles.label, *roles.named.values()))
-    _refuse_project(folder)
-    _refuse_overwriting(folder, given)
+    refuse_project(folder)
+    refuse_overwriting(folder, given)
     names = {"files": [table.name], **({"test": [test.name]} if test else {}), **(reading or {})}
-    toml, inferred = plan(_project_name(folder), names, rows[0], roles)
+    toml, inferred = plan(project_name(folder), names, rows[0], roles)
     notes = examined(toml, rows[0], rows[1] if test else ())
     for file in given:
-        _copy_in(folder, file)
-    started = _write_project(folder, toml, own_git=not _under_git(folder))
+        copy_in(folder, file)
+    started = write_project(folder, toml, own_git=not under_git(folder))
     return replace(started, inferred=inferred, notes=notes)
 
 
@@ -128,10 +128,10 @@ def from_csv(
         raise UsageError(f"--text and --label both name '{text}'; name two columns")
     given = [file for file in (table, test) if file]
     rows = _rows_of(given, (text, label), reading or {})
-    _refuse_project(folder)
-    _refuse_overwriting(folder, given)
+    refuse_project(folder)
+    refuse_overwriting(folder, given)
     validation = _validation_share(len(rows[0])) if test else 0.1
-    name = _project_name(folder)
+    name = project_name(folder)
     files = {"files": [table.name], "test": [test.name] if test else []}
     ignored, notes = _left_out(rows[0], (text, label))
     lines = [
@@ -159,8 +159,8 @@ def from_csv(
     toml = "\n".join(lines)
     notes = (*notes, *examined(toml, rows[0], rows[1] if test else ()))
     for file in given:
-        _copy_in(folder, file)
-    started = _write_project(folder, toml, own_git=not _under_git(folder))
+        copy_in(folder, file)
+    started = write_project(folder, toml, own_git=not under_git(folder))
     return replace(started, notes=notes)
 
 
@@ -239,18 +239,18 @@ def from_example(name: str, folder: Path) -> Started:
 def wine(folder: Path) -> Started:
     """An app in a module of the project, which classifies three cultivars of wine."""
     source = EXAMPLES / "wine"
-    _refuse_project(folder)
+    refuse_project(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for file in source.glob("*.py"):
         shutil.copy(file, folder / file.name)
     runpy.run_path(str(source / "wine_data.py"))["write_csv"](folder / "wine.csv")
-    return _write_project(folder, (source / FILE).read_text(encoding="utf-8"))
+    return write_project(folder, (source / FILE).read_text(encoding="utf-8"))
 
 
 def assistant(folder: Path) -> Started:
     """The assistant that answers questions about MLOps, without two chapters of its handbook."""
     source = EXAMPLES / "assistant"
-    _refuse_project(folder)
+    refuse_project(folder)
     for part in (folder, folder / "later"):
         (part / "handbook").mkdir(parents=True, exist_ok=True)
     for chapter in sorted((source / "handbook").glob("*.md")):
@@ -262,10 +262,11 @@ def assistant(folder: Path) -> Started:
         (later if _held_back(json.loads(row)["group"].partition("/")[0]) else now).append(row)
     (folder / "questions.jsonl").write_text("\n".join(now) + "\n", encoding="utf-8")
     (folder / "later" / "questions.jsonl").write_text("\n".join(later) + "\n", encoding="utf-8")
-    return _write_project(folder, (source / FILE).read_text(encoding="utf-8"))
+    return write_project(folder, (source / FILE).read_text(encoding="utf-8"))
 
 
-def _project_name(folder: Path) -> str:
+def project_name(folder: Path) -> str:
+    """A name for the project in a folder, as near to the folder's as possible."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-._") or "project"
 
 
@@ -273,7 +274,12 @@ def _held_back(chapter: str) -> bool:
     return chapter in HELD_BACK
 
 
-def _refuse_project(folder: Path) -> None:
+def refuse_project(folder: Path) -> None:
+    """Refuse a folder that is a file, cannot be used or has a project.
+
+    Raises:
+        UsageError: it is one of them.
+    """
     if folder.is_file():
         raise UsageError(f"{folder} is a file; name a folder")
     if reason := unusable(folder.resolve()):
@@ -282,7 +288,7 @@ def _refuse_project(folder: Path) -> None:
         raise UsageError(f"{folder} already contains a project; choose another folder")
 
 
-def _refuse_overwriting(folder: Path, files: Sequence[Path]) -> None:
+def refuse_overwriting(folder: Path, files: Sequence[Path]) -> None:
     """Refuse a file that would overwrite another one in the project."""
     taken = {path.name: path for path in folder.iterdir()} if folder.exists() else {}
     for file in files:
@@ -291,7 +297,7 @@ def _refuse_overwriting(folder: Path, files: Sequence[Path]) -> None:
             raise UsageError(f"{file} would overwrite {other}; rename one of them")
 
 
-def _copy_in(folder: Path, file: Path) -> str:
+def copy_in(folder: Path, file: Path) -> str:
     """The file's name in the project; a file from elsewhere is copied into it."""
     target = folder / file.name
     if file.resolve() != target.resolve():
@@ -315,7 +321,7 @@ def _check_columns(file: Path, rows: Rows, columns: Sequence[str]) -> None:
         raise DataError(f"{file} has no column '{column}'{hint}")
 
 
-def _under_git(folder: Path) -> bool:
+def under_git(folder: Path) -> bool:
     """Whether the folder is already in a Git repository, whose owner commits it."""
     return any((above / ".git").exists() for above in (folder.resolve(), *folder.resolve().parents))
 
@@ -341,7 +347,7 @@ class Started(Result):
     """What a person should know of the rows, one sentence each; a commit says the same."""
 
 
-def _write_project(folder: Path, toml: str, *, own_git: bool = True) -> Started:
+def write_project(folder: Path, toml: str, *, own_git: bool = True) -> Started:
     """Write the settings, workflows, requirements and .gitignore that do not exist yet.
 
     With `own_git`, the folder becomes a Git repository.

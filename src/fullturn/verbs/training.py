@@ -17,14 +17,14 @@ from fullturn.evaluation import records
 from fullturn.evaluation.race import Race, race, recalled
 from fullturn.evaluation.records import fingerprint
 from fullturn.metrics.metric import key
-from fullturn.store import save_pyfunc
 from fullturn.subjects import bundle
 from fullturn.subjects.protocols import Predictor
 from fullturn.subjects.subject import Subject
 from fullturn.tracking import provenance
-from fullturn.tracking.cache_keys import code_of, listing, training_key
+from fullturn.tracking.cache_keys import asked_key, code_of, listing, training_key
 from fullturn.tracking.runs import RunPlan, TrackedRun
 from fullturn.tracking.search import complete
+from fullturn.verbs.packaging import package
 from fullturn.verbs.workspace import (
     Workspace,
     load,
@@ -95,7 +95,9 @@ def train_one(
 def _input_tags(project: Workspace, data: Dataset, params: Params, seed: int) -> dict[str, str]:
     """What a training depends on, as tags: data, parameters, code, and the key of them all."""
     settings, root = project.settings, project.root
+    elsewhere = not project.subject.lacks.get("registered models")
     return TrainingTags(
+        asked=asked_key(settings, params) if elsewhere else None,
         data=data.version.version,
         data_digest=data.version.digest,
         declared=tuple(sorted(settings.experiment.params)),
@@ -171,9 +173,7 @@ def _seal(
     bundle.write_record(folder, record)
     probes = _probes(project.subject, folder / bundle.FILES, view)
     bundle.write_record(folder, {**record, "probe": probes})
-    inputs = [(c.name, c.kind) for c in project.subject.contract.columns if c.role == "input"]
-    metadata = {"fullturn.app": project.settings.app, "fullturn.run": run.id}
-    save_pyfunc(folder, bundle.FILES, "fullturn.subjects.bundle", inputs, metadata)
+    package(project, folder, run.id, probes)
     return folder, bundle.seal(folder)
 
 

@@ -156,9 +156,9 @@ class LoopRunner:
         project, settings = self.project, self.project.settings
         why = project.subject.lacks.get("training")
         if why is not None:
-            trial, before = candidate.trained(project)
-            yield Step("experiments", not before, f"the candidate is '{trial.run.name}'", why)
-            return trial.run
+            run, before = candidate.newest_model(project)
+            yield Step("experiments", not before, f"the candidate is '{run.name}'", why)
+            return run
         known = usable_runs(project, version)
         if known and not _is_interrupted(project, version):
             best = best_of(project, known)

@@ -15,7 +15,8 @@ import pytest
 
 from fullturn.core.errors import AppError
 from fullturn.store.client import mlflow
-from fullturn.subjects.mlflow_model.process import ModelProcess
+from fullturn.store.pyfunc import described, inputs_of
+from fullturn.subjects.mlflow_model.process import Limits, ModelProcess
 from tests.registered import FAULTS, OWN
 from tests.waiting import is_alive, wait_until
 
@@ -51,8 +52,12 @@ def started(models: Path) -> Iterator[list[ModelProcess]]:
         one.close()
 
 
+def model_process(name: str, folder: Path, kinds: dict[str, str], timeout: float) -> ModelProcess:
+    return ModelProcess(name, folder, inputs_of(described(folder), kinds), Limits(timeout))
+
+
 def start(running: list[ModelProcess], folder: Path, timeout: float = 60) -> ModelProcess:
-    process = ModelProcess(f"models:/own/{folder.name}", folder, KINDS, timeout)
+    process = model_process(f"models:/own/{folder.name}", folder, KINDS, timeout)
     running.append(process)
     process.start()
     return process
@@ -115,7 +120,7 @@ def test_a_model_that_does_not_load_is_told(tmp_path: Path, started: list[ModelP
 
 
 def test_a_process_ends_with_whoever_asked(models: Path) -> None:
-    process = ModelProcess("models:/own/1", models / "none", KINDS, 60)
+    process = model_process("models:/own/1", models / "none", KINDS, 60)
     process.start()
     pid = process.pid
     assert pid and is_alive(pid)
@@ -129,8 +134,8 @@ def test_a_process_does_not_outlive_a_killed_parent(models: Path, fault: str) ->
     code = f"""
         import sys, threading, time
         from pathlib import Path
-        from fullturn.subjects.mlflow_model.process import ModelProcess
-        process = ModelProcess("own", Path({str(models / fault)!r}), {KINDS!r}, 600)
+        from tests.subjects.mlflow_model.test_process import model_process
+        process = model_process("own", Path({str(models / fault)!r}), {KINDS!r}, 600)
         process.start()
         threading.Thread(target=process.answer, args=([{ROW!r}],), daemon=True).start()
         print(process.pid, flush=True)
@@ -162,7 +167,42 @@ def test_the_process_learns_no_secret(
     names = ["MLFLOW_TRACKING_TOKEN", "OPENAI_API_KEY", "DATABASE_PASSWORD", "HARMLESS"]
     for name in names:
         monkeypatch.setenv(name, "here")
-    process = ModelProcess("models:/spy/1", tmp_path / "spy", {"name": "category"}, 60)
+    process = model_process("models:/spy/1", tmp_path / "spy", {"name": "category"}, 60)
     started.append(process)
     found = process.answer([{"name": name} for name in names])["values"]
     assert found == ["unset", "unset", "unset", "here"]
+
+
+def test_a_model_that_eats_memory_is_stopped_and_started_again(
+    tmp_path: Path, started: list[ModelProcess]
+) -> None:
+    code = tmp_path / "hungry.py"
+    code.write_text(
+        "import mlflow\n"
+        "class Hungry(mlflow.pyfunc.PythonModel):\n"
+        "    def predict(self, context, model_input, params=None):\n"
+        "        return [len(bytearray(int(one) << 20)) for one in model_input['mb']]\n"
+        "mlflow.models.set_model(Hungry())\n"
+    )
+    save(tmp_path / "hungry", code, {})
+    inputs = inputs_of(described(tmp_path / "hungry"), {"mb": "number"})
+    process = ModelProcess("models:/hungry/1", tmp_path / "hungry", inputs, Limits(60, 2000))
+    started.append(process)
+    assert process.answer([{"mb": 10}])["values"] == [10 << 20]
+    with pytest.raises(AppError, match=r"more memory than.* 2000 MB: raise \[model\] memory_mb"):
+        process.answer([{"mb": 4000}])
+    assert process.answer([{"mb": 10}])["values"] == [10 << 20]
+
+
+def test_a_model_that_dies_again_and_again_is_left_alone_for_a_while(
+    models: Path, started: list[ModelProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fullturn.subjects.mlflow_model.process.DEATHS", 2)
+    process = start(started, models / "dies")
+    for _ in range(2):
+        with pytest.raises(AppError, match="ended with exit code 7"):
+            process.answer([ROW])
+    last = process.pid
+    with pytest.raises(AppError, match="ended 2 times in a row; it is started again in 1 s"):
+        process.answer([ROW])
+    assert process.pid == last

@@ -19,7 +19,7 @@ class Model(Protocol):
     """A loaded model, here or in a process of its own."""
 
     def answer(self, rows: Sequence[Input]) -> dict[str, Any]:
-        """See `fullturn.store.pyfunc.LoadedModel`."""
+        """See `fullturn.store.model_process.LoadedModel`."""
 
 
 class Answers:
@@ -42,7 +42,7 @@ class Answers:
             return []
         try:
             return read_answers(self._model.answer(rows), self._reading)
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
             raise AppError(f"{self._name}: {error}") from error
 
 

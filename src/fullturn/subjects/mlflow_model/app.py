@@ -31,17 +31,15 @@ from fullturn.core.errors import (
 )
 from fullturn.core.settings import DataSettings, ModelSettings
 from fullturn.store import current
-from fullturn.store.pyfunc import described, load_skops
+from fullturn.store.pyfunc import described
 from fullturn.subjects import contents, table
 from fullturn.subjects.baseline import Majority, Median
 from fullturn.subjects.mlflow_model import reference as references
 from fullturn.subjects.mlflow_model.answers import Answers
-from fullturn.subjects.mlflow_model.process import ModelProcess
+from fullturn.subjects.mlflow_model.opening import opened
 from fullturn.subjects.mlflow_model.reference import ModelReference, Reading, Registry
 from fullturn.subjects.protocols import Capability, Inspection, Loading, Origin, Predictor, Run
 from fullturn.subjects.task_scores import label_scores, needed_scale, value_scores
-
-_NUMBERS = frozenset({"double", "float", "long", "integer"})
 
 
 class MlflowModel:
@@ -72,7 +70,8 @@ class MlflowModel:
         """
         kind: Kind = "category" if self._model.task == "classification" else "number"
         if self._data.columns:
-            return table.contract(self._data, self._data.columns, kind)
+            optional = frozenset(self._data.optional)
+            return table.contract(self._data, self._data.columns, kind, optional)
         version = references.found(self._registry, self._uri)
         address = references.address_of(version)
         columns = described(self._files(references.source_of(self._registry, version), address))
@@ -81,10 +80,9 @@ class MlflowModel:
                 f"{address} has no signature with named columns: name its inputs in fullturn.toml, "
                 "such as [data.columns] age = 'number', city = 'category'"
             )
-        kinds: dict[str, Kind] = {
-            one.name: "number" if one.type in _NUMBERS else "category" for one in columns.columns
-        }
+        kinds: dict[str, Kind] = {one.name: references.kind_of(one) for one in columns.columns}
         optional = frozenset(one.name for one in columns.columns if not one.required)
+        optional |= frozenset(self._data.optional)
         return table.contract(self._data, kinds, kind, optional)
 
     @property
@@ -99,8 +97,10 @@ class MlflowModel:
 
     @property
     def loading(self) -> Loading:
-        """Where its predictors run; an archive of skops runs in this process."""
-        return "in a process of its own" if self._model.allow_pickle else "in this process"
+        """Where its predictors run; an archive of skops runs in this process, unless it is to have
+        the packages that it declares."""
+        own = self._model.allow_pickle or self._model.env == "isolated"
+        return "in a process of its own" if own else "in this process"
 
     def parameters_of(self, address: str) -> Params:
         """The parameters that make this version the candidate."""
@@ -119,7 +119,7 @@ class MlflowModel:
         source = references.source_of(self._registry, version)
         folder, reading = self._files(source, address), self._reading
         references.check_columns(address, described(folder), reading.kinds)
-        references.needs_process(address, folder, allow=reading.allow_pickle)
+        references.may_run_code(address, folder, allow=reading.allow_pickle)
         files = contents.listing(folder)
         ModelReference(address, source, version.run_id, version.created, files, reading).write(
             run.directory
@@ -143,11 +143,7 @@ class MlflowModel:
                 "them, or register the new ones as a version of their own"
             )
         reading = self._reading if self._settings else reference.reading
-        if not references.needs_process(address, files, allow=reading.allow_pickle):
-            return Answers(address, load_skops(files, reading.kinds), reading)
-        process = ModelProcess(address, files, reading.kinds, reading.timeout)
-        process.start()
-        return Answers(address, process, reading)
+        return Answers(address, opened(address, files, reading), reading)
 
     def score(self, row: Example, output: Output) -> Scores:
         """Scores of one output, in [0, 1]; see `subjects.task_scores`."""
@@ -162,6 +158,12 @@ class MlflowModel:
         if self._model.task == "regression":
             return Median.of(rows, self._label)
         return Majority.of(rows, self._label, shares=True)
+
+    def requirements(self, folder: Path) -> Sequence[str]:
+        """What the model's own files name."""
+        reference = references.read(folder)
+        path = self._files(reference.source, reference.address) / "requirements.txt"
+        return path.read_text(encoding="utf-8").splitlines() if path.is_file() else ()
 
     def origin(self, folder: Path) -> Origin | None:
         """The version, and the run of theirs."""
@@ -216,6 +218,8 @@ class MlflowModel:
             classes=self._model.classes,
             allow_pickle=self._model.allow_pickle,
             timeout=self._model.timeout,
+            env=self._model.env,
+            memory_mb=self._model.memory_mb,
         )
 
     def _files(self, source: str, address: str) -> Path:

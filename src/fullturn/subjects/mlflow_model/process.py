@@ -1,7 +1,7 @@
 """A model in a process of its own, asked over pipes.
 
 The process is started by whoever asks first, and again after it died. Code of the model can crash,
-hang or exit: all of it becomes an AppError here, and nothing is left running.
+hang, exit or eat memory: all of it becomes an AppError of the batch, and nothing is left running.
 """
 
 from __future__ import annotations
@@ -17,40 +17,76 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from fullturn.core.entities import Input
 from fullturn.core.errors import AppError
-from fullturn.store.model_process import HEADER, encoded
+from fullturn.store import model_process
+from fullturn.store.model_process import (
+    HEADER,
+    Inputs,
+    batch_message,
+    decoded_answer,
+    to_batch,
+)
 
-MODULE = "fullturn.store.model_process"
 LOAD_SECONDS = 300.0
 """Until a model must be loaded: importing MLflow and its libraries takes most of it."""
+DEATHS = 5
+"""After so many in a row, without an answer between them, a model is left alone for a while."""
+LONGEST_REST = 60.0
+"""Seconds that it is left alone, at most."""
 _SECRETS = re.compile("TOKEN|SECRET|PASSW|KEY|CREDENTIAL|TRACKING_URI|PROXY", re.IGNORECASE)
 _LAST_WORDS = 8
 _CHUNK = 1 << 16
+_OTHER_PACKAGES = re.compile(r"loading raised (ModuleNotFound|Import|Attribute)Error")
+_NO_MEMORY = re.compile("MemoryError|bad_alloc|[Cc]annot allocate memory|Unable to allocate")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a model process may use."""
+
+    timeout: float = 60.0
+    """Seconds for one batch."""
+    memory_mb: int | None = None
+    """Memory of its own; None for as much as the machine has."""
 
 
 class ModelProcess:
-    """The process of one model; `name` is what errors call it, `timeout` is for one batch."""
+    """The process of one model; `name` is what errors call it.
 
-    def __init__(self, name: str, folder: Path, kinds: Mapping[str, str], timeout: float) -> None:
-        self._name, self._timeout = name, timeout
-        self._words = [str(folder), json.dumps(dict(kinds))]
+    `python` runs it: by default this one, with the packages that are installed here.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        inputs: Inputs,
+        limits: Limits = Limits(),
+        python: Path | None = None,
+    ) -> None:
+        self._name, self._inputs, self._limits = name, inputs, limits
+        self._words = _words(folder, inputs, limits, python)
         self._lock = threading.Lock()
         self._process: _Started | None = None
+        self._deaths, self._rest_until = 0, 0.0
 
     def answer(self, rows: Sequence[Input]) -> dict[str, Any]:
         """What the model says of each row, see `LoadedModel.answer`.
 
         Raises:
+            ValueError: a value does not fit the model's signature.
             AppError: it raised, died, or did not answer in time.
         """
+        request = batch_message(to_batch(rows, self._inputs))
         with self._lock:
-            found = self._running().ask({"rows": [dict(row) for row in rows]}, self._timeout)
+            found = self._asked(request)
         if "error" in found:
-            raise AppError(f"{self._name}: {found['error']}")
+            raise AppError(f"{self._name}: {found['error']}{self._hint(found)}")
         return found
 
     def start(self) -> None:
@@ -74,23 +110,83 @@ class ModelProcess:
         """Of the process, if it was started."""
         return self._process.pid if self._process else None
 
+    def _asked(self, request: bytes) -> dict[str, Any]:
+        try:
+            found = self._running().ask(request, self._limits.timeout)
+        except _Resting:
+            raise
+        except AppError:
+            self._deaths += 1
+            if self._deaths >= DEATHS:
+                rest = min(LONGEST_REST, 2.0 ** (self._deaths - DEATHS))
+                self._rest_until = time.monotonic() + rest
+            raise
+        self._deaths = 0
+        if found.get("full") and self._process is not None:
+            self._process.end()
+        return found
+
     def _running(self) -> _Started:
         if self._process is None or not self._process.alive:
-            self._process = _Started(self._name, self._words)
+            self._await_rest()
+            self._process = _Started(self._name, self._words, self._limits)
             found = self._process.receive(LOAD_SECONDS, "loading")
             if "error" in found:
                 self._process.end()
-                raise AppError(f"{self._name}: {found['error']}")
+                raise AppError(f"{self._name}: {found['error']}{self._hint(found)}")
         return self._process
+
+    def _await_rest(self) -> None:
+        """Refuse at once while the model is left alone: starting it takes seconds."""
+        left = self._rest_until - time.monotonic()
+        if left > 0:
+            raise _Resting(
+                f"{self._name}: its process ended {self._deaths} times in a row; it is started "
+                f"again in {left:.0f} s"
+            )
+
+    def _hint(self, found: Mapping[str, Any]) -> str:
+        said = str(found["error"])
+        if _OTHER_PACKAGES.match(said) and self._words[0] == sys.executable:
+            return (
+                "; if it needs other packages than are installed here, [model] env = 'isolated' "
+                "(`--env isolated`) gives each version those that it declares"
+            )
+        return _memory_hint(self._limits) if found.get("full") or _NO_MEMORY.search(said) else ""
+
+
+def affordable_mb() -> int:
+    """Memory that a model may have by default: three quarters of the machine's."""
+    pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+    return pages * size * 3 // 4 >> 20
+
+
+class _Resting(AppError):
+    """A model that is left alone for a while."""
+
+
+def _words(
+    folder: Path, inputs: Inputs, limits: Limits, python: Path | None
+) -> Sequence[str | Path]:
+    spec = json.dumps({**asdict(inputs), "memory_mb": limits.memory_mb})
+    if python is None:  # modules beside the project are found, as in its own process
+        return [sys.executable, "-m", model_process.__name__, folder, spec]
+    return [python, "-I", "-B", model_process.__file__, folder, spec]
+
+
+def _memory_hint(limits: Limits) -> str:
+    if limits.memory_mb is None:
+        return ""
+    return f"; its limit is {limits.memory_mb} MB: raise [model] memory_mb if it needs more"
 
 
 class _Started:
     """A running process; it is ended when nobody refers to it any more, at the latest."""
 
-    def __init__(self, name: str, words: Sequence[str]) -> None:
-        self._name = name
+    def __init__(self, name: str, words: Sequence[str | Path], limits: Limits) -> None:
+        self._name, self._limits = name, limits
         process = subprocess.Popen(
-            [sys.executable, "-m", MODULE, *words],
+            words,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -113,10 +209,10 @@ class _Started:
     def alive(self) -> bool:
         return self.end.alive and self._process.poll() is None
 
-    def ask(self, message: Any, seconds: float) -> dict[str, Any]:
+    def ask(self, message: bytes, seconds: float) -> dict[str, Any]:
         """Send a message, and receive its answer."""
         deadline = time.monotonic() + seconds
-        data = memoryview(encoded(message))
+        data = memoryview(message)
         try:
             while data:
                 self._wait(self._in, selectors.EVENT_WRITE, deadline, seconds, "predict()")
@@ -128,9 +224,8 @@ class _Started:
     def receive(self, seconds: float, what: str) -> dict[str, Any]:
         """The next message, within so many seconds."""
         deadline = time.monotonic() + seconds
-        (length,) = HEADER.unpack(self._read(HEADER.size, deadline, seconds, what))
-        message: dict[str, Any] = json.loads(self._read(length, deadline, seconds, what))
-        return message
+        length, kind = HEADER.unpack(self._read(HEADER.size, deadline, seconds, what))
+        return decoded_answer(kind, self._read(length, deadline, seconds, what))
 
     def _read(self, size: int, deadline: float, seconds: float, what: str) -> bytes:
         parts = bytearray()
@@ -164,7 +259,8 @@ class _Started:
         self.end()
         how = f"by signal {-code}" if code is not None and code < 0 else f"with exit code {code}"
         last = f"; its last words: {' / '.join(self._said)[-400:]}" if self._said else ""
-        return AppError(f"{self._name}: its process ended {how} during {what}{last}")
+        hint = _memory_hint(self._limits) if _NO_MEMORY.search(last) else ""
+        return AppError(f"{self._name}: its process ended {how} during {what}{last}{hint}")
 
 
 def _environment() -> dict[str, str]:

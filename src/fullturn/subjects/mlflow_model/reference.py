@@ -13,11 +13,19 @@ from fullturn.core.entities import Kind, ModelVersion
 from fullturn.core.errors import BundleError, DataError, NotFound
 from fullturn.core.parsing import from_json
 from fullturn.core.wording import listed
+from fullturn.store.model_process import ModelColumn
 from fullturn.store.pyfunc import ModelFile, described, unknown_types
 
 REFERENCE = "reference.json"
 MODELS = "models:/"
 _REGISTERED = re.compile(r"models:/[^/@]+/\d+")
+
+
+_KINDS: Mapping[str, Kind] = {
+    **dict.fromkeys(("double", "float", "long", "integer"), "number"),
+    "boolean": "boolean",
+    "datetime": "date",
+}
 
 
 class Registry(Protocol):
@@ -43,6 +51,8 @@ class Reading:
     classes: tuple[str, ...] = ()
     allow_pickle: bool = False
     timeout: float = 60.0
+    env: str = "local"
+    memory_mb: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +108,11 @@ def found(registry: Registry, address: str) -> ModelVersion:
     return known[wanted]
 
 
+def kind_of(column: ModelColumn) -> Kind:
+    """The kind of a column in a signature; texts and categories are both `string` there."""
+    return _KINDS.get(column.type, "category")
+
+
 def address_of(version: ModelVersion) -> str:
     """`models:/NAME/VERSION`."""
     return f"{MODELS}{version.name}/{version.version}"
@@ -124,11 +139,11 @@ def unsafe(folder: Path, model: ModelFile) -> list[str]:
     return [f"{what}: loaded by {model.loader or 'no python_function'}, which may run any code"]
 
 
-def needs_process(address: str, folder: Path, *, allow: bool) -> bool:
-    """Whether a model must be loaded in a process of its own.
+def may_run_code(address: str, folder: Path, *, allow: bool) -> bool:
+    """Whether a model can run code when it is loaded, and so needs a process of its own.
 
     Raises:
-        BundleError: it must, and that is not allowed.
+        BundleError: it can, and that is not allowed.
     """
     reasons = unsafe(folder, described(folder))
     if reasons and not allow:

@@ -114,7 +114,7 @@ class TrainedModel(MlflowModel):
         model, reading = self._chosen(run_id), self._reading
         files = self._files(model.source, model.source)
         references.check_columns(model.source, described(files), reading.kinds)
-        references.needs_process(model.source, files, allow=reading.allow_pickle)
+        references.may_run_code(model.source, files, allow=reading.allow_pickle)
         listing = contents.listing(files)
         ModelReference(model.source, model.source, run_id, model.created, listing, reading).write(
             folder
