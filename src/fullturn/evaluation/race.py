@@ -13,7 +13,7 @@ import numpy as np
 from fullturn.core.entities import Dataset, Evaluation, Example, ScoredRow
 from fullturn.core.errors import DataError
 from fullturn.core.settings import ExperimentSettings
-from fullturn.evaluation.scoring import BATCH, answer, batches, check_names
+from fullturn.evaluation.scoring import answer, batch_rows, batches, check_names
 from fullturn.statistics.intervals import Interval, cluster_mean
 from fullturn.statistics.sequential import EProcess
 from fullturn.subjects.protocols import Predictor, Scorer
@@ -76,7 +76,7 @@ def race(
     started = time.perf_counter()
     first, rest = _one_of_each_group(examples, settings.seed)
     process, rows, looked = EProcess(), list[ScoredRow](), 0
-    for part in batches(first, LOOK if best else BATCH):
+    for part in batches(first, LOOK if best else batch_rows(app)):
         answered = answer(app, predictor, part)
         rows += answered
         looked += len(part)
@@ -87,7 +87,9 @@ def race(
             break
     stopped = looked < len(first)
     if not stopped:
-        rows += [row for part in batches(rest, BATCH) for row in answer(app, predictor, part)]
+        rows += [
+            row for part in batches(rest, batch_rows(app)) for row in answer(app, predictor, part)
+        ]
     seconds = time.perf_counter() - started
     check_names(rows)
     evaluation = Evaluation(

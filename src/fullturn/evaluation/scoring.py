@@ -42,11 +42,17 @@ def evaluate(
     if not examples:
         raise DataError(f"'{data.name}' version {data.version} has no rows to evaluate on")
     started = time.perf_counter()
-    rows = tuple(row for batch in batches(examples) for row in answer(app, predictor, batch))
+    parts = batches(examples, batch_rows(app))
+    rows = tuple(row for batch in parts for row in answer(app, predictor, batch))
     seconds = time.perf_counter() - started
     check_names(rows)
     split: Split = examples[0].split
     return Evaluation(subject, data.name, split, rows, len(examples), seconds)
+
+
+def batch_rows(app: Scorer) -> int:
+    """How many rows are asked together."""
+    return getattr(app, "batch_rows", BATCH)
 
 
 def answer(app: Scorer, predictor: Predictor, batch: Sequence[Example]) -> list[ScoredRow]:

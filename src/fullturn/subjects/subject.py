@@ -49,6 +49,7 @@ from fullturn.subjects.protocols import (
 from fullturn.subjects.scores import RowScorer
 
 T = TypeVar("T")
+BATCH_ROWS = 32
 TEXT_PERTURBATIONS = ("typos", "case", "paraphrase")
 """What the gate may do to the text of a row, see `evaluation.behaviour`."""
 
@@ -90,6 +91,11 @@ class Subject:
     def loading(self) -> Loading:
         """Where its predictors run."""
         return getattr(self.app, "loading", "in this process")
+
+    @property
+    def batch_rows(self) -> int:
+        """How many rows an evaluation asks together: models of tables are faster with many."""
+        return getattr(self.app, "batch_rows", BATCH_ROWS)
 
     @property
     def text_column(self) -> str | None:

@@ -107,6 +107,8 @@ class EvidenceCollector:
 
     def _data(self) -> DataState:
         recorded = TrainingTags.read(self.run.tags).data_digest or "nothing"
+        if self.data.version.digest == recorded:  # its rows were verified when they were loaded
+            return DataState(recorded, recorded)
         return DataState(recorded, training_data(self.project, self.run).version.digest)
 
     def _leakage_state(self, test: Rows) -> LeakageState | None:

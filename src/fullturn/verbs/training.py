@@ -134,9 +134,16 @@ def training_data(project: Workspace, run: RunRecord) -> Dataset:
 
 def training_view(data: Dataset) -> Dataset:
     """The rows that an app may train on: no test row, and no copy of one."""
+    return _with_fingerprints(data)[0]
+
+
+def _with_fingerprints(data: Dataset) -> tuple[Dataset, frozenset[str]]:
+    """The training view, and the fingerprints of its rows: of many rows they take seconds."""
     test = {fingerprint(example) for example in data.split("test")}
-    seen = tuple(e for e in data.split("train", "validation") if fingerprint(e) not in test)
-    return replace(data, examples=seen)
+    pairs = [(one, fingerprint(one)) for one in data.split("train", "validation")]
+    seen = [(one, digest) for one, digest in pairs if digest not in test]
+    view = replace(data, examples=tuple(one for one, _ in seen))
+    return view, frozenset(digest for _, digest in seen)
 
 
 def _train(
@@ -144,7 +151,9 @@ def _train(
 ) -> Race:
     store, subject = project.store, project.subject
     store.log_dataset(run.id, data.version, "training" if subject.can("training") else "evaluation")
-    view = training_view(data)
+    view, fingerprints = _with_fingerprints(data)
+    if subject.can("training rows"):
+        store.put_text(run.id, _training_rows(view, fingerprints), TRAINED)
     files = subject.train(view, params, run)
     if origin := subject.origin(files):
         tags = TrainingTags(refers_to=origin.address, refers_to_run=origin.run)
@@ -211,10 +220,8 @@ def _race(
 
 
 def _record(project: Workspace, run: TrackedRun, view: Dataset, raced: Race) -> None:
-    """Store the training rows, the scored validation rows, the environment and the race."""
+    """Store the scored validation rows, the environment and the race."""
     store, evaluation = project.store, raced.evaluation
-    if project.subject.can("training rows"):
-        store.put_text(run.id, _training_rows(view), TRAINED)
     store.put_text(run.id, records.to_jsonl(evaluation), VALIDATION)
     store.put_text(run.id, provenance.environment()[1], ENVIRONMENT)
     store.put_text(run.id, listing(project.settings, project.root), SOURCES)
@@ -231,9 +238,8 @@ def _record(project: Workspace, run: TrackedRun, view: Dataset, raced: Race) -> 
     store.tag_run(run.id, tags)
 
 
-def _training_rows(view: Dataset) -> str:
-    seen = sorted({fingerprint(example) for example in view.examples})
-    return json.dumps({"rows": len(view.examples), "fingerprints": seen})
+def _training_rows(view: Dataset, fingerprints: frozenset[str]) -> str:
+    return json.dumps({"rows": len(view.examples), "fingerprints": sorted(fingerprints)})
 
 
 def _estimates(project: Workspace, raced: Race) -> dict[str, float]:

@@ -43,6 +43,7 @@ class Tabular:
 
     defaults: Params = parameters.DEFAULTS
     space: Mapping[str, Sequence[Scalar]] = parameters.SPACE
+    batch_rows = 1_000
 
     def __init__(
         self, data: DataSettings | None = None, model: ModelSettings | None = None

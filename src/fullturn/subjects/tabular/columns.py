@@ -73,17 +73,24 @@ class ColumnCode:
             DataError: a cell is not of the column's kind.
         """
         if self.kind == "category":
-            other, places = float(len(self.values)), self._places
-            texts = map(as_category, cells)
-            found = [math.nan if text is None else places.get(text, other) for text in texts]
-            return np.array(found, dtype=np.float64)[:, None]
-        read: Callable[[Any], Any] = _number if self.kind == "number" else _date
+            return self._codes(cells)[:, None]
         try:
-            read_cells = [read(cell) for cell in cells]
+            found = _numbers(cells) if self.kind == "number" else _dates(cells)
         except (TypeError, ValueError, OverflowError):
+            read = _numbers if self.kind == "number" else _dates
             wrong = next(cell for cell in cells if not _is_readable(read, cell))
             raise DataError(f"'{self.name}' is {shown(wrong)}, not a {self.kind}") from None
-        return np.array(read_cells, dtype=np.float64).reshape(len(cells), self.width)
+        return found.reshape(len(cells), self.width)
+
+    def _codes(self, cells: Sequence[Any]) -> Floats:
+        other, places = float(len(self.values)), self._places
+
+        def place(cell: Any) -> float:
+            text = as_category(cell)
+            return math.nan if text is None else places.get(text, other)
+
+        known = {cell: place(cell) for cell in set(cells)}
+        return np.array([known[cell] for cell in cells], dtype=np.float64)
 
     def unseen(self, cell: Any) -> str | None:
         """The category in a cell, shortened, if it never occurred in training."""
@@ -106,11 +113,16 @@ def as_category(cell: Any) -> str | None:
     return str(cell)
 
 
-def _number(cell: Any) -> float:
-    number = math.nan if cell is None else float(cell)
-    if math.isinf(number):
+def _numbers(cells: Sequence[Any]) -> Floats:
+    numbers = np.array(cells, dtype=np.float64)  # None is NaN
+    if np.isinf(numbers).any():
         raise ValueError
-    return number
+    return numbers
+
+
+def _dates(cells: Sequence[Any]) -> Floats:
+    known = {cell: _date(cell) for cell in set(cells)}
+    return np.array([known[cell] for cell in cells], dtype=np.float64)
 
 
 def _date(cell: Any) -> tuple[float, ...]:
@@ -132,9 +144,9 @@ def _moment(cell: Any) -> datetime:
     return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _is_readable(read: Callable[[Any], Any], cell: Any) -> bool:
+def _is_readable(read: Callable[[Sequence[Any]], Floats], cell: Any) -> bool:
     try:
-        read(cell)
+        read([cell])
     except (TypeError, ValueError, OverflowError):
         return False
     return True
