@@ -15,7 +15,7 @@ demo: .venv/installed
 
 # Its last line says what was skipped, and how to have it.
 test: .venv/installed
-	scripts/programs.sh chromium npm postgresql || true
+	scripts/programs.sh chromium npm postgresql promtool || true
 	$(PYTEST)
 
 # For everyday work: no servers, browsers, LLM or long simulations.

@@ -14,6 +14,7 @@ import pytest
 CHROMIUM = "Chromium: apt-get install chromium"
 POSTGRESQL = "PostgreSQL: apt-get install postgresql"
 NODE = "Node and npm: apt-get install nodejs npm"
+PROMTOOL = "promtool: scripts/programs.sh promtool"
 LOGINS = "Flask-WTF, for MLflow's logins: pip install flask-wtf"
 MOUNTING = "the right to mount a file system: run them as root, on Linux"
 

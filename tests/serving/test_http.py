@@ -363,6 +363,7 @@ def test_what_is_counted_can_be_scraped(tmp_path: Path) -> None:
             "fullturn_feedback_total 1.0",
             "fullturn_champion_version 1.0",
             "fullturn_log_failed 0.0",
-            'fullturn_latency_seconds_bucket{le="+Inf"} 4.0',
+            'fullturn_latency_seconds_bucket{arm="champion",le="+Inf",version="1"} 4.0',
+            'fullturn_release_stage{stage="none"} 1.0',
         ):
             assert line in lines, line

@@ -232,4 +232,18 @@ def monitor(page: Path | None, as_json: bool) -> int:
     return answer(open_project().monitor(page), as_json)
 
 
-COMMANDS = (serve, release, monitor)
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False))
+@json_option
+def dashboards(folder: str, as_json: bool) -> int:
+    """Write a Grafana dashboard and Prometheus alert rules for the server into DIR.
+
+    They use what the server reports at /metrics: requests, latency by version and arm, the release,
+    alarms and quality. No project is needed. Files that you changed are not replaced.
+    """
+    from fullturn.verbs import dashboards as verb
+
+    return answer(verb.dashboards(folder), as_json)
+
+
+COMMANDS = (serve, release, monitor, dashboards)

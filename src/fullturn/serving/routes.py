@@ -17,7 +17,7 @@ from fullturn.serving.batcher import Batcher
 from fullturn.serving.deployment import Follower
 from fullturn.serving.feedback import FeedbackStore
 from fullturn.serving.inputs import Asked, Checked, Rows
-from fullturn.serving.metrics import CONTENT_TYPE, Metrics
+from fullturn.serving.metrics import Metrics
 from fullturn.serving.openapi import description
 from fullturn.serving.replies import Failed, Refusal, Reply, as_json, refusal
 from fullturn.serving.scoring import Table
@@ -249,8 +249,10 @@ class Routes:
             }
         )  # fmt: skip
 
-    async def _metrics(self, _: Call) -> Reply:
-        return Reply(200, self._served.metrics.text(), CONTENT_TYPE.encode())
+    async def _metrics(self, call: Call) -> Reply:
+        accept = call.headers.get(b"accept", b"").decode("latin-1")
+        text, kind = self._served.metrics.text(accept)
+        return Reply(200, text, kind.encode())
 
     async def _openapi(self, _: Call) -> Reply:
         served = self._served

@@ -12,6 +12,7 @@ from fullturn.core.settings import ServingSettings
 from fullturn.serving.batcher import Batcher, Limits, OnLogged
 from fullturn.serving.deployment import Follower, Load, LoadedVersion, Look
 from fullturn.serving.feedback import FeedbackStore
+from fullturn.serving.gauges import gauges
 from fullturn.serving.log import PredictionLog
 from fullturn.serving.metrics import Metrics
 from fullturn.serving.routes import Served
@@ -53,7 +54,7 @@ def service(state: Path, plan: Plan) -> Iterator[Served]:
             metrics,
             _both(feedback, plan.on_logged),
         )
-        metrics.watch(lambda: _gauges(follower, batcher, writer))
+        metrics.watch(lambda: gauges(state, follower, batcher, writer))
         follower.start()
         stack.callback(follower.close)
         stack.callback(batcher.close)
@@ -77,18 +78,3 @@ def _limits(settings: ServingSettings) -> Limits:
         settings.batch_rows, settings.queue_rows, settings.shadow_rows, settings.timeout,
         settings.serve_without_log,
     )  # fmt: skip
-
-
-def _gauges(
-    follower: Follower, batcher: Batcher, writer: PredictionLog
-) -> dict[str, tuple[str, float]]:
-    return {
-        "queue_rows": ("Rows that wait or are being answered.", batcher.queued),
-        "shadow_rows": ("Copies that wait for the shadow.", batcher.shadows),
-        "champion_version": ("The version that serves.", follower.current.champion.version),
-        "swaps": ("Deployments swapped since the start.", follower.swaps),
-        "load_failures": ("Versions that are wanted and do not load.", len(follower.failures)),
-        "registry_stale": ("1 while the registry does not answer.", bool(follower.stale)),
-        "log_failed": ("1 while predictions cannot be logged.", bool(batcher.failure)),
-        "log_behind": ("1 while the log's tables cannot be written.", bool(writer.failure)),
-    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 from fullturn.core import proxies
 from fullturn.core.entities import Alarm, Observation, RunRecord
 from fullturn.core.errors import NotFound, SettingsError
+from fullturn.core.monitored import Monitored
 from fullturn.core.records import VALIDATION
 from fullturn.core.redaction import redacted
 from fullturn.core.showing import Block, Result, line, styled, then, view
@@ -130,7 +132,24 @@ class Monitor:
             run = recorded.get(identity(alarm))
             self._complete_run(alarm, run.id if run else self._start_run(alarm))
         notify_webhook(self.project)
+        self._noted().write(self.project.state)
         return unrecorded
+
+    def _noted(self) -> Monitored:
+        """What the server reports to Prometheus."""
+        losses = [one.loss for one in self._labelled if one.loss is not None]
+        unseen: Counter[str] = Counter()
+        for one in self._unseen.found:
+            unseen[one.column] += one.requests
+        return Monitored(
+            version=self.version,
+            requests=self._requests,
+            labelled=len(losses),
+            loss=sum(losses) / len(losses) if losses else None,
+            alarms={one.name: one.alarms for one in self._watch.states},
+            shares={one.name: one.share for one in self._watch.states},
+            unseen=unseen,
+        )
 
     def seen(self) -> Seen:
         """The state of each detector, and all alarms, diagnosed with all present data."""
