@@ -46,7 +46,7 @@ class LoadedVersion:
     run: str = ""
     """The run that trained it."""
     example: Output | None = None
-    """An answer of it, if one is on record."""
+    """An answer of it, if one is stored."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,7 +182,7 @@ def server() -> Reply:
 
 
 def metadata(name: str, contract: Contract, deployment: Deployment) -> Reply:
-    """What the model is: its inputs, and its outputs as far as an answer of it is on record."""
+    """What the model is: its inputs, and its outputs as far as an answer of it is stored."""
     columns = [column for column in contract.columns if column.role == "input"]
     inputs = [
         {"name": c.name, "datatype": _DATATYPES.get(c.kind, "BYTES"), "shape": [-1]}
