@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from fullturn.core import settings
-from fullturn.core.addresses import absolute, artifact_location, is_elsewhere, kind_of, normal
+from fullturn.core.addresses import (
+    absolute,
+    anchored,
+    artifact_location,
+    is_elsewhere,
+    kind_of,
+    normal,
+)
 from fullturn.core.errors import SettingsError
 from fullturn.core.settings import Settings
 from fullturn.verbs.workspace import Workspace
@@ -53,6 +60,22 @@ def test_a_misspelt_database_is_refused_with_the_right_word() -> None:
 def test_only_the_scheme_is_written_in_lower_case() -> None:
     assert normal("HTTPS://Host/Path") == "https://Host/Path"
     assert normal("databricks") == "databricks"
+
+
+@pytest.mark.parametrize("uri", ["sqlite:////data/team.db", "https://mlflow", "sqlite:///:memory:"])
+def test_an_absolute_address_stays(uri: str, tmp_path: Path) -> None:
+    assert anchored(uri, tmp_path) == uri
+
+
+def test_a_database_of_the_settings_is_beside_them_and_one_of_the_variable_is_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir("/")
+    named = Settings(name="x", tracking_uri="SQLite:///team.db")
+    assert settings.tracking_uri(named, tmp_path) == f"sqlite:///{tmp_path / 'team.db'}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///here.db")
+    assert settings.tracking_uri(named, tmp_path) == "sqlite:////here.db"
 
 
 def test_files_go_below_the_root(tmp_path: Path) -> None:

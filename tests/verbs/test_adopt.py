@@ -66,6 +66,19 @@ def concluded(found: Adopted) -> dict[str, tuple[str, str]]:
     return {one.what: (one.found, one.why) for one in found.conclusions}
 
 
+def test_an_address_that_is_relative_means_the_same_file_in_the_project(
+    team: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(team)
+    place = tmp_path / "new"
+    adopt(
+        "models:/churn", place, data="customers.csv", label="churned", id="id", unseen=UNSEEN,
+        tracking_uri="sqlite:///.fullturn/mlflow.db",
+    )  # fmt: skip
+    monkeypatch.chdir(place)
+    assert [one.action for one in history.history(Workspace.open(place))] == ["adoption"]
+
+
 def test_the_champion_that_there_was_begins_the_history_and_nothing_is_changed(
     adopting: Callable[..., Adopted], team: Path
 ) -> None:

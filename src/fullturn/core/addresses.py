@@ -19,6 +19,7 @@ Kind = Literal["sqlite", "database", "server"]
 or a plugin of it, talks to."""
 _DATABASES = ("postgresql", "mysql", "mssql")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
+_SQLITE = "sqlite:///"
 _MEANT = {"postgres": "postgresql", "sqlserver": "mssql"}
 _CHOICES = (
     "leave it out for a SQLite file in the project, or name a server (https://…), a database "
@@ -30,6 +31,16 @@ def normal(uri: str) -> str:
     """The address with its scheme in lower case, as MLflow understands it."""
     match = _SCHEME.match(uri)
     return uri[: match.end()].lower() + uri[match.end() :] if match else uri
+
+
+def anchored(uri: str, base: Path) -> str:
+    """The normal address; the file of a SQLite database is relative to `base`, not to the folder
+    in which somebody happens to type."""
+    found = normal(uri)
+    path = found.removeprefix(_SQLITE)
+    if path == found or not path or path[0] in "/:" or path.startswith("file:"):
+        return found
+    return f"{_SQLITE}{base.resolve() / path}"
 
 
 def kind_of(uri: str) -> Kind:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from fullturn.core import addresses, redaction, state
-from fullturn.core.addresses import kind_of, normal
+from fullturn.core.addresses import anchored, kind_of
 from fullturn.core.entities import Kind
 from fullturn.core.errors import NotFound, SettingsError
 from fullturn.core.wording import nearest
@@ -517,10 +517,15 @@ def renamed(root: Path) -> tuple[str, ...]:
 
 
 def tracking_uri(settings: Settings, root: Path) -> str:
-    """The MLflow server: MLFLOW_TRACKING_URI, else the setting, else local SQLite."""
-    named = os.environ.get("MLFLOW_TRACKING_URI", "").strip() or settings.tracking_uri
+    """The MLflow server: MLFLOW_TRACKING_URI, else the setting, else local SQLite. A SQLite file is
+    relative to the current folder where the variable names it, to the project where the setting
+    does."""
+    variable = os.environ.get("MLFLOW_TRACKING_URI", "").strip()
+    named = variable or settings.tracking_uri
     redaction.note_address(named or "")
-    return normal(named) if named else f"sqlite:///{state_folder(settings, root) / 'mlflow.db'}"
+    if not named:
+        return f"sqlite:///{state_folder(settings, root) / 'mlflow.db'}"
+    return anchored(named, Path.cwd() if variable else root)
 
 
 def artifact_root(settings: Settings, root: Path) -> str | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, TypedDict, Unpack
 
 from fullturn.core import redaction
-from fullturn.core.addresses import kind_of, normal
+from fullturn.core.addresses import anchored, kind_of
 from fullturn.core.entities import HistoryEntry
 from fullturn.core.errors import UsageError
 from fullturn.core.settings import FILE
@@ -257,14 +257,14 @@ def _tracking_uri(named: str | None) -> str:
         UsageError: none is named, or two are.
     """
     variable = os.environ.get(URI, "").strip()
-    if named and variable and normal(named) != normal(variable):
+    if named and variable and anchored(named, Path.cwd()) != anchored(variable, Path.cwd()):
         raise UsageError(
             f"--tracking-uri is {named} and {URI} is {variable}, which overrides it in every "
             "command; unset one of them"
         )
     if not (named or variable):
         raise UsageError(f"name the server that has the model: --tracking-uri, or {URI}")
-    uri = normal(named or variable)
+    uri = anchored(named or variable, Path.cwd())
     kind_of(uri)
     redaction.note_address(uri)
     return uri
