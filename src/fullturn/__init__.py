@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from fullturn.subjects.scores import RowScorer
     from fullturn.tracking.comparison import Comparison
     from fullturn.verbs.adopt import Adopted, adopt
+    from fullturn.verbs.batch import Predicted
     from fullturn.verbs.ci.checkout import Tested
     from fullturn.verbs.ci.platforms import Workflows
     from fullturn.verbs.ci.report import Reported
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
     from fullturn.verbs.history import History
     from fullturn.verbs.init import Started, init
     from fullturn.verbs.judge import Judged, judge
-    from fullturn.verbs.lineage import PredictionLineage
+    from fullturn.verbs.lineage import BatchLineage, PredictionLineage
     from fullturn.verbs.monitor import Seen
     from fullturn.verbs.predict import Answered, Answers
     from fullturn.verbs.release import ReleaseStatus
@@ -95,6 +96,7 @@ _PLACES = {
     "subjects.scores": "RowScorer",
     "tracking.comparison": "Comparison",
     "verbs.adopt": "Adopted adopt",
+    "verbs.batch": "Predicted",
     "verbs.ci.checkout": "Tested",
     "verbs.ci.platforms": "Workflows",
     "verbs.ci.report": "Reported",
@@ -105,7 +107,7 @@ _PLACES = {
     "verbs.history": "History",
     "verbs.init": "Started init",
     "verbs.judge": "Judged judge",
-    "verbs.lineage": "PredictionLineage",
+    "verbs.lineage": "BatchLineage PredictionLineage",
     "verbs.monitor": "Seen",
     "verbs.predict": "Answered Answers",
     "verbs.release": "ReleaseStatus",
@@ -126,6 +128,7 @@ __all__ = [
     "Answers",
     "App",
     "Base",
+    "BatchLineage",
     "Check",
     "Checkout",
     "Column",
@@ -154,6 +157,7 @@ __all__ = [
     "PairColumns",
     "Params",
     "PipelineRun",
+    "Predicted",
     "PredictionLineage",
     "Predictor",
     "Project",

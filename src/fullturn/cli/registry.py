@@ -92,13 +92,13 @@ def history(as_json: bool) -> int:
 
 
 @click.command()
-@click.argument("reference", metavar="VERSION|PREDICTION-ID")
+@click.argument("reference", metavar="VERSION|PREDICTION-ID|FILE")
 @json_option
 def lineage(reference: str, as_json: bool) -> int:
-    """Trace a version or an answer to its run, commit, data and gate.
+    """Trace a version, an answer or a predicted file to its run, commit, data and gate.
 
     A prediction id, returned with each answer, also shows the request, the answer, its citations
-    and its feedback.
+    and its feedback. FILE is one that `fullturn predict` read or wrote, found by its content.
     """
     return answer(open_project().lineage(reference), as_json)
 

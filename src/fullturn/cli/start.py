@@ -12,6 +12,7 @@ from fullturn.cli.serving import ReleaseProgress
 from fullturn.cli.verb import answer, json_option, open_project, parameters
 
 if TYPE_CHECKING:
+    from fullturn.verbs.batch import BadRows
     from fullturn.verbs.turn import Step
 
 
@@ -166,18 +167,49 @@ def ask(question: str, as_json: bool) -> int:
 
 
 @click.command()
-@click.argument("rows", nargs=-1, required=True, metavar="COLUMN=VALUE…")
+@click.argument("rows", nargs=-1, required=True, metavar="COLUMN=VALUE… | FILE")
+@click.option("--out", metavar="FILE", help="Output; default: NAME.predicted with its ending.")
+@click.option("--version", metavar="N", help="Model version; default: the champion.")
+@click.option(
+    "--bad-rows",
+    type=click.Choice(["refuse", "error"]),
+    default="refuse",
+    show_default=True,
+    help="End at a row that cannot be predicted, or write why into a column 'error'.",
+)
 @json_option
-def predict(rows: tuple[str, ...], as_json: bool) -> int:
-    """Predict one row, given as COLUMN=VALUE, with the champion."""
+def predict(
+    rows: tuple[str, ...], out: str | None, version: str | None, bad_rows: BadRows, as_json: bool
+) -> int:
+    """Predict one row, given as COLUMN=VALUE, or each row of FILE.
+
+    FILE is .csv, .jsonl or .parquet, a folder of such files, a Delta table, or an address such as
+    s3://bucket/rows.parquet. It is read in pieces; the output has its columns and the predictions,
+    and appears at the end. After an interruption, the same command goes on from where it stopped.
+    A run in MLflow has the version and the digests of both files; see `fullturn lineage FILE`.
+    """
+    from fullturn.verbs import predict
+
     project = open_project()
+    if len(rows) == 1 and _is_file(rows[0]):
+        with progress() as on_progress:
+            found = predict.predict(
+                project, rows[0], out=out, version=version, bad_rows=bad_rows, progress=on_progress
+            )
+        return answer(found, as_json)
+    if out is not None or bad_rows != "refuse":
+        raise click.UsageError("--out and --bad-rows are for a FILE.")
     kinds = {column.name: column.kind for column in project.subject.contract.columns}
     texts = dict(pair.partition("=")[::2] for pair in rows)
     row = {
         name: value if kinds.get(name) == "number" else texts[name]
         for name, value in parameters(rows, "COLUMN=VALUE").items()
     }
-    return answer(project.predict([row])[0], as_json)
+    return answer(project.predict([row], version=version)[0], as_json)
+
+
+def _is_file(text: str) -> bool:
+    return "=" not in text or "://" in text or Path(text).exists()
 
 
 COMMANDS = (demo, init, adopt, turn, ask, predict)

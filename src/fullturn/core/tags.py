@@ -260,6 +260,22 @@ class ReleaseEntryTags(Tags):
 
 
 @dataclass(frozen=True)
+class BatchTags(Tags):
+    """Of a run that predicted a file."""
+
+    version: int | None = None
+    input: str | None = None
+    input_digest: str | None = None
+    output: str | None = None
+    output_digest: str | None = None
+    rows: int | None = None
+    failed: int | None = None
+    """Rows with an error instead of a prediction."""
+    resumed: int | None = None
+    """Rows that an interrupted run had predicted before."""
+
+
+@dataclass(frozen=True)
 class AlarmTags(Tags):
     """Of the run of an alarm."""
 

@@ -6,13 +6,14 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import cast
+from pathlib import Path
+from typing import Literal, cast
 
 from fullturn.core.entities import Arm, Feedback, HistoryEntry, ModelVersion, Output, Prediction
 from fullturn.core.errors import NotFound
 from fullturn.core.records import Traced
 from fullturn.core.showing import Block, Result, by_field, facts, then, view
-from fullturn.core.tags import TraceTags
+from fullturn.core.tags import BatchTags, TraceTags
 from fullturn.registry import lineage as registry
 from fullturn.registry.lineage import Lineage
 from fullturn.registry.references import version_of
@@ -20,6 +21,7 @@ from fullturn.verbs import references
 from fullturn.verbs.sealing import sealed_history
 from fullturn.verbs.workspace import Workspace
 
+Role = Literal["input", "output"]
 TRACE = "tr-"
 """Begins the id of a trace."""
 
@@ -36,19 +38,81 @@ class PredictionLineage(Result):
     lineage: Lineage
 
 
-def lineage(project: Workspace, reference: str | int) -> Lineage | PredictionLineage:
-    """Trace a version or an answer to its run, commit, data and gate.
+@dataclass(frozen=True, slots=True)
+class BatchLineage(Result):
+    """Where a predicted file comes from: its run, its other file, and the version."""
+
+    file: str
+    role: Role
+    run: str
+    predicted: str
+    """When."""
+    input: str
+    input_digest: str
+    output: str
+    output_digest: str
+    rows: int
+    failed: int
+    lineage: Lineage
+
+
+def lineage(project: Workspace, reference: str | int) -> Lineage | PredictionLineage | BatchLineage:
+    """Trace a version, an answer or a predicted file to its run, commit, data and gate.
 
     The id of a prediction or of a trace, returned with each answer, also shows the request, the
-    answer, its citations and its feedback.
+    answer, its citations and its feedback. A file that `predict` read or wrote is found by its
+    content, whatever its name is now.
 
     Raises:
-        NotFound: there is no such version, run or prediction.
+        NotFound: there is no such version, run or prediction, or no batch with such a file.
     """
+    if _is_file(reference):
+        return _of_file(project, str(reference))
     found = references.resolve(project, reference, ("version", "run", "prediction"))
     if found.kind == "prediction":
         return of_prediction(project, found.id)
     return _of(project, version_of(project.store, found))
+
+
+def _is_file(reference: str | int) -> bool:
+    """Whether a reference is a path or an address: it has a slash or a dot, and is no model's."""
+    text = str(reference)
+    if "://" in text or not ("/" in text or "." in text) or text.startswith("models:/"):
+        return "://" in text
+    return Path(text).exists()
+
+
+def _of_file(project: Workspace, path: str) -> BatchLineage:
+    """Trace a file that was predicted, or that came out, by its digest.
+
+    Raises:
+        NotFound: no batch on record has such a file.
+    """
+    from fullturn.batch.files import digest_of
+
+    digest = digest_of(path)
+    roles: tuple[Role, ...] = ("output", "input")
+    for role in roles:
+        runs = project.store.runs("batch", 1, tags={BatchTags.key(f"{role}_digest"): digest})
+        for run in runs:
+            tags = BatchTags.read(run.tags)
+            return BatchLineage(
+                file=path,
+                role=role,
+                run=run.id,
+                predicted=run.started,
+                input=tags.input or "",
+                input_digest=tags.input_digest or "",
+                output=tags.output or "",
+                output_digest=tags.output_digest or "",
+                rows=tags.rows or 0,
+                failed=tags.failed or 0,
+                lineage=of_version(project, tags.version or 0),
+            )
+    raise NotFound(
+        f"no batch on record read or wrote {path} (sha256 {digest[:12]}): it was changed since, or "
+        "made elsewhere"
+    )
 
 
 def of_version(project: Workspace, reference: str | int) -> Lineage:
@@ -132,6 +196,22 @@ def _(result: Lineage) -> Iterator[Block]:
 def _(result: PredictionLineage) -> Iterator[Block]:
     yield facts({**_answer(result), **_steps(result.lineage)})
     yield then(f"fullturn reproduce {result.lineage.version}")
+
+
+@view.register
+def _(result: BatchLineage) -> Iterator[Block]:
+    about: Mapping[str, object] = {
+        result.role: f"{result.file} (sha256 {_digest(result)[:12]})",
+        "other file": result.input if result.role == "output" else result.output,
+        "batch": f"run {result.run}, {result.predicted}",
+        "rows": f"{result.rows:,}, {result.failed:,} with an error",
+    }
+    yield facts({**about, **_steps(result.lineage)})
+    yield then(f"fullturn reproduce {result.lineage.version}")
+
+
+def _digest(result: BatchLineage) -> str:
+    return result.output_digest if result.role == "output" else result.input_digest
 
 
 def _steps(found: Lineage) -> Mapping[str, object]:

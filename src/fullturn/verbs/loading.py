@@ -12,6 +12,7 @@ from fullturn.core.errors import BundleError, IntegrityError, NotFound, Settings
 from fullturn.registry import promotion, versions
 from fullturn.subjects import bundle
 from fullturn.subjects.protocols import Predictor
+from fullturn.verbs import references
 from fullturn.verbs.workspace import Workspace
 
 
@@ -52,6 +53,14 @@ def champion(project: Workspace) -> tuple[ModelVersion, Predictor]:
     version = versions.version(project.store, str(number))
     folder, _ = _files(project, version)
     return version, project.subject.load(folder)
+
+
+def chosen(project: Workspace, reference: str | int | None) -> tuple[ModelVersion, Predictor]:
+    """A version, loaded; without a reference, the champion. Raises as those two do."""
+    if reference is None:
+        return champion(project)
+    found = references.version(project, reference)
+    return found, load_version(project, found)
 
 
 def require_signature(project: Workspace, version: ModelVersion, files: Path) -> None:

@@ -13,17 +13,18 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, overload
 
 from fullturn.core.entities import Input, Output
-from fullturn.core.errors import AppError, DataError, FullturnError
+from fullturn.core.errors import AppError, DataError, FullturnError, UsageError
 from fullturn.core.showing import Block, Result, Table, grid, line, styled, then, view
 from fullturn.core.tags import TraceTags
 from fullturn.core.values import checked
 from fullturn.core.wording import cut, shown
 from fullturn.registry import promotion
 from fullturn.verbs import running_server
-from fullturn.verbs.workspace import Workspace
+from fullturn.verbs.workspace import Progress, Workspace, silent
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from fullturn.core.entities import ModelVersion
     from fullturn.core.journal import Journal
     from fullturn.subjects.protocols import Predictor
+    from fullturn.verbs.batch import BadRows, Predicted
 
 SHOWN = 60
 """Characters of an input in a table."""
@@ -56,36 +58,89 @@ class Answers(Table[Answered]):
     """Answers in the order of the rows."""
 
 
-def predict(project: Workspace, rows: Iterable[Input] | pd.DataFrame) -> Answers:
-    """Predict each row with the champion.
+@overload
+def predict(
+    project: Workspace,
+    rows: Iterable[Input] | pd.DataFrame,
+    *,
+    out: None = None,
+    version: str | int | None = None,
+    bad_rows: BadRows = "refuse",
+    progress: Progress = silent,
+) -> Answers: ...
+@overload
+def predict(
+    project: Workspace,
+    rows: str | Path,
+    *,
+    out: str | Path | None = None,
+    version: str | int | None = None,
+    bad_rows: BadRows = "refuse",
+    progress: Progress = silent,
+) -> Predicted: ...
+def predict(
+    project: Workspace,
+    rows: Iterable[Input] | pd.DataFrame | str | Path,
+    *,
+    out: str | Path | None = None,
+    version: str | int | None = None,
+    bad_rows: BadRows = "refuse",
+    progress: Progress = silent,
+) -> Answers | Predicted:
+    """Predict rows, or a whole file, with the champion or another version.
 
-    If `fullturn serve` runs on this machine, it answers and logs the predictions, as for any
+    Rows: if `fullturn serve` runs on this machine, it answers and logs the predictions, as for any
     client; otherwise the champion is loaded and each answer is traced: locally before it is
     returned, in MLflow a few seconds later. A row maps input columns to values; of a pandas table,
     each row is predicted.
 
+    A path or an address: CSV, JSON lines, Parquet, a folder of those, or a Delta table is read in
+    pieces, and written to `out` with the predictions beside its columns; the default is
+    `NAME.predicted` with the same ending. The output appears at the end, whole; after a kill, the
+    same call goes on from where it stopped. A run in MLflow has the version, and the digests of
+    both files. A row that breaks the contract, or that the model fails on, ends the batch, or with
+    `bad_rows="error"` has the reason in a column `error`.
+
     Raises:
-        NotFound: there is no champion.
-        DataError: a row breaks the contract.
+        NotFound: there is no champion, or no such version.
+        DataError: a row breaks the contract, or the file cannot be read.
+        UsageError: the output exists, or its name says no format.
+        Conflict: another process is predicting this file.
     """
+    if isinstance(rows, str | PurePath):
+        from fullturn.verbs.batch import predict_file
+
+        named = None if out is None else str(out)
+        return predict_file(
+            project, str(rows), out=named, version=version, bad_rows=bad_rows, progress=progress
+        )
+    if out is not None:
+        raise UsageError("out is for a file; rows that are given one by one are returned")
+    return _predict_rows(project, rows, version)
+
+
+def _predict_rows(
+    project: Workspace, rows: Iterable[Input] | pd.DataFrame, version: str | int | None
+) -> Answers:
     rows = [checked(row, project.subject.contract) for row in _mappings(project, rows)]
     number = promotion.champion(project.store)
-    served = running_server.ask(project, rows, number) if rows and number else None
+    asks = rows and number and version is None
+    served = running_server.ask(project, rows, number) if asks and number else None
     if served is None:
-        return _by_files(project, rows)
+        return _by_files(project, rows, version)
     return Answers(
         Answered(row, one.output, one.version, one.latency, prediction=one.prediction)
         for row, one in zip(rows, served, strict=True)
     )
 
 
-def _by_files(project: Workspace, rows: Sequence[Input]) -> Answers:
+def _by_files(project: Workspace, rows: Sequence[Input], reference: str | int | None) -> Answers:
     from fullturn.core.journal import Journal
     from fullturn.tracking.runs import journal_path
     from fullturn.tracking.traces import TRACES
-    from fullturn.verbs.loading import champion
+    from fullturn.verbs.loading import chosen
 
-    version, predictor = champion(project)
+    version, predictor = chosen(project, reference)
     path = journal_path(project.state, version.run_id, TRACES)
     with Journal(path) as journal:
         found = Answers(_answered(version, predictor, rows, journal))
@@ -129,7 +184,7 @@ def _send(project: Workspace, path: Path) -> None:
 def _mappings(project: Workspace, rows: Any) -> Iterator[Input]:
     """The rows of a list or a pandas table, each a mapping."""
     listed = rows.to_dict("records") if hasattr(rows, "to_dict") else rows
-    single = isinstance(listed, Mapping | str)
+    single = isinstance(listed, Mapping)
     for row in (listed,) if single else listed:
         if single or not isinstance(row, Mapping):
             columns = dict.fromkeys(project.subject.contract.names("input"), "…")

@@ -1,0 +1,1 @@
+"""Predict a whole file in bounded memory: read pieces, check cells, write what came out."""
