@@ -1,4 +1,4 @@
-"""Whole files: predicted in pieces, resumed after a kill, on record by their digests."""
+"""Whole files: predicted in pieces, resumed after a kill, recorded by their digests."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_a_changed_file_has_no_lineage(promoted: Workspace, tmp_path: Path) -> N
     found = predict(promoted, written(tmp_path, "csv"))
     with Path(found.output).open("a") as file:
         file.write("60,more,x\n")
-    with pytest.raises(NotFound, match="no batch on record"):
+    with pytest.raises(NotFound, match="no recorded batch"):
         lineage.lineage(promoted, found.output)
 
 

@@ -247,8 +247,8 @@ def array_of(values: Sequence[Any]) -> pa.Array:
         value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         for value in values
     )
-    kept = zip(values, texts, strict=True)
-    return pa.array([None if value is None else text for value, text in kept], pa.string())
+    both = zip(values, texts, strict=True)
+    return pa.array([None if value is None else text for value, text in both], pa.string())
 
 
 def _parquet(system: pyarrow.fs.FileSystem, path: str) -> Batches:

@@ -1,4 +1,4 @@
-"""Predict the rows of a file: in pieces, on record, and from where it stopped.
+"""Predict the rows of a file: in pieces, recorded, and from where it stopped.
 
 The parts that are done are in the state folder, under the digest of the input, the version and the
 output; the same command goes on with them after a kill. The output appears at the end, whole.

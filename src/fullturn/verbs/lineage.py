@@ -86,7 +86,7 @@ def _of_file(project: Workspace, path: str) -> BatchLineage:
     """Trace a file that was predicted, or that came out, by its digest.
 
     Raises:
-        NotFound: no batch on record has such a file.
+        NotFound: no recorded batch has such a file.
     """
     from fullturn.batch.files import digest_of
 
@@ -110,7 +110,7 @@ def _of_file(project: Workspace, path: str) -> BatchLineage:
                 lineage=of_version(project, tags.version or 0),
             )
     raise NotFound(
-        f"no batch on record read or wrote {path} (sha256 {digest[:12]}): it was changed since, or "
+        f"no recorded batch read or wrote {path} (sha256 {digest[:12]}): it was changed since, or "
         "made elsewhere"
     )
 

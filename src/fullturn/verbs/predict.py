@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, overload
 
 from fullturn.core.entities import Input, Output
@@ -27,8 +27,6 @@ from fullturn.verbs import running_server
 from fullturn.verbs.workspace import Progress, Workspace, silent
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pandas as pd
 
     from fullturn.core.entities import ModelVersion
@@ -107,7 +105,7 @@ def predict(
         UsageError: the output exists, or its name says no format.
         Conflict: another process is predicting this file.
     """
-    if isinstance(rows, str | PurePath):
+    if isinstance(rows, PurePath) or (isinstance(rows, str) and _is_place(rows)):
         from fullturn.verbs.batch import predict_file
 
         named = None if out is None else str(out)
@@ -116,7 +114,12 @@ def predict(
         )
     if out is not None:
         raise UsageError("out is for a file; rows that are given one by one are returned")
-    return _predict_rows(project, rows, version)
+    return _predict_rows(project, rows, version)  # type: ignore[arg-type]  # a text is refused
+
+
+def _is_place(text: str) -> bool:
+    """Whether a text is a path or an address, and not a row that was given in a wrong form."""
+    return "://" in text or bool(Path(text).suffix) or Path(text).exists()
 
 
 def _predict_rows(
@@ -184,7 +187,7 @@ def _send(project: Workspace, path: Path) -> None:
 def _mappings(project: Workspace, rows: Any) -> Iterator[Input]:
     """The rows of a list or a pandas table, each a mapping."""
     listed = rows.to_dict("records") if hasattr(rows, "to_dict") else rows
-    single = isinstance(listed, Mapping)
+    single = isinstance(listed, Mapping | str)
     for row in (listed,) if single else listed:
         if single or not isinstance(row, Mapping):
             columns = dict.fromkeys(project.subject.contract.names("input"), "…")
