@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import pytest
 
-from fullturn.core.entities import Dataset, Example
+from fullturn.core.entities import Dataset, Example, Output, Scores
 from fullturn.core.settings import ExperimentSettings
 from fullturn.evaluation.race import LOOK, Race, race
 from tests.evaluation.test_scoring import Echo, app, ignore
@@ -36,7 +36,8 @@ def run(
 
     scored = app(lambda example, _: {"right": scores[example.id]})
     settings = SETTINGS.model_copy(update={"seed": seed})
-    raced = race(scored, Echo(predict), dataset(scores), best, "candidate", settings, ignore)
+    lost = None if best is None else {name: 1 - score for name, score in best.items()}
+    raced = race(scored, Echo(predict), dataset(scores), lost, "candidate", settings, ignore)
     return raced, asked
 
 
@@ -50,7 +51,8 @@ def test_every_look_is_logged_with_its_evidence() -> None:
     draw, seen = random.Random(0), dict[int, Mapping[str, float]]()
     scores = rows(draw, 0.5)
     scored = app(lambda example, _: {"right": scores[example.id]})
-    raced = race(scored, Echo(), dataset(scores), scores, "same", SETTINGS, seen.__setitem__)
+    lost = {name: 1 - score for name, score in scores.items()}
+    raced = race(scored, Echo(), dataset(scores), lost, "same", SETTINGS, seen.__setitem__)
     assert list(seen) == list(range(LOOK, GROUPS + 1, LOOK))
     first = raced.evaluation.rows[:GROUPS]
     mean = sum(row.scores["right"] for row in first) / GROUPS
@@ -97,3 +99,17 @@ def test_an_equal_candidate_is_stopped_no_more_often_than_declared() -> None:
     # 300 races at a rate of `race_alpha` = 0.05 exceed 25 with probability below 0.01.
     assert SETTINGS.race_alpha == 0.05
     assert stopped <= 25
+
+
+def test_a_declared_loss_decides_instead_of_the_score() -> None:
+    class Costly:
+        def score(self, row: Example, output: Output) -> Scores:
+            return {"near": 1.0}
+
+        def loss(self, row: Example, output: Output) -> float:
+            return 3.0
+
+    names = rows(random.Random(5), 1.0)
+    raced = race(Costly(), Echo(), dataset(names), dict.fromkeys(names, 0.0), "x", SETTINGS, ignore)
+    assert raced.stopped
+    assert raced.evaluation.clipped == 1.0

@@ -14,7 +14,7 @@ from fullturn.core.errors import AppError, DataError
 from fullturn.core.settings import ExperimentSettings
 from fullturn.evaluation.race import race
 from fullturn.evaluation.scoring import BATCH, evaluate
-from fullturn.subjects.protocols import App
+from fullturn.subjects.protocols import Scorer
 from tests.gates.candidates import DATA
 
 SETTINGS = ExperimentSettings()
@@ -31,9 +31,9 @@ def right(example: Example, output: Output) -> Scores:
     return {"right": float(output == example.expected), "certain": 1.0}
 
 
-def app(score: Callable[[Example, Output], object] = right) -> App:
+def app(score: Callable[[Example, Output], object] = right) -> Scorer:
     """An app of which only the scoring matters."""
-    return cast(App, type("Scored", (), {"score": staticmethod(score)})())
+    return cast(Scorer, type("Scored", (), {"score": staticmethod(score)})())
 
 
 def ignore(step: int, metrics: Mapping[str, float]) -> None:

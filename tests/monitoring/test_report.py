@@ -248,3 +248,8 @@ def _luminance(colour: str) -> float:
         part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
     ]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_the_page_shows_how_many_losses_are_clipped_if_a_loss_is_declared() -> None:
+    assert "count as 1</dt><dd>3 of 40<" in report.to_html([], [], "3 of 40")
+    assert "count as 1" not in report.to_html([], [])

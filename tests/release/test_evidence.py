@@ -176,3 +176,15 @@ def test_agreement_is_of_outputs_that_both_gave() -> None:
 def test_any_output_has_a_digest_that_ignores_the_order_of_keys(output: dict[str, object]) -> None:
     assert output_digest(output) == output_digest(dict(reversed(output.items())))
     assert output_digest(output) != output_digest({**output, "and": "more"})
+
+
+def test_the_share_of_clipped_losses_is_that_of_both_arms() -> None:
+    seen = [
+        replace(one, clipped=one.loss is not None and one.loss == 1.0)
+        for one in in_shadow(shared(0.5, share=1.0), 200, 1, "loss")
+    ]
+    look = judged(seen)
+    loss = next(one for one in look.readings if one.guardrail == "loss")
+    assert loss.clipped == pytest.approx(loss.champion)
+    assert loss.title == f"loss ({100 * loss.clipped:.3g} % clipped)"
+    assert {one.title for one in look.readings} == {"errors", "slow", loss.title}

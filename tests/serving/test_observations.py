@@ -96,3 +96,16 @@ def test_the_copy_of_a_shadow_is_scored_by_the_same_label(tmp_path: Path) -> Non
     one = prediction(1)
     copy = prediction(2, {"label": "short"}, arm="shadow", copy_of=one.id)
     assert observed(tmp_path, RIGHT, one, said(one, LABEL), copy) == [(0.0, None), (1.0, None)]
+
+
+def test_a_declared_loss_is_clipped_and_says_so(tmp_path: Path) -> None:
+    class Costly(Scorer):
+        def loss(self, row: Example, output: Output) -> float:
+            return float(row.expected["cost"])
+
+    one, two = prediction(1), prediction(2)
+    entries = [one, two, said(one, {"cost": 0.25}), said(two, {"cost": 4.0})]
+    with PredictionLog(tmp_path) as log:
+        log.append(entries)
+    read = Observer(tmp_path, Costly(broken), 0).read()
+    assert [(o.loss, o.clipped) for o in read if o.loss is not None] == [(0.25, False), (1.0, True)]

@@ -177,6 +177,20 @@ class ScoredRow:
     latency: float
     expected: Mapping[str, Any] = field(default_factory=dict)
     """The label columns, by name; empty in rows that fullturn 0.1 stored."""
+    loss: float | None = None
+    """The loss that the app declares, above 1 where it is clipped; None if it declares none."""
+
+    @property
+    def bounded_loss(self) -> float:
+        """The loss in [0, 1], for sequential evidence; not declared, 1 minus the primary score."""
+        if self.loss is None:
+            return 1.0 - next(iter(self.scores.values()))
+        return min(1.0, self.loss)
+
+    @property
+    def is_clipped(self) -> bool:
+        """Whether the declared loss is above 1, and counts as 1."""
+        return self.loss is not None and self.loss > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +223,12 @@ class Evaluation:
         """The group of every row, in row order."""
         return [row.group for row in self.rows]
 
+    @property
+    def clipped(self) -> float | None:
+        """Share of the losses that are clipped to 1; None if the app declares no loss."""
+        declared = [row.is_clipped for row in self.rows if row.loss is not None]
+        return sum(declared) / len(declared) if declared else None
+
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
@@ -240,6 +260,8 @@ class GateReport(Result):
     actor: str
     limits: Mapping[str, Any] = field(default_factory=dict)
     """The settings of the gate: a later reader needs them to know what was required."""
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    """What is shown and not judged: usual metrics, and where the candidate errs."""
     _rows = "results"
 
 
@@ -344,11 +366,13 @@ class Observation:
 
     prediction: Prediction
     loss: float | None = None
-    """1 minus the primary score, in [0, 1]. A shadow's answer has one of its own as soon as the
-    label of the request is known."""
+    """In [0, 1]: the declared loss, or 1 minus the primary score. A shadow's answer has one of its
+    own as soon as the label of the request is known."""
     unscored: str | None = None
     """Why the app could not score the answer against its label: its loss is 1 then, as what is
     missing does not pass, but says nothing of the quality."""
+    clipped: bool = False
+    """Whether the declared loss is above 1, and counts as 1."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -272,3 +272,12 @@ _CONVERT: dict[str, Callable[[Any, Column], Value]] = {
     "json": _json,
 }
 _WITH_MARKERS = frozenset({"number", "boolean", "date"})
+
+
+def as_label(value: Any) -> str:
+    """A label as text: 1.0 and 1 are the same, and so are True and 'true'."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)

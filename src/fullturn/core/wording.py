@@ -142,3 +142,8 @@ def _span(line: str) -> str:
     longest = max((len(run) for run in re.findall("`+", line)), default=0)
     fence, space = "`" * (longest + 1), " " if line[0] == "`" or line[-1] == "`" else ""
     return f"{fence}{space}{line}{space}{fence}"
+
+
+def clipped_share(share: float) -> str:
+    """How many losses are clipped, as every report says it."""
+    return f"{100 * share:.3g} % of the losses are above 1, and count as 1"

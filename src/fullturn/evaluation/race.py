@@ -60,7 +60,7 @@ def race(
 ) -> Race:
     """Score a candidate on the validation split against the best so far.
 
-    `best` has that one's primary score of each row, if there is one. One row of each group is
+    `best` has that one's loss of each row, if there is one. One row of each group is
     answered first, in an order drawn from the seed; rows of a group repeat one another, so this
     is the most informative order. A candidate that is not stopped answers the rest. The test is an
     e-process on the difference of a row drawn from a group: stopping a candidate that is not worse
@@ -133,6 +133,5 @@ def _mean(rows: Sequence[ScoredRow]) -> float:
 
 
 def _losses(rows: Sequence[ScoredRow], best: Mapping[str, float]) -> list[float]:
-    """How much better the best so far did on these rows, in [-1, 1]."""
-    known = [row for row in rows if row.id in best]
-    return [best[row.id] - next(iter(row.scores.values())) for row in known]
+    """How much more than the best so far was lost on these rows, in [-1, 1]."""
+    return [row.bounded_loss - best[row.id] for row in rows if row.id in best]

@@ -17,7 +17,7 @@ from fullturn.core.entities import (
 from fullturn.core.errors import AppError, DataError
 from fullturn.core.plugins import asked
 from fullturn.subjects.protocols import Predictor, Scorer
-from fullturn.subjects.scores import scores_of
+from fullturn.subjects.scores import declared_loss, scores_of
 
 BATCH = 32
 
@@ -130,4 +130,5 @@ def _row(app: Scorer, example: Example, output: Output, latency: float) -> Score
         scores=scores,
         latency=latency,
         expected=example.expected,
+        loss=declared_loss(app, example, output),
     )

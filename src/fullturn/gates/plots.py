@@ -55,7 +55,7 @@ class Panel:
     def ticks(self) -> list[float]:
         """Round numbers along the axis, three to six of them."""
         low, high = self.scale
-        step = _round_step((high - low) / 6)
+        step = round_step((high - low) / 6)
         first, last = math.ceil(low / step), math.floor(high / step)
         return [number * step for number in range(first, last + 1)]
 
@@ -188,7 +188,7 @@ def _confidence(drawn: Iterable[Mapping[str, Any]]) -> str:
     return f"its {share:.3g} % interval"
 
 
-def _round_step(least: float) -> float:
+def round_step(least: float) -> float:
     """The smallest of 1, 2, 5 times a power of ten that is not below; 1e-6 at least."""
     power = 10.0 ** max(-6, math.floor(math.log10(max(least, 1e-6))))
     return next(step for step in (power, 2 * power, 5 * power, 10 * power) if step >= least)

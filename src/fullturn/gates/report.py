@@ -15,7 +15,7 @@ from fullturn.core import parsing
 from fullturn.core.entities import CheckResult, GateReport
 from fullturn.core.errors import CouldNotEvaluate, IntegrityError
 from fullturn.core.wording import prose
-from fullturn.gates import advice, plots
+from fullturn.gates import advice, errors, plots
 
 DIGEST = "sha256"
 WORDS = {
@@ -85,6 +85,7 @@ def to_markdown(report: GateReport) -> str:
         "",
         *_checks_table(report),
         *_figures_table(report),
+        *errors.markdown(report.summary, _cell),
         *_waivers(report),
         "### Next",
         "",
@@ -98,11 +99,14 @@ def to_html(report: GateReport) -> str:
     import jinja2
 
     environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.FunctionLoader(_source),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
     environment.filters.update(typeset=typeset, figure=_figure)
-    source = files("fullturn.gates").joinpath("report.html.jinja").read_text(encoding="utf-8")
-    return environment.from_string(source).render(
+    return environment.get_template("report.html.jinja").render(
         report=report,
         words=WORDS,
         why=advice.why(report),
@@ -113,7 +117,34 @@ def to_html(report: GateReport) -> str:
         counts=_counts(report),
         waived=[result for result in report.results if result.waived],
         flat=_flat,
+        errors=_errors(report),
     )
+
+
+def _source(name: str) -> str:
+    return files("fullturn.gates").joinpath(name).read_text(encoding="utf-8")
+
+
+def _errors(report: GateReport) -> dict[str, Any]:
+    """What `errors.html.jinja` draws."""
+    summary = report.summary
+    across, up = errors.calibration_axes()
+    calibration = summary.get("calibration")
+    return {
+        "metrics": errors.metric_rows(summary),
+        "sides": errors.sides(summary),
+        "notes": errors.notes(summary),
+        "confusion": summary.get("confusion"),
+        "matrix": errors.matrix(summary),
+        "calibration": calibration,
+        "most": max((one["rows"] for one in calibration["bins"]), default=1) if calibration else 1,
+        "residuals": errors.residuals(summary),
+        "fifths": summary.get("residuals", {}).get("fifths", []),
+        "across": across,
+        "up": up,
+        "width": errors.WIDTH,
+        "height": errors.HEIGHT,
+    }
 
 
 def moment(created: str) -> str:

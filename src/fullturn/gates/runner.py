@@ -13,6 +13,7 @@ from fullturn.core.errors import SettingsError, StatisticsInputError, UsageError
 from fullturn.core.settings import GateSettings
 from fullturn.core.wording import listed, nearest
 from fullturn.gates.check import Check, Evidence, Verdict, no_evidence, unknown
+from fullturn.gates.summary import summary
 
 EVIDENCE = tuple(field.name for field in fields(Evidence))
 _BLOCKING = ("FAILED", "INCONCLUSIVE")
@@ -44,6 +45,7 @@ def compute(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         actor=actor,
         limits=limits.model_dump(mode="json"),
+        summary=summary(evidence, limits),
     )
 
 

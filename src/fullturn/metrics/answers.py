@@ -17,6 +17,7 @@ import numpy as np
 
 from fullturn.core.entities import ScoredRow
 from fullturn.core.errors import StatisticsInputError
+from fullturn.core.values import as_label
 from fullturn.core.wording import listed, shown
 from fullturn.statistics.inputs import Floats
 
@@ -147,15 +148,6 @@ def label_column(rows: Rows) -> str:
             f"the rows have {len(columns)} label columns, {listed(columns)}: this metric needs one"
         )
     return columns[0]
-
-
-def as_label(value: Any) -> str:
-    """A label as text: 1.0 and 1 are the same, and so are True and 'true'."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
 
 
 def _output(row: ScoredRow, names: Sequence[str]) -> Any:

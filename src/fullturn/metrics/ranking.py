@@ -17,8 +17,9 @@ import numpy as np
 
 from fullturn.core.entities import ScoredRow
 from fullturn.core.errors import SettingsError, StatisticsInputError
+from fullturn.core.values import as_label
 from fullturn.core.wording import shown
-from fullturn.metrics.answers import as_label, expected_values, label_column, predicted_values
+from fullturn.metrics.answers import expected_values, label_column, predicted_values
 from fullturn.metrics.metric import Rows, SetMetric
 from fullturn.statistics.inputs import Codes, Floats, as_scores
 

@@ -111,12 +111,7 @@ def detectors(
 
 def scored(reference: Sequence[ScoredRow]) -> list[ScoredRow]:
     """The rows whose loss is known: a reference that nobody scored has none."""
-    return [row for row in reference if row.scores]
-
-
-def loss_of(row: ScoredRow) -> float:
-    """1 minus the primary score."""
-    return 1.0 - next(iter(row.scores.values()))
+    return [row for row in reference if row.scores or row.loss is not None]
 
 
 def violates(row: Input, contract: Contract) -> bool:
@@ -187,7 +182,7 @@ def _quality(reference: Sequence[ScoredRow], limits: MonitoringSettings) -> Iter
     reference = scored(reference)
     if not reference:
         return
-    losses = [loss_of(row) for row in reference]
+    losses = [row.bounded_loss for row in reference]
     most = sum(losses) / len(losses) + limits.margin
     if most < 1:
         yield Plan(

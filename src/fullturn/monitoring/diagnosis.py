@@ -31,7 +31,6 @@ from fullturn.monitoring.detectors import (
     SLOW,
     Vectors,
     confidence_of,
-    loss_of,
     scored,
     violates,
 )
@@ -117,7 +116,7 @@ class Case:
     @property
     def expected(self) -> float:
         """Mean loss of the reference; not a number if nothing of it is scored."""
-        losses = [loss_of(row) for row in scored(self.reference)]
+        losses = [row.bounded_loss for row in scored(self.reference)]
         return sum(losses) / len(losses) if losses else math.nan
 
     @cached_property
@@ -201,6 +200,8 @@ def _measured(case: Case) -> tuple[Verdict, str] | None:
         f"mean loss {loss.estimate:.3f} [{loss.low:.3f}, {loss.high:.3f}] on {len(case.labelled)} "
         f"labelled requests, was {case.expected:.3f} on the reference"
     )
+    if clipped := sum(one.clipped for one in case.labelled):
+        figures += f" ({clipped} of the losses clipped to 1)"
     if loss.high < case.expected:
         return "harmless shift", f"{figures}: no harm, the loss is lower than before"
     if loss.high < most:
@@ -223,7 +224,7 @@ def _estimated(case: Case) -> str | None:
     live = [found for one in case.answered if (found := confidence_of(one)) != MISSING]
     if not known or MISSING in sure or len(live) < 2:
         return None
-    estimated = EstimatedLoss.learned(sure, [loss_of(row) for row in known])
+    estimated = EstimatedLoss.learned(sure, [row.bounded_loss for row in known])
     losses = estimated.of(live)
     low = cluster_mean(losses, range(len(losses))).low
     if low <= case.expected or losses.mean() < case.expected + case.limits.margin:

@@ -125,8 +125,11 @@ def to_markdown(states: Sequence[DetectorState], alarms: Sequence[Alarm]) -> str
     return "\n".join(lines) + "\n"
 
 
-def to_html(states: Sequence[DetectorState], alarms: Sequence[Alarm]) -> str:
-    """One page that needs no network, no script and no other file."""
+def to_html(states: Sequence[DetectorState], alarms: Sequence[Alarm], clipped: str = "") -> str:
+    """One page that needs no network, no script and no other file.
+
+    `clipped` says how many of how many losses count as 1 although they are larger.
+    """
     import jinja2
 
     environment = jinja2.Environment(
@@ -144,6 +147,7 @@ def to_html(states: Sequence[DetectorState], alarms: Sequence[Alarm]) -> str:
         meaning=MEANING,
         tone=tone(alarms),
         alarms=list(reversed(alarms)),
+        clipped=clipped,
         classes=CLASSES,
         panels=panels(states, alarms),
         top=TOP,

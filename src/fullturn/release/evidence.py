@@ -32,6 +32,10 @@ RESERVED = 0.2
 """Share of each guardrail's fortune that shadow does not touch."""
 CONFIDENCE = "confidence"
 """The output column that is not compared: it differs with every training."""
+_ARMS: Mapping[Stage, tuple[Arm, Arm]] = {
+    "shadow": ("shadow", "champion"),
+    "canary": ("canary", "baseline"),
+}
 _LARGEST = 700.0
 """Logarithm of the largest evidence that is reported; a float can represent it."""
 
@@ -115,7 +119,14 @@ class Watched:
         return larger + math.log(self._reserved * math.exp(-larger) + staked) + in_canary
 
     def reading(
-        self, name: str, stage: Stage, limits: Limits, number: int, *, asked: bool = True
+        self,
+        name: str,
+        stage: Stage,
+        limits: Limits,
+        number: int,
+        *,
+        asked: bool = True,
+        clipped: float = 0.0,
     ) -> Reading:
         """What this guardrail, one of `number`, shows in a stage."""
         compared = self.stages[stage]
@@ -138,6 +149,7 @@ class Watched:
             not_worse=_evidence(compared.not_worse.log_e),
             not_worse_at=1 / limits.alpha,
             asked=asked,
+            clipped=clipped,
         )
 
 
@@ -163,6 +175,7 @@ class Evidence:
         self._batches: dict[Arm, tuple[int, set[tuple[str, str]]]] = {}
         self._answered: Counter[Arm] = Counter()
         self._labels, self._unscored = Counter[Arm](), Counter[Arm]()
+        self._clipped = Counter[Arm]()
         self.first_unscored: str | None = None
         """Why the first unscored answer could not be scored."""
         self._compared = self._equal = 0
@@ -188,10 +201,7 @@ class Evidence:
     def unscored(self, stage: Stage) -> tuple[int, int]:
         """Labelled answers that the app could not score, and all labelled ones; of the two arms,
         where they are the larger share. A loss of 1 on both sides says nothing about either."""
-        arms: tuple[Arm, Arm] = (
-            ("shadow", "champion") if stage == "shadow" else ("canary", "baseline")
-        )
-        counts = [(self._unscored[arm], self._labels[arm]) for arm in arms]
+        counts = [(self._unscored[arm], self._labels[arm]) for arm in _ARMS[stage]]
         return max(counts, key=lambda pair: pair[0] / max(1, pair[1]))
 
     @property
@@ -204,7 +214,12 @@ class Evidence:
         names = self.settings.guardrails
         return tuple(
             self._watched[name].reading(
-                name, stage, self.settings, len(names), asked=self._asked(name, stage)
+                name,
+                stage,
+                self.settings,
+                len(names),
+                asked=self._asked(name, stage),
+                clipped=self._clipped_share(stage) if name == "loss" else 0.0,
             )
             for name in names
         )
@@ -218,6 +233,11 @@ class Evidence:
             return True
         labels = self._watched[name].stages["shadow"].pairs
         return 0 < self._answered["shadow"] <= 2 * labels
+
+    def _clipped_share(self, stage: Stage) -> float:
+        arms = _ARMS[stage]
+        labels = sum(self._labels[arm] for arm in arms)
+        return sum(self._clipped[arm] for arm in arms) / labels if labels else 0.0
 
     def _in_shadow(self, observed: Observation) -> None:
         one, tested = observed.prediction, observed.prediction.arm == "shadow"
@@ -253,6 +273,7 @@ class Evidence:
     def _count_label(self, observed: Observation) -> None:
         arm = observed.prediction.arm
         self._labels[arm] += 1
+        self._clipped[arm] += observed.clipped
         if observed.unscored is not None:
             self._unscored[arm] += 1
             self.first_unscored = self.first_unscored or observed.unscored

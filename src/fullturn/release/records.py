@@ -53,6 +53,14 @@ class Reading:
     not_worse_at: float
     asked: bool
     """Whether this stage requires it to be shown not worse."""
+    clipped: float = 0.0
+    """Share of the losses of both that the app declares above 1, and that count as 1."""
+
+    @property
+    def title(self) -> str:
+        """The guardrail, and the share of clipped losses, if there are any."""
+        share = f"{100 * self.clipped:.3g} % clipped"
+        return f"{self.guardrail} ({share})" if self.clipped else self.guardrail
 
     @property
     def difference(self) -> float:
@@ -162,4 +170,4 @@ def _row(one: Reading) -> tuple[str, ...]:
         f"{one.low:+.3f} to {one.high:+.3f}",
     )
     shown = figures if one.pairs else ("-",) * len(figures)
-    return (one.guardrail, f"{one.pairs:,}", *shown, one.worse_text, one.not_worse_text)
+    return (one.title, f"{one.pairs:,}", *shown, one.worse_text, one.not_worse_text)

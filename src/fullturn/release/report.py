@@ -154,7 +154,7 @@ def _table(look: Decision) -> Iterator[str]:
     for one in look.readings:
         bounds = f"{points(one.difference)} [{points(one.low)}, {points(one.high)}]"
         yield (
-            f"| {one.guardrail} | {one.pairs:,} "
+            f"| {one.title} | {one.pairs:,} "
             f"| {100 * one.champion:.2f} % | {100 * one.candidate:.2f} % | {bounds} "
             f"| {one.worse_text} | {one.not_worse_text} |"
         )

@@ -10,7 +10,7 @@ from fullturn.core.entities import Example, Feedback, Observation, Prediction
 from fullturn.core.errors import FullturnError
 from fullturn.serving import log
 from fullturn.subjects.protocols import Scorer
-from fullturn.subjects.scores import scores_of
+from fullturn.subjects.scores import declared_loss, scores_of
 
 
 class Observer:
@@ -63,7 +63,8 @@ class Observer:
 def observed_loss(
     scorer: Scorer, prediction: Prediction, feedback: Feedback
 ) -> Iterator[Observation]:
-    """The loss of an answer by its feedback, 1 minus the primary score; nothing if unknown.
+    """The loss of an answer by its feedback: declared, or 1 minus the primary score; nothing if
+    unknown.
 
     A label applies to every answer to the request, a score only to the one that the user saw. An
     answer that the app cannot score against its label is an observation too, with the reason.
@@ -78,7 +79,9 @@ def observed_loss(
             prediction.id, prediction.input, feedback.expected, prediction.key, "validation"
         )
         try:
-            scores = scores_of(scorer, example, prediction.output)
-            yield Observation(prediction, 1.0 - next(iter(scores.values())))
+            loss = declared_loss(scorer, example, prediction.output)
+            if loss is None:
+                loss = 1.0 - next(iter(scores_of(scorer, example, prediction.output).values()))
+            yield Observation(prediction, min(1.0, loss), clipped=loss > 1)
         except FullturnError as error:
             yield Observation(prediction, 1.0, unscored=str(error))

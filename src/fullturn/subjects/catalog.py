@@ -127,7 +127,7 @@ def _own(name: str, root: Path | None) -> App:
 
 
 def _members() -> tuple[str, ...]:
-    return ("contract", "defaults", "space", "train", "load", "score", "baseline")
+    return ("contract", "defaults", "space", "train", "load", "baseline")
 
 
 def _flaw(contract: object) -> str | None:

@@ -78,7 +78,9 @@ class App(Protocol):
 
     It may declare more of itself, all of it optional: `lacks`, the capabilities that it does not
     have, each with the reason; `loading`, where its predictors run; `perturbations`, what may be
-    done to a row without changing what is expected. See `fullturn.subjects.subject`.
+    done to a row without changing what is expected; `score(row, output)`, scores in [0, 1] by
+    name, the primary one first; `loss(row, output)`, what a wrong answer costs. See
+    `fullturn.subjects.subject`.
     """
 
     @property
@@ -98,9 +100,6 @@ class App(Protocol):
 
     def load(self, bundle: Path) -> Predictor:
         """Load a bundle; used by evaluation, `mlflow.pyfunc` and the server alike."""
-
-    def score(self, row: Example, output: Output) -> Scores:
-        """Score one output, each score in [0, 1], the primary one first."""
 
     def baseline(self, data: Dataset) -> Predictor:
         """The trivial predictor that every candidate must beat."""
@@ -127,6 +126,20 @@ class ChecksParameters(Protocol):
         """Raises UsageError, which names the parameter and what is allowed."""
 
 
+@runtime_checkable
+class DeclaresLoss(Protocol):
+    """An app that says what a wrong answer costs, for evidence that comes row by row.
+
+    Races, releases and monitoring bet on a loss in [0, 1]. An app that declares none has 1 minus
+    its primary score. One that answers numbers declares the error as a share of a scale, so that
+    reports can show how many errors are larger than that.
+    """
+
+    def loss(self, row: Example, output: Output) -> float | None:
+        """The loss of one output: 0 is right, 1 as wrong as it can be; above 1 it counts as 1."""
+
+
+@runtime_checkable
 class Scorer(Protocol):
     """Whatever scores outputs: an app, or a subject."""
 

@@ -12,12 +12,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from fullturn.core import plugins
 from fullturn.core.entities import Example, Output, Scores
 from fullturn.core.errors import AppError, FullturnError
 from fullturn.core.wording import shown
-from fullturn.subjects.protocols import Scorer
+from fullturn.subjects.protocols import DeclaresLoss, Scorer
 
 
 def scores_of(scorer: Scorer, example: Example, output: Output) -> dict[str, float]:
@@ -38,6 +39,34 @@ def scores_of(scorer: Scorer, example: Example, output: Output) -> dict[str, flo
         if not (math.isfinite(value) and 0 <= value <= 1):
             raise AppError(f"score '{name}' of row '{example.id}' is {value}, not within [0, 1]")
     return scores
+
+
+def declared_loss(scorer: Scorer, example: Example, output: Output) -> float | None:
+    """The loss that the scorer declares, from 0; None if it declares none.
+
+    Raises:
+        AppError: loss() raised, or gave no number from 0 upward.
+    """
+    if not isinstance(scorer, DeclaresLoss):
+        return None
+    try:
+        loss: Any = scorer.loss(example, output)
+    except FullturnError:
+        raise
+    except Exception as error:
+        raise plugins.explained(error, "loss()", on=f"row '{example.id}'") from error
+    if loss is None:
+        return None
+    try:
+        value = float(loss)
+    except (TypeError, ValueError):
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise AppError(
+            f"loss() gave {shown(loss)} for row '{example.id}': return a number from 0, where 1 "
+            "and more count as 1"
+        )
+    return value
 
 
 class RowScorer(ABC):

@@ -31,11 +31,12 @@ from fullturn.core.errors import (
     UsageError,
 )
 from fullturn.core.wording import shown
-from fullturn.subjects import bundle, scores
+from fullturn.subjects import bundle, by_task, scores
 from fullturn.subjects.protocols import (
     App,
     Capability,
     ChecksParameters,
+    DeclaresLoss,
     GeneratesText,
     Inspection,
     Loading,
@@ -45,6 +46,7 @@ from fullturn.subjects.protocols import (
     RefersElsewhere,
     RefersToModels,
     Run,
+    Scorer,
 )
 from fullturn.subjects.scores import RowScorer
 
@@ -62,6 +64,8 @@ class Subject:
     name: str
     scorers: Mapping[str, RowScorer] = field(default_factory=lambda: MappingProxyType({}))
     """Scorers beside the app's own, by name."""
+    scale: float | None = None
+    """The error from which an answer is worth nothing, of an app of numbers without scores."""
 
     @property
     def contract(self) -> Contract:
@@ -180,11 +184,27 @@ class Subject:
         Raises:
             AppError: a scorer raised, or gives a score of a name that is taken.
         """
-        what = f"score() on row '{row.id}'"
-        given = self._asked(what, lambda: self.app.score(row, output))
+        app, what = self.app, f"score() on row '{row.id}'"
+        if not isinstance(app, Scorer):
+            given = by_task.scores(self.contract, row, output, self.scale)
+            return scores.added(given, self.scorers, row, output)
+        given = self._asked(what, lambda: app.score(row, output))
         if not isinstance(given, Mapping):
             raise self._error(what, given, "a mapping from names to numbers within [0, 1]")
         return scores.added(given, self.scorers, row, output)
+
+    def loss(self, row: Example, output: Output) -> float | None:
+        """The loss of one output, above 1 where it is clipped; None if 1 minus the primary score.
+
+        Raises:
+            AppError: the app raised.
+        """
+        app = self.app
+        if isinstance(app, DeclaresLoss):
+            return self._asked(f"loss() on row '{row.id}'", lambda: app.loss(row, output))
+        if isinstance(app, Scorer):
+            return None
+        return by_task.loss(self.contract, row, output, self.scale)
 
     def comparable(self, output: Output) -> Any:
         """An output as JSON would give it back, with floats to six digits.

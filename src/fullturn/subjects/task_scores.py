@@ -23,8 +23,12 @@ def label_scores(output: Output, expected: Any) -> Scores:
 
 def value_scores(output: Output, expected: Any, scale: float) -> Scores:
     """The score of a regression: closeness, 1 - absolute error ÷ scale, at least 0."""
-    error = abs(float(output["value"]) - float(expected))
-    return {"closeness": max(0.0, 1 - error / scale)}
+    return {"closeness": max(0.0, 1 - value_loss(output, expected, scale))}
+
+
+def value_loss(output: Output, expected: Any, scale: float) -> float:
+    """The loss of a regression: absolute error ÷ scale; where it is above 1, it is clipped."""
+    return abs(float(output["value"]) - float(expected)) / scale
 
 
 def text_scores(output: Output, expected: Any) -> Scores:

@@ -19,7 +19,7 @@ from fullturn.core.records import VALIDATION
 from fullturn.core.redaction import redacted
 from fullturn.core.showing import Block, Result, line, styled, then, view
 from fullturn.core.tags import NOTE, PARENT, AlarmTags
-from fullturn.core.wording import listed, shown
+from fullturn.core.wording import clipped_share, listed, shown
 from fullturn.monitoring import report
 from fullturn.monitoring.plans import find as custom_detectors
 from fullturn.monitoring.showing import detector_blocks
@@ -57,13 +57,16 @@ class Seen(Result):
     """Why the first of them could not be scored."""
     unseen: tuple[UnseenCategory, ...] = ()
     """Categories in requests that training never had, the most frequent first."""
+    clipped: int | None = None
+    """Losses above 1, which count as 1; None if the app declares no loss."""
     page: str | None = None
     """The file of the report page, if it was written."""
     _rows = "states"
 
     def to_html(self) -> str:
         """The report page with plots."""
-        return report.to_html(self.states, list(self.alarms))
+        losses = "" if self.clipped is None else f"{self.clipped:,} of {self.labelled:,}"
+        return report.to_html(self.states, list(self.alarms), losses)
 
 
 def monitor(project: Workspace, page: str | Path | None = None) -> Seen:
@@ -163,7 +166,14 @@ class Monitor:
             unscored=self._unscored,
             first_unscored=self._first_unscored,
             unseen=self._unseen.found,
+            clipped=self._clipped(),
         )
+
+    def _clipped(self) -> int | None:
+        """Clipped losses among the labelled answers; None if the app declares no loss."""
+        if all(row.loss is None for row in self.reference):
+            return None
+        return sum(one.clipped for one in self._labelled)
 
     def newest_alarm(self) -> Alarm | None:
         """The newest alarm, diagnosed with all present data."""
@@ -286,6 +296,8 @@ def _(result: Seen) -> Iterator[Block]:
     if result.unseen:
         named = [f"{one.column} {shown(one.category)} {one.requests:,}" for one in result.unseen]
         yield line(styled(f"categories that training never had: {listed(named)}", "open"))
+    if result.clipped and result.labelled:
+        yield line(f"{clipped_share(result.clipped / result.labelled)}")
     yield from detector_blocks(result.states, result.alarms)
     page = f"open {result.page}" if result.page else "fullturn monitor --page monitor.html"
     yield then(page, "fullturn turn")

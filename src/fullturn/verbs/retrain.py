@@ -12,7 +12,6 @@ from fullturn.core.entities import Alarm, RunRecord
 from fullturn.core.identity import state_id
 from fullturn.core.settings import RetrainingSettings
 from fullturn.core.tags import NOTE, PARENT, RetrainingTags
-from fullturn.monitoring.detectors import loss_of
 from fullturn.retraining.decision import NOTHING, RetrainingDecision, Situation, decide, trigger
 from fullturn.tracking.runs import RunPlan, recorded
 from fullturn.verbs import feedback_rows
@@ -85,7 +84,7 @@ def _is_own(project: Workspace, run: RunRecord) -> bool:
 def _situation(monitor: Monitor, alarm: Alarm | None, runs: list[RunRecord]) -> Situation:
     """The inputs of the decision, without the new rows: collecting those takes longer."""
     labelled = monitor.losses(alarm.began) if alarm else []
-    reference = [loss_of(row) for row in monitor.reference]
+    reference = [row.bounded_loss for row in monitor.reference]
     trained = (run for run in runs if RetrainingTags.read(run.tags).outcome == "PASSED")
     return Situation(
         now=time.time(),

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fullturn.core.entities import Dataset, Params, RunRecord
+from fullturn.core.entities import Dataset, Evaluation, Params, RunRecord
 from fullturn.core.errors import AppError
 from fullturn.core.records import ENVIRONMENT, SOURCES, TRAINED, VALIDATION
 from fullturn.core.showing import Result
 from fullturn.core.tags import NOTE, TrainingTags
+from fullturn.core.wording import clipped_share
 from fullturn.evaluation import records
 from fullturn.evaluation.race import Race, race, recalled
 from fullturn.evaluation.records import fingerprint
@@ -215,7 +216,7 @@ def _probes(subject: Subject, files: Path, view: Dataset) -> list[dict[str, Any]
 def _race(
     project: Workspace, run: TrackedRun, predictor: Predictor, view: Dataset, best: Trial | None
 ) -> Race:
-    leader, settings = _primary_scores(best) if best else None, project.settings.experiment
+    leader, settings = _losses(best) if best else None, project.settings.experiment
     return race(project.subject, predictor, view, leader, run.id, settings, run.log)
 
 
@@ -259,8 +260,13 @@ def _note(view: Dataset, raced: Race) -> str:
     return (
         f"**{evaluation.metrics[0]} {found.estimate:.3f}** [{found.low:.3f}, {found.high:.3f}] "
         f"at 95 % on {len(evaluation.rows)} validation rows of {view.version.name} version "
-        f"{view.version.version}. The race {ended}."
+        f"{view.version.version}. The race {ended}.{_clipped(evaluation)}"
     )
+
+
+def _clipped(evaluation: Evaluation) -> str:
+    share = evaluation.clipped
+    return "" if share is None else f" {clipped_share(share)}."
 
 
 def _why_untrained(subject: Subject) -> str:
@@ -268,9 +274,8 @@ def _why_untrained(subject: Subject) -> str:
     return f" Nothing was trained: {why}." if why else ""
 
 
-def _primary_scores(trial: Trial) -> Mapping[str, float]:
-    evaluation = trial.race.evaluation
-    return {row.id: row.scores[evaluation.metrics[0]] for row in evaluation.rows}
+def _losses(trial: Trial) -> Mapping[str, float]:
+    return {row.id: row.bounded_loss for row in trial.race.evaluation.rows}
 
 
 def _default_name(subject: Subject, chosen: Params) -> str:

@@ -64,7 +64,8 @@ class Workspace:
         """What is operated: an app, its capabilities, and additional scorers."""
         app = find(self.settings.app, self.settings, self.root, lambda: self.store)
         named = self.settings.plugins.scorers
-        return Subject(app, self.settings.app, scores.find(named, self.root))
+        scale = self.settings.model.scale
+        return Subject(app, self.settings.app, scores.find(named, self.root), scale)
 
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:

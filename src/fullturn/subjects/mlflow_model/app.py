@@ -39,7 +39,7 @@ from fullturn.subjects.mlflow_model.answers import Answers
 from fullturn.subjects.mlflow_model.opening import opened
 from fullturn.subjects.mlflow_model.reference import ModelReference, Reading, Registry
 from fullturn.subjects.protocols import Capability, Inspection, Loading, Origin, Predictor, Run
-from fullturn.subjects.task_scores import label_scores, needed_scale, value_scores
+from fullturn.subjects.task_scores import label_scores, needed_scale, value_loss, value_scores
 
 
 class MlflowModel:
@@ -151,6 +151,12 @@ class MlflowModel:
         if self._model.task == "regression":
             return value_scores(output, expected, self._scale)
         return label_scores(output, expected)
+
+    def loss(self, row: Example, output: Output) -> float | None:
+        """Regression: absolute error ÷ [model] scale, clipped where it is above 1."""
+        if self._model.task == "classification":
+            return None
+        return value_loss(output, row.expected[self._label], self._scale)
 
     def baseline(self, data: Dataset) -> Predictor:
         """Always the most frequent label of the train split, or its median."""

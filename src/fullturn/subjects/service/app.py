@@ -36,7 +36,13 @@ from fullturn.subjects.service import wire
 from fullturn.subjects.service.answers import output_of
 from fullturn.subjects.service.asking import Limits, ServiceClient
 from fullturn.subjects.service.reference import ServiceReference
-from fullturn.subjects.task_scores import label_scores, needed_scale, text_scores, value_scores
+from fullturn.subjects.task_scores import (
+    label_scores,
+    needed_scale,
+    text_scores,
+    value_loss,
+    value_scores,
+)
 
 _LABELS: Mapping[str, Kind] = {
     "classification": "category",
@@ -175,6 +181,14 @@ class Service:
         if task == "regression":
             return value_scores(output, expected, needed_scale(self._service.scale, "service"))
         return (text_scores if task == "text" else label_scores)(output, expected)
+
+    def loss(self, row: Example, output: Output) -> float | None:
+        """Regression: absolute error ÷ [service] scale, clipped where it is above 1."""
+        if self._service.task != "regression":
+            return None
+        (label,) = self.contract.names("label")
+        scale = needed_scale(self._service.scale, "service")
+        return value_loss(output, row.expected[label], scale)
 
     def baseline(self, data: Dataset) -> Predictor:
         """Always the most frequent label or text of the train split, or its median."""

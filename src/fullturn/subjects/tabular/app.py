@@ -25,6 +25,7 @@ from fullturn.subjects.baseline import Majority, Median
 from fullturn.subjects.protocols import Predictor, Run
 from fullturn.subjects.spread import spread
 from fullturn.subjects.tabular import parameters
+from fullturn.subjects.task_scores import value_loss, value_scores
 
 if TYPE_CHECKING:
     from fullturn.subjects.tabular.model import Model
@@ -125,8 +126,7 @@ class Tabular:
         """
         expected = row.expected[self._label]
         if self._model.task == "regression":
-            error = abs(float(output["value"]) - float(expected))
-            return {"closeness": max(0.0, 1 - error / self._scale())}
+            return value_scores(output, expected, self._scale())
         shares = output["probabilities"]
         squares = sum((share - (label == expected)) ** 2 for label, share in shares.items())
         brier = (squares + (expected not in shares)) / 2
@@ -134,6 +134,12 @@ class Tabular:
             "one_minus_brier": min(1.0, max(0.0, 1 - brier)),
             "accuracy": float(output["label"] == expected),
         }
+
+    def loss(self, row: Example, output: Output) -> float | None:
+        """Regression: absolute error ÷ [model] scale, clipped where it is above 1."""
+        if self._model.task != "regression":
+            return None
+        return value_loss(output, row.expected[self._label], self._scale())
 
     def baseline(self, data: Dataset) -> Predictor:
         """Always the most frequent label of the train split, or its median."""
