@@ -10,6 +10,8 @@ Every gate judges the same pairs; the simpler ones do not know which rows belong
     mean          the candidate's mean is not below the champion's
     z-test        an unpaired z-test at 5 % does not find the candidate worse
     z-test+margin an unpaired z-test at 5 % finds it less than the margin worse
+
+Below them, `gate_metrics.py` counts the errors on metrics over the set and in raw units.
 """
 
 from __future__ import annotations
@@ -30,6 +32,9 @@ from fullturn.core.settings import GateSettings
 from fullturn.gates import Evidence, compute_check
 from fullturn.gates.quality import NonInferior
 from fullturn.statistics.inputs import Codes, Floats
+from gate_metrics import CASES
+from gate_metrics import measure as measure_metrics
+from gate_metrics import table as metrics_table
 from results import save, typed
 
 LIMITS = GateSettings()
@@ -244,7 +249,14 @@ def main() -> None:
         result = {"pairs": arguments.n, "limits": LIMITS.model_dump(), "rates": rates}
         print(json.dumps(result, default=asdict, indent=2))
     else:
-        print("\n".join(table(rates, arguments.n)))
+        print("\n".join(table(rates, arguments.n)), flush=True)
+        found = (
+            one
+            for n, case in enumerate(CASES)
+            for one in measure_metrics(case, arguments.n, n, DATA)
+        )
+        for line in metrics_table(found, arguments.n):
+            print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,12 @@ import pytest
 
 from fullturn.core.entities import Code
 from fullturn.core.errors import SettingsError
+from fullturn.core.tags import NOTE
 from fullturn.pipeline.records import Checkout, Delivery, StepResult
 from fullturn.verbs import references
+from fullturn.verbs.candidate import best_of
 from fullturn.verbs.ci.report import collect
+from fullturn.verbs.compare import compare
 from fullturn.verbs.data import commit
 from fullturn.verbs.gate import gate
 from fullturn.verbs.promote import promote
@@ -77,6 +80,40 @@ def test_a_regression_is_gated_by_rmse_in_its_own_unit(root: Path) -> None:
     assert [one.name for one in told] == ["close", "rmse", "r2"]
     assert (told[1].unit, told[1].margin) == ("label's unit", 5.0)
     assert told[1].high < -5 and told[1].candidate > told[1].champion
+
+
+def test_an_app_without_scores_is_chosen_and_gated_by_a_metric_in_its_unit(root: Path) -> None:
+    file = root / "fullturn.toml"
+    changed = TOML.replace(":Prices", ":Bare").replace("[gates]", '[gates]\nprimary = "rmse"')
+    file.write_text(changed)
+    project = Workspace.open(root)
+    with pytest.raises(SettingsError, match=r"\[model\] scale is not set"):
+        train(project, {})
+    file.write_text(f"{changed}\n[model]\nscale = 200.0\n")
+    project = Workspace.open(root)
+    trials = [train(project, {"fault": fault}, name=fault)[0] for fault in ("outliers", "none")]
+    worse, sound = (trial.run for trial in trials)
+    assert set(sound.metrics) >= {f"validation.{name}" for name in ("closeness", "mae", "rmse")}
+    assert best_of(project, [worse, sound]).id == sound.id
+    assert trials[0].headline == f"rmse {worse.metrics['validation.rmse']:.4g}"
+    clipped = trials[0].race.evaluation.clipped
+    assert clipped and f"{100 * clipped:.3g} % of the losses are above 1" in worse.tags[NOTE]
+
+    report = gate(project, sound.id).report
+    found = {result.code: result for result in report.results}
+    assert report.outcome == "PASSED", [r.reason for r in report.results]
+    assert found["EVAL02"].figures["metric"] == "rmse" and found["EVAL02"].figures["estimate"] > 50
+    metrics = {one["name"]: one["judged"] for one in report.summary["metrics"]}
+    assert metrics == {"mae": False, "rmse": True, "r2": True}
+    gated = gate(project, worse.id, register=False)
+    assert gated.report.summary["clipped"]["candidate"] == pytest.approx(clipped, abs=0.02)
+    figures = project.store.run(gated.run).metrics
+    assert figures["test.rmse"] > figures["test.mae"] > 20
+
+    compared = compare(project, worse.id, sound.id)
+    assert [one.metric for one in compared.metrics] == ["rmse", "closeness", "r2", "mae"]
+    assert compared.metrics[0].difference.high < -5
+    assert "smallest detectable difference of rmse" in compared._repr_html_()
 
 
 def delivered(project: Workspace, run: str, judged: str) -> Delivery:

@@ -213,6 +213,9 @@ class GateSettings(_Table):
     """Minimum score of a slice; a slice shown to be below it fails."""
     slice_rows: int = Field(default=20, ge=2)
     """Slices with fewer rows are not checked."""
+    primary: str | None = None
+    """Metric that comes first: it chooses the best candidate, which must beat the baseline in it;
+    defaults to the app's first score."""
     metrics: tuple[str, ...] = ()
     """Metrics to check besides the app's scores: `f1`, `roc_auc(spam)`, `mymodule:MyMetric`."""
     margins: Mapping[str, Annotated[float, Field(gt=0)]] = {}
@@ -232,6 +235,11 @@ class GateSettings(_Table):
     """Test rows predicted one at a time, twice, to measure latency and reproducibility."""
     refusal_rate: Share = 0.05
     """Maximum leak rate; the refusal suite must show that the true rate is below it."""
+
+    @property
+    def named_metrics(self) -> tuple[str, ...]:
+        """The metrics that are judged besides the app's scores, the primary one first."""
+        return tuple(dict.fromkeys((*filter(None, [self.primary]), *self.metrics)))
 
 
 class ServingSettings(_Table):

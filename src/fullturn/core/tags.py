@@ -96,6 +96,8 @@ class TrainingTags(Tags):
     """Digest of its bundle."""
     primary: str | None = None
     """Name of its primary score."""
+    chosen_by: str | None = None
+    """Key of the metric by which the settings choose the best candidate, if not that score."""
     search_place: int | None = _tag("search.place")
     search_size: int | None = _tag("search.size")
     """Its place among the candidates of a search, from 1, and their number."""

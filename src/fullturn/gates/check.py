@@ -79,6 +79,8 @@ class Evidence:
     refusal: RefusalState | None = None
     metrics: tuple[Metric, ...] = ()
     """Metrics that the settings name besides the subject's scores."""
+    primary: str = ""
+    """Name of the metric that comes first; empty for the first score."""
     unknown: Mapping[str, str] = field(default_factory=dict)
     """For each field that cannot be known of this subject, why."""
     absent: Mapping[str, str] = field(default_factory=dict)

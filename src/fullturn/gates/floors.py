@@ -60,7 +60,7 @@ class Floors(Check):
         if not limits.floors:
             return Verdict("NOT_APPLICABLE", "no score has a floor in the settings")
         assert evidence.candidate is not None
-        metrics = {m.name: m for m in judged_metrics(evidence.candidate, evidence.metrics)}
+        metrics = {m.name: m for m in judged_metrics(evidence.candidate, evidence)}
         found, unknown = _floors(metrics, evidence.candidate, limits)
         figures = {name: one.figures() for name, one in found.items()}
         missed = [one for one in found.values() if one.is_missed]

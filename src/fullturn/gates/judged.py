@@ -16,8 +16,8 @@ from fullturn.metrics.metric import SHARE, MeanScore, Rows, number, signed
 from fullturn.statistics.intervals import Interval
 
 
-def judged_metrics(evaluation: Evaluation, named: Iterable[Metric]) -> list[Metric]:
-    """The scores of an evaluation, the primary one first, then the metrics that settings name.
+def judged_metrics(evaluation: Evaluation, evidence: Evidence) -> list[Metric]:
+    """The scores of an evaluation, then the metrics that settings name; the primary one first.
 
     Raises:
         StatisticsInputError: no row was answered, or there is nothing to judge it by.
@@ -25,15 +25,16 @@ def judged_metrics(evaluation: Evaluation, named: Iterable[Metric]) -> list[Metr
     if not evaluation.rows:
         raise StatisticsInputError(f"no row of '{evaluation.subject}' was answered")
     scores = evaluation.metrics
-    metrics = [*map(MeanScore, scores), *(one for one in named if one.name not in scores)]
+    named = (one for one in evidence.metrics if one.name not in scores)
+    metrics = [*map(MeanScore, scores), *named]
     if not metrics:
         raise StatisticsInputError("the app gives no score: name a metric in [gates] metrics")
-    return metrics
+    return sorted(metrics, key=lambda one: one.name != evidence.primary)
 
 
 def primary_metric(evaluation: Evaluation, evidence: Evidence) -> Metric:
     """The first of them."""
-    return judged_metrics(evaluation, evidence.metrics)[0]
+    return judged_metrics(evaluation, evidence)[0]
 
 
 def margin_of(metric: Metric, limits: GateSettings) -> float | None:

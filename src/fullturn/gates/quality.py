@@ -80,7 +80,7 @@ class NonInferior(Check):
 
     def judge(self, evidence: Evidence, limits: GateSettings) -> Verdict:
         assert evidence.candidate is not None and evidence.champion is not None
-        metrics = judged_metrics(evidence.candidate, evidence.metrics)
+        metrics = judged_metrics(evidence.candidate, evidence)
         judged = compared(metrics, evidence.candidate, evidence.champion, limits)
         found, margins = judged.found, judged.margins
         unknown = {**judged.unknown, **_unknown_margins(metrics, limits)}
@@ -149,9 +149,17 @@ class Slices(Check):
             why = f"slice_floor is a share, and {metric.name} is measured in {metric.unit}"
             return Verdict("NOT_APPLICABLE", why)
         slices, small = _slices(evidence.candidate, limits.slice_rows)
+        without = {
+            name: why
+            for name, part in slices.items()
+            if (why := metric.applies(part.rows)) is not None
+        }
+        slices = {name: part for name, part in slices.items() if name not in without}
         if not slices:
+            first = next((f"; {name}: {reason}" for name, reason in without.items()), "")
             return inconclusive(
-                f"none of {len(small)} slices has {limits.slice_rows} rows in two groups or more"
+                f"none of {len(small) + len(without)} slices has {limits.slice_rows} rows in two "
+                f"groups or more{first}"
             )
         confidence = 1 - 2 * limits.alpha / len(slices)
         intervals = {name: level(metric, part.rows, confidence) for name, part in slices.items()}
@@ -168,7 +176,7 @@ class Slices(Check):
                 }
                 for name, i in intervals.items()
             },
-            "too_small": small,
+            "too_small": [*small, *without],
         }
         below = [name for name, interval in intervals.items() if interval.high < floor]
         lowest = min(below or intervals, key=lambda name: intervals[name].estimate)

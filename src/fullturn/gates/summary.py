@@ -152,7 +152,7 @@ def _metrics(
 ) -> list[dict[str, Any]]:
     assert evidence.candidate is not None
     try:
-        judged = {one.name: one for one in judged_metrics(evidence.candidate, evidence.metrics)}
+        judged = {one.name: one for one in judged_metrics(evidence.candidate, evidence)}
     except StatisticsInputError:
         judged = {}
     named = {one.name: one for one in evidence.metrics}

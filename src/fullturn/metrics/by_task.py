@@ -22,6 +22,8 @@ TWO_LABELS = (
 MORE_LABELS = ("accuracy", "balanced_accuracy", "f1", "log_loss", "calibration_error")
 NUMBERS = ("mae", "rmse", "r2")
 RANKINGS = ("ndcg(10)", "mrr")
+USUAL = tuple(dict.fromkeys((*NUMBERS, *TWO_LABELS, *MORE_LABELS, *RANKINGS)))
+"""Every one of them."""
 
 
 def task_of(rows: Rows) -> Task | None:

@@ -50,11 +50,16 @@ def gate_key(
 ) -> str:
     """Of everything that a gate depends on: also the scorer's code and the environment, so that
     a champion is scored again as soon as one of them has changed."""
-    limits = settings.gates.model_dump(mode="json")
+    limits = settings.gates.model_dump(mode="json", exclude=_unset(settings))
     subjects = {"candidate": candidate.id, "champion": champion, "limits": limits}
     if settings.model.unseen:
         subjects["unseen"] = settings.model.unseen
     return _digest({**subjects, **_surroundings(settings, root), "data": data})
+
+
+def _unset(settings: Settings) -> set[str]:
+    """Settings that earlier versions do not have, where they are not set: older keys stay valid."""
+    return set() if settings.gates.primary else {"primary"}
 
 
 def code_of(settings: Settings, root: Path) -> str:

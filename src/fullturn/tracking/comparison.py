@@ -10,6 +10,7 @@ from fullturn.core.errors import NotFound, StatisticsInputError, UsageError
 from fullturn.core.showing import Result
 from fullturn.core.tags import TrainingTags
 from fullturn.metrics import Difference, Metric, difference, paired_rows
+from fullturn.metrics.answers import CachedRows
 from fullturn.metrics.metric import SHARE, Direction, MeanScore
 from fullturn.statistics.paired import PairedDifference
 
@@ -49,7 +50,7 @@ class Comparison(Result):
     metrics: tuple[MetricDifference, ...]
     flips: tuple[Flip, ...]
     detectable: float
-    """Smallest true difference of the primary metric found with 80 % power, α = 0.05."""
+    """Smallest true difference of the first metric found with 80 % power, α = 0.05; in its unit."""
     unknown: Mapping[str, str] = field(default_factory=dict)
     """Metrics of the settings that cannot be computed on these rows, with the reason."""
     _rows = "metrics"
@@ -61,8 +62,10 @@ def compare(
     left: Evaluation,
     right: Evaluation,
     named: Sequence[Metric] = (),
+    primary: str = "",
 ) -> Comparison:
-    """Compare two runs on the rows that both have scored: their scores, and `named` metrics.
+    """Compare two runs on the rows that both have scored: their scores, and `named` metrics; the
+    one called `primary` comes first.
 
     Raises:
         UsageError: they are the same run.
@@ -82,7 +85,8 @@ def compare(
     found, unknown = dict[str, Difference](), dict[str, str]()
     metrics: dict[str, Metric] = {name: MeanScore(name) for name in scores}
     metrics |= {metric.name: metric for metric in named if metric.name not in metrics}
-    for name, metric in metrics.items():
+    pair = CachedRows.of(pair[0]), CachedRows.of(pair[1])
+    for name, metric in sorted(metrics.items(), key=lambda one: one[0] != primary):
         try:
             found[name] = difference(metric, pair[1], pair[0])
         except StatisticsInputError as error:
@@ -95,7 +99,7 @@ def compare(
         params=_changed(first, second),
         metrics=tuple(_shown(metrics[name], one) for name, one in found.items()),
         flips=tuple(_flips(*pair, scores[0])),
-        detectable=found[scores[0]].detectable(),
+        detectable=next(iter(found.values())).detectable(),
         unknown=unknown,
     )
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from fullturn.core.entities import Params, RunRecord
 from fullturn.core.errors import NotFound
 from fullturn.core.tags import TrainingTags
+from fullturn.metrics.metric import key
 from fullturn.registry import promotion, versions
 from fullturn.tracking.cache_keys import asked_key, training_key
 from fullturn.tracking.search import complete
+from fullturn.verbs.headline import VALIDATED
 from fullturn.verbs.training import Trial, recall, train_one
 from fullturn.verbs.workspace import Workspace, newest
 
@@ -130,7 +133,7 @@ def usable_runs(project: Workspace, version: int) -> list[RunRecord]:
 
 
 def best_of(project: Workspace, runs: Sequence[RunRecord]) -> RunRecord:
-    """The run with the highest primary score.
+    """The run that is best in the primary metric.
 
     Of equal ones the champion's, then a registered one, then the oldest: a version that is not
     better is not proposed again.
@@ -141,13 +144,22 @@ def best_of(project: Workspace, runs: Sequence[RunRecord]) -> RunRecord:
     def rank(run: RunRecord) -> tuple[float, bool, bool, str]:
         version = known.get(run.id)
         is_champion = version is not None and version.version == champion
-        return -primary_score(run), not is_champion, version is None, run.started
+        return -goodness(project, run), not is_champion, version is None, run.started
 
     # Newest first, and `started` has whole seconds: of equal ones the last is the oldest.
     return min(reversed(runs), key=rank)
 
 
-def primary_score(run: RunRecord) -> float:
-    """A run's primary score on the validation split."""
-    name = TrainingTags.read(run.tags).primary or ""
-    return run.metrics.get(f"validation.{name}", 0.0)
+def goodness(project: Workspace, run: RunRecord) -> float:
+    """A run's primary metric on the validation split, higher is better: an error is negative.
+
+    A run without it (its race was stopped, or the settings name another one since) comes last.
+    """
+    metric = project.primary
+    if metric is None:
+        name = TrainingTags.read(run.tags).primary or ""
+        return run.metrics.get(f"{VALIDATED}{name}", 0.0)
+    value = run.metrics.get(f"{VALIDATED}{key(metric.name)}")
+    if value is None:
+        return -math.inf
+    return value if metric.direction == "higher" else -value

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from fullturn.core.records import VALIDATION
 from fullturn.core.showing import Block, grid, line, styled, then, view
+from fullturn.metrics.by_task import usual_metrics
 from fullturn.metrics.metric import number, signed
 from fullturn.tracking import comparison
 from fullturn.tracking.comparison import Comparison
@@ -25,7 +26,9 @@ def compare(project: Workspace, a: str, b: str) -> Comparison:
     """
     first, second = (references.run(project, reference) for reference in (a, b))
     left, right = (stored_evaluation(project, run.id, VALIDATION) for run in (first, second))
-    return comparison.compare(first, second, left, right, project.metrics)
+    named = (*project.metrics, *usual_metrics(left.rows))
+    first_metric = project.primary.name if project.primary else ""
+    return comparison.compare(first, second, left, right, named, first_metric)
 
 
 @view.register
@@ -52,8 +55,9 @@ def _(result: Comparison) -> Iterator[Block]:
     for sign, flips in ((styled("+", "good"), gained), (styled("-", "bad"), lost)):
         for flip in flips[:5]:
             yield line(" ", sign, f" {flip.input[:90]}")
+    smallest, of = number(result.detectable, result.metrics[0].unit), result.metrics[0].metric
     yield line(
-        f"smallest detectable difference on this set: {result.detectable:.3f} (80 % power, α 0.05)"
+        f"smallest detectable difference of {of} on this set: {smallest} (80 % power, α 0.05)"
     )
     yield then("fullturn gate B")
 

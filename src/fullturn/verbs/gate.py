@@ -26,6 +26,7 @@ from fullturn.gates import (
     with_plugins,
 )
 from fullturn.gates import report as writer
+from fullturn.metrics.metric import key
 from fullturn.registry import promotion
 from fullturn.subjects.scores import renamed_metrics
 from fullturn.tracking.cache_keys import gate_key
@@ -249,7 +250,10 @@ def _store_report(project: Workspace, run: TrackedRun, report: GateReport) -> No
     counts = {result.outcome: 0.0 for result in report.results}
     for result in report.results:
         counts[result.outcome] += 1
-    run.log(0, {f"checks.{outcome.lower()}": count for outcome, count in counts.items()})
+    figures = {f"checks.{outcome.lower()}": count for outcome, count in counts.items()}
+    for one in report.summary.get("metrics", ()):
+        figures[f"test.{key(one['name'])}"] = one["candidate"][0]
+    run.log(0, figures)
 
 
 def _store_rows(project: Workspace, run: TrackedRun, evidence: Evidence) -> None:

@@ -74,6 +74,7 @@ class EvidenceCollector:
             latencies=tuple(row.latency for row in timed.rows) if timed else None,
             refusal=self._refusal(test),
             metrics=project.metrics,
+            primary=project.primary.name if project.primary else "",
             unknown=self.unknown,
             absent=self.absent,
         )

@@ -9,6 +9,7 @@ from fullturn.core.entities import RunRecord
 from fullturn.core.showing import Block, Table, grid, line, then, view
 from fullturn.core.tags import OriginTags, TrainingTags
 from fullturn.tracking.runs import reap
+from fullturn.verbs.headline import headline
 from fullturn.verbs.workspace import Workspace
 
 Kind = Literal["train", "gate", "all"]
@@ -41,15 +42,13 @@ def _(result: Runs) -> Iterator[Block]:
 
 def _row(run: RunRecord) -> tuple[str, ...]:
     tags = TrainingTags.read(run.tags)
-    primary = tags.primary or ""
-    score = run.metrics.get(f"validation.{primary}")
     return (
         run.id[:8],
         run.name,
         run.status,
         "-" if run.duration is None else f"{run.duration:.1f}",
         "-" if tags.data is None else str(tags.data),
-        f"{primary} {score:.3f}" if score is not None else "-",
+        headline(run) or "-",
         OriginTags.read(run.tags).error or tags.outcome or _race(tags),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -12,9 +12,12 @@ from fullturn.core.settings import MAX_SEED
 from fullturn.core.showing import Block, Part, Table, grid, line, plain, styled, then, view
 from fullturn.core.tags import TrainingTags
 from fullturn.core.wording import shown
+from fullturn.metrics.by_task import USUAL
+from fullturn.metrics.metric import key
 from fullturn.registry.references import check_name
 from fullturn.tracking.search import candidates, complete
-from fullturn.verbs.candidate import trained, trained_on
+from fullturn.verbs.candidate import goodness, trained, trained_on
+from fullturn.verbs.headline import VALIDATED
 from fullturn.verbs.training import Trial, recall, train_one
 from fullturn.verbs.workspace import (
     Progress,
@@ -22,6 +25,8 @@ from fullturn.verbs.workspace import (
     silent,
 )
 
+MORE = 3
+"""Metrics that a table of candidates shows beside the first score, at most."""
 SearchPlace = tuple[int, int]
 """Number of a candidate in its search, from 1, and the size of the search."""
 
@@ -136,7 +141,7 @@ def search_parameters(  # noqa: PLR0913  the options of each training
             )
         )
     progress("candidates", len(points), len(points))
-    return sorted(trials, key=lambda t: (t.race.stopped, -t.score))
+    return sorted(trials, key=lambda t: (t.race.stopped, -goodness(project, t.run)))
 
 
 def _finished(project: Workspace, version: int | None) -> dict[SearchPlace, RunRecord]:
@@ -163,8 +168,10 @@ def _(result: Trials) -> Iterator[Block]:
         same = "code, data, environment and parameters are unchanged: nothing to train"
         yield line(f"run {result.run.id[:8]} of {when}: {same}")
     metric = result[0].race.evaluation.metrics[0]
-    columns = ("run", "candidate", f">{metric}", ">95 % interval", ">rows", ">ms/row", "race")
-    yield grid(columns, (_row(trial, alone=len(result) == 1) for trial in result))
+    more = _more_metrics(result[0])
+    named = (f">{name}" for name in more)
+    columns = ("run", "candidate", f">{metric}", ">95 % interval", *named, ">rows", ">ms/row")
+    yield grid((*columns, "race"), (_row(trial, more, alone=len(result) == 1) for trial in result))
     if result.known is None:
         yield then(f"fullturn gate {result.run.id[:8]}", "fullturn compare A B")
     else:
@@ -172,7 +179,16 @@ def _(result: Trials) -> Iterator[Block]:
         yield then("fullturn gate candidate", compared)
 
 
-def _row(trial: Trial, *, alone: bool) -> tuple[Part, ...]:
+def _more_metrics(trial: Trial) -> list[str]:
+    """Keys of up to three metrics beside the scores: the primary one, then the usual ones."""
+    chosen = TrainingTags.read(trial.run.tags).chosen_by
+    names = dict.fromkeys((chosen, *map(key, USUAL)))
+    scores = trial.race.evaluation.metrics
+    found = (one for one in names if one and f"{VALIDATED}{one}" in trial.run.metrics)
+    return [one for one in found if one not in scores][:MORE]
+
+
+def _row(trial: Trial, more: Sequence[str], *, alone: bool) -> tuple[Part, ...]:
     evaluation, level = trial.race.evaluation, trial.race.interval
     latency = 1000 * sum(row.latency for row in evaluation.rows) / len(evaluation.rows)
     return (
@@ -180,10 +196,16 @@ def _row(trial: Trial, *, alone: bool) -> tuple[Part, ...]:
         trial.run.name,
         f"{level.estimate:.3f}",
         f"{level.low:.3f} to {level.high:.3f}",
+        *(_figure(trial, name) for name in more),
         str(len(evaluation.rows)),
         f"{latency:.1f}",
         _raced(trial, alone=alone),
     )
+
+
+def _figure(trial: Trial, name: str) -> str:
+    value = trial.run.metrics.get(f"{VALIDATED}{name}")
+    return "-" if value is None else f"{value:.4g}"
 
 
 def _raced(trial: Trial, *, alone: bool) -> Part:

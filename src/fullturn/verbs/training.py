@@ -17,6 +17,8 @@ from fullturn.core.wording import clipped_share
 from fullturn.evaluation import records
 from fullturn.evaluation.race import Race, race, recalled
 from fullturn.evaluation.records import fingerprint
+from fullturn.metrics.answers import CachedRows
+from fullturn.metrics.by_task import usual_metrics
 from fullturn.metrics.metric import key
 from fullturn.subjects import bundle
 from fullturn.subjects.protocols import Predictor
@@ -25,6 +27,7 @@ from fullturn.tracking import provenance
 from fullturn.tracking.cache_keys import asked_key, code_of, listing, training_key
 from fullturn.tracking.runs import RunPlan, TrackedRun
 from fullturn.tracking.search import complete
+from fullturn.verbs.headline import VALIDATED, headline
 from fullturn.verbs.packaging import package
 from fullturn.verbs.workspace import (
     Workspace,
@@ -46,8 +49,13 @@ class Trial(Result):
 
     @property
     def score(self) -> float:
-        """Mean of the primary score on the validation rows."""
+        """Mean of the first score on the validation rows, which races compare."""
         return self.race.mean(self.race.evaluation.metrics[0])
+
+    @property
+    def headline(self) -> str:
+        """The metric by which candidates are chosen, with its value."""
+        return headline(self.run) or f"{self.race.evaluation.metrics[0]} {self.score:.3f}"
 
     def to_dict(self) -> Any:
         """The run, as `--json` prints it."""
@@ -164,7 +172,7 @@ def _train(
     if not raced.evaluation.rows:
         raise AppError("predict() never returned one output per row")
     _record(project, run, view, raced)
-    means = {f"validation.{name}": raced.mean(name) for name in raced.evaluation.metrics}
+    means = {f"{VALIDATED}{name}": raced.mean(name) for name in raced.evaluation.metrics}
     means |= _estimates(project, raced)
     sealed = TrainingTags(bundle=digest).write()
     source = store.log_model(run.id, run.plan.name, folder, sealed, means)
@@ -230,6 +238,7 @@ def _record(project: Workspace, run: TrackedRun, view: Dataset, raced: Race) -> 
         NOTE: _note(view, raced) + _why_untrained(project.subject),
         **TrainingTags(
             primary=evaluation.metrics[0],
+            chosen_by=key(project.primary.name) if project.primary else None,
             race_stopped=raced.stopped,
             race_groups=raced.groups,
             race_of_groups=raced.of_groups,
@@ -244,11 +253,12 @@ def _training_rows(view: Dataset, fingerprints: frozenset[str]) -> str:
 
 
 def _estimates(project: Workspace, raced: Race) -> dict[str, float]:
-    """The metrics in the settings, on all validation rows; none if the race was stopped."""
-    rows = () if raced.stopped else raced.evaluation.rows
+    """The metrics of the settings and the usual ones, on all validation rows; none if the race
+    was stopped."""
+    rows = CachedRows.of(() if raced.stopped else raced.evaluation.rows)
     return {
-        f"validation.{key(metric.name)}": metric.estimate(rows)
-        for metric in project.metrics
+        f"{VALIDATED}{key(metric.name)}": metric.estimate(rows)
+        for metric in (*usual_metrics(rows), *project.metrics)
         if rows and metric.name not in raced.evaluation.metrics and metric.applies(rows) is None
     }
 

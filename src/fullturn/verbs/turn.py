@@ -313,10 +313,9 @@ def _is_interrupted(project: Workspace, version: int) -> bool:
 def _outcome(trials: list[Trial]) -> str:
     stopped = sum(trial.race.stopped for trial in trials)
     best = trials[0]
-    metric = best.race.evaluation.metrics[0]
     tail = f", {stopped} stopped early" if stopped else ""
     counted = f"{len(trials)} candidate{'s' if len(trials) > 1 else ''}"
-    return f"{counted}{tail}; best '{best.run.name}': {metric} {best.score:.3f}"
+    return f"{counted}{tail}; best '{best.run.name}': {best.headline}"
 
 
 @view.register

@@ -69,14 +69,19 @@ class Workspace:
 
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:
-        """The metrics in `[gates] metrics`.
+        """The metrics in `[gates]`, the primary one first.
 
         Raises:
             SettingsError: there is no such metric.
         """
         from fullturn.metrics import find
 
-        return tuple(find(name, self.root) for name in self.settings.gates.metrics)
+        return tuple(find(name, self.root) for name in self.settings.gates.named_metrics)
+
+    @property
+    def primary(self) -> Metric | None:
+        """The metric that the settings put first; None if the app's first score is."""
+        return self.metrics[0] if self.settings.gates.primary else None
 
     @cached_property
     def store(self) -> Store:

@@ -17,7 +17,7 @@ from fullturn.lesson.panels.events import (
 from fullturn.lesson.panels.stage import Stage
 from fullturn.metrics.metric import SHARE, number, signed
 from fullturn.tracking.comparison import Comparison
-from fullturn.verbs.candidate import primary_score, usable_runs
+from fullturn.verbs.candidate import goodness, usable_runs
 from fullturn.verbs.compare import compare
 from fullturn.verbs.workspace import Workspace, latest
 
@@ -51,7 +51,7 @@ def offered(project: Workspace) -> list[RunRecord]:
         NotFound: there are fewer than two with different parameters.
     """
     known = usable_runs(project, latest(project) or 0)
-    ordered = sorted(known, key=lambda run: (-primary_score(run), run.started))
+    ordered = sorted(known, key=lambda run: (-goodness(project, run), run.started))
     if not any(run.params != ordered[0].params for run in ordered[1:]):
         raise NotFound(
             "there are no two runs with different parameters yet; run the search panel first"
@@ -62,7 +62,7 @@ def offered(project: Workspace) -> list[RunRecord]:
 def choices(project: Workspace) -> list[dict[str, str]]:
     """Options to choose from: run ids with name and score."""
     return [
-        {"value": run.id, "label": f"{run.name} ({primary_score(run):.3f}, {run.id[:6]})"}
+        {"value": run.id, "label": f"{run.name} ({abs(goodness(project, run)):.4g}, {run.id[:6]})"}
         for run in offered(project)[:OFFERED]
     ]
 
@@ -92,10 +92,15 @@ def _flips(emit: Emit, compared: Comparison) -> None:
 
 def _verdict(compared: Comparison) -> tuple[str, str]:
     primary = compared.metrics[0]
-    low, high = primary.difference.low, primary.difference.high
-    smallest = f"the smallest detectable difference is {compared.detectable:.3f}"
+    sign = 1 if primary.direction == "higher" else -1
+    low, high = sorted((sign * primary.difference.low, sign * primary.difference.high))
+    smallest = f"the smallest detectable difference is {number(compared.detectable, primary.unit)}"
     if low > 0:
-        return "B IS BETTER", f"the interval of {primary.metric} is above 0; {smallest}"
+        return "B IS BETTER", f"the interval of {primary.metric} is {_side(sign)} 0; {smallest}"
     if high < 0:
-        return "A IS BETTER", f"the interval of {primary.metric} is below 0; {smallest}"
+        return "A IS BETTER", f"the interval of {primary.metric} is {_side(-sign)} 0; {smallest}"
     return "INCONCLUSIVE", f"the interval of {primary.metric} includes 0; {smallest}"
+
+
+def _side(sign: int) -> str:
+    return "above" if sign > 0 else "below"

@@ -124,7 +124,7 @@ class ReportCollector:
         """The metrics in the gate's settings; none if one of them no longer exists."""
         root = self.project.root
         try:
-            return tuple(find(name, root) for name in limits.metrics)
+            return tuple(find(name, root) for name in limits.named_metrics)
         except SettingsError as error:
             self.damaged.append(str(error))
             return ()

@@ -1,0 +1,220 @@
+"""How often the gate errs on metrics over the set and in raw units, on clustered rows.
+
+`bench/gate.py` prints these rates below those of scores. The rows are those of `bench/metrics.py`:
+groups share half of their noise, and in `uneven` settings one group in ten has 20 rows. The true
+difference of a metric is that of 60,000 groups. It is the margin: a candidate that is worse by
+exactly so much may pass, or fail, in 5 % of the pairs; one that is equally good may fail in 5 %.
+A gate with several metrics passes a candidate only if all pass, and fails it if one fails.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import product
+
+import numpy as np
+from scipy.special import expit, ndtri
+
+from fullturn.core.entities import DatasetVersion, Evaluation, ScoredRow
+from fullturn.core.settings import GateSettings
+from fullturn.gates import Evidence, compute_check
+from fullturn.gates.quality import NonInferior
+from fullturn.metrics import find
+from metrics import Setting, draw
+
+LABELS = (
+    "balanced_accuracy",
+    "f1(yes)",
+    "roc_auc",
+    "average_precision",
+    "log_loss",
+    "brier",
+    "calibration_error",
+)
+VALUES = ("mae", "rmse", "r2", "mape", "quantile_loss(0.9)")
+RANKINGS = ("ndcg(10)", "mrr")
+KINDS = {"labels": LABELS, "values": VALUES, "rankings": RANKINGS}
+PREVALENCE = 0.2
+"""Of the label `yes`."""
+SIDES = ((1.5, 1.4), (2.0, 1.0))
+"""How far candidate and champion separate the labels, and how sure they are of it."""
+TRUTH = 60_000
+"""Groups from which the true difference is computed."""
+Pair = tuple[Evaluation, Evaluation]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Metrics of one kind on rows of so many groups."""
+
+    kind: str
+    groups: int
+    uneven: bool
+
+    @property
+    def setting(self) -> Setting:
+        """As `bench/metrics.py` draws it."""
+        if self.kind == "values":
+            return Setting("rmse", self.groups, self.uneven, heavy_tails=True)
+        return Setting("roc_auc", self.groups, self.uneven, prevalence=PREVALENCE)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return KINDS[self.kind]
+
+
+CASES = tuple(Case(*of) for of in product(KINDS, (60, 300), (False, True)))
+TOGETHER = "all together"
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """Shares of pairs, of one metric or of all together."""
+
+    case: Case
+    metric: str
+    worse_passed: float
+    """Of candidates that are worse by exactly the margin in every metric."""
+    worse_failed: float
+    equal_failed: float
+    equal_passed: float
+
+
+def pair(rng: np.random.Generator, case: Case, *, equal: bool) -> Pair:
+    """Candidate and champion on the same rows; `equal`: equally good."""
+    while True:
+        both = draw(rng, case.setting)
+        if case.kind != "values" and len({row.expected["label"] for row in both[0]}) < 2:
+            continue
+        read = _readers[case.kind]
+        ours, theirs = (
+            [read(row, *one) for row in rows] for rows, one in zip(both, SIDES, strict=True)
+        )
+        if equal:
+            ours, theirs = _exchanged(rng, ours, theirs)
+        return _evaluation("candidate", ours), _evaluation("champion", theirs)
+
+
+def measure(case: Case, pairs: int, seed: int, data: DatasetVersion) -> list[Errors]:
+    """Draw and judge so many pairs of each kind: each metric alone, then all in one gate."""
+    rng = np.random.default_rng(seed)
+    limits = GateSettings(margins=margins(case))
+    worse, same = (
+        [_judged(case, pair(rng, case, equal=equal), limits, data) for _ in range(pairs)]
+        for equal in (False, True)
+    )
+    return [
+        Errors(
+            case,
+            name,
+            worse_passed=[one[name] for one in worse].count("PASSED") / pairs,
+            worse_failed=[one[name] for one in worse].count("FAILED") / pairs,
+            equal_failed=[one[name] for one in same].count("FAILED") / pairs,
+            equal_passed=[one[name] for one in same].count("PASSED") / pairs,
+        )
+        for name in (*case.metrics, TOGETHER)
+    ]
+
+
+def margins(case: Case) -> dict[str, float]:
+    """How much worse the candidate truly is, by metric."""
+    return _truth(case.kind, case.uneven)
+
+
+@cache
+def _truth(kind: str, uneven: bool) -> dict[str, float]:
+    whole = Case(kind, TRUTH, uneven)
+    ours, theirs = pair(np.random.default_rng(99), whole, equal=False)
+    found = {}
+    for name in KINDS[kind]:
+        metric = find(name)
+        lost = metric.estimate(theirs.rows) - metric.estimate(ours.rows)
+        found[name] = lost if metric.direction == "higher" else -lost
+        assert found[name] > 0, f"the candidate is not worse in {name}"
+    return found
+
+
+def _exchanged(
+    rng: np.random.Generator, ours: Sequence[ScoredRow], theirs: Sequence[ScoredRow]
+) -> tuple[list[ScoredRow], list[ScoredRow]]:
+    """Both sides exchanged in half of the groups: neither is better in any metric."""
+    groups = dict.fromkeys(row.group for row in ours)
+    swapped = {group: bool(rng.random() < 0.5) for group in groups}
+    pairs = [(b, a) if swapped[a.group] else (a, b) for a, b in zip(ours, theirs, strict=True)]
+    return [a for a, _ in pairs], [b for _, b in pairs]
+
+
+def _judged(case: Case, both: Pair, limits: GateSettings, data: DatasetVersion) -> dict[str, str]:
+    """The outcome of the gate's comparison, of each metric alone and of all together."""
+    metrics = tuple(map(find, case.metrics))
+    evidence = Evidence(
+        subject="run",
+        champion_name="version 1",
+        dataset=data,
+        candidate=both[0],
+        champion=both[1],
+        metrics=metrics,
+    )
+    found = compute_check(NonInferior, evidence, limits)
+    alone = {}
+    for name in case.metrics:
+        figures, margin = found.figures["metrics"][name], limits.margins[name]
+        # The interval agrees with the one-sided tests of one metric.
+        passed, failed = figures["low"] > -margin, figures["high"] < -margin
+        alone[name] = "PASSED" if passed else "FAILED" if failed else "INCONCLUSIVE"
+    return {**alone, TOGETHER: found.outcome}
+
+
+def _evaluation(subject: str, rows: list[ScoredRow]) -> Evaluation:
+    return Evaluation(subject, "synthetic", "test", tuple(rows), len(rows), 1.0)
+
+
+def _labelled(row: ScoredRow, level: float, sureness: float) -> ScoredRow:
+    """Probabilities as Bayes has them, the logit times `sureness`: above 1 it is too sure."""
+    score = float(ndtri(row.output["probabilities"]["yes"])) + 1
+    logit = level * score - level**2 / 2 + math.log(PREVALENCE / (1 - PREVALENCE))
+    share = float(expit(sureness * logit))
+    label = "yes" if share > 0.5 else "no"
+    output = {"label": label, "probabilities": {"yes": share, "no": 1 - share}}
+    return replace(row, output=output)
+
+
+def _ranked(row: ScoredRow, level: float, sureness: float) -> ScoredRow:
+    """A row with a label as an item: its gain, and its predicted value."""
+    gain = float(row.expected["label"] == "yes")
+    value = row.output["probabilities"]["yes"]
+    return replace(row, expected={"gain": gain}, output={"value": value})
+
+
+def _positive(row: ScoredRow, level: float, sureness: float) -> ScoredRow:
+    """Values around 30 instead of 0, so that an error is a share of them."""
+    return replace(
+        row,
+        expected={"value": row.expected["value"] + 30},
+        output={"value": row.output["value"] + 30},
+    )
+
+
+_readers = {"labels": _labelled, "values": _positive, "rankings": _ranked}
+
+
+def table(errors: Iterable[Errors], pairs: int) -> Iterator[str]:
+    """A line for each metric of a case."""
+    yield ""
+    yield (
+        f"Metrics over the set and in raw units: {pairs} pairs a column, alpha 0.05; two standard "
+        f"errors of a rate at alpha: {200 * math.sqrt(0.05 * 0.95 / pairs):.1f} %"
+    )
+    yield f"{'':41}{'worse by the margin, %':^24}{'equally good, %':^24}"
+    yield f"{'metric':<20}{'groups':>8}{'uneven':>8}{'':5}" + "".join(
+        f"{name:>12}" for name in ("PASSED", "FAILED", "FAILED", "PASSED")
+    )
+    for one in errors:
+        rates = (one.worse_passed, one.worse_failed, one.equal_failed, one.equal_passed)
+        yield (
+            f"{one.metric:<20}{one.case.groups:>8}{'yes' if one.case.uneven else 'no':>8}{'':5}"
+            + "".join(f"{100 * rate:>12.1f}" for rate in rates)
+        )
