@@ -150,9 +150,9 @@ class Slices(Check):
             return Verdict("NOT_APPLICABLE", why)
         slices, small = _slices(evidence.candidate, limits.slice_rows)
         without = {
-            name: why
+            name: missing
             for name, part in slices.items()
-            if (why := metric.applies(part.rows)) is not None
+            if (missing := metric.applies(part.rows)) is not None
         }
         slices = {name: part for name, part in slices.items() if name not in without}
         if not slices:
