@@ -98,10 +98,15 @@ def pair(rng: np.random.Generator, case: Case, *, equal: bool) -> Pair:
         return _evaluation("candidate", ours), _evaluation("champion", theirs)
 
 
-def measure(case: Case, pairs: int, seed: int, data: DatasetVersion) -> list[Errors]:
-    """Draw and judge so many pairs of each kind: each metric alone, then all in one gate."""
+def measure(
+    case: Case, pairs: int, seed: int, data: DatasetVersion, truth: int = TRUTH
+) -> list[Errors]:
+    """Draw and judge so many pairs of each kind: each metric alone, then all in one gate.
+
+    The true differences are those of `truth` groups.
+    """
     rng = np.random.default_rng(seed)
-    limits = GateSettings(margins=margins(case))
+    limits = GateSettings(margins=margins(case, truth))
     worse, same = (
         [_judged(case, pair(rng, case, equal=equal), limits, data) for _ in range(pairs)]
         for equal in (False, True)
@@ -119,14 +124,14 @@ def measure(case: Case, pairs: int, seed: int, data: DatasetVersion) -> list[Err
     ]
 
 
-def margins(case: Case) -> dict[str, float]:
+def margins(case: Case, truth: int = TRUTH) -> dict[str, float]:
     """How much worse the candidate truly is, by metric."""
-    return _truth(case.kind, case.uneven)
+    return _truth(case.kind, case.uneven, truth)
 
 
 @cache
-def _truth(kind: str, uneven: bool) -> dict[str, float]:
-    whole = Case(kind, TRUTH, uneven)
+def _truth(kind: str, uneven: bool, groups: int) -> dict[str, float]:
+    whole = Case(kind, groups, uneven)
     ours, theirs = pair(np.random.default_rng(99), whole, equal=False)
     found = {}
     for name in KINDS[kind]:

@@ -11,7 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from bench.gate import LIMITS, SETTINGS, Setting, declared, draw, judged, measure, table
+from bench.gate import DATA, LIMITS, SETTINGS, Setting, declared, draw, judged, measure, table
+from bench.gate_metrics import KINDS, TOGETHER, Case
+from bench.gate_metrics import measure as measure_metrics
+from bench.gate_metrics import table as metrics_table
 
 from fullturn.core.entities import Evaluation, Outcome
 from fullturn.core.errors import SettingsError
@@ -130,3 +133,17 @@ def test_the_benchmark_prints_a_line_for_each_setting() -> None:
     lines = list(table(rates, pairs=1))
     assert [line for line in lines if "declared" in line] == [declared(m) for m in range(4)]
     assert sum(line.strip().startswith("150") for line in lines) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_metrics_over_the_set_and_in_raw_units_err_no_more_often_than_declared(kind: str) -> None:
+    """A few pairs of clustered rows: gross errors only; `bench/gate.py` counts them finely."""
+    pairs = 25
+    found = measure_metrics(Case(kind, 60, uneven=True), pairs, 10, DATA, truth=4000)
+    most = LIMITS.alpha + 2 * math.sqrt(LIMITS.alpha * (1 - LIMITS.alpha) / pairs)
+    assert [one.metric for one in found] == [*KINDS[kind], TOGETHER]
+    for one in found:
+        assert max(one.worse_passed, one.worse_failed, one.equal_failed) <= most, one
+    assert found[-1].worse_passed <= min(one.worse_passed for one in found)
+    assert len(list(metrics_table(found, pairs))) == 4 + len(found)

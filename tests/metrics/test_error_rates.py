@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from statistics import mean
 
 import numpy as np
 import pytest
 from bench.metrics import ALPHA, SETTINGS, Setting, compared, draw, other_rates, rates, table
 
-from fullturn.metrics import find, level
+from fullturn.core.entities import ScoredRow
+from fullturn.metrics import difference, find, level
+from tests.metrics.rows import labelled
 
 pytestmark = pytest.mark.slow
 RUNS = 200
@@ -60,6 +63,41 @@ def test_the_interval_of_a_level_covers_it(setting: Setting) -> None:
     found = [level(metric, draw(rng, setting)[1], 0.9) for _ in range(RUNS)]
     assert mean(one.low > true for one in found) <= allowed(0.05)
     assert mean(one.high < true for one in found) <= allowed(0.05)
+
+
+def calibrated(rng: np.random.Generator, groups: int, sureness: float = 1.0) -> list[ScoredRow]:
+    """Pairs of rows, right as often as stated; `sureness` above 1 states too much."""
+    sure = rng.uniform(0.5, 0.95, groups).repeat(2)
+    right = rng.random(groups * 2) < sure
+    stated = np.clip(0.5 + (sure - 0.5) * sureness, 0, 1)
+    rows = labelled(["yes"] * len(sure), np.where(right, "yes", "no").tolist())
+    return [
+        replace(row, group=str(n // 2), output={**row.output, "confidence": one})
+        for n, (row, one) in enumerate(zip(rows, stated.tolist(), strict=True))
+    ]
+
+
+def test_the_calibration_error_that_few_rows_have_by_chance_is_no_evidence() -> None:
+    rng, metric = np.random.default_rng(5), find("calibration_error")
+    found = [level(metric, calibrated(rng, 100), 0.9) for _ in range(RUNS)]
+    assert mean(one.estimate for one in found) > 0.03  # of a perfectly calibrated model
+    assert mean(one.low > 0 for one in found) <= allowed(0.05)
+
+
+def test_a_candidate_that_is_too_sure_by_the_margin_rarely_passes_against_a_calibrated_one() -> (
+    None
+):
+    rng, metric = np.random.default_rng(6), find("calibration_error")
+    margin = 0.1 * 0.225  # mean of what is added to the confidence
+    found = [
+        difference(metric, calibrated(rng, 150, 1.1), calibrated(rng, 150)) for _ in range(RUNS)
+    ]
+    biased = mean(one.estimate for one in found) + margin
+    assert 0 < biased < mean(one.bias[0] for one in found)
+    assert mean(one.p_not_worse(margin) <= ALPHA for one in found) <= allowed(ALPHA)
+    assert mean(one.p_worse(margin) <= ALPHA for one in found) <= allowed(ALPHA)
+    for one in found[:20]:
+        assert (one.p_not_worse(-one.low) <= 0.025 + 1e-6) and one.low < one.estimate < one.high
 
 
 def test_the_benchmark_prints_a_line_for_each_setting() -> None:

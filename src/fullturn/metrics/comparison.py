@@ -58,25 +58,28 @@ class Difference:
     totals: GroupTotals = field(repr=False)
     reach: tuple[float, float] = field(repr=False)
     """Lowest and highest value of a row of the group that is added."""
+    bias: tuple[float, float] = (0.0, 0.0)
+    """How much the estimate may be too high, and too low, on average (`Metric.bias`)."""
 
     def p_not_worse(self, margin: float = 0.0) -> float:
         """p-value of "worse by `margin` or more"; small means: not worse. 0 tests superiority."""
-        return chance_below(self.totals, -_as_margin(margin), self.reach[0])
+        return chance_below(self.totals, self.bias[0] - _as_margin(margin), self.reach[0])
 
     def p_worse(self, margin: float = 0.0) -> float:
         """p-value of "worse by at most `margin`"; small means: worse than that."""
-        return chance_below(self.totals.mirrored(), _as_margin(margin), -self.reach[1])
+        level = _as_margin(margin) + self.bias[1]
+        return chance_below(self.totals.mirrored(), level, -self.reach[1])
 
     def detectable(self, alpha: float = 0.05, power: float = 0.8) -> float:
         """The smallest true loss that is detected with this power, two-sided."""
         scaled, unit = self._scaled()
-        return unit * paired.detectable_loss(scaled, alpha / 2, power)
+        return unit * paired.detectable_loss(scaled, alpha / 2, power) + self.bias[1]
 
     def pass_probability(self, margin: float, alpha: float) -> float:
         """Probability that an equally good candidate is shown to be non-inferior at `margin`."""
         unit = self._scaled()[1]
-        error = self.standard_error / unit
-        return paired.pass_probability(margin / unit, error, self.groups, alpha)
+        error, left = self.standard_error / unit, max(margin - self.bias[0], 1e-9 * margin)
+        return paired.pass_probability(left / unit, error, self.groups, alpha)
 
     def groups_needed(self, margin: float, alpha: float) -> int:
         """Groups needed to show non-inferiority at `margin`, if all are answered alike."""
@@ -105,7 +108,7 @@ def level(metric: Metric, rows: Rows, confidence: float = 0.95) -> Interval:
     totals, (floor, ceiling) = group_totals(values, codes), metric.bounds
     worst, best = _level_reach(metric, rows, totals)
     alpha = (1 - share) / 2
-    low = max(floor, lower_bound(totals, alpha, worst))
+    low = max(floor, lower_bound(totals, alpha, worst) - metric.bias(rows))
     high = min(ceiling, -lower_bound(totals.mirrored(), alpha, -best))
     return Interval(totals.mean, low, high, share)
 
@@ -128,6 +131,8 @@ def difference(
     totals = group_totals(a - b if metric.direction == "higher" else b - a, codes)
     levels = [_estimate(metric, *of) for of in ((ours, a), (theirs, b))]
     unit, reach = _difference_reach(metric, (ours, theirs), (a, b), totals)
+    bias = metric.bias(ours), metric.bias(theirs)
+    high_by, low_by = bias if metric.direction == "higher" else bias[::-1]
     alpha = (1 - share) / 2
     return Difference(
         metric=metric.name,
@@ -135,8 +140,8 @@ def difference(
         candidate=levels[0],
         reference=levels[1],
         estimate=totals.mean,
-        low=lower_bound(totals, alpha, reach[0]),
-        high=-lower_bound(totals.mirrored(), alpha, -reach[1]),
+        low=lower_bound(totals, alpha, reach[0]) - high_by,
+        high=-lower_bound(totals.mirrored(), alpha, -reach[1]) + low_by,
         confidence=share,
         standard_error=standard_error(totals, unit),
         rows=len(ours),
@@ -144,6 +149,7 @@ def difference(
         discordant_groups=int(np.count_nonzero(np.bincount(codes[a != b]))),
         totals=totals,
         reach=reach,
+        bias=(high_by, low_by),
     )
 
 

@@ -62,6 +62,14 @@ class Metric(ABC):
         low, high = self.bounds
         return high - low if math.isfinite(high - low) else 0.0
 
+    def bias(self, rows: Rows) -> float:
+        """How much larger than the truth the estimate may be on average, from few rows alone.
+
+        0 for most metrics. One of absolute values, such as a calibration error, grows with noise;
+        intervals and tests are wider by this.
+        """
+        return 0.0
+
     def support(self, rows: Rows) -> Flags:
         """Which rows the metric depends on most, shape (rows,): for recall, those of the label."""
         return np.ones(len(rows), dtype=np.bool_)

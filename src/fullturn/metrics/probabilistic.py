@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtr
 
 from fullturn.core.errors import StatisticsInputError
 from fullturn.metrics.answers import (
@@ -194,6 +195,26 @@ class CalibrationError(SetMetric):
         place = bins(sure)
         sign = np.sign(np.bincount(place, weights=right - sure, minlength=BINS))
         return np.asarray(sign[place] * (right - sure))
+
+    def bias(self, rows: Rows) -> float:
+        """Σ over bins of E|sum| - |E sum|, the excess of a folded normal (Leone, Nelson and
+        Nottingham, Technometrics 3, 1961), ÷ rows.
+
+        The expected sum of a bin is taken to be one clustered standard error below the observed
+        one, as chance has raised that too.
+        """
+        sure, right = self._answers(rows)
+        place = bins(sure)
+        _, group = np.unique([row.group for row in rows], return_inverse=True)
+        cells, code = np.unique(group * BINS + place, return_inverse=True)
+        parts = np.bincount(code, weights=right - sure)
+        sums = np.bincount(cells % BINS, weights=parts, minlength=BINS)
+        error = np.sqrt(np.bincount(cells % BINS, weights=parts**2, minlength=BINS))
+        seen = error > 0
+        size = np.maximum(0.0, np.abs(sums[seen]) / error[seen] - 1)
+        density = np.exp(-(size**2) / 2) / math.sqrt(2 * math.pi)
+        excess = 2 * (density - size * ndtr(-size))
+        return float(excess @ error[seen]) / len(rows)
 
     def _answers(self, rows: Rows) -> tuple[Floats, Floats]:
         expected = np.array(expected_labels(rows))
