@@ -45,7 +45,7 @@ KINDS = {
 
 def python_reference() -> str:
     """The page."""
-    parts = [HEAD, "## Open or begin\n", *map(_function, ("open", "init"))]
+    parts = [HEAD, "## Open or begin\n", *map(_function, ("open", "init", "log"))]
     parts += ["## Without a project\n", *map(_function, WITHOUT_PROJECT)]
     parts += ["## Verbs\n", *_verbs(Project, "project")]
     kinds = {name: getattr(fullturn, name) for name in fullturn.__all__}
@@ -91,7 +91,8 @@ def _signature(function: Any) -> str:
 def _parameter(one: inspect.Parameter) -> str:
     default = dict(one.default) if isinstance(one.default, Mapping) else one.default
     if default is one.empty:
-        return f"{one.name}: {one.annotation}"
+        stars = "**" if one.kind is one.VAR_KEYWORD else ""
+        return f"{stars}{one.name}: {one.annotation}"
     shown = "..." if callable(default) or dataclasses.is_dataclass(default) else repr(default)
     return f"{one.name}: {one.annotation} = {shown}"
 

@@ -82,6 +82,7 @@ def test_public_names() -> None:
         "adopt",
         "init",
         "judge",
+        "log",
         "open",
         "watch",
     ]

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from fullturn.verbs.init import Started, init
     from fullturn.verbs.judge import Judged, judge
     from fullturn.verbs.lineage import BatchLineage, PredictionLineage
+    from fullturn.verbs.log import log
     from fullturn.verbs.monitor import Seen
     from fullturn.verbs.predict import Answered, Answers
     from fullturn.verbs.release import ReleaseStatus
@@ -108,6 +109,7 @@ _PLACES = {
     "verbs.init": "Started init",
     "verbs.judge": "Judged judge",
     "verbs.lineage": "BatchLineage PredictionLineage",
+    "verbs.log": "log",
     "verbs.monitor": "Seen",
     "verbs.predict": "Answered Answers",
     "verbs.release": "ReleaseStatus",
@@ -194,6 +196,7 @@ __all__ = [
     "adopt",
     "init",
     "judge",
+    "log",
     "open",
     "watch",
 ]

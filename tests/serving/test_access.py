@@ -17,7 +17,7 @@ from tests.serving.live import ROW, Live, live
 from tests.serving.test_http import raw
 
 BODY = json.dumps({"inputs": [ROW]}).encode()
-PATHS = ("/predict", "/invocations", "/feedback", "/v1/chat/completions")
+PATHS = ("/predict", "/invocations", "/feedback", "/log", "/v1/chat/completions")
 
 
 @pytest.fixture(scope="module")

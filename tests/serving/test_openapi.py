@@ -59,7 +59,7 @@ def hold(case: Any) -> Any:
 @FUZZ
 @given(data=st.data())
 @pytest.mark.parametrize(
-    "path", ["/predict", "/invocations", "/feedback", "/v2/models/lengths/infer"]
+    "path", ["/predict", "/invocations", "/feedback", "/log", "/v2/models/lengths/infer"]
 )
 @pytest.mark.parametrize("mode", GenerationMode)
 def test_requests_of_any_kind_get_a_documented_answer(

@@ -30,6 +30,7 @@ ROUTES = {
     "POST /invocations": "the same in MLflow's protocol; also CSV and Parquet",
     "POST /v1/chat/completions": "the same in OpenAI's protocol, for assistants",
     "POST /feedback": "the correct answer or a score for a prediction id",
+    "POST /log": "a prediction that was made elsewhere, for monitoring",
     "GET /status /readyz /healthz /metrics /openapi.json": "version, health, metrics",
 }
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -17,6 +17,9 @@ from fullturn.core.values import parsed, stored_value
 from fullturn.core.wording import nearest, shown
 from fullturn.serving import log
 from fullturn.serving.inputs import Malformed, reject_unknown
+
+if TYPE_CHECKING:
+    from fullturn.serving.external import ExternalEntry, VersionAt
 
 RECENT = 100_000
 """Ids that are known without reading the log, at most."""
@@ -57,20 +60,27 @@ def _entry(entry: Any, contract: Contract) -> FeedbackEntry:
     if not isinstance(entry, dict):
         raise Malformed(f"feedback is {shown(entry)}; send an object with 'id'")
     reject_unknown(entry, "id", "expected", "score", "source")
-    number, source = entry.get("id"), entry.get("source", "")
+    number = entry.get("id")
     if not isinstance(number, str) or not number:
         raise Malformed(f"id = {shown(number)}; send the id that came with the answer")
+    source = source_of(entry.get("source", ""))
+    expected, score = entry.get("expected"), entry.get("score")
+    if expected is None and score is None:
+        raise Malformed("feedback needs 'expected', the right answer, or 'score', 0 to 1")
+    return FeedbackEntry(number, expected_of(expected, contract), score_of(score), source)
+
+
+def source_of(source: Any) -> str:
+    """Who gave it; raises Malformed if it is no short text."""
     if not isinstance(source, str) or len(source) > SOURCE_LENGTH:
         raise Malformed(
             f"source = {shown(source)}; send a text of up to {SOURCE_LENGTH} characters"
         )
-    expected, score = entry.get("expected"), entry.get("score")
-    if expected is None and score is None:
-        raise Malformed("feedback needs 'expected', the right answer, or 'score', 0 to 1")
-    return FeedbackEntry(number, _expected(expected, contract), _score(score), source)
+    return source
 
 
-def _score(score: Any) -> float | None:
+def score_of(score: Any) -> float | None:
+    """A score from 0 to 1; raises Malformed if it is something else."""
     if score is None:
         return None
     number = isinstance(score, int | float) and not isinstance(score, bool)
@@ -79,7 +89,8 @@ def _score(score: Any) -> float | None:
     return float(score)
 
 
-def _expected(expected: Any, contract: Contract) -> dict[str, Any] | None:
+def expected_of(expected: Any, contract: Contract) -> dict[str, Any] | None:
+    """The right answer, a value by label column; raises Malformed if it is something else."""
     if expected is None:
         return None
     columns = {column.name: column for column in contract.columns if column.role in LABEL_ROLES}
@@ -141,6 +152,24 @@ class FeedbackStore:
             )
             self._mark(within)
             return replaced
+
+    def store_external(self, entries: Sequence[ExternalEntry], version_at: VersionAt) -> list[bool]:
+        """Log predictions that were made elsewhere; returns for each whether its id was known:
+        then it is not logged again. Raises FullturnError if the log cannot be written."""
+        with self._one_at_a_time:
+            own = {one.id for one in entries if one.has_own_id}
+            taken = log.known(self._state, own)
+            repeated, new = list[bool](), list[Prediction | Feedback]()
+            for one in entries:
+                repeated.append(one.id in taken)
+                if one.id not in taken:
+                    taken.add(one.id)
+                    new += one.records(version_at)
+            if new:
+                self._writer.append(new)
+            self.remember(one for one in new if isinstance(one, Prediction))
+            self._mark({one.prediction for one in new if isinstance(one, Feedback)})
+            return repeated
 
     def _mark(self, judged: set[str]) -> None:
         with self._mutex:

@@ -16,19 +16,20 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import orjson
 
 from fullturn.core.entities import Feedback, Prediction
-from fullturn.core.errors import Conflict, IntegrityError, NotFound, from_system
+from fullturn.core.errors import Conflict, FullturnError, IntegrityError, NotFound, from_system
 from fullturn.core.journal import LARGEST_WRITE, Drain, Journal, read, waiting
 from fullturn.core.state import make
 from fullturn.serving.tables import (
     SCHEMAS,
     TableSink,
+    Where,
     delivered,
     drop_empty_commits,
     matching,
@@ -40,6 +41,8 @@ TABLES = "log"
 DRAIN_EVERY = 0.5
 """Seconds between two deliveries: each is a commit and a file."""
 BATCH = 20_000
+MOMENT = 0.3
+"""Seconds for which another process may have the log, without being a server."""
 VIOLATION = "DataError: "
 """Begins the error of a row that breaks the contract: the sender's fault, not the version's."""
 _log = logging.getLogger(__name__)
@@ -54,18 +57,21 @@ class PredictionLog:
         CouldNotEvaluate: the journal or a table cannot be opened.
     """
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, *, delivers: bool = True) -> None:
+        """Without `delivers` it only appends to the journal, for a moment."""
         self._lock = _only_writer(state)
         try:
             self._journal = Journal(state / JOURNAL, private=True)
-            self._drain = _drain(state)
-            _recover(state, self._drain)
+            self._drain = _drain(state) if delivers else None
+            if self._drain:
+                _recover(state, self._drain)
             self._last = _last_sequence(state)
         except BaseException:
             os.close(self._lock)
             raise
         self._mutex = threading.Lock()
-        self._drain.start()
+        if self._drain:
+            self._drain.start()
 
     def append(self, entries: Sequence[Prediction | Feedback]) -> None:
         """Append these, in one write up to 16 MB; each gets the next `sequence`.
@@ -84,12 +90,13 @@ class PredictionLog:
     @property
     def failure(self) -> str | None:
         """Why the tables lag behind the journal; None if they do not."""
-        return str(self._drain.failure) if self._drain.failure else None
+        return str(self._drain.failure) if self._drain and self._drain.failure else None
 
     def close(self) -> None:
         """Deliver the rest, for a few seconds at most, and release the lock."""
         self._journal.close()
-        self._drain.close(timeout=5)
+        if self._drain:
+            self._drain.close(timeout=5)
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
@@ -109,7 +116,7 @@ def exists(state: Path) -> bool:
 def writing(state: Path) -> bool:
     """Whether a server of this project is running, on this machine."""
     try:
-        os.close(_locked(state, os.O_RDONLY))
+        os.close(_patiently(state, os.O_RDONLY, MOMENT))
     except Conflict:
         return True
     except OSError:  # nobody ever wrote
@@ -145,6 +152,22 @@ def find(state: Path, prediction: str) -> Prediction:
     if not found:
         raise NotFound(f"no prediction '{prediction}' in the log {state / TABLES}")
     return Prediction(**found[0])
+
+
+def known(state: Path, ids: Collection[str]) -> set[str]:
+    """Those of these ids that the log has a prediction of."""
+    if not ids:
+        return set()
+    rows = _rows(state, "predictions", ("id", frozenset(ids)))
+    return {row["id"] for row in rows}
+
+
+def deliver(state: Path) -> None:
+    """Move the journal to the tables, if no server does: without one it would only grow."""
+    drain = _drain(state)
+    with contextlib.suppress(FullturnError):  # it stays in the journal
+        drain.replay()
+        drain.close(timeout=0)
 
 
 def feedback_on(state: Path, prediction: str) -> list[Feedback]:
@@ -196,9 +219,21 @@ def _only_writer(state: Path) -> int:
     """A lock for the lifetime of the process."""
     make(state)
     try:
-        return _locked(state, os.O_RDWR | os.O_CREAT)
+        return _patiently(state, os.O_RDWR | os.O_CREAT, MOMENT)
     except OSError as error:
         raise from_system(error) from None
+
+
+def _patiently(state: Path, flags: int, seconds: float) -> int:
+    """The lock; a verb that collects predictions made elsewhere has it for a moment."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            return _locked(state, flags)
+        except Conflict:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(0.02)
 
 
 def _locked(state: Path, flags: int) -> int:
@@ -228,8 +263,8 @@ def _parts(payloads: Sequence[bytes]) -> Iterable[list[bytes]]:
     yield from ([payload] for payload in payloads)
 
 
-def _rows(state: Path, name: str, where: int | tuple[str, str]) -> list[dict[str, Any]]:
-    """Rows after a sequence, or with this value of a column; each once, in order of sequence.
+def _rows(state: Path, name: str, where: Where) -> list[dict[str, Any]]:
+    """Rows after a sequence, or with these values of a column; each once, in order of sequence.
 
     The journal is read first: what a drain delivers meanwhile is then read twice, not missed.
     """
@@ -238,7 +273,9 @@ def _rows(state: Path, name: str, where: int | tuple[str, str]) -> list[dict[str
     rows = left | ({row["sequence"]: row for row in matching(table, where)} if table else {})
     if isinstance(where, int):
         return [rows[sequence] for sequence in sorted(rows) if sequence > where]
-    return [rows[sequence] for sequence in sorted(rows) if rows[sequence][where[0]] == where[1]]
+    column, wanted = where
+    values = {wanted} if isinstance(wanted, str) else wanted
+    return [rows[sequence] for sequence in sorted(rows) if rows[sequence][column] in values]
 
 
 def _waiting(state: Path, name: str) -> dict[int, dict[str, Any]]:

@@ -39,6 +39,7 @@ def description(name: str, contract: Contract, *, chats: bool, token: bool) -> S
         "/invocations": _invocations(),
         "/feedback": _post("feedback", "Send labels or scores of answers.", "FeedbackRequest",
                            "FeedbackReply", 404),
+        "/log": _post("log", "Log predictions that were made elsewhere.", "LogRequest", "LogReply"),
         "/status": _get("status", "What is served.", "Status"),
         "/healthz": _get("alive", "Whether the server runs.", "Alive"),
         "/readyz": _get("ready", "Whether it can answer.", "Ready", 503),

@@ -10,7 +10,7 @@ from typing import Any
 from fullturn.core.entities import Contract, Output
 from fullturn.core.settings import ServingSettings
 from fullturn.core.wording import shown
-from fullturn.serving import chat, feedback, inference, inputs, scoring, table_bodies
+from fullturn.serving import chat, external, feedback, inference, inputs, scoring, table_bodies
 from fullturn.serving.access import Headers, require_json
 from fullturn.serving.answering import Full, NotAnswered, Work
 from fullturn.serving.batcher import Batcher
@@ -90,6 +90,7 @@ class Routes:
         self.all: dict[str, Route] = {
             **self.hot,
             "/feedback": Route(self._feedback),
+            "/log": Route(self._log),
             "/v1/chat/completions": Route(self._chat),
             "/status": _get(self._status),
             "/version": _get(self._version),
@@ -201,19 +202,37 @@ class Routes:
 
     async def _feedback(self, call: Call) -> Reply:
         entries = feedback.of_body(call.body, self._served.contract)
-        if self._feedback_waiting >= FEEDBACK_WAITING:
-            raise Full
-        self._feedback_waiting += 1
-        try:
-            replaced = await asyncio.to_thread(self._served.feedback_store.store, entries)
-        finally:
-            self._feedback_waiting -= 1
+        replaced = await self._in_thread(self._served.feedback_store.store, entries)
         self._served.metrics.feedback += len(entries)
         stored = [
             {"id": one.prediction, "replaced": before}
             for one, before in zip(entries, replaced, strict=True)
         ]
         return as_json(stored if call.body.lstrip().startswith(b"[") else stored[0])
+
+    async def _log(self, call: Call) -> Reply:
+        served = self._served
+        entries, broken = external.of_body(call.body, served.contract, self._rows)
+        repeated = await self._in_thread(
+            served.feedback_store.store_external,
+            entries,
+            lambda _: served.follower.current.champion.version,
+        )
+        stored = [
+            {"id": one.id, "repeated": before, **({"broken": why} if why else {})}
+            for one, before, why in zip(entries, repeated, broken, strict=True)
+        ]
+        return as_json(stored if call.body.lstrip().startswith(b"[") else stored[0])
+
+    async def _in_thread(self, store: Callable[..., list[bool]], *arguments: Any) -> list[bool]:
+        """What looks ids up in the log, a few at a time."""
+        if self._feedback_waiting >= FEEDBACK_WAITING:
+            raise Full
+        self._feedback_waiting += 1
+        try:
+            return await asyncio.to_thread(store, *arguments)
+        finally:
+            self._feedback_waiting -= 1
 
     async def _healthz(self, _: Call) -> Reply:
         return as_json({"alive": True})

@@ -5,6 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from fullturn.core.entities import Column, Contract
+from fullturn.serving.external import (
+    LARGEST_VERSION,
+    LATEST,
+    LONGEST_ERROR,
+    LONGEST_ID,
+    SLOWEST,
+)
 from fullturn.serving.feedback import LABEL_ROLES, MOST, SOURCE_LENGTH
 from fullturn.serving.inference import DATATYPES
 from fullturn.serving.inputs import KEY_LENGTH
@@ -157,11 +164,45 @@ def _feedback(contract: Contract) -> dict[str, Schema]:
     }  # fmt: skip
     stored = _object({"id": _TEXT, "replaced": {"type": "boolean"}}, "id", "replaced")
     return {
+        **_external(),
         "Expected": expected,
         "Feedback": one,
         "FeedbackRequest": {"anyOf": [ref("Feedback"), _rows(ref("Feedback"), MOST)]},
         "Stored": stored,
         "FeedbackReply": {"anyOf": [ref("Stored"), _rows(ref("Stored"))]},
+    }
+
+
+def _external() -> dict[str, Schema]:
+    """Predictions that were made elsewhere: an input that breaks the contract is logged, too."""
+    one = _closed({
+        "input": {"type": "object", "description": "The row, a value by column."},
+        "output": {"type": ["object", "null"], "description": "The answer; null if there is none."},
+        "id": {"type": "string", "minLength": 1, "maxLength": LONGEST_ID,
+               "description": "Of your choice; a second one of the same id is not logged."},
+        "error": {"type": "string", "minLength": 1, "maxLength": LONGEST_ERROR},
+        "key": ref("Key"),
+        "version": {"type": "integer", "minimum": 1, "maximum": LARGEST_VERSION,
+                    "description": "Default: the champion."},
+        "time": {"type": "integer", "minimum": 0, "maximum": LATEST,
+                 "description": "Milliseconds since 1970; default: now."},
+        "latency": {"type": "number", "minimum": 0, "maximum": SLOWEST, "description": "Seconds."},
+        "expected": ref("Expected"),
+        "score": {"type": "number", "minimum": 0, "maximum": 1},
+        "source": {"type": "string", "maxLength": SOURCE_LENGTH},
+    }, "input")  # fmt: skip
+    stored = _object(
+        {"id": _TEXT, "repeated": {"type": "boolean"},
+         "broken": {"type": "string", "description": "How the input breaks the contract."}},
+        "id", "repeated",
+    )  # fmt: skip
+    return {
+        "ExternalPrediction": one,
+        "LogRequest": {
+            "anyOf": [ref("ExternalPrediction"), _rows(ref("ExternalPrediction"), MOST)]
+        },
+        "Logged": stored,
+        "LogReply": {"anyOf": [ref("Logged"), _rows(ref("Logged"))]},
     }
 
 

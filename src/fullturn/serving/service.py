@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from fullturn.core.entities import Contract, Output, Prediction
+from fullturn.core.errors import FullturnError
+from fullturn.core.journal import Drain
 from fullturn.core.settings import ServingSettings
 from fullturn.serving.batcher import Batcher, Limits, OnLogged
 from fullturn.serving.deployment import Follower, Load, LoadedVersion, Look
+from fullturn.serving.external import Collector
 from fullturn.serving.feedback import FeedbackStore
 from fullturn.serving.gauges import gauges
 from fullturn.serving.log import PredictionLog
@@ -56,12 +59,20 @@ def service(state: Path, plan: Plan) -> Iterator[Served]:
         )
         metrics.watch(lambda: gauges(state, follower, batcher, writer))
         follower.start()
+        collector = Collector(state, writer, lambda _: follower.current.champion.version)
+        stack.callback(_stop, collector.drain.start())
         stack.callback(follower.close)
         stack.callback(batcher.close)
         yield Served(
             plan.name, plan.contract, plan.text_of, settings, plan.token, batcher, follower,
             feedback, metrics,
         )  # fmt: skip
+
+
+def _stop(collecting: Drain) -> None:
+    """What is left in the journal is collected later."""
+    with suppress(FullturnError):
+        collecting.close(timeout=1)
 
 
 def _both(feedback: FeedbackStore, other: OnLogged | None) -> OnLogged:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -159,8 +159,12 @@ def _last(payloads: Iterable[bytes]) -> dict[str, int]:
     return {record[0]: record[2] for record in map(orjson.loads, payloads)}
 
 
-def matching(table: DeltaTable, where: int | tuple[str, str]) -> Iterator[dict[str, Any]]:
-    """Rows with a higher `sequence` than `where`, or with this value in this column.
+Where = int | tuple[str, str | Collection[str]]
+"""A `sequence`, or a column with a value or several."""
+
+
+def matching(table: DeltaTable, where: Where) -> Iterator[dict[str, Any]]:
+    """Rows with a higher `sequence` than `where`, or with one of these values in this column.
 
     Read by deltalake's own engine: importing pyarrow's takes half a second.
 
@@ -187,9 +191,10 @@ def _folder(table: DeltaTable) -> Path:
     return Path(url2pathname(urlsplit(table.table_uri).path))
 
 
-def _equal(column: str, value: str) -> str:
-    doubled = value.replace("'", "''")
-    return f"{column} = '{doubled}'"
+def _equal(column: str, value: str | Collection[str]) -> str:
+    values = [value] if isinstance(value, str) else value
+    quoted = ("'" + one.replace("'", "''") + "'" for one in values)
+    return f"{column} in ({', '.join(quoted)})"
 
 
 def opened(path: Path) -> DeltaTable | None:

@@ -160,7 +160,10 @@ def _prediction(project: Workspace, number: str) -> Prediction:
 
     name = number.removeprefix(TRACE)
     if name == number:
-        return log.find(project.state, number)
+        try:
+            return log.find(project.state, number)
+        except NotFound:
+            return _collected(project, number)
     for trace in waiting(project.state / JOURNALS):
         if trace.id == name:
             return answered(trace)
@@ -168,6 +171,15 @@ def _prediction(project: Workspace, number: str) -> Prediction:
         return log.find(project.state, name)
     except NotFound:
         return answered(project.store.answer(name))
+
+
+def _collected(project: Workspace, number: str) -> Prediction:
+    """Of those that other systems logged, and nobody has collected yet."""
+    from fullturn.serving import log
+    from fullturn.verbs.log import collect
+
+    collect(project)
+    return log.find(project.state, number)
 
 
 def answered(trace: Traced) -> Prediction:

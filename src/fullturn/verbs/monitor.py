@@ -29,6 +29,7 @@ from fullturn.registry import history as histories
 from fullturn.registry import promotion, versions
 from fullturn.serving.observations import Observer
 from fullturn.tracking.runs import RunPlan, recorded
+from fullturn.verbs.log import collect
 from fullturn.verbs.workspace import Workspace, stored_evaluation
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ class Monitor:
 
     def step(self) -> list[Alarm]:
         """Read new log entries; record new alarms as runs and notify the webhook; returns them."""
+        collect(self.project)
         new = [one for one in self._observer.read() if self._is_relevant(one)]
         labelled = [one for one in new if one.loss is not None]
         scored = [one for one in labelled if one.unscored is None]
