@@ -144,6 +144,7 @@ UNKNOWN = {
         "dataframe_split": {"columns": [*r], "data": [[*r.values()]], "x": 1}}),
     "Feedback": ("/feedback", lambda r, i: {"id": i, "score": 1, "x": 1}),
     "Expected": ("/feedback", lambda r, i: {"id": i, "expected": {"label": "long", "x": 1}}),
+    "ExternalPrediction": ("/log", lambda r, i: {"input": r, "output": {}, "x": 1}),
 }  # fmt: skip
 
 

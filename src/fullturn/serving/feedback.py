@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
@@ -17,9 +17,6 @@ from fullturn.core.values import parsed, stored_value
 from fullturn.core.wording import nearest, shown
 from fullturn.serving import log
 from fullturn.serving.inputs import Malformed, reject_unknown
-
-if TYPE_CHECKING:
-    from fullturn.serving.external import ExternalEntry, VersionAt
 
 RECENT = 100_000
 """Ids that are known without reading the log, at most."""
@@ -153,18 +150,26 @@ class FeedbackStore:
             self._mark(within)
             return replaced
 
-    def store_external(self, entries: Sequence[ExternalEntry], version_at: VersionAt) -> list[bool]:
-        """Log predictions that were made elsewhere; returns for each whether its id was known:
-        then it is not logged again. Raises FullturnError if the log cannot be written."""
+    def store_new(
+        self, entries: Sequence[tuple[str | None, Sequence[Prediction | Feedback]]]
+    ) -> list[bool]:
+        """Log predictions that were made elsewhere, each with what is known of it.
+
+        The ids are those that their senders chose. Returns for each whether the log has its id:
+        then it is not logged again.
+
+        Raises:
+            FullturnError: the log cannot be written.
+        """
         with self._one_at_a_time:
-            own = {one.id for one in entries if one.has_own_id}
-            taken = log.known(self._state, own)
+            taken = log.known(self._state, {one for one, _ in entries if one is not None})
             repeated, new = list[bool](), list[Prediction | Feedback]()
-            for one in entries:
-                repeated.append(one.id in taken)
-                if one.id not in taken:
-                    taken.add(one.id)
-                    new += one.records(version_at)
+            for number, records in entries:
+                repeated.append(number in taken)
+                if number not in taken:
+                    new += records
+                if number is not None:
+                    taken.add(number)
             if new:
                 self._writer.append(new)
             self.remember(one for one in new if isinstance(one, Prediction))

@@ -213,11 +213,11 @@ class Routes:
     async def _log(self, call: Call) -> Reply:
         served = self._served
         entries, broken = external.of_body(call.body, served.contract, self._rows)
-        repeated = await self._in_thread(
-            served.feedback_store.store_external,
-            entries,
-            lambda _: served.follower.current.champion.version,
-        )
+        champion = served.follower.current.champion.version
+        new = [
+            (one.id if one.has_own_id else None, one.records(lambda _: champion)) for one in entries
+        ]
+        repeated = await self._in_thread(served.feedback_store.store_new, new)
         stored = [
             {"id": one.id, "repeated": before, **({"broken": why} if why else {})}
             for one, before, why in zip(entries, repeated, broken, strict=True)
