@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fullturn.core import redaction
+from fullturn.core import monitored, redaction
 from fullturn.core.entities import Example, Feedback, Output, Prediction, Scores
 from fullturn.core.errors import NotFound
 from fullturn.core.showing import view
@@ -82,6 +82,16 @@ def test_an_alarm_is_a_run_with_a_page_and_is_kept_once(asked: Workspace) -> Non
     seen = again.seen()
     assert seen.requests == 240 and seen.labelled == 240 and len(seen.alarms) == len(first)
     assert "<svg" in seen.to_html()
+
+
+def test_what_was_seen_is_noted_for_prometheus(asked: Workspace) -> None:
+    seen = monitor.monitor(asked)
+    noted = monitored.read(asked.state)
+    assert noted and (noted.version, noted.requests, noted.labelled) == (1, 240, 240)
+    assert noted.loss is not None and 0 < noted.loss <= 1
+    assert noted.alarms == {one.name: one.alarms for one in seen.states}
+    assert sum(noted.alarms.values()) == len(seen.alarms) > 0
+    assert noted.shares == {one.name: one.share for one in seen.states}
 
 
 def test_the_report_page_shows_no_secret(
