@@ -36,6 +36,7 @@ from fullturn.verbs.serve import TRACES, server
 from fullturn.verbs.train import train
 from fullturn.verbs.workspace import Workspace
 from tests.conftest import PYTHONPATH, free_port
+from tests.tracking.collector import collecting
 from tests.verbs import test_faults
 from tests.waiting import PATIENCE, wait_until
 
@@ -180,6 +181,35 @@ def test_answers_of_an_llm_are_all_traced_and_quotes_some(project: Workspace) ->
     assert len(wanted) < len(traces) < len(wanted) + 15
     assert {trace["tags"]["fullturn.version"] for trace in traces} == {"1"}
     assert not (project.state / TRACES).exists()
+
+
+def test_traces_go_to_a_collector_too(project: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = changed(project, "tests.verbs.toy:Toy", "tests.verbs.talker:Talker")
+    promoted(project)
+    with collecting() as received:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", received.url)
+        with server(project, port=0) as address:
+            ids = {asked(address).json()["ids"][0] for _ in range(3)}
+            wanted = {f"tr-{number}" for number in ids}
+            wait_until("traces in MLflow", lambda: wanted <= stored_traces(project))
+            wait_until("traces at the collector", lambda: ids <= received.ids)
+    assert {path for path, _, _ in received.requests} == {"/v1/traces"}
+
+
+def test_a_model_without_text_is_traced_for_a_collector(
+    project: Workspace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    promoted(project)
+    with collecting() as received:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", received.url)
+        with server(project, port=0) as address:
+            number = asked(address).json()["ids"][0]
+            wait_until("a trace at the collector", lambda: number in received.ids)
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+        with server(project, port=0) as address:
+            assert asked(address).status_code == 200
+    assert "no traces are exported: OTEL_EXPORTER_OTLP_PROTOCOL is 'grpc'" in caplog.text
+    assert not stored_traces(project)
 
 
 def test_traces_wait_for_mlflow_and_answers_do_not(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 import socket
 import subprocess
 import sys
@@ -22,15 +24,19 @@ from fullturn.serving.deployment import DesiredState, LoadedVersion, desired_sta
 from fullturn.serving.routes import Served
 from fullturn.serving.service import Plan, service
 from fullturn.store import Store
+from fullturn.tracking import otlp
+from fullturn.tracking.otlp import CollectorSpool
 from fullturn.tracking.traces import TraceSpool, traced
 from fullturn.verbs.loading import load_recorded
 from fullturn.verbs.running_server import announced
 from fullturn.verbs.workspace import Workspace
 
-TRACES = "serving-traces"
+TRACES, COLLECTED = "serving-traces", "serving-otlp"
+"""Journals of traces on their way to MLflow, and to an OpenTelemetry collector."""
 UNGENERATED_PER_SECOND = 5.0
 """Maximum rate of traces of answers that called no LLM: MLflow takes about 100 a second, and the
 prediction log has all answers. Answers of an LLM are all traced."""
+_log = logging.getLogger("fullturn.serving")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +164,25 @@ def _served(project: Workspace, *, follow_alias: bool = False) -> Iterator[Serve
 
     plan = Plan(store.name, subject.contract, settings, look, load, _token(settings.token_env))
     with ExitStack() as stack:
+        spools: list[TraceSpool | CollectorSpool] = []
         if subject.can("generated text"):
             spool = TraceSpool(store, project.state / TRACES, patient=True)
-            traces = _Traces(stack.enter_context(spool))
-            plan = replace(plan, text_of=subject.text_of, on_logged=traces)
+            spools.append(stack.enter_context(spool))
+            plan = replace(plan, text_of=subject.text_of)
+        if target := _collector(store.name):
+            spools.append(stack.enter_context(CollectorSpool(project.state / COLLECTED, target)))
+        if spools:
+            plan = replace(plan, on_logged=_Traces(spools))
         yield stack.enter_context(service(project.state, plan))
+
+
+def _collector(name: str) -> otlp.Collector | None:
+    """Where the environment sends traces; what it asks for and cannot have is logged."""
+    try:
+        return otlp.collector(os.environ, name)
+    except SettingsError as error:
+        _log.warning("no traces are exported: %s", error)
+        return None
 
 
 def _followed(store: Store, deleted: set[tuple[str, str]], *, follow_alias: bool) -> DesiredState:
@@ -198,7 +218,7 @@ def _token(variable: str | None) -> str | None:
 class _Traces:
     """Traces all answers of an LLM, and a few others per second."""
 
-    spool: TraceSpool
+    spools: Sequence[TraceSpool | CollectorSpool]
     allowed: float = UNGENERATED_PER_SECOND
     since: float = 0.0
 
@@ -207,11 +227,14 @@ class _Traces:
         earned = UNGENERATED_PER_SECOND * (now - self.since)
         self.allowed, self.since = min(UNGENERATED_PER_SECOND, self.allowed + earned), now
         chosen = [one for one in made if one.output is not None and self._wants(one)]
-        if chosen:
-            self.spool.append_traces(
-                traced(one.input, one.output or {}, one.latency, _tags(one), slot.run, one.id)
-                for one in chosen
-            )
+        if not chosen:
+            return
+        traces = [
+            traced(one.input, one.output or {}, one.latency, _tags(one), slot.run, one.id)
+            for one in chosen
+        ]
+        for spool in self.spools:
+            spool.append_traces(traces)
 
     def _wants(self, one: Prediction) -> bool:
         if (one.output or {}).get("completion_tokens"):
