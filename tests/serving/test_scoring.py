@@ -20,9 +20,10 @@ import pandas as pd
 import pytest
 import uvicorn
 
-from fullturn.core.entities import Input, Output
+from fullturn.core.entities import Contract, Input, Output
 from fullturn.store.client import mlflow
-from fullturn.store.pyfunc import LoadedModel, load_any
+from fullturn.store.model_process import Inputs, LoadedModel, to_batch
+from fullturn.store.pyfunc import described, inputs_of
 from tests.conftest import free_port
 from tests.serving import echo
 from tests.serving.live import Live, live
@@ -244,17 +245,24 @@ class Adopted:
     """A model of MLflow as our server predicts with it."""
 
     model: LoadedModel
+    inputs: Inputs
 
     def predict(self, rows: Sequence[Input]) -> list[Output]:
-        return list(self.model.answer(rows)["values"])
+        return list(self.model.answer(to_batch(rows, self.inputs))["values"])
+
+
+def adopted(folder: Path, contract: Contract) -> Adopted:
+    kinds = {c.name: c.kind for c in contract.columns if c.role == "input"}
+    inputs = inputs_of(described(folder), kinds)
+    predict = mlflow.pyfunc.load_model(str(folder)).predict
+    return Adopted(LoadedModel(inputs, predict, None), inputs)
 
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     folder = tmp_path_factory.mktemp("model")
     model = echo.save(folder / "echo")
-    kinds = {c.name: c.kind for c in echo.CONTRACT.columns if c.role == "input"}
-    predictor = Adopted(load_any(model, kinds))
+    predictor = adopted(model, echo.CONTRACT)
     with (
         mlflow_server(model) as address,
         httpx.Client(base_url=address, timeout=PATIENCE, trust_env=False) as theirs,
