@@ -106,3 +106,19 @@ def test_what_files_import_is_pinned_and_what_they_share_is_not(tmp_path: Path) 
 def test_a_later_requirement_replaces_an_earlier_one_of_the_same_name() -> None:
     ours, theirs = ["scikit-learn==1.9", "numpy==2"], ["# made by MLflow", "Scikit_Learn==1.5", ""]
     assert installation.merged(ours, theirs) == ("numpy==2", "Scikit_Learn==1.5")
+
+
+def test_from_the_archive_a_model_process_starts_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "fullturn.zip"
+    path.write_bytes(installation.archive())
+    code = (
+        f"import sys; sys.path.insert(0, {str(path)!r})\n"
+        "from fullturn.subjects.mlflow_model import process as p\n"
+        "from fullturn.store.model_process import Inputs\n"
+        "words = p._words('folder', Inputs(()), p.Limits(), None)\n"
+        "print(open(words[3]).readline())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code], capture_output=True, text=True, check=False
+    )
+    assert "The inside of a model process" in done.stdout, done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from fullturn.core.settings import Settings
 from fullturn.core.tags import OriginTags, TrainingTags
 from fullturn.subjects.catalog import find
 from fullturn.subjects.mlflow_model.trained import TrainedModel
+from fullturn.tracking.cache_keys import train_packages, training_key
 from fullturn.tracking.runs import journal_path
 from fullturn.verbs import gate, lineage, promote
 from fullturn.verbs.data import commit
@@ -24,6 +26,7 @@ from fullturn.verbs.workspace import Workspace
 from tests.projects import Once, copied
 from tests.registered import customers
 from tests.verbs.conftest import write_rows
+from tests.waiting import is_alive, wait_until
 
 TOML = """\
 name = "retention"
@@ -99,6 +102,10 @@ with mlflow.start_run(run_name="theirs") as run:
         mlflow.log_metric("loss", 1 / (1 + step), step=step)
     mlflow.log_metrics({"auc": 0.5, "f1": float("nan")}, step=3)
     mlflow.set_tag("team", "growth")
+    if mode == "waits":
+        import time
+        open("waiting", "w").write(str(os.getpid()))
+        time.sleep(600)
     if mode == "killed":
         os.kill(os.getpid(), 9)
     if mode == "raises":
@@ -201,6 +208,32 @@ def test_a_training_that_fails_says_why_and_loses_nothing(
         assert len(steps) == 300  # every value that was logged before the end
     assert not list(journal_path(project.state, failed.id).parent.iterdir())
     assert not list((project.state / "runs" / failed.id).glob("data-*"))
+
+
+@pytest.mark.slow
+def test_the_end_of_fullturn_ends_the_training_and_loses_no_metric(project: Workspace) -> None:
+    started = project.root / "waiting"
+    words = [sys.executable, "-m", "fullturn", "train", "-p", "mode=waits"]
+    with subprocess.Popen(words, cwd=project.root, stderr=subprocess.DEVNULL) as process:
+        wait_until("the training has begun", lambda: started.exists() and started.read_text())
+        process.send_signal(signal.SIGKILL)
+    child = int(started.read_text())
+    wait_until("the training has ended", lambda: not is_alive(child))
+    (ended,) = runs(project)  # which delivers what waits in journals
+    assert ended.status == "KILLED"
+    steps = project.store._client.get_metric_history(ended.id, "loss")  # noqa: SLF001
+    assert len(steps) == 300
+
+
+def test_packages_of_another_environment_are_part_of_the_key(project: Workspace) -> None:
+    named = changed(project, "[train]\n", '[train]\npython = "env/bin/python"\n')
+    packages = project.root / "env" / "lib" / "python3.11" / "site-packages"
+    keys = []
+    for version in ("4.6.0", "4.7.0"):
+        (packages / f"LightGBM-{version}.dist-info").mkdir(parents=True)
+        keys.append(training_key(named.settings, named.root, {}, 0, "digest"))
+        assert f"lightgbm=={version}" in train_packages(named.settings, named.root)
+    assert keys[0] != keys[1] and not train_packages(project.settings, project.root)
 
 
 @pytest.mark.slow

@@ -64,6 +64,8 @@ LOGGED_BY = "fullturn.logged_by"
 VALIDATION = "evaluation/validation.jsonl"
 TRAINED = "evaluation/trained.json"
 REPORTS = ("gate/report.json", "gate/report.md", "gate/report.html")
+TRAIN_PACKAGES = "training/environment.txt"
+"""As `ENVIRONMENT`, of the environment that `[train] python` names."""
 ENVIRONMENT, SOURCES = "environment.txt", "code.txt"
 """These list Python and every installed distribution, and the files of code, a line each:
 `name==version`, `name==sha256`."""

@@ -25,6 +25,7 @@ def training_key(settings: Settings, root: Path, params: Params, seed: int, data
         ingredients["model"] = _asking(settings)
     if settings.train.command:
         ingredients["train"] = settings.train.model_dump(mode="json")
+        ingredients["train_packages"] = provenance.sha256(train_packages(settings, root))
     if settings.service.url:
         asked = {"timeout", "concurrency", "batch_rows", "retries"}
         ingredients["service"] = settings.service.model_dump(mode="json", exclude=asked)
@@ -43,6 +44,12 @@ def _asking(settings: Settings) -> dict[str, Any]:
     return settings.model.model_dump(
         mode="json", include={"task", "classes", "scale", "allow_pickle", "env"}
     )
+
+
+def train_packages(settings: Settings, root: Path) -> str:
+    """What is installed where `[train] command` runs; nothing if that is fullturn's environment."""
+    named = settings.train.python
+    return provenance.packages_of(root / Path(named).expanduser()) if named else ""
 
 
 def gate_key(

@@ -63,6 +63,14 @@ def environment() -> tuple[str, str]:
     return sha256(text), text
 
 
+def packages_of(python: Path) -> str:
+    """What is installed in the environment of an interpreter, a line each, as `name==version`;
+    nothing for an interpreter that is in no environment of its own."""
+    found = python.parent.parent.glob("lib/python*/site-packages/*.dist-info")
+    names = (path.name.removesuffix(".dist-info").partition("-") for path in found)
+    return "\n".join(sorted(f"{name.lower()}=={version}" for name, _, version in names))
+
+
 def owner(root: Path, named: str | None) -> str:
     """Who is responsible: the setting, Git's user, or the account."""
     return named or git(root, "config", "user.name") or _account()

@@ -10,7 +10,7 @@ from typing import Any
 
 from fullturn.core.entities import Dataset, Evaluation, Params, RunRecord
 from fullturn.core.errors import AppError
-from fullturn.core.records import ENVIRONMENT, SOURCES, TRAINED, VALIDATION
+from fullturn.core.records import ENVIRONMENT, SOURCES, TRAIN_PACKAGES, TRAINED, VALIDATION
 from fullturn.core.showing import Result
 from fullturn.core.tags import NOTE, TrainingTags
 from fullturn.core.wording import clipped_share
@@ -24,7 +24,7 @@ from fullturn.subjects import bundle
 from fullturn.subjects.protocols import Predictor
 from fullturn.subjects.subject import Subject
 from fullturn.tracking import provenance
-from fullturn.tracking.cache_keys import asked_key, code_of, listing, training_key
+from fullturn.tracking.cache_keys import asked_key, code_of, listing, train_packages, training_key
 from fullturn.tracking.runs import RunPlan, TrackedRun
 from fullturn.tracking.search import complete
 from fullturn.verbs.headline import VALIDATED, headline
@@ -234,6 +234,8 @@ def _record(project: Workspace, run: TrackedRun, view: Dataset, raced: Race) -> 
     store.put_text(run.id, records.to_jsonl(evaluation), VALIDATION)
     store.put_text(run.id, provenance.environment()[1], ENVIRONMENT)
     store.put_text(run.id, listing(project.settings, project.root), SOURCES)
+    if packages := train_packages(project.settings, project.root):
+        store.put_text(run.id, packages, TRAIN_PACKAGES)
     tags = {
         NOTE: _note(view, raced) + _why_untrained(project.subject),
         **TrainingTags(

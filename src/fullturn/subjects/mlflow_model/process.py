@@ -6,18 +6,23 @@ hang, exit or eat memory: all of it becomes an AppError of the batch, and nothin
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import re
 import selectors
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import weakref
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
+from importlib import resources
 from pathlib import Path
 from typing import IO, Any
 
@@ -169,9 +174,23 @@ def _words(
     folder: Path, inputs: Inputs, limits: Limits, python: Path | None
 ) -> Sequence[str | Path]:
     spec = json.dumps({**asdict(inputs), "memory_mb": limits.memory_mb})
-    if python is None:  # modules beside the project are found, as in its own process
+    script = Path(model_process.__file__)
+    if not script.is_file():  # fullturn is imported from an archive, beside a bundle
+        script = _written_script()
+    elif python is None:  # modules beside the project are found, as in its own process
         return [sys.executable, "-m", model_process.__name__, folder, spec]
-    return [python, "-I", "-B", model_process.__file__, folder, spec]
+    return [python or sys.executable, "-I", "-B", script, folder, spec]
+
+
+@lru_cache(maxsize=1)
+def _written_script() -> Path:
+    """The inside of the process as a file, which is removed when this process ends."""
+    folder = Path(tempfile.mkdtemp(prefix="fullturn-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    source = resources.files("fullturn.store") / "model_process.py"
+    script = folder / "model_process.py"
+    script.write_bytes(source.read_bytes())
+    return script
 
 
 def _memory_hint(limits: Limits) -> str:
