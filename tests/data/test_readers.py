@@ -263,3 +263,14 @@ def test_the_installed_handbook_can_be_read() -> None:
     rows = read(sorted(folder.glob("*.md")))
     assert len({row["id"] for row in rows}) == len(rows) > 100
     assert json.dumps(rows)
+
+
+def test_comments_above_the_header_are_left_out(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", "# from somewhere\n#a,b\n1,2\n")
+    assert bare(read([path])) == [{"#a": "1", "b": "2"}]
+
+
+def test_a_first_line_that_is_no_header_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", "2,good,bad\n1,2,3,4,5\n6,7,8,9,0\n")
+    with pytest.raises(DataError, match=r"a\.csv:1: the header has 3 names, and every row another"):
+        read([path])

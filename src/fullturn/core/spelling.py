@@ -20,7 +20,7 @@ _WHOLE = re.compile(r"[+-]?(0|[1-9][0-9]*)(\.0*)?")
 _FORMATS = (
     *(f"%Y/%m/%d{time}" for time in ("", " %H:%M", " %H:%M:%S")),
     *(f"%d.%m.%Y{time}" for time in ("", " %H:%M", " %H:%M:%S")),
-    "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%Y-%m",
+    "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%b-%y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%Y-%m",
 )  # fmt: skip
 """Besides ISO 8601. `%m/%d/%Y` is missing: it is not known whether the day or the month is first"""
 _BEFORE_ZONE = re.compile(r"\s*(UTC|GMT|Z|(?=[+-]\d{2}:?\d{2}$))$")

@@ -6,7 +6,7 @@ import json
 import math
 import sys
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from numbers import Integral, Real
@@ -76,52 +76,61 @@ def stored_value(value: Any, column: Column) -> Value:
     return _CONVERT[column.kind](value, column)
 
 
-def converter(column: Column) -> Callable[[Any], Value]:
-    """`stored_value` of one column, for many cells: ordinary ones take a shorter way to the same
-    value, and equal ones are converted once.
+def stored_values(cells: Sequence[Any], column: Column) -> tuple[list[Value], dict[int, str]]:
+    """`stored_value` of the cells of one column, and what is wrong with cells, by their number.
+
+    Columns of ordinary cells take a shorter way to the same values.
     """
-    if column.kind == "number":
-        return _number_converter(column)
-    if column.kind == "text":
-        return _text_converter(column)
-    known: dict[str, Value] = {}
-
-    def cell(value: Any) -> Value:
-        if type(value) is not str:
-            return stored_value(value, column)
-        if value not in known:
-            if len(known) >= _REMEMBERED:
-                known.clear()
-            known[value] = stored_value(value, column)
-        return known[value]
-
-    return cell
+    types = set(map(type, cells))
+    if column.kind == "number" and types <= {str, int, float}:
+        numbers = _numbers(cells, column, str in types)
+        if numbers is not None:
+            return numbers, {}
+    if column.kind in ("category", "boolean", "date") and types <= {str, type(None)}:
+        different = list(set(cells))
+        if len(different) <= len(cells) / 2:
+            values, wrong = _each(different, column)
+            known = dict(zip(different, values, strict=True))
+            bad = {different[place]: why for place, why in wrong.items()}
+            problems = {n: bad[cell] for n, cell in enumerate(cells) if cell in bad} if bad else {}
+            return [known[cell] for cell in cells], problems
+    return _each(cells, column)
 
 
-_REMEMBERED = 50_000
+def _each(cells: Sequence[Any], column: Column) -> tuple[list[Value], dict[int, str]]:
+    values: list[Value] = []
+    problems: dict[int, str] = {}
+    convert = _text_converter(column) if column.kind == "text" else stored_value
+    for number, cell in enumerate(cells):
+        try:
+            values.append(convert(cell, column))
+        except DataError as error:
+            values.append(None)
+            problems[number] = str(error)
+    return values, problems
 
 
-def _number_converter(column: Column) -> Callable[[Any], Value]:
+def _numbers(cells: Sequence[Any], column: Column, written: bool) -> list[Value] | None:
+    """Numbers of which all are ordinary; None if one may not be."""
+    if written and any("_" in cell for cell in cells if type(cell) is str):
+        return None
+    try:
+        numbers = [float(cell) + 0.0 for cell in cells]
+    except (ValueError, OverflowError):
+        return None
     least = -sys.float_info.max if column.minimum is None else column.minimum
     most = sys.float_info.max if column.maximum is None else column.maximum
-
-    def cell(value: Any) -> Value:
-        kind = type(value)
-        if kind is float or kind is int or (kind is str and "_" not in value):
-            try:
-                number = float(value)
-            except (ValueError, OverflowError):
-                return stored_value(value, column)
-            if least <= number <= most:
-                return number + 0.0
-        return stored_value(value, column)
-
-    return cell
+    ordinary = all(map(math.isfinite, numbers)) and (
+        not numbers or (least <= min(numbers) and max(numbers) <= most)
+    )
+    return [*numbers] if ordinary else None
 
 
-def _text_converter(column: Column) -> Callable[[Any], Value]:
-    def cell(value: Any) -> Value:
-        short = type(value) is str and value.isascii() and len(value) <= column.max_length
+def _text_converter(column: Column) -> Callable[[Any, Column], Value]:
+    most = column.max_length
+
+    def cell(value: Any, column: Column) -> Value:
+        short = type(value) is str and value.isascii() and len(value) <= most
         if short and len(value.strip()) > 3:  # neither empty nor "NaN"
             return str(value)
         return stored_value(value, column)

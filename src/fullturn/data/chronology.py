@@ -42,8 +42,8 @@ def _seconds(value: object, column: str) -> float:
         return moment(str(value)).timestamp()
     except ValueError:
         raise DataError(
-            f"the time column '{column}' has {shown(value)}, neither a date nor a number; name "
-            'its kind in [data.columns], "date" or "number"'
+            f"the time column '{column}' has {shown(value)}, neither a date nor a number: it does "
+            "not order the rows; write dates as YYYY-MM-DD, or name another column as [data] time"
         ) from None
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from fullturn.core.entities import Column, Contract
+from fullturn.core.entities import Contract
 from fullturn.core.errors import DataError
-from fullturn.core.values import converter, extra_text
+from fullturn.core.values import extra_text, stored_values
 from fullturn.core.wording import SHOWN, lines, listed, nearest, shown
 from fullturn.data.rows import (
     HELD_OUT,
@@ -158,32 +158,35 @@ class _Converted:
 def _convert(
     rows: Sequence[Mapping[str, Any]], contract: Contract, ignored: frozenset[str]
 ) -> _Converted:
-    cells = [(one.name, _converter(one, ignored)) for one in contract.columns]
-    required = {one.name for one in contract.columns if one.required}
-    may_lack_key = not required & set(contract.key)
-    found = _Converted([], [], [])
-    for number, row in enumerate(rows, start=1):
-        where = place(row, number)
-        if PROBLEM in row:
-            found.problems.append(BadRow(where, row[PROBLEM]))
+    readable = [(n, row) for n, row in enumerate(rows) if PROBLEM not in row]
+    given = [row for _, row in readable]
+    columns: list[list[Any]] = []
+    wrong: dict[int, str] = {}
+    for one in contract.columns:
+        cells = [None] * len(given) if one.name in ignored else [row.get(one.name) for row in given]
+        if (one.role, one.kind) == ("extra", "text"):
+            columns.append(list(map(extra_text, cells)))
             continue
-        get = row.get
-        try:
-            values = {name: cell(get(name)) for name, cell in cells}
-            if may_lack_key and all(values[name] is None for name in contract.key):
-                raise DataError(f"the key ({', '.join(contract.key)}) is empty")
-        except DataError as error:
-            found.problems.append(BadRow(where, str(error)))
-        else:
-            found.rows.append(values)
-            found.places.append(where)
-    return found
-
-
-def _converter(column: Column, ignored: frozenset[str]) -> Callable[[Any], Any]:
-    if column.name in ignored:
-        return lambda value: None
-    return extra_text if (column.role, column.kind) == ("extra", "text") else converter(column)
+        values, problems = stored_values(cells, one)
+        columns.append(values)
+        wrong = problems | wrong
+    names = [one.name for one in contract.columns]
+    converted: list[Row] = [
+        dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)
+    ]
+    if not any(one.required for one in contract.columns if one.name in contract.key):
+        empty = f"the key ({', '.join(contract.key)}) is empty"
+        for n, row in enumerate(converted):
+            if n not in wrong and all(row[name] is None for name in contract.key):
+                wrong[n] = empty
+    places = [place(row, n + 1) for n, row in readable]
+    by_line = {readable[n][0]: why for n, why in wrong.items()}
+    by_line |= {n: row[PROBLEM] for n, row in enumerate(rows) if PROBLEM in row}
+    bad = [BadRow(place(rows[n], n + 1), why) for n, why in sorted(by_line.items())]
+    if not wrong:
+        return _Converted(converted, places, bad)
+    good = [n for n in range(len(given)) if n not in wrong]
+    return _Converted([converted[n] for n in good], [places[n] for n in good], bad)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,8 +37,15 @@ def rows_of(path: Path, text: str, decimal: str = ".") -> Iterator[Row]:
     lines = list(_lines(path, text[excel.end() :] if excel else text, separator, bool(excel)))
     if not lines:
         return
+    lines = _without_comments(lines)
     (_, header), body = lines[0], lines[1:]
     header, body = _with_index(header, body)
+    if len(body) > 1 and all(len(cells) != len(header) for _, cells in body):
+        raise DataError(
+            f"{path}:{lines[0][0]}: the header has {_count(header)}, and every row another number "
+            f"of cells (the first has {len(body[0][1])}): give each column a name, separated like "
+            "the cells"
+        )
     names = _names(path, header, body)
     yield from _cells_by_name(path, names, body, separator, decimal)
 
@@ -98,6 +105,20 @@ def _lines(path: Path, text: str, separator: str, excel: bool) -> Iterator[_Line
             f"{path}:{line}: {error}; a double quote may be missing, or a cell may be too long "
             f"(at most {csv.field_size_limit():,} characters)"
         ) from None
+
+
+def _without_comments(lines: list[_Line]) -> list[_Line]:
+    """Without lines above the header that begin with `#` and have other cells than the rows."""
+    start = 0
+    while start + 1 < len(lines) and lines[start][1][0].startswith("#"):
+        if len(lines[start][1]) == len(lines[-1][1]):
+            break
+        start += 1
+    return lines[start:]
+
+
+def _count(header: Sequence[str]) -> str:
+    return "1 name" if len(header) == 1 else f"{len(header)} names"
 
 
 def _with_index(header: list[str], body: list[_Line]) -> tuple[list[str], list[_Line]]:

@@ -30,7 +30,8 @@ def notes(
     `contract` is that of the app; `periods` has the first and last time of each split.
     """
     full = checked.contract
-    examples = [row for row in assigned.rows if row[split_column(full)] != "reference"]
+    split = split_column(full)
+    examples = [row for row in assigned.rows if row[split] != "reference"]
     return (
         *_time(periods, full),
         *_drawn(assigned, full),

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from json.encoder import encode_basestring
 from typing import Any, Literal
 
 from fullturn.core.entities import Column, Contract
@@ -83,10 +86,9 @@ def key_of(row: Mapping[str, Any], contract: Contract) -> str:
 
 def keys_of(rows: Sequence[Mapping[str, Any]], contract: Contract) -> list[str]:
     """`key_of` of many stored rows."""
-    if not rows:
-        return []
-    columns = [_json_cells(rows, name, "null") for name in contract.key]
-    return [f"[{','.join(cells)}]" for cells in zip(*columns, strict=True)]
+    columns = [json_cells([row.get(name) for row in rows]) for name in contract.key]
+    filled = [[cell or "null" for cell in cells] for cells in columns]
+    return [f"[{','.join(cells)}]" for cells in zip(*filled, strict=True)]
 
 
 def id_of(row: Mapping[str, Any], contract: Contract) -> str:
@@ -122,36 +124,39 @@ def row_digest(row: Mapping[str, Any]) -> str:
 
 def row_digests(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """`row_digest` of many stored rows."""
-    names = sorted({name for row in rows for name in row})
-    columns = [_json_cells(rows, name, None, f"{canonical(name)}:") for name in names]
-    cells = zip(*columns, strict=True) if columns else (() for _ in rows)
-    texts = (f"{{{','.join(filter(None, row))}}}" for row in cells)
-    return [hashlib.sha256(text.encode()).hexdigest() for text in texts]
-
-
-def _json_cells(
-    rows: Sequence[Mapping[str, Any]], name: str, null: Any, before: str = ""
-) -> list[Any]:
-    """The cells of one column as canonical JSON, each with a text before it; `null` for None."""
-    known: dict[str, str] = {}
-    found: list[Any] = []
-    for row in rows:
-        value = row.get(name)
-        if type(value) is float and value - value == 0:  # finite
-            found.append(before + repr(value))
-        elif type(value) is str:
-            text = known.get(value)
-            if text is None:
-                if len(known) >= _REMEMBERED:
-                    known.clear()
-                text = known[value] = before + canonical(value)
-            found.append(text)
+    names = sorted(set().union(*rows))
+    parts, columns = [], []
+    for name in names:
+        before, cells = f"{canonical(name)}:", json_cells([row.get(name) for row in rows])
+        if None in cells:  # a null is left out, with its name
+            parts.append("%s")
+            columns.append([f"{before}{cell}," if cell else "" for cell in cells])
         else:
-            found.append(null if value is None else before + canonical(value))
-    return found
+            parts.append(f"{before.replace('%', '%%')}%s,")
+            columns.append(cells)
+    text = "".join(parts)
+    cells_of_rows = zip(*columns, strict=True) if columns else (() for _ in rows)
+    texts = (f"{{{(text % cells)[:-1]}}}" for cells in cells_of_rows)
+    return [hashlib.sha256(one.encode()).hexdigest() for one in texts]
 
 
-_REMEMBERED = 50_000
+def json_cells(values: Sequence[Any]) -> list[Any]:
+    """Each value as canonical JSON; None for None. Quick for columns of one type."""
+    types = set(map(type, values))
+    if types == {float} and all(map(math.isfinite, values)):
+        return list(map(repr, values))
+    if types <= {str, type(None)}:
+        different = set(values)
+        if len(different) <= len(values) / 2:
+            known = {value: None if value is None else canonical(value) for value in different}
+            return [known[value] for value in values]
+        return [None if value is None else _json_text(value) for value in values]
+    return [None if value is None else canonical(value) for value in values]
+
+
+def _json_text(value: str) -> str:
+    text = encode_basestring(value)
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def dataset_digest(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:

@@ -110,7 +110,19 @@ def rows(at: Head, of: Record) -> list[Row]:
     """The stored rows of one version, in the order of their digests.
 
     That order is the same on every machine and has nothing to do with content, so a run of
-    rows from the front is a fair sample.
+    rows from the front is a fair sample. Raises as `rows_with_digests` does.
+    """
+    found, digests = rows_with_digests(at, of)
+    return [found[place] for place in order_of(digests)]
+
+
+def order_of(digests: Sequence[str]) -> list[int]:
+    """The numbers of rows in the order of their digests."""
+    return sorted(range(len(digests)), key=digests.__getitem__)
+
+
+def rows_with_digests(at: Head, of: Record) -> tuple[list[Row], list[str]]:
+    """The stored rows of one version as they are stored, and the digest of each.
 
     Raises:
         IntegrityError: files are missing or damaged, or the digest is not the recorded one.
@@ -134,7 +146,7 @@ def rows(at: Head, of: Record) -> list[Row]:
             f"{label} has the digest {actual}, but {version.digest} was recorded: its rows were "
             "changed; restore its files from a copy, or commit the rows you trust as a new table"
         )
-    return [found[place] for place in sorted(range(len(found)), key=digests.__getitem__)]
+    return found, digests
 
 
 def _scan(delta: DeltaTable, columns: Sequence[str]) -> list[Row]:
