@@ -25,7 +25,7 @@ WHOLE = {
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
 }
-LANGUAGES = {".py": "python", ".sh": "bash", ".toml": "toml"}
+LANGUAGES = {".py": "python", ".sh": "bash", ".toml": "toml", ".yaml": "yaml"}
 LINK = re.compile(r"(\]\()([^)#\s]+)((?:#[^)\s]*)?\))")
 GITHUB_ALERT = re.compile(r"^((?:> ?)+)\[!([A-Z]+)\]$", re.MULTILINE)
 HANDBOOK_HOME = """\

@@ -64,6 +64,7 @@ def test_an_unchanged_log_raises_no_alarm() -> None:
     found = watched(table(1500, 1))
     assert found.alarms == () and found.exit_code == 0 and found.findings == ()
     assert found.labelled == found.rows == 1500
+    assert sum(1 / state.arl for state in found.states) == pytest.approx(1 / 30_000)
     assert [state.name for state in found.states] == [
         "input.income", "input.region", "input.owner", "output.answer", "quality", "contract",
         "errors",

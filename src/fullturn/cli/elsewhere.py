@@ -112,8 +112,8 @@ def _show_look(ruling: Ruling) -> None:
 @click.option("--time", metavar="COLUMN", help="Column that orders the log.")
 @click.option("--id", metavar="COLUMN", help="Column that names the request.")
 @click.option("--ignore", multiple=True, metavar="COLUMN", help="A column not to watch.")
-@click.option("--arl", type=click.IntRange(100), default=10_000, show_default=True,
-              help="Rows between two false alarms, at least, over all detectors.")  # fmt: skip
+@click.option("--arl", type=click.IntRange(100),
+              help="Rows between two false alarms, at least; default: 20 times the log's.")  # fmt: skip
 @click.option("--margin", type=SHARE, default=0.05, show_default=True,
               help="Smallest rise of the mean loss that counts.")  # fmt: skip
 @click.option("--slow-ms", type=POSITIVE, default=1000.0, show_default=True,
@@ -137,12 +137,13 @@ def watch(log: str, reference: str, as_json: bool, **given: Any) -> int:
 
     names = ("prediction", "label", "loss", "confidence", "latency", "time", "id", "ignore")
     columns = WatchColumns(**{name: given[name] for name in names})
-    limits = MonitoringSettings(**{name: given[name] for name in ("arl", "margin", "slow_ms")})
+    limits = MonitoringSettings(**{name: given[name] for name in ("margin", "slow_ms")})
     found = verb.watch(
         log,
         int(reference) if reference.isdecimal() else reference,
         columns,
         limits,
+        arl=given["arl"],
         scale=given["scale"],
         page=given["page"],
     )

@@ -84,24 +84,24 @@ def judge(
     """
     columns, terms = columns or PairColumns(), terms or JudgeTerms()
     with ExitStack() as stack:
-        bench = _Bench(columns, terms, guardrails, on_look)
+        judgement = _Judgement(columns, terms, guardrails, on_look)
         if state is not None:
-            bench.resume(Path(state), stack)
-        if not bench.decided:
-            _read(bench, pairs, terms.deadline_minutes)
-        return bench.judged(_name(pairs))
+            judgement.resume(Path(state), stack)
+        if not judgement.decided:
+            _read(judgement, pairs, terms.deadline_minutes)
+        return judgement.judged(_name(pairs))
 
 
-def _read(bench: _Bench, pairs: Source, deadline: float) -> None:
+def _read(judgement: _Judgement, pairs: Source, deadline: float) -> None:
     rows = stream(pairs)
     for place, row in _until(rows, deadline) if deadline != float("inf") else rows:
         try:
-            bench.take(place, row)
+            judgement.take(place, row)
         except UsageError as error:
             raise type(error)(f"{place}: {error}") from None
-        if bench.decided:
+        if judgement.decided:
             return
-    bench.late = deadline != float("inf") and time.monotonic() >= bench.began + 60 * deadline
+    judgement.late = time.monotonic() >= judgement.began + 60 * deadline
 
 
 def _until(rows: Iterator[PlacedRow], minutes: float) -> Iterator[PlacedRow]:
@@ -130,7 +130,7 @@ def _until(rows: Iterator[PlacedRow], minutes: float) -> Iterator[PlacedRow]:
         yield found
 
 
-class _Bench:
+class _Judgement:
     """One judgement: rows in, a verdict out."""
 
     def __init__(

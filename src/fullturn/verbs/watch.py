@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+RUN_LENGTH, LOGS = 10_000, 20
+"""Rows between false alarms, at least: of a log without change, one in 20 raises any."""
 FEWEST = 50
 """Reference rows without which nothing can be said, at least."""
 
@@ -67,6 +69,7 @@ def watch(
     columns: WatchColumns | None = None,
     limits: MonitoringSettings | None = None,
     *,
+    arl: int | None = None,
     scale: float | None = None,
     page: str | Path | None = None,
 ) -> WatchedLog:
@@ -74,16 +77,17 @@ def watch(
 
     Both are a CSV, JSON lines or Parquet file, a folder of such, a Delta table, or rows as
     mappings; a number as `reference` means so many first rows of the log. What the columns are is
-    inferred from the reference. `limits` are the [monitoring] settings: `arl` requests between
-    false alarms of all detectors together, at least. In regression a loss is the absolute error
-    over `scale`, clipped at 1; by default the spread of the middle 90 % of the reference's labels.
-    Columns that only one of the two has are a finding, and are not watched. `page` is a file for
+    inferred from the reference. `limits` are the [monitoring] settings besides `arl`, the rows
+    between two false alarms, at least: by default 20 times the log's, so that one in which nothing
+    changed raises any alarm with probability 5 % at most (Doob's inequality). In regression a loss
+    is the absolute error over `scale`, clipped at 1; by default the spread of the middle 90 % of
+    the reference's labels. Columns that only one of the two has are a finding, and are not watched. `page` is a file for
     the report page.
 
     Raises:
         DataError: a file cannot be read, or a named column is missing in the reference.
     """
-    columns, limits = columns or WatchColumns(), limits or MonitoringSettings()
+    columns = columns or WatchColumns()
     rows = list(stream(log))
     before = rows[:reference] if isinstance(reference, int) else list(stream(reference))
     rows = rows[reference:] if isinstance(reference, int) else rows
@@ -91,6 +95,9 @@ def watch(
         raise DataError(f"{len(before)} reference rows; give {FEWEST} or more to compare with")
     if not rows:
         raise DataError("the log has no rows after the reference; nothing was watched")
+    limits = (limits or MonitoringSettings()).model_copy(
+        update={"arl": arl or default_arl(len(rows))}
+    )
     seen = _Tables(before, rows, columns)
     table, ordered = seen.table(scale), seen.ordered()
     watching = Watch(table.contract, table.reference(row.cells for row in before), limits, _vectors,
@@ -110,6 +117,15 @@ def watch(
         return found
     Path(page).write_text(redacted(found.to_html()), encoding="utf-8")
     return replace(found, page=str(page))
+
+
+def default_arl(rows: int) -> int:
+    """Rows between two false alarms for a log of so many rows.
+
+    A detector's statistic is a submartingale whose expectation after n rows is at most n; so it
+    ever reaches a threshold A with probability n/A at most (Doob's maximal inequality).
+    """
+    return max(RUN_LENGTH, LOGS * rows)
 
 
 class _Tables:
