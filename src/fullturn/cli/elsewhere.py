@@ -113,7 +113,7 @@ def _show_look(ruling: Ruling) -> None:
 @click.option("--id", metavar="COLUMN", help="Column that names the request.")
 @click.option("--ignore", multiple=True, metavar="COLUMN", help="A column not to watch.")
 @click.option("--arl", type=click.IntRange(100),
-              help="Rows between two false alarms, at least; default: 20 times the log's.")  # fmt: skip
+              help="Rows between two false alarms, at least; default: 20 logs.")  # fmt: skip
 @click.option("--margin", type=SHARE, default=0.05, show_default=True,
               help="Smallest rise of the mean loss that counts.")  # fmt: skip
 @click.option("--slow-ms", type=POSITIVE, default=1000.0, show_default=True,

@@ -81,8 +81,8 @@ def watch(
     between two false alarms, at least: by default 20 times the log's, so that one in which nothing
     changed raises any alarm with probability 5 % at most (Doob's inequality). In regression a loss
     is the absolute error over `scale`, clipped at 1; by default the spread of the middle 90 % of
-    the reference's labels. Columns that only one of the two has are a finding, and are not watched. `page` is a file for
-    the report page.
+    the reference's labels. Columns that only one of the two has are a finding, and are not
+    watched. `page` is a file for the report page.
 
     Raises:
         DataError: a file cannot be read, or a named column is missing in the reference.
@@ -95,11 +95,10 @@ def watch(
         raise DataError(f"{len(before)} reference rows; give {FEWEST} or more to compare with")
     if not rows:
         raise DataError("the log has no rows after the reference; nothing was watched")
-    limits = (limits or MonitoringSettings()).model_copy(
-        update={"arl": arl or default_arl(len(rows))}
-    )
     seen = _Tables(before, rows, columns)
     table, ordered = seen.table(scale), seen.ordered()
+    run_length = {"arl": arl or default_arl(len(ordered))}
+    limits = (limits or MonitoringSettings()).model_copy(update=run_length)
     watching = Watch(table.contract, table.reference(row.cells for row in before), limits, _vectors,
                      without=seen.unread)  # fmt: skip
     observations = list(table.observations(ordered))
