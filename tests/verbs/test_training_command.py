@@ -97,6 +97,8 @@ def fitted():
 
 
 with mlflow.start_run(run_name="theirs") as run:
+    if mode == "another value":
+        strength = 5
     mlflow.log_params({"strength": strength, "solver": "lbfgs"})
     for step in range(300):
         mlflow.log_metric("loss", 1 / (1 + step), step=step)
@@ -192,6 +194,11 @@ def test_a_training_of_their_own_is_searched_gated_promoted_and_asked(project: W
     [
         ("killed", AppError, "was ended by SIGKILL. Its last lines:\n  .* rows, columns"),
         ("nothing", AppError, "logged no model: log one with MLflow"),
+        (
+            "another value",
+            AppError,
+            "parameter 'strength' is 1 in this run, and the command logs 5",
+        ),
         ("reads the test", AppError, "exit code 1(.|\n)*KeyError: 'FULLTURN_TEST'"),
     ],
 )
@@ -203,7 +210,7 @@ def test_a_training_that_fails_says_why_and_loses_nothing(
     (failed,) = runs(project)
     assert failed.status == "FAILED" and OriginTags.read(failed.tags).error
     assert "rows, columns" in output(project, failed.id)
-    if mode != "reads the test":
+    if mode in ("killed", "nothing"):
         steps = project.store._client.get_metric_history(failed.id, "loss")  # noqa: SLF001
         assert len(steps) == 300  # every value that was logged before the end
     assert not list(journal_path(project.state, failed.id).parent.iterdir())

@@ -236,8 +236,16 @@ class Journaled:
             return self._journal
 
     def _is_given(self, param: Any) -> bool:
+        """Whether the run has it already; another value is refused, as by MLflow, in fewer words."""
         given = self._given.get(param.key)
-        return given is not None and _same(given, str(param.value))
+        if given is None or _same(given, str(param.value)):
+            return given is not None
+        from mlflow.exceptions import MlflowException
+
+        raise MlflowException.invalid_parameter_value(
+            f"parameter '{param.key}' is {given} in this run, and the command logs {param.value}: "
+            f"use the value that it is given, or log its own under another name"
+        )
 
     def _wait_for(self, run_id: str) -> None:
         """Wait until what this process logged has been delivered; if nobody does, only once."""

@@ -49,7 +49,7 @@ def _row(run: RunRecord) -> tuple[str, ...]:
         "-" if run.duration is None else f"{run.duration:.1f}",
         "-" if tags.data is None else str(tags.data),
         headline(run) or "-",
-        OriginTags.read(run.tags).error or tags.outcome or _race(tags),
+        (OriginTags.read(run.tags).error or tags.outcome or _race(tags)).partition("\n")[0],
     )
 
 
