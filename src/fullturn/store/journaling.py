@@ -236,7 +236,7 @@ class Journaled:
             return self._journal
 
     def _is_given(self, param: Any) -> bool:
-        """Whether the run has it already; another value is refused, as by MLflow, in fewer words."""
+        """Whether the run has it already; another value is refused, as MLflow does, but briefly."""
         given = self._given.get(param.key)
         if given is None or _same(given, str(param.value)):
             return given is not None
