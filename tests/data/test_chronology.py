@@ -14,7 +14,7 @@ from fullturn.core.entities import Column, Contract
 from fullturn.core.errors import DataError
 from fullturn.core.settings import DataSettings
 from fullturn.data import versions
-from fullturn.data.chronology import chosen_by_time, times_of
+from fullturn.data.chronology import chosen_by_time, period_names, times_of
 from tests.data.samples import commit, steady
 
 SHARES = {"train": 0.5, "validation": 0.2, "test": 0.3}
@@ -137,3 +137,28 @@ def test_a_number_may_be_the_time(tmp_path: Path) -> None:
 def test_a_row_without_a_time_is_a_bad_row(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"1 of 20\n  row 1: 'day' = 'soon' is not a date"):
         commit(tmp_path, [log(1, day="soon")[0], *log(20)[1:]], contract=LOG)
+
+
+@pytest.mark.parametrize(
+    ("test", "name"),
+    [
+        (["2019-01-05", "2024-03-05"], "2024"),
+        (["2023-01-05", "2024-03-05"], "2024 Q1"),
+        (["2024-01-05", "2024-03-05"], "2024-03"),
+        (["2024-02-15", "2024-03-05"], "2024 week 10"),
+        (["2024-03-04", "2024-03-05"], "2024-03-05"),
+        ([float(n) for n in range(12)], "9 to 11"),
+        ([20.0, 21.0], "before 20"),
+    ],
+)
+def test_a_period_is_as_long_as_makes_some_of_the_test_rows(test: list[Any], name: str) -> None:
+    asked = "2024-03-05" if isinstance(test[0], str) else 10.0
+    assert period_names([asked], test) == [name]
+
+
+def test_rows_are_sliced_by_period(tmp_path: Path) -> None:
+    commit(tmp_path, log(200), contract=LOG)
+    examples = versions.load(tmp_path, LOG).split("test")
+    assert Counter(one.slices["day"] for one in examples) == {
+        "2024-06": 28, "2024-07": 28, "2024-08": 4,
+    }  # fmt: skip

@@ -60,6 +60,7 @@ def test_kinds_of_cells(cells: list[Any], found: str) -> None:
         (list(range(COUNT)), "it numbers the rows from 0 to 39"),
         ([f"u{n}" for n in range(COUNT)], "it names the rows: 40 different values in 40 rows"),
         ([f"{n}/1/2024" for n in range(1, 30)], "dates such as 1/1/2024, of which day or month"),
+        (["1,5", "2", "3,25"], "numbers with a comma: if it is decimal, set"),
         ([[1], [2]], "its cells are of type list, which no built-in model reads"),
         ([b"1", b"2"], "its cells are of type bytes"),
     ],

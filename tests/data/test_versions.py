@@ -435,3 +435,10 @@ def test_a_category_of_a_million_values_is_named(table: Path) -> None:
     rows = [{"x": f"v{n}", "y": n} for n in range(3000)]
     [note] = commit(table, rows, contract=contract).notes
     assert note.startswith("category column 'x' has 3,000 different values in 3,000 rows")
+
+
+def test_many_copies_are_a_reason_to_name_an_id(table: Path) -> None:
+    contract = Contract((Column("x", "number"), Column("y", "number", "label")), key=("x", "y"))
+    rows = [{"x": n % 150, "y": n % 150, "nr": n} for n in range(200)]
+    notes = commit(table, rows, contract=contract).notes
+    assert notes[0].startswith("50 of 200 rows are copies of another in all columns that a model")

@@ -7,8 +7,9 @@ are enough for all splits.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from itertools import accumulate
 
 from fullturn.core.errors import DataError
@@ -103,3 +104,38 @@ def periods_of(rows: Sequence[Row], column: str, split: str) -> dict[str, tuple[
             first, last = (f"{v:g}" if isinstance(v, float) else str(v) for v in ends)
             found[name] = (first, last)
     return found
+
+
+_PARTS = 4
+"""Periods of a test split that is ordered by numbers."""
+
+
+def period_names(values: Sequence[str | float], test: Sequence[str | float]) -> list[str]:
+    """The period of each time: years, quarters, months, weeks or days, whichever makes some of the
+    `test` times; of numbers, ranges of about equally many distinct ones."""
+    if not test:
+        return [str(value) for value in values]
+    if all(isinstance(value, float) for value in (*values, *test)):
+        return _ranges([float(value) for value in values], [float(value) for value in test])
+    known = {value: moment(str(value)) for value in {*values, *test}}
+    moments = [known[value] for value in test]
+    days = (max(moments) - min(moments)).days
+    return [_calendar(known[value], days) for value in values]
+
+
+def _calendar(at: datetime, days: int) -> str:
+    if days > 3 * 366:
+        return f"{at.year}"
+    if days > 300:
+        return f"{at.year} Q{(at.month + 2) // 3}"
+    return at.strftime("%Y-%m" if days > 45 else "%G week %V" if days > 10 else "%Y-%m-%d")
+
+
+def _ranges(values: Sequence[float], test: Sequence[float]) -> list[str]:
+    different = sorted(set(test))
+    size = -(-len(different) // _PARTS)
+    parts = [different[start : start + size] for start in range(0, len(different), size)]
+    names = [f"{one[0]:g} to {one[-1]:g}" if len(one) > 1 else f"{one[0]:g}" for one in parts]
+    starts = [one[0] for one in parts]
+    before = f"before {different[0]:g}"
+    return [names[at - 1] if (at := bisect_right(starts, value)) else before for value in values]

@@ -6,6 +6,7 @@ Every answer comes with its reason, one short sentence, so that a person can cor
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -270,8 +271,13 @@ def _is_date(cell: Any) -> bool:
     return isinstance(cell, date) and date_text(cell) is not None
 
 
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+|[+-]?\d+")
+
+
 def _words(name: str, cells: Counter[Any]) -> _Guess:
     texts = {str(cell): count for cell, count in cells.items()}
+    if all(_DECIMAL_COMMA.fullmatch(text.strip()) for text in texts):
+        return None, 'numbers with a comma: if it is decimal, set decimal = "," in [data]', 0
     total, different = sum(texts.values()), len(texts)
     words = sum(len(text.split()) for text in texts) / different
     length = sum(map(len, texts)) / different

@@ -16,6 +16,7 @@ FEW_ROWS = 100
 FEW_GROUPS = 10
 _MANY_VALUES = 1_000
 _NUMBERS = 0.9
+_COPIES = 0.05
 
 
 def notes(
@@ -35,6 +36,7 @@ def notes(
     return (
         *_time(periods, full),
         *_drawn(assigned, full),
+        *_copies(checked, contract),
         *labels.notes(examples, full, slice_rows),
         *_groups(examples, full),
         *_inputs(examples, full),
@@ -54,6 +56,16 @@ def _drawn(assigned: Assigned, contract: Contract) -> Iterator[str]:
         yield (
             f"no row is named for validation in column '{split_column(contract)}': "
             f"{assigned.drawn:,} train rows are used for it, to compare candidates"
+        )
+
+
+def _copies(checked: CheckedRows, contract: Contract) -> Iterator[str]:
+    copies, rows = checked.duplicates, checked.duplicates + len(checked.rows)
+    if copies > _COPIES * rows and not contract.names("id"):
+        yield (
+            f"{copies:,} of {rows:,} rows are copies of another in all columns that a model reads, "
+            "and were dropped: if they are different things, name the column that identifies them "
+            "as [data] id"
         )
 
 

@@ -17,7 +17,7 @@ from fullturn.core.errors import DataError, IntegrityError, Refused
 from fullturn.core.settings import DataSettings
 from fullturn.core.values import parsed
 from fullturn.data import tables
-from fullturn.data.chronology import periods_of
+from fullturn.data.chronology import period_names, periods_of
 from fullturn.data.contract import CheckedRows, check
 from fullturn.data.difference import compare
 from fullturn.data.notes import notes
@@ -290,6 +290,7 @@ def _examples(rows: Sequence[Row], contract: Contract) -> tuple[Example, ...]:
     inputs = _dicts(rows, [name for name, _ in of_role["input"]])
     for found in inputs if json_inputs else ():
         found.update({name: parsed(found[name], one) for name, one in json_inputs})
+    periods = _periods(rows, contract)
     return tuple(
         Example(
             id=name,
@@ -299,10 +300,20 @@ def _examples(rows: Sequence[Row], contract: Contract) -> tuple[Example, ...]:
             split=row[split],
             slices={
                 column: str(value) for column in sliced if (value := row.get(column)) is not None
-            },
+            }
+            | period,
         )
-        for row, given, name in zip(rows, inputs, ids, strict=True)
+        for row, given, name, period in zip(rows, inputs, ids, periods, strict=True)
     )
+
+
+def _periods(rows: Sequence[Row], contract: Contract) -> list[dict[str, str]]:
+    """The slice of each row by its time."""
+    time, split = time_column(contract), split_column(contract)
+    if time is None or any(row.get(time) is None for row in rows):
+        return [{}] * len(rows)
+    test = [row[time] for row in rows if row[split] == "test"]
+    return [{time: name} for name in period_names([row[time] for row in rows], test)]
 
 
 def _dicts(rows: Sequence[Row], names: Sequence[str]) -> list[dict[str, Any]]:

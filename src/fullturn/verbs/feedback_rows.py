@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from fullturn.core.entities import Contract, Dataset, Feedback, Prediction
 from fullturn.core.errors import DataError
 from fullturn.core.settings import DataSettings
 from fullturn.core.values import stored_value
-from fullturn.data.rows import group_column, id_of, split_column
+from fullturn.data.rows import group_column, id_of, split_column, time_column
 from fullturn.data.similar import drop_near_duplicates
 from fullturn.data.splits import position
 from fullturn.evaluation.records import digest_of
@@ -89,13 +90,15 @@ def _complete(
     """Labels that make a complete row of the contract."""
     for label in labels:
         prediction = answered[label.prediction]
-        row = _row(prediction, label.expected or {}, contract)
+        row = row_of(prediction, label.expected or {}, contract)
         if row is not None:
             yield _Labelled(row, label.source, prediction.key)
 
 
-def _row(prediction: Prediction, expected: Mapping[str, Any], contract: Contract) -> Row | None:
-    given = {**expected, **prediction.input}
+def row_of(prediction: Prediction, expected: Mapping[str, Any], contract: Contract) -> Row | None:
+    """The row that a labelled prediction makes; None if it lacks a column. A date that orders the
+    rows is that of the prediction."""
+    given = {**_moment(prediction, contract), **expected, **prediction.input}
     row: Row = dict.fromkeys(contract.names("id"), f"feedback-{prediction.id}")
     for column in contract.columns:
         if column.role in ("id", "split"):
@@ -107,6 +110,11 @@ def _row(prediction: Prediction, expected: Mapping[str, Any], contract: Contract
         if value is not None:
             row[column.name] = given[column.name]
     return row
+
+
+def _moment(prediction: Prediction, contract: Contract) -> dict[str, str]:
+    answered = datetime.fromtimestamp(prediction.time / 1000, UTC).isoformat(timespec="seconds")
+    return {c.name: answered for c in contract.columns if (c.role, c.kind) == ("time", "date")}
 
 
 def _new(
@@ -129,14 +137,16 @@ def _digest(one: _Labelled, contract: Contract) -> str:
 def _trainable(
     labelled: Sequence[_Labelled], data: Dataset, contract: Contract, settings: DataSettings
 ) -> list[_Labelled]:
-    """Rows whose group is not in the test set; new groups are never assigned to it."""
+    """Rows whose group is not in the test set; new groups are never assigned to it, except by time:
+    then the latest rows are the test rows, whoever gave them."""
     split, group = split_column(contract), group_column(contract)
+    by_time = time_column(contract) is not None
     split_of = {example.group: example.split for example in data.examples}
     train_and_validation = settings.train_share + settings.validation_share
     trainable = []
     for one in labelled:
         name = one.row.get(group) or id_of(one.row, contract)
-        if name not in split_of and position(name) >= train_and_validation:
+        if not by_time and name not in split_of and position(name) >= train_and_validation:
             one.row[split] = "train"
         if split_of.get(name) != "test":
             trainable.append(one)
