@@ -105,10 +105,19 @@ def test_a_quantity_gets_a_scale_and_margins_in_its_unit(tmp_path: Path) -> None
     settings = read(started.folder)
     assert settings.model.task == "regression" and settings.model.scale == 750.0
     assert settings.gates.margins == {"mae": 22.5, "r2": 0.03}
+    assert settings.gates.named_metrics == ("mae", "r2") and settings.gates.primary == "mae"
     few = [{**row, "stars": number % 5} for number, row in enumerate(rows(200))]
     table = write(tmp_path / "s.csv", few)
     said = init(tmp_path / "y", csv=table, label="stars", task="regression").inferred
     assert said and said.decisions[0].why == "as you said"
+
+
+def test_two_labels_are_first_ranked_if_the_rarer_one_is_frequent_enough(tmp_path: Path) -> None:
+    found = [{**row, "left": "yes" if number % 4 else "no"} for number, row in enumerate(rows(220))]
+    for count, primary in ((220, "roc_auc"), (190, None)):
+        folder, table = tmp_path / str(count), write(tmp_path / f"{count}.csv", found[:count])
+        gates = read(init(folder, csv=table, label="left").folder).gates
+        assert (gates.primary, gates.named_metrics) == (primary, ("roc_auc",))
 
 
 def test_parquet_and_a_separate_test_file_are_taken(tmp_path: Path) -> None:

@@ -245,7 +245,7 @@ def _gate_lines(asked: Asked) -> Iterator[str]:
         yield from ("", "[gates]", 'metrics = ["roc_auc"]  # the model answers probabilities')
     if asked.scale is not None:
         margins = f"{{ mae = {MARGIN * asked.scale:.3g}, r2 = {MARGIN} }}"
-        yield from ("", "[gates]", 'metrics = ["mae", "r2"]')
+        yield from ("", "[gates]", 'primary = "mae"', 'metrics = ["mae", "r2"]')
         yield f"margins = {margins}  # of the error, 3 % of the scale"
 
 

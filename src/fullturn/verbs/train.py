@@ -11,7 +11,7 @@ from fullturn.core.errors import UsageError
 from fullturn.core.settings import MAX_SEED
 from fullturn.core.showing import Block, Part, Table, grid, line, plain, styled, then, view
 from fullturn.core.tags import TrainingTags
-from fullturn.core.wording import shown
+from fullturn.core.wording import clipped_share, shown
 from fullturn.metrics.by_task import USUAL
 from fullturn.metrics.metric import key
 from fullturn.registry.references import check_name
@@ -172,6 +172,8 @@ def _(result: Trials) -> Iterator[Block]:
     named = (f">{name}" for name in more)
     columns = ("run", "candidate", f">{metric}", ">95 % interval", *named, ">rows", ">ms/row")
     yield grid((*columns, "race"), (_row(trial, more, alone=len(result) == 1) for trial in result))
+    if share := result[0].race.evaluation.clipped:
+        yield line(f"'{result[0].run.name}': {clipped_share(share)}")
     if result.known is None:
         yield then(f"fullturn gate {result.run.id[:8]}", "fullturn compare A B")
     else:
