@@ -34,24 +34,33 @@ def test_it_is_the_first_of_the_metrics_that_are_compared_with_the_champion() ->
     assert list(found.figures["metrics"]) == ["roc_auc", "right"]
 
 
-def test_slices_without_a_value_of_it_are_named_and_the_others_judged() -> None:
+@pytest.mark.parametrize(
+    ("primary", "candidate", "score"),
+    [("roc_auc", classifier(), "right"), ("mae", regression(), "close")],
+)
+def test_slices_are_judged_by_the_score_of_a_row(
+    primary: str, candidate: Evaluation, score: str
+) -> None:
+    """A slice may have one label only, and its floor is a share."""
     rows = [
-        replace(row, slices={"half": "one label only" if row.expected["answer"] == "no" else "b"})
+        replace(row, slices={"label": str(row.expected.get("answer", n % 2))})
+        for n, row in enumerate(candidate.rows)
+    ]
+    found = judged("EVAL04", primary, gathered("candidate", rows))
+    assert found.outcome == "PASSED" and found.figures["metric"] == score
+    assert len(found.figures["slices"]) == 2
+
+
+def test_without_such_a_score_slices_that_have_no_value_are_named() -> None:
+    rows = [
+        replace(row, scores={}, slices={"part": "no" if row.expected["answer"] == "no" else "yes"})
         if n % 10 == 0
-        else row
+        else replace(row, scores={}, slices={"part": "both"})
         for n, row in enumerate(classifier().rows)
     ]
     found = judged("EVAL04", "roc_auc", gathered("candidate", rows))
-    assert found.outcome == "PASSED"
-    assert "half=one label only" in found.figures["too_small"]
-    assert set(found.figures["slices"]) == {"half=0", "half=1"}
-    alone = [replace(row, slices={"x": str(row.expected["answer"])}) for row in rows]
-    none = judged("EVAL04", "roc_auc", gathered("candidate", alone))
-    assert none.outcome == "INCONCLUSIVE" and "nothing to rank them by" in none.reason
-
-
-def test_slices_have_no_floor_in_another_unit() -> None:
-    assert judged("EVAL04", "mae", regression()).outcome == "NOT_APPLICABLE"
+    assert found.outcome == "PASSED" and list(found.figures["slices"]) == ["part=both"]
+    assert found.figures["too_small"] == ["part=no", "part=yes"]
 
 
 @pytest.mark.parametrize("code", [check.code for check in ALL])

@@ -112,14 +112,6 @@ def test_a_quantity_gets_a_scale_and_margins_in_its_unit(tmp_path: Path) -> None
     assert said and said.decisions[0].why == "as you said"
 
 
-def test_two_labels_are_first_ranked_if_the_rarer_one_is_frequent_enough(tmp_path: Path) -> None:
-    found = [{**row, "left": "yes" if number % 4 else "no"} for number, row in enumerate(rows(220))]
-    for count, primary in ((220, "roc_auc"), (190, None)):
-        folder, table = tmp_path / str(count), write(tmp_path / f"{count}.csv", found[:count])
-        gates = read(init(folder, csv=table, label="left").folder).gates
-        assert (gates.primary, gates.named_metrics) == (primary, ("roc_auc",))
-
-
 def test_parquet_and_a_separate_test_file_are_taken(tmp_path: Path) -> None:
     import pyarrow as pa
     from pyarrow import parquet

@@ -126,6 +126,6 @@ def test_a_quantity_goes_through_a_turn_in_its_unit(tmp_path: Path, empty_databa
     project = started(tmp_path / "points", empty_database, "points", task="regression")
     turn(project)
     found = checks_of_champion(project)
-    assert found["EVAL02"].figures["metric"] == "closeness"
+    assert found["EVAL02"].figures["metric"] == "mae"
     [answered] = predict(project, [row()])
     assert 0 <= answered.output["value"] <= 6

@@ -22,7 +22,7 @@ from fullturn.gates.judged import (
     shown,
     shown_level,
 )
-from fullturn.metrics import Difference, Metric, level
+from fullturn.metrics import Difference, Metric, RowMetric, level
 from fullturn.metrics.metric import number
 from fullturn.statistics.paired import holm
 
@@ -144,7 +144,7 @@ class Slices(Check):
 
     def judge(self, evidence: Evidence, limits: GateSettings) -> Verdict:
         assert evidence.candidate is not None
-        metric, floor = primary_metric(evidence.candidate, evidence), limits.slice_floor
+        metric, floor = _of_slices(evidence.candidate, evidence), limits.slice_floor
         if not is_share(metric):
             why = f"slice_floor is a share, and {metric.name} is measured in {metric.unit}"
             return Verdict("NOT_APPLICABLE", why)
@@ -188,6 +188,14 @@ class Slices(Check):
         if intervals[lowest].estimate < floor:
             return inconclusive(reason, **figures)
         return passed(reason, **figures)
+
+
+def _of_slices(candidate: Evaluation, evidence: Evidence) -> Metric:
+    """The metric of slices: the first one; instead of one that the settings put first, a mean
+    over rows, as a slice may have one label only, and its floor is a share."""
+    metrics = judged_metrics(candidate, evidence)
+    means = (one for one in metrics if isinstance(one, RowMetric) and is_share(one))
+    return next(means, metrics[0]) if evidence.primary else metrics[0]
 
 
 def _slices(evaluation: Evaluation, least: int) -> tuple[dict[str, Evaluation], list[str]]:
