@@ -292,3 +292,12 @@ def test_a_waiver_needs_a_known_check_and_a_reason(waivers: dict[str, str], word
 
 def test_no_check_at_all_does_not_pass() -> None:
     assert compute((), evidence(), LIMITS, actor="ada").outcome == "INCONCLUSIVE"
+
+
+def test_the_report_says_that_the_split_is_by_time() -> None:
+    periods = {"train": ("2024-01", "2024-05"), "test": ("2024-07", "2024-09")}
+    dataset = replace(evidence().dataset, periods=periods)
+    report = compute(ALL, evidence(dataset=dataset), LIMITS, actor="ada")
+    said = "split by time: trained until 2024-05, tested 2024-07 to 2024-09"
+    assert report.dataset.endswith(said)
+    assert "by time" not in compute(ALL, evidence(), LIMITS, actor="ada").dataset

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fullturn.core import plugins
-from fullturn.core.entities import CheckResult, GateReport, Outcome
+from fullturn.core.entities import CheckResult, DatasetVersion, GateReport, Outcome
 from fullturn.core.errors import SettingsError, StatisticsInputError, UsageError
 from fullturn.core.settings import GateSettings
 from fullturn.core.wording import listed, nearest
@@ -38,7 +38,8 @@ def compute(
     return GateReport(
         subject=evidence.subject,
         champion=evidence.champion_name,
-        dataset=f"{evidence.dataset.name} version {evidence.dataset.version}",
+        dataset=f"{evidence.dataset.name} version {evidence.dataset.version}"
+        f"{_by_time(evidence.dataset)}",
         data_digest=evidence.dataset.digest,
         outcome=_outcome(results),
         results=results,
@@ -47,6 +48,14 @@ def compute(
         limits=limits.model_dump(mode="json"),
         summary=summary(evidence, limits),
     )
+
+
+def _by_time(dataset: DatasetVersion) -> str:
+    """That the test rows are the latest ones, if they are."""
+    if "test" not in dataset.periods or "train" not in dataset.periods:
+        return ""
+    first, last = dataset.periods["test"]
+    return f", split by time: trained until {dataset.periods['train'][1]}, tested {first} to {last}"
 
 
 def compute_check(

@@ -18,7 +18,7 @@ from fullturn.subjects.vectors import one_thread
 
 STOPS_EARLY = 10_000
 """From so many rows on, a tenth of them decides how many trees there are."""
-STARTS_THREADS = 50_000
+STARTS_THREADS = 500_000
 """From so many rows on, threads gain more than they cost where other processes run."""
 _SMALLEST_LEAF = (3, 20)
 
