@@ -18,7 +18,7 @@ from fullturn.core.journal import Journal
 from fullturn.serving import log
 from fullturn.serving.external import JOURNAL, Collector, ExternalEntry, encode, new_id
 from fullturn.serving.log import PredictionLog
-from tests.serving.live import ROW, Live, live, together
+from tests.serving.live import CONTRACT, ROW, Live, live, together
 from tests.waiting import wait_until
 
 SAID = {"input": ROW, "output": {"label": "long"}}
@@ -114,7 +114,7 @@ def write(state: Path, *entries: ExternalEntry) -> None:
 
 def collect(state: Path) -> int:
     with PredictionLog(state, delivers=False) as writer:
-        return Collector(state, writer, lambda time: time // 1000).drain.replay()
+        return Collector(state, writer, CONTRACT, lambda time: time // 1000).drain.replay()
 
 
 def test_a_running_server_collects_what_other_processes_log(tmp_path: Path) -> None:
@@ -146,6 +146,19 @@ def test_a_label_that_comes_later_is_feedback(tmp_path: Path) -> None:
     assert len(log.predictions(tmp_path)) == 1
 
 
+def test_what_is_collected_has_the_spelling_of_the_contract(tmp_path: Path) -> None:
+    row = {**ROW, "n": "2", "kind": " a "}
+    write(tmp_path, ExternalEntry("a", row, {}, expected={"label": " long"}))
+    broken = {**ROW, "n": "two"}
+    write(tmp_path, ExternalEntry("b", broken, {}, expected={"label": "tall"}))
+    collect(tmp_path)
+    assert [one.input for one in log.predictions(tmp_path)] == [{**ROW, "n": 2.0}, broken]
+    assert [one.expected for one in log.feedback(tmp_path)] == [
+        {"label": "long"},
+        {"label": "tall"},
+    ]
+
+
 class Full(PredictionLog):
     def append(self, entries: Any) -> None:
         raise DiskFull("no space")
@@ -156,7 +169,7 @@ def test_what_cannot_be_written_is_collected_later_and_a_batch_taken_twice_count
 ) -> None:
     write(tmp_path, *map(entry, range(3)))
     with Full(tmp_path) as writer, pytest.raises(DiskFull):
-        Collector(tmp_path, writer, lambda _: 1).drain.replay()
+        Collector(tmp_path, writer, CONTRACT, lambda _: 1).drain.replay()
     assert collect(tmp_path) == 3
     (tmp_path / f"{JOURNAL}.offset").unlink()  # as if it was killed before it noted the batch
     assert collect(tmp_path) == 3

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -182,8 +183,11 @@ def _latency(value: Any) -> float:
 class Collector:
     """Moves entries from the journal to the prediction log, each once."""
 
-    def __init__(self, state: Path, writer: PredictionLog, version_at: VersionAt) -> None:
+    def __init__(
+        self, state: Path, writer: PredictionLog, contract: Contract, version_at: VersionAt
+    ) -> None:
         self._state, self._writer, self._version_at = state, writer, version_at
+        self._contract, self._rows = contract, Rows(contract)
         self._is_first = True
         self.drain = Drain(
             state / JOURNAL, self._take, batch=BATCH, pause=log.DRAIN_EVERY, retries=2**31
@@ -201,7 +205,19 @@ class Collector:
                 continue
             if one.input is not None and one.has_own_id:
                 taken.add(one.id)
-            new += one.records(self._version_at)
+            new += self._as_stored(one).records(self._version_at)
         if new:
             self._writer.append(new)
         self._is_first = False
+
+    def _as_stored(self, one: ExternalEntry) -> ExternalEntry:
+        """The entry with the spelling of the contract: 'no' and False are one value of a boolean.
+
+        What breaks the contract stays as it came: detectors count it.
+        """
+        expected = one.expected
+        with suppress(Malformed):
+            expected = expected_of(expected, self._contract)
+        if one.input is None:
+            return replace(one, expected=expected)
+        return replace(one, input=self._rows.checked([one.input]).rows[0], expected=expected)

@@ -59,7 +59,9 @@ def service(state: Path, plan: Plan) -> Iterator[Served]:
         )
         metrics.watch(lambda: gauges(state, follower, batcher, writer))
         follower.start()
-        collector = Collector(state, writer, lambda _: follower.current.champion.version)
+        collector = Collector(
+            state, writer, plan.contract, lambda _: follower.current.champion.version
+        )
         stack.callback(_stop, collector.drain.start())
         stack.callback(follower.close)
         stack.callback(batcher.close)

@@ -63,9 +63,9 @@ def log(
     """Log a prediction that another system made, so that `fullturn monitor` reads it.
 
     Any number of processes and threads may log at once; what was logged survives SIGKILL. It is
-    appended to a journal in the local state of the project in `folder` or above it, in
-    microseconds; a running server or the next `fullturn monitor` moves it into the prediction log,
-    each `id` once. `expected` is the
+    appended to a journal in the local state of the project in `folder` or above it. A running
+    server or the next `fullturn monitor` moves it into the prediction log, each `id` once, in the
+    contract's spelling: 'no' and False are one value of a boolean. `expected` is the
     right answer, a value by label column, `score` how good the answer was, from 0 to 1. Without an
     `input`, they are said of the earlier prediction `id`. `details` are `key`, `version`, `time`,
     `latency`, `error` and `source`. Returns the id.
@@ -147,7 +147,8 @@ def collect(project: Workspace) -> int:
     moved = 0
     with suppress(Conflict):
         with PredictionLog(project.state, delivers=False) as writer:
-            moved = Collector(project.state, writer, _version_at(project)).drain.replay()
+            contract, version_at = project.subject.contract, _version_at(project)
+            moved = Collector(project.state, writer, contract, version_at).drain.replay()
         deliver(project.state)
     return moved
 
