@@ -19,11 +19,16 @@ import httpx
 import pandas as pd
 import pytest
 import uvicorn
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
 
-from fullturn.core.entities import Contract, Input, Output
+from fullturn.core.entities import Column, Contract, Input, Output
 from fullturn.store.client import mlflow
 from fullturn.store.model_process import Inputs, LoadedModel, to_batch
 from fullturn.store.pyfunc import described, inputs_of
+from fullturn.subjects.mlflow_model.answers import Answers
+from fullturn.subjects.mlflow_model.opening import opened
+from fullturn.subjects.mlflow_model.reference import Reading
 from tests.conftest import free_port
 from tests.serving import echo
 from tests.serving.live import Live, live
@@ -313,6 +318,63 @@ def test_a_request_is_answered_otherwise_on_purpose(both: Both, name: str) -> No
         assert ours.json()["predictions"] != theirs.json()["predictions"]
     else:
         assert status != theirs.status_code
+
+
+def documented(both: Both) -> Iterator[str]:
+    """Lines of docs/protocols.md that say what happens."""
+    same = len(REQUESTS) - len(OTHERWISE)
+    yield f"The tests send {len(REQUESTS)} requests to MLflow's own server and to ours, of one model"
+    yield f"{same} get the same status and the same predictions"
+    for name, (_, why) in OTHERWISE.items():
+        theirs, ours = both.ask(name)
+        yield f"| {name} | {theirs.status_code} | {ours.status_code} | {why} |"
+
+
+def test_the_documentation_has_every_difference(both: Both) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "protocols.md").read_text()
+    missing = [one for one in documented(both) if one not in text]
+    assert not missing, "\n".join(["write into docs/protocols.md:", *missing])
+    assert text.count("\n| ") == 5 + 1 + len(OTHERWISE)
+
+
+ARRAYS = {
+    "instances": {"instances": [[5.1, 3.5], [6.7, 3.0]]},
+    "inputs": {"inputs": [[5.1, 3.5], [6.7, 3.0]]},
+    "split": {"dataframe_split": {"data": [[5.1, 3.5]]}},
+    "split, numbered": {"dataframe_split": {"columns": [0, 1], "data": [[5.1, 3.5]]}},
+    "split, numbered with an index": {
+        "dataframe_split": {"index": [3], "columns": [0, 1], "data": [[5.1, 3.5]]}
+    },
+    "a cell too few": {"instances": [[5.1]]},
+}
+
+
+@pytest.mark.slow
+def test_a_model_of_arrays_takes_rows_by_place_as_mlflow_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in MLflow's own tests: two numbers of iris, without names."""
+    cells, kinds = load_iris(return_X_y=True)
+    model, folder = LogisticRegression().fit(cells[:, :2], kinds), tmp_path / "iris"
+    signature = mlflow.models.infer_signature(cells[:, :2])
+    mlflow.sklearn.save_model(model, str(folder), signature=signature, serialization_format="skops")
+    reading = Reading("classification", {"length": "number", "width": "number"})
+    columns = [Column(name, "number") for name in reading.kinds]
+    contract = Contract((*columns, Column("kind", "category", "label")), ("length",))
+    assert described(folder).tensor
+    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "true")  # for MLflow's server
+    predictor = Answers("iris", opened("iris", folder, reading), reading, reads_arrays=True)
+    with (
+        mlflow_server(tmp_path / "iris") as address,
+        live(tmp_path / "state", predictor, contract=contract) as ours,
+    ):
+        for body in ARRAYS.values():
+            found = ours.client.post("/invocations", json=body)
+            theirs = httpx.post(f"{address}/invocations", json=body, timeout=PATIENCE)
+            assert found.status_code == theirs.status_code, found.text
+            if found.status_code == 200:
+                labels = [one["label"] for one in found.json()["predictions"]]
+                assert labels == [str(one) for one in theirs.json()["predictions"]]
 
 
 def test_routes_and_methods_are_answered_as_mlflow_does(both: Both) -> None:

@@ -128,7 +128,9 @@ class Routes:
         served, body = self._served, call.body
         kind = scoring.kind_of(call.headers.get(b"content-type", b""))
         if kind == "json":
-            return scoring.of_json(body, served.contract)
+            champion = served.follower.current.champion.predictor
+            by_place = getattr(champion, "reads_arrays", False)
+            return scoring.of_json(body, served.contract, by_place=by_place)
         most, largest = served.settings.queue_rows, served.settings.body_bytes
         if kind == "csv":
             return table_bodies.of_csv(body, served.contract, most), ""

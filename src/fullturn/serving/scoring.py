@@ -70,8 +70,10 @@ def kind_of(header: bytes) -> Kind:
     return kind
 
 
-def of_json(body: bytes, contract: Contract) -> tuple[Table, str]:
+def of_json(body: bytes, contract: Contract, *, by_place: bool = False) -> tuple[Table, str]:
     """One of MLflow's four forms, and optionally `key`; other fields are ignored, as MLflow does.
+
+    `by_place` reads lists of cells, in the order of the contract: for a model of arrays.
 
     Raises:
         Malformed: it is something else.
@@ -82,6 +84,9 @@ def of_json(body: bytes, contract: Contract) -> tuple[Table, str]:
         raise Malformed(f"send exactly one of {', '.join(FORMS)}, not {named or list(found)[:5]}")
     (form,) = named
     content, key = found[form], key_of(found.get("key"))
+    names = contract.names("input")
+    if by_place:
+        content = _named(content, names)
     if form == "dataframe_split":
         return _split(content), key
     if form == "dataframe_records":
@@ -90,7 +95,7 @@ def of_json(body: bytes, contract: Contract) -> tuple[Table, str]:
     elif isinstance(content, dict):
         content = list(_columns(content, form))
     else:
-        content = _values(content, form, contract)
+        content = _values(content, form, names)
     if not content:
         raise Malformed(f"'{form}' contains no row; send at least one")
     return Table(content), key
@@ -118,11 +123,25 @@ def _as_python_reads(body: bytes, reason: str) -> Any:
         raise Malformed(f"the body is not JSON: {reason}; send an object", 400) from None
 
 
-def _values(content: Any, form: str, contract: Contract) -> Sequence[Any]:
+def _named(content: Any, names: Sequence[str]) -> Any:
+    """Lists of cells as rows; a split's columns are numbered, or left out."""
+    if isinstance(content, list):
+        return [
+            dict(zip(names, row, strict=True))
+            if isinstance(row, list) and len(row) == len(names)
+            else row
+            for row in content
+        ]
+    if isinstance(content, dict) and "data" in content:
+        numbered = content.get("columns") in (None, [*range(len(names))])
+        return {**content, "columns": [*names]} if numbered else content
+    return content
+
+
+def _values(content: Any, form: str, names: Sequence[str]) -> Sequence[Any]:
     """A list of rows; for a model with a single column also of its values."""
     if not isinstance(content, list):
         raise Malformed(f"'{form}' is {shown(content)}; send a list of rows, each an object")
-    names = contract.names("input")
     if len(names) == 1 and content and not any(isinstance(one, dict) for one in content):
         return [{names[0]: one} for one in content]
     return content

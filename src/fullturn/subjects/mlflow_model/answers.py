@@ -29,8 +29,12 @@ class Answers:
     and `probabilities` by label. Regression: `value`.
     """
 
-    def __init__(self, name: str, model: Model, reading: Reading) -> None:
+    def __init__(
+        self, name: str, model: Model, reading: Reading, *, reads_arrays: bool = False
+    ) -> None:
         self._name, self._model, self._reading = name, model, reading
+        self.reads_arrays = reads_arrays
+        """Whether columns have places instead of names, in the model's signature."""
 
     def predict(self, rows: Sequence[Input]) -> list[Output]:
         """Answer each row; as many as the model gives.
