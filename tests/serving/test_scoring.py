@@ -323,7 +323,7 @@ def test_a_request_is_answered_otherwise_on_purpose(both: Both, name: str) -> No
 def documented(both: Both) -> Iterator[str]:
     """Lines of docs/protocols.md that say what happens."""
     same = len(REQUESTS) - len(OTHERWISE)
-    yield f"The tests send {len(REQUESTS)} requests to MLflow's own server and to ours, of one model"
+    yield f"The tests send {len(REQUESTS)} requests to MLflow's own server and to ours"
     yield f"{same} get the same status and the same predictions"
     for name, (_, why) in OTHERWISE.items():
         theirs, ours = both.ask(name)
