@@ -28,6 +28,7 @@ WAITING = 1000
 ROUTES = {
     "POST /predict": "rows → outputs and prediction ids",
     "POST /invocations": "the same in MLflow's protocol; also CSV and Parquet",
+    "POST /v2/models/NAME/infer": "the same in KServe's protocol",
     "POST /v1/chat/completions": "the same in OpenAI's protocol, for assistants",
     "POST /feedback": "the correct answer or a score for a prediction id",
     "POST /log": "a prediction that was made elsewhere, for monitoring",
