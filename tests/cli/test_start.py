@@ -10,6 +10,7 @@ import pytest
 
 from fullturn.cli import run
 from fullturn.core.settings import read
+from fullturn.pipeline.installation import requirement
 from fullturn.pipeline.workflows import render, requirements
 
 WORKFLOWS = {
@@ -51,7 +52,7 @@ def test_a_new_project_holds_the_workflows_and_what_they_need(tmp_path: Path) ->
     needed = {"fullturn.toml", "rows.csv", "requirements.txt", ".gitignore"}
     assert tracked(folder) == WORKFLOWS | needed
     assert (folder / ".gitignore").read_text() == ".fullturn/\nci-report/\n__pycache__/\n"
-    assert (folder / "requirements.txt").read_text() == requirements()
+    assert (folder / "requirements.txt").read_text() == requirements(requirement("classifier"))
     head = (folder / ".git" / "HEAD").read_text()
     assert head == "ref: refs/heads/main\n"  # that the delivery is for
 
@@ -68,7 +69,7 @@ def test_files_of_a_person_stay_and_what_is_missing_in_them_is_said(
     answer = json.loads(capsys.readouterr().out)
     assert answer["existing"] == [".gitlab-ci.yml", "requirements.txt"]
     [to_do] = answer["to_do"]
-    assert "add `fullturn==" in to_do
+    assert f"add `{requirement('classifier').line}`" in to_do
     assert {name: (folder / name).read_text() for name in theirs} == theirs
     assert (folder / ".github" / "workflows" / "model-ci.yml").exists()
 

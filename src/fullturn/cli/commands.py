@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from fullturn.cli import delivery, elsewhere, experiments, lesson, registry, serving, start
+from fullturn.cli import delivery, elsewhere, experiments, lesson, llm, registry, serving, start
 
 _SECTIONS = {
-    "Start": start.COMMANDS,
+    "Start": start.COMMANDS + llm.COMMANDS,
     "Data and experiments": experiments.COMMANDS,
     "Gate and registry": registry.COMMANDS,
     "CI/CD": delivery.COMMANDS,

@@ -24,10 +24,12 @@ def demo(folder: Path, keep_serving: bool, as_json: bool) -> None:
     """Create an example project in FOLDER and run the full lifecycle on it.
 
     The example is an assistant that answers questions about MLOps from a handbook. Running the
-    demo again starts over.
+    demo again starts over. The embedded LLM is fetched first if it is missing.
     """
+    from fullturn.cli.llm import fetch_weights
     from fullturn.cli.walk import walk
 
+    fetch_weights(as_json=as_json)
     walk(folder, as_json=as_json, keep_serving=keep_serving)
 
 

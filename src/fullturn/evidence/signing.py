@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
-import importlib
 import json
 import sys
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fullturn.core import extras
 from fullturn.core.errors import (
     CouldNotEvaluate,
     FullturnError,
@@ -50,8 +50,10 @@ def ready(signer: Signer) -> None:
     """Make sure that `sign` can work, before anything depends on it.
 
     Raises:
-        SettingsError: a key or a setting is missing or wrong.
+        SettingsError: a key or a setting is missing or wrong, or the extra is not installed.
     """
+    if signer.settings.method != "none":
+        extras.require("model_signing", ", or set method = 'none' in [signing]")
     if signer.settings.method == "keyless":
         _identity(signer)
     elif signer.settings.method == "key":
@@ -233,7 +235,7 @@ def _hashing() -> Any:
 
 def _library(part: str) -> Any:
     """A module of model-signing; the first takes 0.3 s."""
-    return importlib.import_module(f"model_signing.{part}")
+    return extras.module(f"model_signing.{part}")
 
 
 def _sha256(path: Path) -> str:

