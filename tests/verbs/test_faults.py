@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from fullturn.core import extras
+from fullturn.core.errors import SettingsError
 from fullturn.store import Store
+from fullturn.verbs.turn import turn
 from fullturn.verbs.workspace import Workspace
 from tests.conftest import free_port, wait_for
 from tests.forks import command
@@ -118,3 +121,12 @@ def test_a_full_disk_ends_the_command_with_4_and_keeps_what_was_there(
         listing = command(root, "data", "log", "--json")
         assert listing.ended() == 0 and json.loads(listing.out)[0]["rows"] == 1000
         assert command(root, "train", "--json").ended() == 0
+
+
+def test_a_turn_without_the_extra_for_signatures_says_so_before_it_trains(
+    project: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
+    with pytest.raises(SettingsError, match=r"fullturn\[signing\].*method = 'none'"):
+        turn(project)
+    assert not project.store.runs()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from fullturn.cli.output import escape, progress, say, say_error, say_next, show
+from fullturn.cli.output import escape, progress, say, say_error, say_next, say_note, show
 from fullturn.cli.serving import ReleaseProgress
 from fullturn.cli.verb import answer, json_option, open_project
 from fullturn.pipeline import steps
@@ -34,8 +35,18 @@ def ci(ctx: click.Context, as_json: bool) -> int:
 @click.command()
 @json_option
 def cd(as_json: bool) -> int:
-    """Run the pipeline, register the candidate if it passed, and release it."""
-    return _run(open_project().cd, as_json)
+    """Run the pipeline, register the candidate if it passed, and release it.
+
+    On a CI runner without a shared registry, what is registered ends with the runner: it says so
+    before it trains.
+    """
+    project = open_project()
+    if os.environ.get("CI") and not project.shared:
+        say_note(
+            "this runner has no shared registry: tracking_uri is a file in the project, so what is "
+            "trained and registered here ends with the runner. Set MLFLOW_TRACKING_URI"
+        )
+    return _run(project.cd, as_json)
 
 
 @ci.command()

@@ -11,7 +11,6 @@ from fullturn.core.errors import SettingsError
 
 EXTRAS: Mapping[str, tuple[str, str]] = {
     "bm25s": ("assistant", "the assistant"),
-    "Stemmer": ("assistant", "the assistant"),
     "xllamacpp": ("llm", "the embedded LLM"),
     "model_signing": ("signing", "a signature"),
     "sigstore": ("signing", "a signature"),

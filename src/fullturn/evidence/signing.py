@@ -24,6 +24,7 @@ from fullturn.core.errors import (
     IntegrityError,
     SettingsError,
 )
+from fullturn.core.settings import SigningSettings
 from fullturn.core.wording import listed
 from fullturn.evidence.keys import (
     PUBLIC,
@@ -46,14 +47,23 @@ class Signature:
     files: dict[str, str]
 
 
+def require_library(settings: SigningSettings) -> None:
+    """Make sure that the extra `signing` is installed, if it is needed.
+
+    Raises:
+        SettingsError: it is not.
+    """
+    if settings.method != "none":
+        extras.require("model_signing", ", or set method = 'none' in [signing]")
+
+
 def ready(signer: Signer) -> None:
     """Make sure that `sign` can work, before anything depends on it.
 
     Raises:
         SettingsError: a key or a setting is missing or wrong, or the extra is not installed.
     """
-    if signer.settings.method != "none":
-        extras.require("model_signing", ", or set method = 'none' in [signing]")
+    require_library(signer.settings)
     if signer.settings.method == "keyless":
         _identity(signer)
     elif signer.settings.method == "key":

@@ -19,6 +19,7 @@ from fullturn.core.settings import GateSettings
 from fullturn.core.showing import Block, Cell, Result, grid, line, mark, styled, then, view
 from fullturn.core.tags import NOTE, PARENT, GateTags, TrainingTags, VersionTags
 from fullturn.evaluation import records
+from fullturn.evidence.signing import require_library
 from fullturn.gates import (
     ALL,
     Evidence,
@@ -105,6 +106,7 @@ def gate(
     limits, candidate = _limits(project), references.run(project, reference)
     if register:
         require_own_model(project)
+        require_library(project.settings.signing)
     if cached and not waive:
         found = reusable_gate(project, candidate, register=register)
         if found is not None:

@@ -17,6 +17,7 @@ from fullturn.core.entities import ModelVersion, RunRecord
 from fullturn.core.errors import CouldNotEvaluate, Inconclusive, Refused
 from fullturn.core.locks import project_lock
 from fullturn.core.showing import Block, Result, Table, line, styled, then, view
+from fullturn.evidence.signing import require_library
 from fullturn.monitoring.report import observed_count
 from fullturn.registry import history as histories
 from fullturn.registry import promotion, versions
@@ -79,6 +80,7 @@ class LoopRunner:
             Inconclusive: the gate or a release could not decide.
             Conflict: another process is running a turn of this project.
         """
+        require_library(self.project.settings.signing)
         with project_lock(self.project.state, "fullturn turn"):
             for run in reap(self.project.store, self.project.state):
                 yield Step("runs", True, f"marked run '{run.name}' KILLED", "its process is dead")

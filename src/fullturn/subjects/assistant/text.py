@@ -12,13 +12,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
 
-from fullturn.core import extras
+import Stemmer
 
 _WORD = re.compile(r"[a-z0-9]+(?:[.'’][a-z0-9]+)*")
 _TOKEN = re.compile(r"[a-z0-9%.]+")
 _SENTENCE_END = re.compile(r"(?<=[.!?:])\s+(?=[A-Z0-9`\"(“])")
 _APOSTROPHES = str.maketrans("", "", "'’")
-_STEMMER = extras.module("Stemmer").Stemmer("english")
+_STEMMER = Stemmer.Stemmer("english")
 
 _STOPWORDS = """
     a about actually also am an and any are as at be been being but by can cant could did do
