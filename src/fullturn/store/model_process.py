@@ -2,7 +2,7 @@
 
 This file runs on its own, in whatever environment a model needs: it imports mlflow, pandas and
 pyarrow, and nothing of fullturn. It loads the model of a folder and answers requests that come
-over standard input. `SPEC` is JSON: `columns`, `tensor` (see `Inputs`) and `memory_mb`.
+over standard input. `SPEC` is JSON: what `Inputs` has, and `memory_mb`.
 
 A message is its length, 8 bytes, its kind, 1 byte, and a body: a batch in Arrow's stream format,
 or JSON. The first one out says that the model is loaded, or why not. What the model prints goes to
@@ -52,6 +52,9 @@ class Inputs:
 
     columns: tuple[ModelColumn, ...]
     tensor: str | None = None
+    method: str | None = None
+    """Of a model of scikit-learn, its method that answers: called without MLflow's check of the
+    inputs, which have the types of the signature already. None: whatever MLflow calls."""
 
 
 class LoadedModel:
@@ -209,7 +212,8 @@ def main(folder: str, spec: str) -> None:
     columns = tuple(ModelColumn(**one) for one in described["columns"])
     try:
         _limit_memory(described["memory_mb"])
-        model = _load(folder, Inputs(columns, described["tensor"]))
+        inputs = Inputs(columns, described["tensor"], described["method"])
+        model = _load(folder, inputs)
     except BaseException as error:  # noqa: BLE001  their code may raise anything
         _send(out, message({"error": f"loading raised {error!r}"}))
         return
@@ -232,7 +236,8 @@ def _load(folder: str, inputs: Inputs) -> LoadedModel:
         raw = loaded.get_raw_model()
     except Exception:  # noqa: BLE001  a custom model, or a flavour without a raw model
         raw = None
-    return LoadedModel(inputs, loaded.predict, raw)
+    direct = getattr(raw, inputs.method, None) if inputs.method else None
+    return LoadedModel(inputs, direct or loaded.predict, raw)
 
 
 def _answered(model: LoadedModel, request: tuple[int, bytes], out: BinaryIO) -> bytes:

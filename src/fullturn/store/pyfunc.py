@@ -37,6 +37,8 @@ class ModelFile:
     """Named inputs; none if there is no signature, or one of a tensor."""
     tensor: str | None
     """The type of an unnamed array as input; None for a table."""
+    method: str = "predict"
+    """Of a model of scikit-learn, the method that answers."""
 
     @property
     def is_skops(self) -> bool:
@@ -66,6 +68,7 @@ def described(folder: Path) -> ModelFile:
             has_code=bool(pyfunc.get("code") or sklearn.get("code")),
             columns=columns,
             tensor=tensor,
+            method=str(pyfunc.get("predict_fn") or "predict"),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, MlflowException) as error:
         raise BundleError(f"{folder / MLMODEL} cannot be read: {error}; log it again") from None
@@ -74,13 +77,14 @@ def described(folder: Path) -> ModelFile:
 def inputs_of(model: ModelFile, kinds: Mapping[str, str]) -> Inputs:
     """What a model reads; `kinds` are the inputs of the project's contract, for a model whose
     signature names none."""
+    method = model.method if model.loader == "mlflow.sklearn" else None
     if model.columns:
-        return Inputs(model.columns)
+        return Inputs(model.columns, method=method)
     types = {"number": "double", "boolean": "boolean"}
     columns = tuple(
         ModelColumn(name, types.get(kind, "string"), required=False) for name, kind in kinds.items()
     )
-    return Inputs(columns, model.tensor)
+    return Inputs(columns, model.tensor, method)
 
 
 def unknown_types(folder: Path, model: ModelFile) -> list[str]:
@@ -102,7 +106,7 @@ class SkopsModel:
 
     def __init__(self, inputs: Inputs, estimator: Any) -> None:
         self._inputs = inputs
-        self._model = LoadedModel(inputs, estimator.predict, estimator)
+        self._model = LoadedModel(inputs, getattr(estimator, inputs.method or ""), estimator)
 
     def answer(self, rows: Sequence[Input]) -> dict[str, Any]:
         """See `fullturn.store.model_process.LoadedModel`."""
