@@ -203,7 +203,12 @@ class LoopRunner:
         _refuse_unchanged(project, best)
         gated = gate(project, best.id, progress=self.progress)
         if gated.version is None:
-            blocking = [r for r in gated.report.results if r.outcome in ("FAILED", "INCONCLUSIVE")]
+            blocking = [
+                one
+                for outcome in ("FAILED", "INCONCLUSIVE")
+                for one in gated.report.results
+                if one.outcome == outcome and one.waived is None
+            ]
             why = "; ".join(f"{r.code} {r.outcome}: {r.reason}" for r in blocking[:2])
             raise _blocked(best, gated.report.outcome, why)
         passed = sum(r.outcome == "PASSED" for r in gated.report.results)
