@@ -85,7 +85,8 @@ def test_the_champion_that_there_was_begins_the_history_and_nothing_is_changed(
     before = theirs(team)
     found = adopting(unseen=UNSEEN)
     assert found.champion and found.champion.action == "adoption"
-    assert found.champion.reason.startswith("models:/churn/1: it has the alias 'champion'")
+    why = "models:/churn/1 was the champion of its team, by its alias 'champion'"
+    assert found.champion.reason == why
     assert found.gated.report.champion == "version 1"
     waived = {one.code: one.waived for one in found.gated.report.results if one.waived}
     assert waived == {"DATA02": f"[model] unseen: {UNSEEN}"}
@@ -242,7 +243,7 @@ def test_the_command_on_a_server_with_three_versions(
               "--tracking-uri", server_uri, "--allow-pickle", str(tmp_path / "new")])  # fmt: skip
     said = " ".join(capsys.readouterr().out.split())
     assert ended.value.code in (1, 3)
-    assert "adopted models:/leavers" in said and "alias 'champion' of models:/leavers" in said
+    assert "adopted models:/leavers" in said and "by its alias 'champion'" in said
     assert "DATA02" in said and "unknown: no record says which rows" in said
     assert "allow_pickle = true: it is only loaded in a process of its own" in said
     assert on_server(server_uri) == before

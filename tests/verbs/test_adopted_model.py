@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -82,7 +83,18 @@ def test_a_column_that_the_table_lacks_is_named() -> None:
         columns_of("models:/m/1", model(Age="double"), ROWS, SAID)
 
 
-def test_the_lines_are_settings_whatever_names_and_reasons_contain(tmp_path: Any) -> None:
+def test_a_time_that_is_a_number_has_its_kind(tmp_path: Path) -> None:
+    rows = [{"age": "31", "month": str(n % 12), "left": "no"} for n in range(40)]
+    said = Said(Roles("left", time="month"), Allowed())
+    columns = columns_of("models:/m/1", model(age="double"), rows, said)
+    head = Head("m-adopted", "models:/m", None)
+    asked = Asked("classification", "as you said")
+    text = lines(head, DataFiles("rows.csv"), columns, asked, said)
+    (tmp_path / settings.FILE).write_text("\n".join(text), encoding="utf-8")
+    assert settings.read(tmp_path).data.columns == {"age": "number", "month": "number"}
+
+
+def test_the_lines_are_settings_whatever_names_and_reasons_contain(tmp_path: Path) -> None:
     odd = 'a "b" \\ #c\x7f'
     rows = [{odd: "1", "left": "no"}, {odd: "2", "left": "yes"}]
     columns = columns_of("models:/m/1", model(**{odd: "string"}), rows, SAID)

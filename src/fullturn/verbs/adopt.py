@@ -211,17 +211,15 @@ def _champion(store: Store, named: _Named) -> tuple[str | None, str]:
     """The address of the present champion, and why it is that; None if there is none."""
     if named.address != named.model:
         version = reference.found(store, named.address)
-        what = f"{named.address} was named as the present champion"
+        what = "named in the command"
     else:
         alias = f"{named.model}@champion"
         number = store.alias(named.model.removeprefix(reference.MODELS), "champion")
         if number is None:
             return None, ""
-        version, what = (
-            reference.found(store, alias),
-            f"it has the alias 'champion' of {named.model}",
-        )
-    return reference.address_of(version), f"{reference.address_of(version)}: {what}"
+        version, what = reference.found(store, alias), "by its alias 'champion'"
+    address = reference.address_of(version)
+    return address, f"{address} was the champion of its team, {what}"
 
 
 def _is_of(folder: Path, model: str) -> bool:
@@ -279,7 +277,7 @@ def _without_login(uri: str) -> str | None:
 def _inferred(columns: inferring.Columns, asked: inferring.Asked) -> Iterator[Conclusion]:
     read = listed([f"{name} ({kind})" for name, kind in columns.kinds.items()], most=6)
     yield Conclusion("task", asked.task, asked.why)
-    yield Conclusion("the model reads", read, "its signature, and the data where that is silent")
+    yield Conclusion("the model reads", read, "its signature, or the data where that says nothing")
     if columns.optional:
         found = listed(columns.optional, most=6)
         yield Conclusion("may be missing", found, "not required, or empty in some rows")

@@ -179,7 +179,12 @@ def _words(
         script = _written_script()
     elif python is None:  # modules beside the project are found, as in its own process
         return [sys.executable, "-m", model_process.__name__, folder, spec]
-    return [python or sys.executable, "-I", "-B", script, folder, spec]
+    if python is None:
+        return [sys.executable, "-I", "-B", script, folder, spec]
+    # Compiled modules go beside the environment: never into the model's folder, whose files are
+    # compared, and each later start is faster by seconds.
+    compiled = f"pycache_prefix={python.parents[1] / 'compiled'}"
+    return [python, "-I", "-X", compiled, script, folder, spec]
 
 
 @lru_cache(maxsize=1)
