@@ -237,8 +237,8 @@ def _data_lines(data: DataFiles, columns: Columns, roles: Roles) -> Iterator[str
     for name, kind in columns.kinds.items():
         yield f'{_text(name)} = "{kind}"  # {_comment(columns.reasons[name])}'
     times = {one.name: one.kind for one in columns.label.columns if one.name == roles.time}
-    if (kind := times.get(roles.time or "")) not in (None, "date"):
-        yield f'{_text(roles.time or "")} = "{kind}"  # the order of the rows'
+    if (order := times.get(roles.time or "")) not in (None, "date"):
+        yield f'{_text(roles.time or "")} = "{order}"  # the order of the rows'
     if columns.label.label.kind == "boolean":
         yield f'{_text(roles.label)} = "boolean"'
 
