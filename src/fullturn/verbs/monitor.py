@@ -153,7 +153,7 @@ class Monitor:
             loss=sum(losses) / len(losses) if losses else None,
             alarms={one.name: one.alarms for one in self._watch.states},
             shares={one.name: one.share for one in self._watch.states},
-            unseen=unseen,
+            unseen=dict(unseen),  # asdict() does not know a Counter
         )
 
     def seen(self) -> Seen:
