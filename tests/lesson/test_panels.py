@@ -242,7 +242,7 @@ def test_a_release_and_data_that_were_left_half_done_are_put_right(
     from fullturn.verbs.data import commit
 
     whole = newest(stage.project)
-    commit(stage.project, broken_copy(stage.project), BROKEN_DATA)
+    commit(stage.project, broken_copy(stage.project), BROKEN_DATA, confirm_fewer_rows=True)
     told = followed(address, "ask")
     assert "restored" in told[0]["text"]
     restored = newest(stage.project)

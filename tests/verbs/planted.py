@@ -30,6 +30,10 @@ class Planted(Assistant):
 
     defaults: Params = {**Assistant.defaults, "fault": "none"}
 
+    def check_parameters(self, params: Params) -> None:
+        """Refuse what the assistant refuses; its fault is any text."""
+        super().check_parameters({k: v for k, v in params.items() if k != "fault"})
+
     def train(self, data: Dataset, params: Params, run: Run) -> Path:
         """Train the assistant, and write down its fault."""
         sound = {name: value for name, value in params.items() if name != "fault"}

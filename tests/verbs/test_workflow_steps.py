@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import random
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +76,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
         "    lines = Path('messages.csv').read_text().splitlines()\n"
         "    assert not [line for line in lines if line.endswith(',')]\n"
     )
+    requirements = project / "requirements.txt"  # as if fullturn came from an index
+    named = re.sub(
+        r"^(fullturn\S*) @ .*$", rf"\1=={version('fullturn')}", requirements.read_text(), flags=re.M
+    )
+    requirements.write_text(named)
     git(project, "add", "--all")
     git(project, "commit", "--quiet", "--message", "A test of the rows")
     git(folder, "clone", "--quiet", "--bare", str(project), str(origin))

@@ -12,6 +12,8 @@ from fullturn.cli.serving import ReleaseProgress
 from fullturn.cli.verb import answer, json_option, open_project, parameters
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fullturn.verbs.batch import BadRows
     from fullturn.verbs.turn import Step
 
@@ -88,9 +90,7 @@ def init(folder: Path, as_json: bool, **options: Any) -> int:
 @click.option(
     "--env",
     type=click.Choice(["local", "isolated"]),
-    default="local",
-    show_default=True,
-    help="Packages of the models: those here, or those that each declares.",
+    help="Packages of the models: those here (local), or those that each declares.",
 )
 @click.option("--id", metavar="COLUMN", help="A column that names each row.")
 @click.option("--group", metavar="COLUMN", help="A column of rows that belong together.")
@@ -193,7 +193,7 @@ def predict(
     from fullturn.verbs import predict
 
     project = open_project()
-    if len(rows) == 1 and _is_file(rows[0]):
+    if len(rows) == 1 and _is_file(rows[0], predict.is_place):
         with progress() as on_progress:
             found = predict.predict(
                 project, rows[0], out=out, version=version, bad_rows=bad_rows, progress=on_progress
@@ -210,8 +210,9 @@ def predict(
     return answer(project.predict([row], version=version)[0], as_json)
 
 
-def _is_file(text: str) -> bool:
-    return "=" not in text or "://" in text or Path(text).exists()
+def _is_file(text: str, is_place: Callable[[str], bool]) -> bool:
+    """Whether it is a file, and not `column=value`, which may have a dot too."""
+    return ("=" not in text and is_place(text)) or "://" in text or Path(text).exists()
 
 
 COMMANDS = (demo, init, adopt, turn, ask, predict)

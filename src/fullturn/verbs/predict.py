@@ -105,7 +105,7 @@ def predict(
         UsageError: the output exists, or its name says no format.
         Conflict: another process is predicting this file.
     """
-    if isinstance(rows, PurePath) or (isinstance(rows, str) and _is_place(rows)):
+    if isinstance(rows, PurePath) or (isinstance(rows, str) and is_place(rows)):
         from fullturn.verbs.batch import predict_file
 
         named = None if out is None else str(out)
@@ -117,7 +117,7 @@ def predict(
     return _predict_rows(project, rows, version)  # type: ignore[arg-type]  # a text is refused
 
 
-def _is_place(text: str) -> bool:
+def is_place(text: str) -> bool:
     """Whether a text is a path or an address, and not a row that was given in a wrong form."""
     return "://" in text or bool(Path(text).suffix) or Path(text).exists()
 
