@@ -15,6 +15,7 @@ A template is a Markdown page with four kinds of directives:
 from __future__ import annotations
 
 import difflib
+import hashlib
 import os
 import re
 import shlex
@@ -27,6 +28,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FIGURE = re.compile(r"\{\{(.+?)\}\}")
 SCENE = re.compile(r"^\d+ ([A-Z].*?)  ")
@@ -209,6 +211,22 @@ def _outline(page: str) -> Iterator[str]:
             if loud and loud != before:
                 yield loud
             before = loud
+
+
+def stamp(*parts: Path) -> str:
+    """A digest of all that a page depends on: fullturn but for its lesson, what is installed with
+    it, and the page's own parts."""
+    package = ROOT / "src" / "fullturn"
+    files = [
+        *(path for path in package.rglob("*") if package / "lesson" not in path.parents),
+        *(*parts, Path(__file__), ROOT / "requirements" / "runtime.txt"),
+    ]
+    chosen = sorted(path for path in files if path.is_file() and "__pycache__" not in path.parts)
+    lines = [
+        f"{path.relative_to(ROOT)} {hashlib.sha256(path.read_bytes()).hexdigest()}"
+        for path in chosen
+    ]
+    return f"<!-- recorded with {hashlib.sha256(chr(10).join(lines).encode()).hexdigest()} -->"
 
 
 def settled(page: str, file: Path, again: str, *, check: bool) -> int:

@@ -12,7 +12,6 @@ the page ends with a digest of its inputs.
 from __future__ import annotations
 
 import difflib
-import hashlib
 import json
 import os
 import re
@@ -29,6 +28,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from typed import PLATFORM, OtherStory, stamp
+
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 RECORDED = ROOT / "docs" / "regression.md"
@@ -39,13 +40,7 @@ PROMPT = "prompts/answer.txt"
 CHAPTERS = ("registry", "gates")
 UNANSWERABLE = 15
 """Questions of each kind that the handbook does not answer."""
-PLATFORM = ("CI", "GITHUB_", "GITLAB_", "MLFLOW_", "FULLTURN_", "GIT_")
-"""Environment variables of CI platforms and configuration, removed for the commands."""
 WHO = {"user.name": "you", "user.email": "you@localhost", "advice.detachedHead": "false"}
-
-
-class OtherStory(Exception):
-    """A step had an unexpected result."""
 
 
 @dataclass
@@ -276,25 +271,15 @@ def walked(folder: Path) -> str:
     return Template(part("page.md")).substitute(walk.recorded)
 
 
-def stamp() -> str:
-    """A digest of all that the page depends on: fullturn but for its lesson, what is installed with
-    it, this script and its parts."""
-    package = ROOT / "src" / "fullturn"
-    files = [
-        *(path for path in package.rglob("*") if package / "lesson" not in path.parents),
-        *PARTS.rglob("*"),
-        *(Path(__file__), ROOT / "requirements" / "runtime.txt"),
-    ]
-    chosen = sorted(path for path in files if path.is_file() and "__pycache__" not in path.parts)
-    lines = [
-        f"{path.relative_to(ROOT)} {hashlib.sha256(path.read_bytes()).hexdigest()}"
-        for path in chosen
-    ]
-    return f"<!-- recorded with {hashlib.sha256(chr(10).join(lines).encode()).hexdigest()} -->"
+def recorded_with() -> str:
+    """The last line of the page."""
+    return stamp(Path(__file__), *PARTS.rglob("*"))
 
 
 def main() -> int:
-    if "--check" in sys.argv and RECORDED.read_text(encoding="utf-8").endswith(f"{stamp()}\n"):
+    if "--check" in sys.argv and RECORDED.read_text(encoding="utf-8").endswith(
+        f"{recorded_with()}\n"
+    ):
         print("docs/regression.md: nothing that it depends on has changed since it was recorded")
         return 0
     for name in [name for name in os.environ if name.startswith(PLATFORM)]:
@@ -309,7 +294,7 @@ def main() -> int:
             print(f"another story: {error}")
             return 1
     if "--check" not in sys.argv:
-        RECORDED.write_text(f"{page}\n{stamp()}\n", encoding="utf-8")
+        RECORDED.write_text(f"{page}\n{recorded_with()}\n", encoding="utf-8")
         return 0
     then, now = outline(RECORDED.read_text(encoding="utf-8")), outline(page)
     print(f"docs/regression.md is {'as just run' if then == now else 'stale: `make walkthrough`'}")
