@@ -12,8 +12,6 @@ from fullturn.core.settings import MAX_SEED
 from fullturn.core.showing import Block, Part, Table, grid, line, plain, styled, then, view
 from fullturn.core.tags import TrainingTags
 from fullturn.core.wording import clipped_share, shown
-from fullturn.metrics.by_task import USUAL
-from fullturn.metrics.metric import key
 from fullturn.registry.references import check_name
 from fullturn.tracking.search import candidates, complete
 from fullturn.verbs.candidate import goodness, trained, trained_on
@@ -25,8 +23,6 @@ from fullturn.verbs.workspace import (
     silent,
 )
 
-MORE = 3
-"""Metrics that a table of candidates shows beside the first score, at most."""
 SearchPlace = tuple[int, int]
 """Number of a candidate in its search, from 1, and the size of the search."""
 
@@ -182,12 +178,11 @@ def _(result: Trials) -> Iterator[Block]:
 
 
 def _more_metrics(trial: Trial) -> list[str]:
-    """Keys of up to three metrics beside the scores: the primary one, then the usual ones."""
+    """The key of the metric that candidates are chosen by, if it is no score of the app."""
     chosen = TrainingTags.read(trial.run.tags).chosen_by
-    names = dict.fromkeys((chosen, *map(key, USUAL)))
-    scores = trial.race.evaluation.metrics
-    found = (one for one in names if one and f"{VALIDATED}{one}" in trial.run.metrics)
-    return [one for one in found if one not in scores][:MORE]
+    if not chosen or chosen in trial.race.evaluation.metrics:
+        return []
+    return [chosen] if f"{VALIDATED}{chosen}" in trial.run.metrics else []
 
 
 def _row(trial: Trial, more: Sequence[str], *, alone: bool) -> tuple[Part, ...]:
