@@ -98,7 +98,7 @@ def test_an_app_without_scores_is_chosen_and_gated_by_a_metric_in_its_unit(root:
     assert trials[0].headline == f"rmse {worse.metrics['validation.rmse']:.4g}"
     clipped = trials[0].race.evaluation.clipped
     shown = Trials(trials)._repr_html_()
-    assert "losses are above 1" in shown and f"{worse.metrics['validation.mae']:.4g}" in shown
+    assert "losses are above 1" in shown and f"{worse.metrics['validation.rmse']:.4g}" in shown
     assert clipped and f"{100 * clipped:.3g} % of the losses are above 1" in worse.tags[NOTE]
 
     report = gate(project, sound.id).report
