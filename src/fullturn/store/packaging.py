@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -74,7 +75,9 @@ def _outputs(outputs: Sequence[Output]) -> Any:
 
     if not outputs:
         return None
-    with suppress(MlflowException):
+    with suppress(MlflowException), warnings.catch_warnings():
+        # MLflow advises a person who logs whole numbers by hand.
+        warnings.simplefilter("ignore", UserWarning)
         plain = json.loads(json.dumps([dict(one) for one in outputs]))
         return mlflow.models.infer_signature(model_output=plain).outputs
     return None
