@@ -12,12 +12,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.fixture(scope="module")
-def script() -> ModuleType:
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     spec = importlib.util.spec_from_file_location("walkthrough", ROOT / "scripts/walkthrough.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(ROOT / "scripts"))
+    monkeypatch.syspath_prepend(ROOT / "scripts")
     sys.modules["walkthrough"] = module  # its records look their own module up
     spec.loader.exec_module(module)
     return module
