@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import itertools
 import os
 import re
 import shlex
@@ -195,22 +196,29 @@ def surroundings(folder: Path) -> dict[str, str]:
 
 
 def outline(page: str) -> list[str]:
-    """What must not change: text, commands, exit codes, decisions; figures may."""
-    return list(_outline(page))
+    """What must not change: text, commands, exit codes, decisions; figures may, and with them the
+    places where a line breaks."""
+    lines: list[str] = []
+    for odd, part in enumerate(re.split(r"^(```.*?^```)", page, flags=re.MULTILINE | re.DOTALL)):
+        lines += _said(part) if odd % 2 else _sentences(part)
+    return [line for line, _ in itertools.groupby(filter(None, lines))]
 
 
-def _outline(page: str) -> Iterator[str]:
-    inside, before = False, ""
-    for line in page.splitlines():
-        if line.startswith("```"):
-            inside = not inside
-        elif not inside or LOUD.match(line):
-            plain = re.sub(r"\b[0-9a-f]*\d[0-9a-f.,]*\b", "#", line)
-            words = plain.split()
-            loud = " ".join(words[:2]) if inside and not line.startswith("$ ") else " ".join(words)
-            if loud and loud != before:
-                yield loud
-            before = loud
+def _sentences(prose: str) -> Iterator[str]:
+    for paragraph in re.split(r"\n\s*\n", prose):
+        yield from re.split(r"(?<=[.:;]) ", " ".join(_unnumbered(paragraph).split()))
+
+
+def _said(block: str) -> Iterator[str]:
+    """The commands of a block, and the first two words of the output lines that are loud."""
+    for line in block.splitlines()[1:-1]:
+        if LOUD.match(line):
+            words = _unnumbered(line).split()
+            yield " ".join(words if line.startswith("$ ") else words[:2])
+
+
+def _unnumbered(text: str) -> str:
+    return re.sub(r"\b[0-9a-f]*\d[0-9a-f.,]*\b", "#", text)
 
 
 def stamp(*parts: Path) -> str:

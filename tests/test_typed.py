@@ -95,6 +95,14 @@ def test_a_page_is_stale_if_its_text_differs_figures_aside(typed: ModuleType) ->
     assert typed.outline("After 12 of them.") != typed.outline("Before 12 of them.")
 
 
+def test_a_longer_figure_may_move_the_end_of_a_line(typed: ModuleType) -> None:
+    """A figure of one more digit once made the recorded page stale."""
+    then = "It was wrong on 9 %\nof them, the champion on 5. And\n\n- a\n- b\n"
+    now = "It was wrong on 10\n% of them, the champion on\n5. And\n\n- a\n- b\n"
+    assert typed.outline(then) == typed.outline(now)
+    assert typed.outline(then) != typed.outline(now.replace("- b", "b"))
+
+
 def test_what_a_page_started_is_ended_with_it(typed: ModuleType, tmp_path: Path) -> None:
     typist = typed.Typist(tmp_path)
     typist.page("```console\n$ sh -c 'echo up; sleep 60' &\n```\n")
