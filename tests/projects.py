@@ -5,10 +5,15 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+import fullturn
+
+WINE = Path(fullturn.__file__).parent / "demo" / "examples" / "wine"
 
 
 class Once:
@@ -52,6 +57,24 @@ def empty_database(once: Once) -> Path:
 def copied(project: Path, to: Path) -> Path:
     """A copy of a project elsewhere."""
     return shutil.copytree(project, to)
+
+
+@pytest.fixture(scope="module")
+def wine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A project of the example with wines: its app importable, its rows written."""
+    root = tmp_path_factory.mktemp("wine")
+    (root / "fullturn.toml").write_text('name = "wine"\napp = "wine_app:WineApp"\n')
+    for path in WINE.glob("wine_*.py"):
+        shutil.copy(path, root)
+    before = list(sys.path)
+    sys.path.insert(0, str(root))
+    from wine_data import write_csv  # type: ignore[import-not-found]
+
+    write_csv(root / "wine.csv")
+    yield root
+    sys.path[:] = before
+    for name in ("wine_data", "wine_app"):
+        sys.modules.pop(name, None)
 
 
 @pytest.fixture(scope="session")

@@ -9,11 +9,15 @@ good, 2 worse.
 from __future__ import annotations
 
 import random
+import shutil
 import sqlite3
 import warnings
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+
+from tests.verbs.conftest import write_rows
 
 FAULTS = (
     "none",
@@ -159,23 +163,30 @@ def register(uri: str, folder: Path) -> None:
     client.set_model_version_tag("churn", "1", "reviewed", "by hand")
 
 
-def make(root: Path, empty_database: Path) -> None:
-    """A folder with a tracking store that has them all, their data, and a project's settings."""
-    import csv
-    import shutil
-
+def team_folder(
+    root: Path,
+    empty_database: Path,
+    toml: str,
+    count: int = 500,
+    churned: Callable[[dict[str, Any]], str] = lambda row: row["churned"],
+) -> None:
+    """A project's folder: its settings, an empty tracking store, and who of its customers left."""
     state = root / ".fullturn"
     state.mkdir(parents=True)
     shutil.copy(empty_database, state / "mlflow.db")
-    with (root / "customers.csv").open("w", newline="", encoding="utf-8") as file:
-        rows = [{k: v for k, v in row.items() if k != "spent"} for row in customers(500, seed=2)]
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    (root / "fullturn.toml").write_text(TOML)
+    rows = [{**row, "churned": churned(row)} for row in customers(count, seed=2)]
+    for row in rows:
+        del row["spent"]
+    write_rows(root / "customers.csv", rows)
+    (root / "fullturn.toml").write_text(toml)
+
+
+def make(root: Path, empty_database: Path) -> None:
+    """A folder with a tracking store that has them all, their data, and a project's settings."""
+    team_folder(root, empty_database, TOML)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        register(f"sqlite:///{state / 'mlflow.db'}", root)
+        register(f"sqlite:///{root / '.fullturn' / 'mlflow.db'}", root)
 
 
 def theirs(root: Path) -> list[tuple[Any, ...]]:

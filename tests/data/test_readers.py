@@ -91,7 +91,7 @@ def test_added_columns_do_not_replace_those_of_the_file(tmp_path: Path) -> None:
         ),
         ("a.csv", f"text\n{'x' * 1_000_000}\n", r"a\.csv:2: .*at most 131,072 characters"),
         ("a.jsonl", '{"a": 1}\n{"a": \n', r"a\.jsonl:2: not JSON"),
-        ("a.jsonl", "[1]\n", r"a\.jsonl:1: not a JSON object"),
+        ("a.jsonl", "[1]\n", r"a\.jsonl:1: \[1\] is not a JSON object"),
         ("a.jsonl", "[" * 100_000, r"a\.jsonl:1: not JSON"),
         ("a.jsonl", b'{"a": "\xff"}', r"a\.jsonl:1: not UTF-8 at byte 7"),
         ("a.parquet", b"PAR1 and then nothing", r"a\.parquet is not a whole Parquet file"),

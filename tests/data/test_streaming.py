@@ -68,7 +68,7 @@ def test_lines_are_read_as_they_arrive() -> None:
         ("a.csv", b"id,id\na,1\n", "column 'id' occurs twice"),
         ("a.csv", b"id\n\xff\n", "not UTF-8 (byte 0xff)"),
         ("a.csv", b'id,x\n"a,1\n', "check its double quotes"),
-        ("a.jsonl", b'{"id": 1}\n[1]\n', "a.jsonl:2: [1] is not an object"),
+        ("a.jsonl", b'{"id": 1}\n[1]\n', "a.jsonl:2: [1] is not a JSON object"),
         ("a.jsonl", b'{"id": 1}\n{"id"\n', "a.jsonl:2: not JSON"),
         ("a.parquet", b"nothing", "cannot be read as Parquet"),
         ("a.doc", b"nothing", "unknown kind of file; known: .csv"),

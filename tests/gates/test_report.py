@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
@@ -18,9 +17,9 @@ from fullturn.gates.advice import next_steps, why
 from fullturn.gates.plots import Panel, panels
 from fullturn.gates.report import from_json, moment, to_html, to_json, to_markdown, typeset
 from tests.gates.candidates import DATA, evaluation, evidence
+from tests.reading import Page
 
 HOSTILE = "<script>alert('x')</script> | `end` [a](http://example.org/x) @ada\n\n# Passed"
-VOID = {"meta", "link", "br", "hr", "img", "input"}
 
 
 def gate(waivers: dict[str, str] | None = None, **changed: object) -> GateReport:
@@ -39,6 +38,7 @@ FAILED = gate(
     latencies=(2.0,) * 40,
     refusal=RefusalState(64, (HOSTILE,)),
 )
+
 OPEN = gate(behaviours=None, refusal=None)
 FIRST = gate(champion_name=None, champion=None)
 NOTHING = compute(
@@ -57,36 +57,6 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 ).filter(lambda value: "inf" not in repr(value))
-
-
-class Page(HTMLParser):
-    """A strict reader: remembers tags, text and attributes, and refuses wrong nesting."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(source)
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert len(attrs) == len(dict(attrs))
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-    def named(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.tags if name == tag]
 
 
 @every_report

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pytest
 from markdown_it import MarkdownIt
@@ -16,9 +15,9 @@ from fullturn.core.settings import MonitoringSettings
 from fullturn.monitoring import DetectorState, Watch, report
 from fullturn.monitoring.report import TOP, panels
 from tests.monitoring.streams import CONTRACT, NEW, OLD, reference, traffic, vectors
+from tests.reading import Page
 
 HOSTILE = "<script>alert('x')</script> | `end` [a](http://example.org/x) @ada\n\n# Passed"
-VOID = {"meta", "link", "br", "hr", "img", "input"}
 Reported = tuple[Sequence[DetectorState], list[Alarm]]
 
 
@@ -39,33 +38,6 @@ REPORTS: dict[str, Reported] = {
     "hostile": watched(600, change=hostile),
 }
 every_report = pytest.mark.parametrize("reported", REPORTS.values(), ids=REPORTS)
-
-
-class Page(HTMLParser):
-    """A strict reader: remembers tags, text and attributes, and refuses wrong nesting."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(source)
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert len(attrs) == len(dict(attrs))
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 @every_report

@@ -14,7 +14,7 @@ from fullturn.pipeline.installation import requirement
 def direct(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What pip recorded of the installation (PEP 610)."""
     found: dict[str, Any] = {}
-    monkeypatch.setattr(installation, "_direct_url", lambda: found)
+    monkeypatch.setattr(installation, "origin", lambda: found)
     monkeypatch.setattr(installation, "version", lambda name: "1.2")
     return found
 

@@ -25,7 +25,7 @@ from fullturn.release.report import (
     to_json,
     to_markdown,
 )
-from tests.gates.test_report import Page
+from tests.reading import Page
 from tests.release.traffic import SETTINGS, in_canary, in_shadow, shared
 
 TITLE = "version 4 against version 3 <script>alert('x')</script>"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +17,6 @@ import mlflow
 import pandas as pd
 import pytest
 
-import fullturn
 from fullturn.core.entities import Dataset, Example, Input, Output
 from fullturn.data.contract import check
 from fullturn.store import Pyfunc, save_pyfunc
@@ -31,8 +29,6 @@ from tests.subjects.assistant import samples
 from tests.subjects.text import questions
 from tests.waiting import PATIENCE
 
-WINE = Path(fullturn.__file__).parent / "demo" / "examples" / "wine"
-
 
 def sealed(folder: Path, name: str, app: App, data: Dataset) -> Path:
     """A bundle as training writes it."""
@@ -43,24 +39,6 @@ def sealed(folder: Path, name: str, app: App, data: Dataset) -> Path:
     save_pyfunc(folder, Pyfunc(bundle.FILES, "fullturn.subjects.bundle", inputs))
     bundle.seal(folder)
     return folder
-
-
-@pytest.fixture(scope="module")
-def wine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A project of the wine app, importable."""
-    root = tmp_path_factory.mktemp("wine")
-    (root / "fullturn.toml").write_text('name = "wine"\napp = "wine_app:WineApp"\n')
-    for path in WINE.glob("wine_*.py"):
-        shutil.copy(path, root)
-    before = list(sys.path)
-    sys.path.insert(0, str(root))
-    from wine_data import write_csv  # type: ignore[import-not-found]
-
-    write_csv(root / "wine.csv")
-    yield root
-    sys.path[:] = before
-    for name in ("wine_data", "wine_app"):
-        sys.modules.pop(name, None)
 
 
 def wines(root: Path, app: App) -> Dataset:

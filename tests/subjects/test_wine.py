@@ -1,14 +1,10 @@
 from __future__ import annotations
 
 import csv
-import shutil
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import fullturn
 from fullturn.core.entities import Dataset, DatasetVersion, Example
 from fullturn.core.errors import DataError
 from fullturn.data.contract import check
@@ -17,34 +13,15 @@ from fullturn.subjects.catalog import find
 from fullturn.subjects.protocols import App
 from tests.subjects.text.questions import LocalRun
 
-WINE = Path(fullturn.__file__).parent / "demo" / "examples" / "wine"
+
+@pytest.fixture(scope="module")
+def app(wine: Path) -> App:
+    return find("wine_app:WineApp", root=wine)
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A copy of the example, with its rows written."""
-    root = tmp_path_factory.mktemp("wine")
-    for path in WINE.glob("wine_*.py"):
-        shutil.copy(path, root)
-    before = list(sys.path)
-    sys.path.insert(0, str(root))
-    from wine_data import write_csv  # type: ignore[import-not-found]
-
-    write_csv(root / "wine.csv")
-    yield root
-    sys.path[:] = before
-    for name in ("wine_data", "wine_app"):
-        sys.modules.pop(name, None)
-
-
-@pytest.fixture(scope="module")
-def app(project: Path) -> App:
-    return find("wine_app:WineApp", root=project)
-
-
-@pytest.fixture(scope="module")
-def data(project: Path, app: App) -> Dataset:
-    with (project / "wine.csv").open(encoding="utf-8") as file:
+def data(wine: Path, app: App) -> Dataset:
+    with (wine / "wine.csv").open(encoding="utf-8") as file:
         rows = check(list(csv.DictReader(file)), app.contract).rows
     inputs = app.contract.names("input")
     examples = tuple(
@@ -77,8 +54,8 @@ def test_it_tells_the_cultivars_apart(app: App, data: Dataset, tmp_path: Path) -
     assert predictor.predict([]) == []
 
 
-def test_a_wine_out_of_bounds_breaks_the_contract(app: App, project: Path) -> None:
-    with (project / "wine.csv").open(encoding="utf-8") as file:
+def test_a_wine_out_of_bounds_breaks_the_contract(app: App, wine: Path) -> None:
+    with (wine / "wine.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     rows[4]["alcohol"] = "45"
     with pytest.raises(DataError, match="alcohol"):

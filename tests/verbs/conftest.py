@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,11 +33,22 @@ latency_p95_ms = 100.0
 """
 
 
-def write_rows(path: Path, rows: list[dict[str, str]]) -> None:
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
+    """A CSV file with these rows."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+    return path
+
+
+def changed(project: Workspace, before: str, after: str) -> Workspace:
+    """The project with another setting."""
+    path = project.root / "fullturn.toml"
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after))
+    return Workspace.open(project.root)
 
 
 @pytest.fixture
@@ -70,11 +83,7 @@ def turned(turned_once: Path, tmp_path: Path) -> Workspace:
 
 def impatient(project: Workspace) -> Workspace:
     """The same with a limit for latency that the toy's fault `slow` breaks."""
-    toml = (project.root / "fullturn.toml").read_text()
-    limited = toml.replace("latency_p95_ms = 100.0", "latency_p95_ms = 10.0")
-    assert limited != toml
-    (project.root / "fullturn.toml").write_text(limited)
-    return Workspace.open(project.root)
+    return changed(project, "latency_p95_ms = 100.0", "latency_p95_ms = 10.0")
 
 
 def only_run(project: Workspace) -> RunRecord:

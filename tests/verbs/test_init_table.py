@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import random
 import tomllib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from fullturn.core.settings import read
 from fullturn.subjects.catalog import find
 from fullturn.verbs.init import init
 from fullturn.verbs.init_table import Roles, plan
+from tests.verbs.conftest import write_rows
 
 
 def rows(count: int = 60) -> list[dict[str, Any]]:
@@ -37,16 +36,8 @@ def rows(count: int = 60) -> list[dict[str, Any]]:
     ]
 
 
-def write(path: Path, found: Sequence[dict[str, Any]]) -> Path:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(found[0]))
-        writer.writeheader()
-        writer.writerows(found)
-    return path
-
-
 def test_settings_are_written_for_a_person_to_correct(tmp_path: Path) -> None:
-    table = write(tmp_path / "customers.csv", rows())
+    table = write_rows(tmp_path / "customers.csv", rows())
     started = init(tmp_path / "churn", csv=table, label="left")
     settings = read(started.folder)
     assert settings.app == "tabular" and settings.data.label == "left"
@@ -71,7 +62,7 @@ def test_what_was_inferred_is_shown_with_reasons_in_100_columns(
     monkeypatch.setenv("COLUMNS", "200")
     long = "a_very_long_name_of_a_column_that_somebody_wrote_for_a_warehouse"
     found = [{**row, long: row["age"] + 1.5} for row in rows()]
-    table = write(tmp_path / "customers.csv", found)
+    table = write_rows(tmp_path / "customers.csv", found)
     assert run(["init", "--csv", str(table), "--label", "left", str(tmp_path / "churn")]) == 0
     lines = capsys.readouterr().out.splitlines()
     begin = next(number for number, text in enumerate(lines) if text.startswith("column "))
@@ -84,7 +75,7 @@ def test_what_was_inferred_is_shown_with_reasons_in_100_columns(
 
 def test_roles_are_not_inputs(tmp_path: Path) -> None:
     found = [{**row, "city": f"city {row['nr'] % 20}"} for row in rows()]
-    table = write(tmp_path / "customers.csv", found)
+    table = write_rows(tmp_path / "customers.csv", found)
     started = init(tmp_path / "x", csv=table, label="left", id="nr", group="city", time="joined")
     settings = read(started.folder)
     assert (settings.data.id, settings.data.group, settings.data.time) == ("nr", "city", "joined")
@@ -101,13 +92,13 @@ def test_roles_are_not_inputs(tmp_path: Path) -> None:
 
 def test_a_quantity_gets_a_scale_and_margins_in_its_unit(tmp_path: Path) -> None:
     found = [{**row, "price": 1000 + 7.5 * number} for number, row in enumerate(rows(200))]
-    started = init(tmp_path / "x", csv=write(tmp_path / "p.csv", found), label="price")
+    started = init(tmp_path / "x", csv=write_rows(tmp_path / "p.csv", found), label="price")
     settings = read(started.folder)
     assert settings.model.task == "regression" and settings.model.scale == 750.0
     assert settings.gates.margins == {"mae": 22.5, "r2": 0.03}
     assert settings.gates.named_metrics == ("mae", "r2") and settings.gates.primary == "mae"
     few = [{**row, "stars": number % 5} for number, row in enumerate(rows(200))]
-    table = write(tmp_path / "s.csv", few)
+    table = write_rows(tmp_path / "s.csv", few)
     said = init(tmp_path / "y", csv=table, label="stars", task="regression").inferred
     assert said and said.decisions[0].why == "as you said"
 
@@ -118,7 +109,7 @@ def test_parquet_and_a_separate_test_file_are_taken(tmp_path: Path) -> None:
 
     found = [{**row, "limit": row["limit"] or None, "ok": row["left"] == "no"} for row in rows()]
     parquet.write_table(pa.Table.from_pylist(found), tmp_path / "c.parquet")
-    test = write(tmp_path / "test.csv", [{**row, "ok": "false"} for row in rows(20)])
+    test = write_rows(tmp_path / "test.csv", [{**row, "ok": "false"} for row in rows(20)])
     started = init(tmp_path / "x", csv=tmp_path / "c.parquet", label="ok", test=test)
     settings = read(started.folder)
     assert settings.data.files == ("c.parquet",) and settings.data.test == ("test.csv",)
@@ -144,7 +135,7 @@ def test_what_the_first_commit_would_refuse_is_said(tmp_path: Path) -> None:
     found = rows(200)
     found[3] = {**found[3], "left": ""}
     found[5] = {**found[5], "age": "unknown"}
-    file = write(tmp_path / "c.csv", found)
+    file = write_rows(tmp_path / "c.csv", found)
     with pytest.raises(DataError) as refused:
         init(tmp_path / "x", csv=file, label="left")
     said = str(refused.value)
@@ -174,13 +165,13 @@ def test_what_the_first_commit_would_refuse_is_said(tmp_path: Path) -> None:
 def test_what_cannot_work_is_refused_and_nothing_is_written(
     tmp_path: Path, options: dict[str, str], error: type[Exception], said: str
 ) -> None:
-    table = write(tmp_path / "customers.csv", rows())
+    table = write_rows(tmp_path / "customers.csv", rows())
     with pytest.raises(error, match=said):
         init(tmp_path / "churn", csv=table, **options)  # type: ignore[arg-type]
     assert not (tmp_path / "churn").exists()
 
 
 def test_a_label_alone_is_nothing_to_learn_from(tmp_path: Path) -> None:
-    table = write(tmp_path / "c.csv", [{"left": row["left"]} for row in rows()])
+    table = write_rows(tmp_path / "c.csv", [{"left": row["left"]} for row in rows()])
     with pytest.raises(DataError, match="no column besides left"):
         init(tmp_path / "churn", csv=table, label="left")

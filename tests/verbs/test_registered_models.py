@@ -39,7 +39,7 @@ from fullturn.verbs.turn import LoopRunner
 from fullturn.verbs.workspace import Workspace
 from tests.projects import copied
 from tests.registered import FAULTS, customers, theirs
-from tests.verbs.conftest import write_rows
+from tests.verbs.conftest import changed, write_rows
 
 pytestmark = pytest.mark.slow
 KNOWN = {"DATA02": "trained last year; these customers came since"}
@@ -64,14 +64,6 @@ def gated(registered_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 @pytest.fixture
 def champion(gated: Path, tmp_path: Path) -> Workspace:
     return Workspace.open(copied(gated, tmp_path / "project"))
-
-
-def changed(project: Workspace, before: str, after: str) -> Workspace:
-    path = project.root / "fullturn.toml"
-    text = path.read_text()
-    assert before in text
-    path.write_text(text.replace(before, after))
-    return Workspace.open(project.root)
 
 
 def allowing(project: Workspace) -> Workspace:

@@ -26,9 +26,9 @@ from fullturn.verbs.serve import server
 from fullturn.verbs.turn import LoopRunner
 from fullturn.verbs.workspace import Workspace
 from tests.projects import copied
-from tests.registered import customers
+from tests.registered import team_folder
 from tests.services import Services, leaves, services
-from tests.verbs.conftest import write_rows
+from tests.verbs.conftest import changed, write_rows
 
 pytestmark = pytest.mark.slow
 TOML = """\
@@ -76,14 +76,7 @@ def gated(
 ) -> Path:
     """A project whose champion is the service `good`."""
     root = tmp_path_factory.mktemp("services") / "project"
-    (root / ".fullturn").mkdir(parents=True)
-    shutil.copy(empty_database, root / ".fullturn" / "mlflow.db")
-    rows = [
-        {**{k: v for k, v in row.items() if k != "spent"}, "churned": _truth(row)}
-        for row in customers(500, seed=2)
-    ]
-    write_rows(root / "customers.csv", rows)
-    (root / "fullturn.toml").write_text(TOML.replace("ADDRESS", running.address))
+    team_folder(root, empty_database, TOML.replace("ADDRESS", running.address), churned=_truth)
     project = Workspace.open(root)
     commit(project, [], "first")
     trained = train.train(project)
@@ -108,14 +101,6 @@ def team(running: Services) -> Iterator[Services]:
 @pytest.fixture
 def project(gated: Path, team: Services, tmp_path: Path) -> Workspace:
     return Workspace.open(copied(gated, tmp_path / "project"))
-
-
-def changed(project: Workspace, before: str, after: str) -> Workspace:
-    path = project.root / "fullturn.toml"
-    text = path.read_text()
-    assert before in text
-    path.write_text(text.replace(before, after))
-    return Workspace.open(project.root)
 
 
 def test_what_a_service_cannot_offer_does_not_apply_or_is_unknown(project: Workspace) -> None:

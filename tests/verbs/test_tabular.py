@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 from pathlib import Path
 from typing import Any
@@ -22,17 +21,10 @@ from fullturn.verbs.turn import turn
 from fullturn.verbs.workspace import Workspace, stored_report
 from tests.projects import Once, copied
 from tests.subjects.tabular.tables import BAD, rows
+from tests.verbs.conftest import write_rows
 from tests.waiting import PATIENCE
 
 FEW = 400
-
-
-def written(path: Path, found: list[dict[str, Any]]) -> Path:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(found[0]))
-        writer.writeheader()
-        writer.writerows(found)
-    return path
 
 
 def _customer(row: dict[str, Any], label: str) -> dict[str, Any]:
@@ -45,7 +37,7 @@ def _customer(row: dict[str, Any], label: str) -> dict[str, Any]:
 def started(folder: Path, database: Path, label: str, **roles: Any) -> Workspace:
     """A new project whose search has two candidates, with a database that is made already."""
     found = [_customer(row, label) for row in rows(FEW, seed=2)]
-    init(folder, csv=written(folder.parent / "customers.csv", found), label=label, **roles)
+    init(folder, csv=write_rows(folder.parent / "customers.csv", found), label=label, **roles)
     toml = folder / "fullturn.toml"
     text = toml.read_text().replace("candidates = 4", "candidates = 2")
     toml.write_text(text.replace("latency_p95_ms = 100.0", "latency_p95_ms = 10_000.0"))

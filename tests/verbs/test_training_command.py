@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import subprocess
 import sys
@@ -24,8 +23,8 @@ from fullturn.verbs.runs import runs
 from fullturn.verbs.train import train
 from fullturn.verbs.workspace import Workspace
 from tests.projects import Once, copied
-from tests.registered import customers
-from tests.verbs.conftest import write_rows
+from tests.registered import team_folder
+from tests.verbs.conftest import changed
 from tests.waiting import is_alive, wait_until
 
 TOML = """\
@@ -128,11 +127,7 @@ with mlflow.start_run(run_name="theirs") as run:
 
 
 def make(root: Path, database: Path) -> None:
-    (root / ".fullturn").mkdir(parents=True)
-    shutil.copy(database, root / ".fullturn" / "mlflow.db")
-    rows = [{k: v for k, v in one.items() if k != "spent"} for one in customers(600, seed=2)]
-    write_rows(root / "customers.csv", rows)
-    (root / "fullturn.toml").write_text(TOML)
+    team_folder(root, database, TOML, count=600)
     (root / "train.py").write_text(SCRIPT)
     commit(Workspace.open(root), [], "first")
 
@@ -141,14 +136,6 @@ def make(root: Path, database: Path) -> None:
 def project(once: Once, empty_database: Path, tmp_path: Path) -> Workspace:
     made = once.folder("command", lambda folder: make(folder, empty_database))
     return Workspace.open(copied(made, tmp_path / "project"))
-
-
-def changed(project: Workspace, before: str, after: str) -> Workspace:
-    path = project.root / "fullturn.toml"
-    text = path.read_text()
-    assert before in text
-    path.write_text(text.replace(before, after))
-    return Workspace.open(project.root)
 
 
 def output(project: Workspace, run: str) -> str:

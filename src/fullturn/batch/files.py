@@ -10,7 +10,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.fs
 
 from fullturn.core.errors import CouldNotEvaluate, DataError
+from fullturn.core.parsing import json_object
 from fullturn.core.wording import listed
 
 Batches = Iterator[pa.RecordBatch]
@@ -219,21 +220,11 @@ def _jsonl(system: pyarrow.fs.FileSystem, path: str) -> Batches:
     with system.open_input_stream(path) as stream, io.BufferedReader(stream) as lines:
         numbered = enumerate(lines, start=1)
         while part := list(islice(numbered, _ROWS)):
-            rows = [_object(path, number, line) for number, line in part if line.strip()]
+            rows = [json_object(line, f"{path}:{number}") for number, line in part if line.strip()]
             if rows:
                 names = dict.fromkeys(name for row in rows for name in row)
                 columns = [array_of([row.get(name) for row in rows]) for name in names]
                 yield pa.RecordBatch.from_arrays(columns, names=list(names))
-
-
-def _object(path: str, number: int, line: bytes) -> Mapping[str, Any]:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}:{number}: not JSON: {error}") from None
-    if not isinstance(row, dict):
-        raise DataError(f"{path}:{number}: not a JSON object; write one object a line")
-    return row
 
 
 def array_of(values: Sequence[Any]) -> pa.Array:

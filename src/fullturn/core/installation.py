@@ -18,6 +18,7 @@ from functools import lru_cache
 from importlib import metadata
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from fullturn.core.redaction import redacted
 
@@ -57,19 +58,37 @@ def installation() -> Installation:
     return Installation(_pinned(NEEDED), needs_code=True)
 
 
+def origin() -> Mapping[str, Any]:
+    """Where fullturn was installed from, as pip and uv record it (PEP 610, direct_url.json); empty
+    for a package index.
+
+    Raises:
+        importlib.metadata.PackageNotFoundError: it was not installed.
+    """
+    try:
+        found = json.loads(metadata.distribution(PACKAGE).read_text("direct_url.json") or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def from_git(name: str, direct: Mapping[str, Any]) -> str | None:
+    """The requirement of `name` at the commit that an `origin` names; None if it names none."""
+    vcs = direct.get("vcs_info") or {}
+    if not vcs.get("commit_id"):
+        return None
+    return redacted(f"{name} @ {vcs['vcs']}+{direct['url']}@{vcs['commit_id']}")
+
+
 def _named() -> str | None:
     """The line by which pip finds it; None where only this machine has it."""
     try:
-        found = metadata.distribution(PACKAGE)
+        direct = origin()
     except metadata.PackageNotFoundError:
         return None
-    origin = json.loads(found.read_text("direct_url.json") or "{}")
-    if not origin:
-        return f"{PACKAGE}=={found.version}"
-    vcs = origin.get("vcs_info", {})
-    if not vcs.get("commit_id"):
-        return None
-    return redacted(f"{PACKAGE} @ {vcs['vcs']}+{origin['url']}@{vcs['commit_id']}")
+    if not direct:
+        return f"{PACKAGE}=={metadata.version(PACKAGE)}"
+    return from_git(PACKAGE, direct)
 
 
 @lru_cache(maxsize=1)

@@ -21,6 +21,7 @@ from typing import Any
 from fullturn.core import spelling, values
 from fullturn.core.entities import Contract, DatasetVersion
 from fullturn.core.errors import DataError
+from fullturn.core.parsing import json_object
 from fullturn.core.settings import DataSettings
 from fullturn.data.delimited import rows_of
 from fullturn.data.recognition import decoded, refuse_other_content
@@ -80,12 +81,7 @@ def _jsonl(path: Path, content: bytes, settings: DataSettings) -> Iterator[Row]:
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{path}:{number}: not JSON: {error}") from None
-        if not isinstance(row, dict):
-            raise DataError(f"{path}:{number}: not a JSON object; write one object a line")
+        row = json_object(line, f"{path}:{number}")
         row.pop(PROBLEM, None)
         row[SOURCE] = f"{path.name}:{number}"
         yield row

@@ -7,7 +7,6 @@ lines, each row as soon as its line is complete.
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from io import TextIOBase
 from itertools import chain
@@ -15,7 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fullturn.core.errors import DataError
-from fullturn.core.wording import listed, shown
+from fullturn.core.parsing import json_object
+from fullturn.core.wording import listed
 
 _SEPARATORS = ",;\t|"
 _BATCH = 10_000
@@ -92,13 +92,7 @@ def _json_lines(lines: Iterable[str], name: str) -> Iterator[PlacedRow]:
         if not line.strip():
             continue
         place = f"{name}:{number}"
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{place}: not JSON: {error}; write one object per line") from None
-        if not isinstance(row, dict):
-            raise DataError(f"{place}: {shown(row)} is not an object; write one object per line")
-        yield PlacedRow(place, row)
+        yield PlacedRow(place, json_object(line, place))
 
 
 def _csv(first: str, rest: Iterator[str], name: str) -> Iterator[PlacedRow]:

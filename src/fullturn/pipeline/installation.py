@@ -1,24 +1,22 @@
 """What a project's requirements.txt must say to install the same fullturn as here.
 
-How it was installed decides, as pip and uv record it (PEP 610, direct_url.json): from an index, a
-Git address, a wheel, or a checkout.
+How it was installed decides: from an index, a Git address, a wheel, or a checkout.
 """
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import distribution, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from fullturn.core.installation import PACKAGE, from_git, origin
 from fullturn.core.redaction import redacted
 
-NAME = "fullturn"
 WHEELS = "wheels"
 """Folder of a project with a copy of the wheel that fullturn was installed from."""
 EXTRAS: Mapping[str, tuple[str, ...]] = {"assistant": ("assistant", "llm")}
@@ -38,21 +36,13 @@ def requirement(app: str, signs: bool = True) -> Requirement:
     """The requirement of a project with this app, which signs its evidence or not."""
     extras = (*EXTRAS.get(app, ()), *(("signing",) if signs else ()))
     named = f"[{','.join(extras)}]" if extras else ""
-    return _of(_direct_url(), f"{NAME}{named}", version(NAME))
-
-
-def _direct_url() -> Mapping[str, Any]:
-    try:
-        found: Mapping[str, Any] = json.loads(distribution(NAME).read_text("direct_url.json") or "")
-    except ValueError:
-        return {}
-    return found
+    return _of(origin(), f"{PACKAGE}{named}", version(PACKAGE))
 
 
 def _of(direct: Mapping[str, Any], name: str, number: str) -> Requirement:
+    if line := from_git(name, direct):
+        return Requirement(line)
     url = redacted(str(direct.get("url", "")))
-    if vcs := direct.get("vcs_info"):
-        return Requirement(f"{name} @ {vcs['vcs']}+{url}@{vcs['commit_id']}")
     if "dir_info" in direct:
         return _of_checkout(name, _path(url), url)
     if not url:
@@ -62,7 +52,7 @@ def _of(direct: Mapping[str, Any], name: str, number: str) -> Requirement:
         digest = (direct.get("archive_info") or {}).get("hashes", {}).get("sha256")
         return Requirement(f"{name} @ {url}" + (f"#sha256={digest}" if digest else ""))
     if path.is_file():
-        extras = name.removeprefix(NAME)
+        extras = name.removeprefix(PACKAGE)
         return Requirement(f"./{WHEELS}/{path.name}{extras}", path)
     return Requirement(
         f"{name}=={number}",

@@ -21,7 +21,7 @@ from fullturn.core.journal import Drain
 from fullturn.core.wording import shown
 from fullturn.serving import log
 from fullturn.serving.answering import new_ids
-from fullturn.serving.feedback import MOST, expected_of, score_of, source_of
+from fullturn.serving.feedback import entries_of, expected_of, score_of, source_of
 from fullturn.serving.inputs import Malformed, Rows, key_of, reject_unknown
 from fullturn.serving.log import PredictionLog
 
@@ -101,14 +101,7 @@ def of_body(body: bytes, contract: Contract, rows: Rows) -> tuple[list[ExternalE
     Raises:
         Malformed: the body is something else.
     """
-    try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise Malformed(f"the body is not JSON: {error}; send an object", 400) from None
-    entries = found if isinstance(found, list) else [found]
-    if not 0 < len(entries) <= MOST:
-        raise Malformed(f"{len(entries)} entries in one request; send 1 to {MOST}")
-    read = [_entry(entry, contract, rows) for entry in entries]
+    read = [_entry(entry, contract, rows) for entry in entries_of(body, "entries")]
     return [entry for entry, _ in read], [why for _, why in read]
 
 

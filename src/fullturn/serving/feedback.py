@@ -43,14 +43,23 @@ def of_body(body: bytes, contract: Contract) -> list[FeedbackEntry]:
     Raises:
         Malformed: it is something else, or a value breaks its label column.
     """
+    return [_entry(entry, contract) for entry in entries_of(body, "feedback entries")]
+
+
+def entries_of(body: bytes, what: str) -> list[Any]:
+    """The one JSON value of a body, or those of its list; `what` names them in errors.
+
+    Raises:
+        Malformed: it is no JSON, or has none or too many.
+    """
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Malformed(f"the body is not JSON: {error}; send an object", 400) from None
     entries = found if isinstance(found, list) else [found]
     if not 0 < len(entries) <= MOST:
-        raise Malformed(f"{len(entries)} feedback entries in one request; send 1 to {MOST}")
-    return [_entry(entry, contract) for entry in entries]
+        raise Malformed(f"{len(entries)} {what} in one request; send 1 to {MOST}")
+    return entries
 
 
 def _entry(entry: Any, contract: Contract) -> FeedbackEntry:

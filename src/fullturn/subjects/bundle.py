@@ -22,7 +22,7 @@ from fullturn.core.entities import Input, Output
 from fullturn.core.errors import BundleError, IntegrityError
 from fullturn.core.parsing import from_json
 from fullturn.core.plugins import asked
-from fullturn.subjects.contents import contents, differences, listing
+from fullturn.subjects.contents import contents, differences, listing, write_json
 from fullturn.subjects.protocols import App, Predictor
 
 FILES = "bundle"
@@ -105,8 +105,7 @@ def write_loader(folder: Path, archive: bytes) -> None:
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
     """Write bundle.json."""
-    text = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False)
-    (folder / FILES / RECORD).write_text(text, encoding="utf-8")
+    write_json(folder / FILES / RECORD, record)
 
 
 def read_record(folder: Path) -> dict[str, Any]:

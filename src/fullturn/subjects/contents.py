@@ -7,14 +7,17 @@ leads somewhere else (a link out of the folder, a link to a folder) is named and
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fullturn.core.errors import BundleError
+from fullturn.core.parsing import from_json
 
 META = "registered_model_meta"
 """What MLflow adds to the folder of a model that it fetches by name and version."""
@@ -84,6 +87,25 @@ def differences(
             if _sha256(present[name]) != entries[name]["sha256"]
         ),
     ]
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a file of a bundle: equal contents are equal files."""
+    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False)
+    path.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Any]:
+    """What `write_json` wrote, for a block that takes it apart.
+
+    Raises:
+        BundleError: it is missing or damaged, or the block fails on it.
+    """
+    try:
+        yield from_json(path.read_bytes())
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise BundleError(f"{path} cannot be read: {error}; gate it again") from None
 
 
 def _refused(path: Path, root: Path) -> str | None:

@@ -16,16 +16,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from fullturn.core import proxies, redaction
 from fullturn.core.errors import CouldNotEvaluate, SettingsError
-from fullturn.core.journal import Drain, Journal
+from fullturn.core.journal import Drain
 from fullturn.core.records import Span, Traced
 from fullturn.core.redaction import redacted, redacted_tags, redacted_values
-from fullturn.tracking.traces import decode, encode
+from fullturn.tracking.traces import Spool, decode
 
 if TYPE_CHECKING:
     from opentelemetry.proto.trace.v1 import trace_pb2
@@ -89,28 +88,15 @@ def _pairs(text: str) -> dict[str, str]:
     return {unquote(name.strip()): unquote(value.strip()) for name, _, value in parts}
 
 
-class CollectorSpool:
-    """Traces on their way to a collector, open for the length of a `with` block."""
+class CollectorSpool(Spool):
+    """Traces on their way to a collector."""
 
     def __init__(self, path: Path, target: Collector) -> None:
+        drain = Drain(path, CollectorSink(target), batch=_BATCH, retries=2**31)
+        super().__init__(path, drain, seconds=5, private=True)
         self._path = path
-        self._journal = Journal(path, private=True)
-        self._drain = Drain(path, CollectorSink(target), batch=_BATCH, retries=2**31)
         self.dropped = 0
         """Traces that found no room."""
-
-    def __enter__(self) -> Self:
-        self._drain.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._journal.close()
-        self._drain.close(timeout=5)
 
     def append_traces(self, traces: Iterable[Traced]) -> None:
         """Add these traces, unless too many wait already."""
@@ -120,7 +106,7 @@ class CollectorSpool:
             if self.dropped == len(found):
                 _log.warning("traces are dropped: the collector has not taken any for too long")
             return
-        self._journal.append_many(map(encode, found))
+        super().append_traces(found)
 
     def _waiting_bytes(self) -> int:
         try:

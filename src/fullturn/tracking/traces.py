@@ -50,20 +50,14 @@ def traced(
     return Traced(trace_id or secrets.token_hex(16), (whole, *steps), tags, run_id)
 
 
-class TraceSpool:
-    """Traces on their way to MLflow, open for the length of a `with` block.
+class Spool:
+    """Traces on their way from a journal to a sink, open for the length of a `with` block."""
 
-    `run_id` is the run of the rows given to `append`. With `patient` the background tries for as
-    long as it is open, otherwise for a minute or two.
-    """
-
-    def __init__(
-        self, store: Store, path: Path, run_id: str = "", *, patient: bool = False
-    ) -> None:
-        self._run_id = run_id
-        self._patient = patient
-        self._journal = Journal(path)
-        self._drain = Drain(path, TraceSink(store), retries=2**31 if patient else 8)
+    def __init__(self, path: Path, drain: Drain, *, seconds: float, private: bool = False) -> None:
+        self._journal = Journal(path, private=private)
+        self._drain = drain
+        self._seconds = seconds
+        """How long the end of the block waits for the sink."""
 
     def __enter__(self) -> Self:
         self._drain.start()
@@ -76,15 +70,30 @@ class TraceSpool:
         trace: TracebackType | None,
     ) -> None:
         self._journal.close()
-        self._drain.close(timeout=5 if self._patient else 120)
-
-    def append(self, rows: Iterable[ScoredRow]) -> None:
-        """Trace these rows: one write, which SIGKILL cannot undo."""
-        self.append_traces(self._of(row) for row in rows)
+        self._drain.close(timeout=self._seconds)
 
     def append_traces(self, traces: Iterable[Traced]) -> None:
-        """Add these traces: one write, as above."""
+        """Add these traces: one write, which SIGKILL cannot undo."""
         self._journal.append_many(map(encode, traces))
+
+
+class TraceSpool(Spool):
+    """Traces on their way to MLflow.
+
+    `run_id` is the run of the rows given to `append`. With `patient` the background tries for as
+    long as it is open, otherwise for a minute or two.
+    """
+
+    def __init__(
+        self, store: Store, path: Path, run_id: str = "", *, patient: bool = False
+    ) -> None:
+        drain = Drain(path, TraceSink(store), retries=2**31 if patient else 8)
+        super().__init__(path, drain, seconds=5 if patient else 120)
+        self._run_id = run_id
+
+    def append(self, rows: Iterable[ScoredRow]) -> None:
+        """Trace these rows."""
+        self.append_traces(self._of(row) for row in rows)
 
     def _of(self, row: ScoredRow) -> Traced:
         tags = TraceTags(row=row.id, scores=row.scores).write()

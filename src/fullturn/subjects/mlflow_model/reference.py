@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -11,10 +10,10 @@ from typing import Any, Protocol
 
 from fullturn.core.entities import Kind, ModelVersion
 from fullturn.core.errors import BundleError, DataError, NotFound
-from fullturn.core.parsing import from_json
 from fullturn.core.wording import listed
 from fullturn.store.model_process import ModelColumn
 from fullturn.store.pyfunc import ModelFile, described, unknown_types
+from fullturn.subjects.contents import reading, write_json
 
 REFERENCE = "reference.json"
 MODELS = "models:/"
@@ -73,8 +72,7 @@ class ModelReference:
 
     def write(self, folder: Path) -> None:
         """Write it into a bundle."""
-        text = json.dumps(asdict(self), indent=1, sort_keys=True, ensure_ascii=False)
-        (folder / REFERENCE).write_text(text, encoding="utf-8")
+        write_json(folder / REFERENCE, asdict(self))
 
 
 def read(folder: Path) -> ModelReference:
@@ -83,13 +81,10 @@ def read(folder: Path) -> ModelReference:
     Raises:
         BundleError: it is missing or damaged.
     """
-    try:
-        content = from_json((folder / REFERENCE).read_bytes())
-        reading = content.pop("reading")
-        reading = Reading(**{**reading, "classes": tuple(reading["classes"])})
-        return ModelReference(reading=reading, **content)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise BundleError(f"{folder / REFERENCE} cannot be read: {error}; gate it again") from None
+    with reading(folder / REFERENCE) as content:
+        asked = content.pop("reading")
+        asked = Reading(**{**asked, "classes": tuple(asked["classes"])})
+        return ModelReference(reading=asked, **content)
 
 
 def found(registry: Registry, address: str) -> ModelVersion:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from fullturn.core.errors import BundleError, UsageError
-from fullturn.core.parsing import from_json
+from fullturn.core.errors import UsageError
 from fullturn.core.redaction import redacted
+from fullturn.subjects.contents import reading, write_json
 
 REFERENCE = "service.json"
 _PATHS = {"mlflow": "/invocations", "openai": "/chat/completions", "kserve": "/infer"}
@@ -53,8 +52,7 @@ class ServiceReference:
 
     def write(self, folder: Path) -> None:
         """Write it into a bundle."""
-        text = json.dumps(asdict(self), indent=1, sort_keys=True, ensure_ascii=False)
-        (folder / REFERENCE).write_text(text, encoding="utf-8")
+        write_json(folder / REFERENCE, asdict(self))
 
 
 def read(folder: Path) -> ServiceReference:
@@ -63,12 +61,9 @@ def read(folder: Path) -> ServiceReference:
     Raises:
         BundleError: it is missing or damaged.
     """
-    try:
-        content = from_json((folder / REFERENCE).read_bytes())
+    with reading(folder / REFERENCE) as content:
         lists = {name: tuple(content[name]) for name in ("headers", "classes")}
         return ServiceReference(**{**content, **lists})
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise BundleError(f"{folder / REFERENCE} cannot be read: {error}; gate it again") from None
 
 
 def check_url(url: str) -> None:
