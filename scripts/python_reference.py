@@ -38,7 +38,6 @@ IMPLIED = ("project", "self", "cls")
 WITHOUT_PROJECT = ("judge", "watch")
 KINDS = {
     "For an app of your own": "App Predictor GeneratesText Run Column Contract Dataset Example",
-    "For models that serve elsewhere": "PairColumns JudgeTerms WatchColumns",
     "Plug-ins": "Check Verdict Evidence RowMetric SetMetric RateDetector RowScorer",
 }
 

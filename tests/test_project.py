@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, get_type_hints, is_typeddict
+from typing import Any, get_type_hints
 
 import click
 import pytest
@@ -17,14 +17,9 @@ import fullturn
 from fullturn.cli import run
 from fullturn.cli.commands import cli
 from fullturn.core.errors import FullturnError, NotFound, UsageError, exit_code
-from fullturn.core.settings import MonitoringSettings
 from fullturn.core.showing import Result
-from fullturn.monitoring.tables import WatchColumns
 from fullturn.pipeline.steps import DELIVER, EVALUATE, Step
 from fullturn.project import Group, Project, Verb
-from fullturn.release.judging import JudgeTerms
-from fullturn.release.outcomes import PairColumns
-from fullturn.verbs.adopt import AdoptOptions
 from fullturn.verbs.ci.run import CALLS
 from tests.projects import copied
 
@@ -36,8 +31,6 @@ write files for other programs."""
 
 FIRST_OR_WITHOUT = {"adopt", "init", "judge", "watch"}
 """They make a project, or need none."""
-RECORDS = (AdoptOptions, JudgeTerms, MonitoringSettings, PairColumns, WatchColumns)
-"""They group options of a command that has many."""
 ONLY_TYPED = ("as_json", "help", "no_id")
 """Options that Python says otherwise: `id=None`."""
 
@@ -88,23 +81,9 @@ def toy(tmp_path_factory: pytest.TempPathFactory, committed_once: Path) -> Path:
     return copied(committed_once, tmp_path_factory.mktemp("toy") / "project")
 
 
-def fields_of(record: type) -> dict[str, Any]:
-    """The fields of a record with their defaults; what a TypedDict lacks is None."""
-    if is_typeddict(record):
-        return dict.fromkeys(record.__annotations__)
-    return {name: one.default for name, one in inspect.signature(record).parameters.items()}
-
-
 def words(function: Callable[..., Any]) -> dict[str, Any]:
-    """What a function takes, with the defaults; of the records that it takes, their fields."""
-    parameters = inspect.signature(function).parameters
-    fields = {
-        name: default
-        for record in RECORDS
-        if any(record.__name__ in str(one.annotation) for one in parameters.values())
-        for name, default in fields_of(record).items()
-    }
-    return fields | {name: one.default for name, one in parameters.items()}
+    """What a function takes, with the defaults."""
+    return {name: one.default for name, one in inspect.signature(function).parameters.items()}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import fullturn
-from fullturn import FullturnError, PairColumns
+from fullturn import FullturnError
 
 ACTIONS = {"/promote": "promote", "/rollback": "roll back"}
 YES, NOT_YET, NO_ROUTE, UNKNOWN = 200, 409, 404, 503
@@ -27,7 +27,7 @@ def verdict(folder: Path, call: dict[str, str]) -> fullturn.Judged:
     names = [call[part] for part in ("namespace", "name", "checksum")]
     if not all(re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", name) for name in names):
         raise ValueError(f"not the name of a canary: {names}")
-    return fullturn.judge(folder / f"{'.'.join(names)}.jsonl", PairColumns(key="user"))
+    return fullturn.judge(folder / f"{'.'.join(names)}.jsonl", key="user")
 
 
 class Webhook(BaseHTTPRequestHandler):

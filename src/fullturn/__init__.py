@@ -36,13 +36,10 @@ if TYPE_CHECKING:
     from fullturn.gates.check import Check, Evidence, Verdict
     from fullturn.metrics.metric import RowMetric, SetMetric
     from fullturn.monitoring.plans import RateDetector
-    from fullturn.monitoring.tables import WatchColumns
     from fullturn.pipeline.records import Checkout
     from fullturn.project import Project, open  # noqa: A004
     from fullturn.registry.lineage import Lineage
     from fullturn.registry.reproduction import Reproduction
-    from fullturn.release.judging import JudgeTerms
-    from fullturn.release.outcomes import PairColumns
     from fullturn.release.records import Decision
     from fullturn.release.state import Release
     from fullturn.subjects.protocols import App, GeneratesText, Predictor, Run
@@ -84,13 +81,10 @@ _PLACES = {
     "gates.check": "Check Evidence Verdict",
     "metrics.metric": "RowMetric SetMetric",
     "monitoring.plans": "RateDetector",
-    "monitoring.tables": "WatchColumns",
     "pipeline.records": "Checkout",
     "project": "Project open",
     "registry.lineage": "Lineage",
     "registry.reproduction": "Reproduction",
-    "release.judging": "JudgeTerms",
-    "release.outcomes": "PairColumns",
     "release.records": "Decision",
     "release.state": "Release",
     "subjects.protocols": "App GeneratesText Predictor Run",
@@ -151,12 +145,10 @@ __all__ = [
     "History",
     "HistoryEntry",
     "Input",
-    "JudgeTerms",
     "Judged",
     "Lineage",
     "Opened",
     "Output",
-    "PairColumns",
     "Params",
     "PipelineRun",
     "Predicted",
@@ -189,7 +181,6 @@ __all__ = [
     "Verdict",
     "Verified",
     "Versions",
-    "WatchColumns",
     "WatchedLog",
     "Watcher",
     "Workflows",

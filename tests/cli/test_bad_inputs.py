@@ -227,7 +227,7 @@ def turned(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Pa
         ("train -p nope=1", 2, "unknown parameter 'nope'; this app has: gamma"),
         ("train -p penalty=much", 2, "penalty = 'much'"),
         ("predict foo=bar", 2, "lacks 'text' and has 'foo', which is no input column"),
-        ("predict foo", 2, "'foo' is not name=value"),
+        ("predict foo", 2, "'foo' is neither a file nor column=value"),
         ("frobnicate", 2, "No such command 'frobnicate'"),
     ],
 )

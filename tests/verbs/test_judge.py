@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 import fullturn
-from fullturn import JudgeTerms, PairColumns
 from fullturn.cli import run
 from fullturn.core.errors import CouldNotEvaluate, DataError, UsageError
 
@@ -89,7 +88,7 @@ def test_a_silent_stream_ends_at_the_deadline() -> None:
     import threading
 
     ended = threading.Event()
-    found = fullturn.judge(silent(), terms=JudgeTerms(deadline_minutes=0.02))
+    found = fullturn.judge(silent(), deadline_minutes=0.02)
     ended.set()
     assert found.outcome == "INCONCLUSIVE" and found.exit_code == 3
     assert found.reason.startswith("no decision after 0.02 minutes: 50 of 200 requests")
@@ -113,7 +112,7 @@ def test_without_ids_each_row_counts_if_that_is_said() -> None:
     rows = [{"champion": 0, "candidate": 0}] * 300
     with pytest.raises(DataError, match="--no-id"):
         fullturn.judge(rows)
-    assert fullturn.judge(rows, PairColumns(id=None)).action == "promote"
+    assert fullturn.judge(rows, id=None).action == "promote"
 
 
 def shadow_rows(number: int, lost: int = 0) -> Iterator[dict[str, Any]]:
@@ -124,14 +123,14 @@ def shadow_rows(number: int, lost: int = 0) -> Iterator[dict[str, Any]]:
 
 
 def test_rows_of_one_request_are_a_pair_in_shadow() -> None:
-    found = fullturn.judge(shadow_rows(1000), PairColumns(is_shadow=True))
+    found = fullturn.judge(shadow_rows(1000), is_shadow=True)
     assert (found.action, found.layout) == ("promote", "shadow arms")
     with pytest.raises(DataError, match="id '0' is in both arms; pass --shadow"):
         fullturn.judge(shadow_rows(1000))
 
 
 def test_requests_that_the_candidate_did_not_answer_do_not_pass() -> None:
-    found = fullturn.judge(shadow_rows(1000, lost=1), PairColumns(is_shadow=True))
+    found = fullturn.judge(shadow_rows(1000, lost=1), is_shadow=True)
     assert found.action == "undecided"
     assert "100 of 1,000 requests were answered by one side only" in found.reason
 
@@ -141,7 +140,7 @@ def test_arms_are_compared_by_entity() -> None:
     rows = [{"arm": "canary", "user": "unlucky", "outcome": 1}] * 100
     rows += [{"arm": "stable", "user": f"u{n}", "outcome": 0} for n in range(100)]
     rows += [{"arm": "other", "user": "x", "outcome": 0}]
-    assert fullturn.judge(rows, PairColumns(key="user")).action == "undecided"
+    assert fullturn.judge(rows, key="user").action == "undecided"
     found = fullturn.judge(rows)
     assert found.action == "roll back"
 
@@ -170,9 +169,9 @@ def test_a_state_of_other_terms_or_without_ids_is_refused(tmp_path: Path) -> Non
     state = tmp_path / "judge.state"
     fullturn.judge(pairs(50, 0.0), state=state)
     with pytest.raises(UsageError, match="written with other"):
-        fullturn.judge(pairs(50, 0.0), terms=JudgeTerms(margin=0.2), state=state)
+        fullturn.judge(pairs(50, 0.0), margin=0.2, state=state)
     with pytest.raises(UsageError, match="recognises rows by their id"):
-        fullturn.judge(pairs(50, 0.0), PairColumns(id=None), state=state)
+        fullturn.judge(pairs(50, 0.0), id=None, state=state)
 
 
 def test_an_empty_stream_could_not_be_evaluated() -> None:

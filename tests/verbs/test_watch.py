@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,10 @@ import pytest
 from deltalake import write_deltalake
 
 import fullturn
-from fullturn import WatchColumns
 from fullturn.cli import run
 from fullturn.core.errors import DataError
 
-NAMED = WatchColumns(prediction="answer", label="truth", time="when", id="request")
+NAMED = {"prediction": "answer", "label": "truth", "time": "when", "id": "request"}
 OPTIONS = ("--prediction", "answer", "--label", "truth", "--time", "when", "--id", "request")
 Change = Callable[[pd.DataFrame], pd.DataFrame]
 
@@ -48,8 +47,8 @@ def rows(log: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(k): v for k, v in row.items()} for row in log.to_dict("records")]
 
 
-def watched(log: pd.DataFrame, columns: WatchColumns = NAMED) -> fullturn.WatchedLog:
-    return fullturn.watch(rows(log), rows(REFERENCE), columns)
+def watched(log: pd.DataFrame, columns: Mapping[str, Any] = NAMED) -> fullturn.WatchedLog:
+    return fullturn.watch(rows(log), rows(REFERENCE), **columns)
 
 
 def rich(log: pd.DataFrame) -> pd.DataFrame:
@@ -81,7 +80,7 @@ def test_a_shift_without_harm_and_a_loss_of_quality_are_diagnosed() -> None:
 
 
 def test_without_labels_drift_is_watched_and_nothing_is_said_of_quality() -> None:
-    columns = WatchColumns(prediction="answer", ignore=("truth", "when", "request"))
+    columns = {"prediction": "answer", "ignore": ("truth", "when", "request")}
     found = watched(table(1500, 2, rich), columns)
     assert found.labelled == 0
     assert "quality" not in [state.name for state in found.states]
@@ -127,7 +126,7 @@ def test_a_log_whose_columns_change_on_the_way_is_named_and_alarms(tmp_path: Pat
     log = table(600, 4)
     later = log[300:].drop(columns="income").assign(channel="app")
     path.write_text(log[:300].to_csv(index=False) + later.to_csv(index=False))
-    found = fullturn.watch(path, rows(REFERENCE), NAMED)
+    found = fullturn.watch(path, rows(REFERENCE), **NAMED)
     assert found.rows == 600
     assert found.findings == (
         "column 'channel' is not in the reference: not watched",
@@ -157,7 +156,7 @@ def test_a_time_that_cannot_be_read_or_does_not_order_is_a_finding() -> None:
 
 
 def test_the_first_rows_of_the_log_may_be_the_reference() -> None:
-    found = fullturn.watch(rows(table(1500, 2, rich)), 300, NAMED)
+    found = fullturn.watch(rows(table(1500, 2, rich)), 300, **NAMED)
     assert (found.reference_rows, found.rows) == (300, 1200)
     assert found.alarms[0].detector == "input.income"
 
@@ -169,11 +168,11 @@ def test_regression_has_a_loss_over_a_scale_and_says_what_it_clips() -> None:
         truth = rng.normal(100, 20, n)
         return [{"x": t, "y": t, "p": t + off + rng.normal(0, 3)} for t in truth]
 
-    columns = WatchColumns(prediction="p", label="y")
-    found = fullturn.watch(numbers(800, 15), numbers(300, 0), columns)
+    columns = {"prediction": "p", "label": "y"}
+    found = fullturn.watch(numbers(800, 15), numbers(300, 0), **columns)
     assert "quality" in {alarm.detector for alarm in found.alarms}
     assert found.findings[0].startswith("loss: the absolute error over 6")
-    given = fullturn.watch(numbers(800, 0), numbers(300, 0), columns, scale=2.0)
+    given = fullturn.watch(numbers(800, 0), numbers(300, 0), **columns, scale=2.0)
     assert "over 2 (as given), clipped at 1 in 5" in given.findings[0]
 
 
@@ -188,11 +187,11 @@ def test_a_row_without_an_answer_is_a_failed_request() -> None:
 @pytest.mark.parametrize(
     ("columns", "reference", "said"),
     [
-        (WatchColumns(prediction="anser"), rows(REFERENCE), "no column 'anser'; did you mean"),
+        ({"prediction": "anser"}, rows(REFERENCE), "no column 'anser'; did you mean"),
         (NAMED, rows(REFERENCE)[:20], "20 reference rows; give 50 or more"),
         (NAMED, 1000, "no rows after the reference"),
     ],
 )
-def test_what_cannot_be_watched_is_said(columns: WatchColumns, reference: Any, said: str) -> None:
+def test_what_cannot_be_watched_is_said(columns: dict[str, Any], reference: Any, said: str) -> None:
     with pytest.raises(DataError, match=said):
-        fullturn.watch(rows(table(500, 7)), reference, columns)
+        fullturn.watch(rows(table(500, 7)), reference, **columns)

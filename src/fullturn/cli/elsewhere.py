@@ -49,12 +49,7 @@ POSITIVE = click.FloatRange(0, min_open=True)
 @click.option("--state", type=click.Path(dir_okay=False), metavar="FILE",
               help="Continue from FILE, and append what is read to it.")  # fmt: skip
 @json_option
-def judge(
-    pairs: str,
-    no_id: bool,
-    as_json: bool,
-    **given: Any,
-) -> int:
+def judge(pairs: str, no_id: bool, as_json: bool, **given: Any) -> int:
     """Judge a candidate by outcomes from any system: the verdict of a release.
 
     PAIRS is a CSV, JSON lines or Parquet file, a Delta table, or `-` for standard input, which is
@@ -66,34 +61,11 @@ def judge(
     Exit codes: 0 promote, 1 roll back, 3 inconclusive, 4 could not evaluate.
     """
     import fullturn.verbs.judge as verb
-    from fullturn.release.judging import JudgeTerms
-    from fullturn.release.outcomes import PairColumns
 
-    columns = PairColumns(
-        champion=given["champion"],
-        candidate=given["candidate"],
-        id=None if no_id else given["id"],
-        arm=given["arm"],
-        key=given["key"],
-        is_shadow=given["is_shadow"],
-        is_success=given["is_success"],
-    )
-    terms = JudgeTerms(
-        margin=given["margin"],
-        alpha=given["alpha"],
-        minimum=given["minimum"],
-        deadline_minutes=given["deadline_minutes"],
-    )
     source = TextIOWrapper(sys.stdin.buffer, encoding="utf-8") if pairs == "-" else pairs
-    found = verb.judge(
-        source,
-        columns,
-        terms,
-        guardrails=given["guardrails"],
-        state=given["state"],
-        on_look=None if as_json else _show_look,
-    )
-    return answer(found, as_json)
+    given |= {"id": None} if no_id else {}
+    on_look = None if as_json else _show_look
+    return answer(verb.judge(source, on_look=on_look, **given), as_json)
 
 
 def _show_look(ruling: Ruling) -> None:
@@ -122,7 +94,7 @@ def _show_look(ruling: Ruling) -> None:
               help="Regression: the error from which an answer is worth nothing.")  # fmt: skip
 @click.option("--page", metavar="FILE", help="Write a report page with plots.")
 @json_option
-def watch(log: str, reference: str, as_json: bool, **given: Any) -> int:
+def watch(log: str, as_json: bool, **given: Any) -> int:
     """Watch a log from any system: drift, quality and alarms against reference rows.
 
     FILE is CSV, JSON lines or Parquet, a folder of such files, or a Delta table. All columns that
@@ -132,22 +104,8 @@ def watch(log: str, reference: str, as_json: bool, **given: Any) -> int:
     Exit codes: 0 no alarm, 1 alarm.
     """
     import fullturn.verbs.watch as verb
-    from fullturn.core.settings import MonitoringSettings
-    from fullturn.monitoring.tables import WatchColumns
 
-    names = ("prediction", "label", "loss", "confidence", "latency", "time", "id", "ignore")
-    columns = WatchColumns(**{name: given[name] for name in names})
-    limits = MonitoringSettings(**{name: given[name] for name in ("margin", "slow_ms")})
-    found = verb.watch(
-        log,
-        int(reference) if reference.isdecimal() else reference,
-        columns,
-        limits,
-        arl=given["arl"],
-        scale=given["scale"],
-        page=given["page"],
-    )
-    return answer(found, as_json)
+    return answer(verb.watch(log, **given), as_json)
 
 
 COMMANDS = (judge, watch)

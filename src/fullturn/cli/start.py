@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +10,9 @@ import click
 
 from fullturn.cli.output import progress, say_json, say_next, show_step
 from fullturn.cli.serving import ReleaseProgress
-from fullturn.cli.verb import answer, json_option, open_project, parameters
+from fullturn.cli.verb import answer, json_option, open_project
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from fullturn.verbs.batch import BadRows
     from fullturn.verbs.turn import Step
 
@@ -192,27 +191,11 @@ def predict(
     """
     from fullturn.verbs import predict
 
-    project = open_project()
-    if len(rows) == 1 and _is_file(rows[0], predict.is_place):
-        with progress() as on_progress:
-            found = predict.predict(
-                project, rows[0], out=out, version=version, bad_rows=bad_rows, progress=on_progress
-            )
-        return answer(found, as_json)
-    if out is not None or bad_rows != "refuse":
-        raise click.UsageError("--out and --bad-rows are for a FILE.")
-    kinds = {column.name: column.kind for column in project.subject.contract.columns}
-    texts = dict(pair.partition("=")[::2] for pair in rows)
-    row = {
-        name: value if kinds.get(name) == "number" else texts[name]
-        for name, value in parameters(rows, "COLUMN=VALUE").items()
-    }
-    return answer(project.predict([row], version=version)[0], as_json)
-
-
-def _is_file(text: str, is_place: Callable[[str], bool]) -> bool:
-    """Whether it is a file, and not `column=value`, which may have a dot too."""
-    return ("=" not in text and is_place(text)) or "://" in text or Path(text).exists()
+    with progress() as on_progress:
+        found = predict.predict(
+            open_project(), rows, out=out, version=version, bad_rows=bad_rows, progress=on_progress
+        )
+    return answer(found[0] if isinstance(found, Sequence) else found, as_json)
 
 
 COMMANDS = (demo, init, adopt, turn, ask, predict)

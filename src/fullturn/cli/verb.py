@@ -47,20 +47,12 @@ def parameters(pairs: tuple[str, ...], hint: str) -> dict[str, str | int | float
     Raises:
         click.BadParameter: a pair has no equals sign.
     """
+    from fullturn.core.parsing import toml_value
+
     chosen: dict[str, str | int | float | bool] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:
             raise click.BadParameter(f"'{pair}' is not name=value", param_hint=hint)
-        chosen[name.strip()] = _value(value.strip())
+        chosen[name.strip()] = toml_value(value.strip())
     return chosen
-
-
-def _value(text: str) -> str | int | float | bool:
-    import tomllib
-
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except ValueError:  # no TOML, or a whole number of thousands of digits
-        return text
-    return value if isinstance(value, str | int | float | bool) else text

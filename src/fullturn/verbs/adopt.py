@@ -12,7 +12,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypedDict, Unpack
+from typing import Literal
 
 from fullturn.core import redaction
 from fullturn.core.addresses import anchored, kind_of
@@ -54,29 +54,6 @@ URI = "MLFLOW_TRACKING_URI"
 _ADDRESS = re.compile(r"models:/(?P<name>[^/@]+)(/\d+|@[^/@]+)?")
 
 
-class AdoptOptions(TypedDict, total=False):
-    """What may be said besides; all else is inferred."""
-
-    test: str | Path | None
-    """A separate file with test rows."""
-    tracking_uri: str | None
-    """The server that has the model; MLFLOW_TRACKING_URI by default."""
-    name: str | None
-    """The project's name: the model's, and `-adopted`, by default."""
-    id: str | None
-    group: str | None
-    time: str | None
-    slices: Sequence[str]
-    """Columns and their roles, as in `[data]`."""
-    task: Task | None
-    allow_pickle: bool
-    """Load models that can run any code, each in a process of its own."""
-    env: Literal["local", "isolated"]
-    """Packages of the models: those installed here, or those that each declares."""
-    unseen: str | None
-    """Why no test row can have been trained on."""
-
-
 @dataclass(frozen=True, slots=True)
 class Adopted(Result):
     """A project for a registered model, and the first report of its gate."""
@@ -96,22 +73,38 @@ class Adopted(Result):
         return self.gated.exit_code
 
 
-def adopt(
+def adopt(  # noqa: PLR0913  the options of the command
     model: str,
     folder: str | Path | None = None,
     *,
     data: str | Path,
     label: str,
+    test: str | Path | None = None,
+    tracking_uri: str | None = None,
+    allow_pickle: bool = False,
+    env: Literal["local", "isolated"] | None = None,
+    id: str | None = None,  # noqa: A002  the option's name
+    group: str | None = None,
+    time: str | None = None,
+    slices: Sequence[str] = (),
+    task: Task | None = None,
+    unseen: str | None = None,
+    name: str | None = None,
     progress: Progress = silent,
-    **options: Unpack[AdoptOptions],
 ) -> Adopted:
     """Make a project for a registered model, and gate its newest version.
 
     `model` is `models:/NAME`, `models:/NAME/VERSION` or `models:/NAME@alias`; its version, by
     default that of the alias `champion`, becomes the first entry of the history. `data` is a file
-    with rows that have a `label`. Columns, task and metrics are inferred and written, with reasons,
-    to fullturn.toml. Nothing of the team's is changed. In a project that exists already for this
-    model, adoption goes on with its settings.
+    with rows that have a `label`, `test` a separate one with test rows. Columns, task and metrics
+    are inferred and written, with reasons, to fullturn.toml. Nothing of the team's is changed. In a
+    project that exists already for this model, adoption goes on with its settings.
+
+    `tracking_uri` is the server that has the model; by default MLFLOW_TRACKING_URI. `id`, `group`,
+    `time` and `slices` are columns with a role, as in `[data]`. With `allow_pickle`, models that
+    can run any code are loaded, each in a process of its own; `env` says with which packages: those
+    installed here (`local`), or those that each declares (`isolated`). `unseen` is why no test row
+    can have been trained on. `name` is the project's: the model's, and `-adopted`, by default.
 
     Raises:
         UsageError: the address is wrong, no server is named, or the folder has another project.
@@ -129,13 +122,13 @@ def adopt(
             "models:/NAME@alias"
         )
     place = Path(folder) if folder is not None else Path(project_name(Path(match["name"])))
-    said = _said(label, options)
-    named = _Named(f"models:/{match['name']}", model, options.get("name"))
+    roles = Roles(label, id, group, time, tuple(slices))
+    said = Said(roles, Allowed(allow_pickle, env or "local"), task, unseen)
+    named = _Named(f"models:/{match['name']}", model, name)
     conclusions: tuple[Conclusion, ...] = ()
     if not _is_of(place, named.model):
-        test = options.get("test")
         files = [Path(data), *([Path(test)] if test else [])]
-        store = _store(place, named, options.get("tracking_uri"))
+        store = _store(place, named, tracking_uri)
         conclusions = _make(place, named, store, files, said, progress)
     project = Workspace.open(place)
     progress("data", 0, 1)
@@ -235,13 +228,6 @@ def _is_of(folder: Path, model: str) -> bool:
     if match is None or f"models:/{match['name']}" != model:
         raise UsageError(f"{folder} has another project already; choose another folder")
     return True
-
-
-def _said(label: str, options: AdoptOptions) -> Said:
-    slices = tuple(options.get("slices") or ())
-    roles = Roles(label, options.get("id"), options.get("group"), options.get("time"), slices)
-    allowed = Allowed(bool(options.get("allow_pickle")), options.get("env") or "local")
-    return Said(roles, allowed, options.get("task"), options.get("unseen"))
 
 
 def _store(folder: Path, named: _Named, tracking_uri: str | None) -> Store:

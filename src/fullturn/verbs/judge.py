@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from io import TextIOBase
@@ -59,12 +60,21 @@ class Judged(Result):
         return {"PASSED": 0, "FAILED": 1, "INCONCLUSIVE": 3}[self.outcome]
 
 
-def judge(
+def judge(  # noqa: PLR0913  the options of the command
     pairs: Source,
-    columns: PairColumns | None = None,
-    terms: JudgeTerms | None = None,
     *,
-    guardrails: tuple[str, ...] = (),
+    champion: str = "champion",
+    candidate: str = "candidate",
+    guardrails: Sequence[str] = (),
+    id: str | None = "id",  # noqa: A002  the option's name
+    arm: str = "arm",
+    key: str | None = None,
+    is_shadow: bool = False,
+    is_success: bool = False,
+    margin: float = 0.05,
+    alpha: float = 0.05,
+    minimum: int = 200,
+    deadline_minutes: float = math.inf,
     state: str | Path | None = None,
     on_look: OnLook | None = None,
 ) -> Judged:
@@ -72,29 +82,41 @@ def judge(
 
     `pairs` is a CSV, JSON lines or Parquet file, a Delta table, an open text stream, or rows as
     mappings. Each row is read, and the evidence looked at, until it decides: valid at every look,
-    so the first decision is final and later rows are not read. `guardrails` chooses columns; all
-    that the table offers, if it is empty. `state` is a file: rows that were taken are appended to
-    it, and the next call continues from them; a row that it contains is not counted twice.
-    `on_look` is called when the number of requests has doubled.
+    so the first decision is final and later rows are not read.
+
+    `champion` and `candidate` name columns, or the values of the column `arm`. `guardrails` chooses
+    columns; all that the table offers, if it is empty. Without an `id` (None) every row is a
+    request of its own, and repeated rows go unnoticed; with `is_shadow`, rows of both arms with one
+    id answer the same request. `key` names the entity of an answer in a canary, such as a user:
+    answers to one entity resemble each other. Values are errors or losses, 0 to 1; with
+    `is_success`, 1 is good. A candidate may be worse by `margin` at most, on every guardrail;
+    `alpha` is the highest rate of false rollbacks, and of false promotions; nothing is promoted
+    before `minimum` requests (pairs, or answers of the smaller arm).
+
+    `state` is a file: rows that were taken are appended to it, and the next call continues from
+    them; a row that it contains is not counted twice. `on_look` is called when the number of
+    requests has doubled.
 
     Raises:
         DataError: a column is missing, or an outcome is not a number from 0 to 1.
-        UsageError: the state is of other terms or columns; or its rows have no id.
+        UsageError: a value is out of range; the state is of other terms or columns; or its rows
+            have no id.
         CouldNotEvaluate: there is no row, or nothing to compare.
     """
-    columns, terms = columns or PairColumns(), terms or JudgeTerms()
+    columns = PairColumns(champion, candidate, id, arm, key, is_shadow, is_success)
+    terms = JudgeTerms(margin, alpha, minimum, deadline_minutes=deadline_minutes)
     with ExitStack() as stack:
-        judgement = _Judgement(columns, terms, guardrails, on_look)
+        judgement = _Judgement(columns, terms, tuple(guardrails), on_look)
         if state is not None:
             judgement.resume(Path(state), stack)
         if not judgement.decided:
-            _read(judgement, pairs, terms.deadline_minutes)
+            _read(judgement, pairs, deadline_minutes)
         return judgement.judged(_name(pairs))
 
 
 def _read(judgement: _Judgement, pairs: Source, deadline: float) -> None:
     rows = stream(pairs)
-    for place, row in _until(rows, deadline) if deadline != float("inf") else rows:
+    for place, row in _until(rows, deadline) if deadline != math.inf else rows:
         try:
             judgement.take(place, row)
         except UsageError as error:

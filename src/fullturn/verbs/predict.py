@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from fullturn.core.entities import Input, Output
 from fullturn.core.errors import AppError, DataError, FullturnError, UsageError
+from fullturn.core.parsing import toml_value
 from fullturn.core.showing import Block, Result, Table, grid, line, styled, then, view
 from fullturn.core.tags import TraceTags
 from fullturn.core.values import checked
@@ -76,9 +77,19 @@ def predict(
     bad_rows: BadRows = "refuse",
     progress: Progress = silent,
 ) -> Predicted: ...
+@overload
 def predict(
     project: Workspace,
-    rows: Iterable[Input] | pd.DataFrame | str | Path,
+    rows: tuple[str, ...],
+    *,
+    out: str | Path | None = None,
+    version: str | int | None = None,
+    bad_rows: BadRows = "refuse",
+    progress: Progress = silent,
+) -> Answers | Predicted: ...
+def predict(
+    project: Workspace,
+    rows: Iterable[Input] | pd.DataFrame | str | Path | tuple[str, ...],
     *,
     out: str | Path | None = None,
     version: str | int | None = None,
@@ -90,7 +101,7 @@ def predict(
     Rows: if `fullturn serve` runs on this machine, it answers and logs the predictions, as for any
     client; otherwise the champion is loaded and each answer is traced: locally before it is
     returned, in MLflow a few seconds later. A row maps input columns to values; of a pandas table,
-    each row is predicted.
+    each row is predicted. Words `("column=value", …)`, as on the command line, are one row.
 
     A path or an address: CSV, JSON lines, Parquet, a folder of those, or a Delta table is read in
     pieces, and written to `out` with the predictions beside its columns; the default is
@@ -102,29 +113,55 @@ def predict(
     Raises:
         NotFound: there is no champion, or no such version.
         DataError: a row breaks the contract, or the file cannot be read.
-        UsageError: the output exists, or its name says no format.
+        UsageError: the output exists, or its name says no format; rows are given with what only a
+            file takes; or a word is not `column=value`.
         Conflict: another process is predicting this file.
     """
-    if isinstance(rows, PurePath) or (isinstance(rows, str) and is_place(rows)):
+    place = _place(rows)
+    if place is not None:
         from fullturn.verbs.batch import predict_file
 
         named = None if out is None else str(out)
         return predict_file(
-            project, str(rows), out=named, version=version, bad_rows=bad_rows, progress=progress
+            project, place, out=named, version=version, bad_rows=bad_rows, progress=progress
         )
-    if out is not None:
-        raise UsageError("out is for a file; rows that are given one by one are returned")
-    return _predict_rows(project, rows, version)  # type: ignore[arg-type]  # a text is refused
+    if out is not None or bad_rows != "refuse":
+        raise UsageError("out and bad_rows are for a file; rows given one by one are returned")
+    if isinstance(rows, tuple) and rows and all(isinstance(word, str) for word in rows):
+        rows = [_row(project, rows)]
+    return _predict_rows(project, rows, version)
 
 
-def is_place(text: str) -> bool:
-    """Whether a text is a path or an address, and not a row that was given in a wrong form."""
-    return "://" in text or bool(Path(text).suffix) or Path(text).exists()
+def _place(rows: Any) -> str | None:
+    """The path or address that rows are named by; None if they are rows, in whatever form."""
+    if isinstance(rows, PurePath):
+        return str(rows)
+    text = rows[0] if isinstance(rows, tuple) and len(rows) == 1 else rows
+    if not isinstance(text, str):
+        return None
+    # `column=value` may have a dot, too
+    is_place = "://" in text or Path(text).exists() or ("=" not in text and Path(text).suffix)
+    return text if is_place else None
 
 
-def _predict_rows(
-    project: Workspace, rows: Iterable[Input] | pd.DataFrame, version: str | int | None
-) -> Answers:
+def _row(project: Workspace, words: Sequence[str]) -> Input:
+    """The row of `column=value`; a number is read as TOML reads it.
+
+    Raises:
+        UsageError: a word has no equals sign.
+    """
+    kinds = {column.name: column.kind for column in project.subject.contract.columns}
+    row: dict[str, Any] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise UsageError(f"'{word}' is neither a file nor column=value")
+        name = name.strip()
+        row[name] = toml_value(value.strip()) if kinds.get(name) == "number" else value
+    return row
+
+
+def _predict_rows(project: Workspace, rows: Any, version: str | int | None) -> Answers:
     rows = [checked(row, project.subject.contract) for row in _mappings(project, rows)]
     number = promotion.champion(project.store)
     asks = rows and number and version is None

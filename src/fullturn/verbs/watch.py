@@ -9,8 +9,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from fullturn.core.entities import Alarm, Kind
-from fullturn.core.errors import DataError
+from fullturn.core.errors import DataError, UsageError
 from fullturn.core.redaction import redacted
 from fullturn.core.settings import MonitoringSettings
 from fullturn.core.showing import Block, Result, line, styled, then, view
@@ -63,31 +65,50 @@ class WatchedLog(Result):
         return report.to_html(self.states, list(self.alarms))
 
 
-def watch(
+def watch(  # noqa: PLR0913  the options of the command
     log: Source,
     reference: Source | int,
-    columns: WatchColumns | None = None,
-    limits: MonitoringSettings | None = None,
     *,
+    prediction: str | None = None,
+    label: str | None = None,
+    loss: str | None = None,
+    confidence: str | None = None,
+    latency: str | None = None,
+    time: str | None = None,
+    id: str | None = None,  # noqa: A002  the option's name
+    ignore: Sequence[str] = (),
     arl: int | None = None,
+    margin: float = 0.05,
+    slow_ms: float = 1000.0,
     scale: float | None = None,
     page: str | Path | None = None,
 ) -> WatchedLog:
     """Compare a log with reference rows: drift of every column, quality, and alarms.
 
     Both are a CSV, JSON lines or Parquet file, a folder of such, a Delta table, or rows as
-    mappings; a number as `reference` means so many first rows of the log. What the columns are is
-    inferred from the reference. `limits` are the [monitoring] settings besides `arl`, the rows
-    between two false alarms, at least: by default 20 times the log's, so that one in which nothing
-    changed raises any alarm with probability 5 % at most (Doob's inequality). In regression a loss
-    is the absolute error over `scale`, clipped at 1; by default the spread of the middle 90 % of
-    the reference's labels. Columns that only one of the two has are a finding, and are not
-    watched. `page` is a file for the report page.
+    mappings; a number as `reference` means so many first rows of the log.
+
+    Columns by their role: `prediction`, the answer (a row without one is a request that failed);
+    `label`, the right answer where it is known, or `loss`, how bad the answer was, 0 to 1;
+    `confidence`, 0 to 1; `latency`, in seconds; `time`, the order of the log; `id`, what names the
+    request (a repeated one is left out); `ignore`, columns not to watch. All others are features:
+    what they are is inferred from the reference. Columns that only one of the two tables has are a
+    finding, and are not watched.
+
+    `arl` is the number of rows between two false alarms, at least: by default 20 times the log's,
+    so that one in which nothing changed raises any alarm with probability 5 % at most (Doob's
+    inequality). `margin` is the smallest rise of the mean loss that counts, `slow_ms` the latency
+    above which an answer is slow. In regression a loss is the absolute error over `scale`, clipped
+    at 1; by default the spread of the middle 90 % of the reference's labels. `page` is a file for
+    the report page.
 
     Raises:
         DataError: a file cannot be read, or a named column is missing in the reference.
+        UsageError: a value is out of range.
     """
-    columns = columns or WatchColumns()
+    roles = WatchColumns(prediction, label, loss, confidence, latency, time, id, tuple(ignore))
+    if isinstance(reference, str) and reference.isdecimal():
+        reference = int(reference)
     rows = list(stream(log))
     before = rows[:reference] if isinstance(reference, int) else list(stream(reference))
     rows = rows[reference:] if isinstance(reference, int) else rows
@@ -95,10 +116,9 @@ def watch(
         raise DataError(f"{len(before)} reference rows; give {FEWEST} or more to compare with")
     if not rows:
         raise DataError("the log has no rows after the reference; nothing was watched")
-    seen = _Tables(before, rows, columns)
+    seen = _Tables(before, rows, roles)
     table, ordered = seen.table(scale), seen.ordered()
-    run_length = {"arl": arl or default_arl(len(ordered))}
-    limits = (limits or MonitoringSettings()).model_copy(update=run_length)
+    limits = _limits(arl or default_arl(len(ordered)), margin, slow_ms)
     watching = Watch(table.contract, table.reference(row.cells for row in before), limits, _vectors,
                      without=seen.unread)  # fmt: skip
     observations = list(table.observations(ordered))
@@ -116,6 +136,14 @@ def watch(
         return found
     Path(page).write_text(redacted(found.to_html()), encoding="utf-8")
     return replace(found, page=str(page))
+
+
+def _limits(arl: int, margin: float, slow_ms: float) -> MonitoringSettings:
+    try:
+        return MonitoringSettings(arl=arl, margin=margin, slow_ms=slow_ms)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(f"{first['loc'][0]} = {first['input']!r}: {first['msg']}") from None
 
 
 def default_arl(rows: int) -> int:
