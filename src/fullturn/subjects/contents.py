@@ -97,7 +97,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 @contextmanager
 def reading(path: Path) -> Iterator[Any]:
-    """What `write_json` wrote, for a block that takes it apart.
+    """What `write_json` wrote, for the block that reads it.
 
     Raises:
         BundleError: it is missing or damaged, or the block fails on it.
