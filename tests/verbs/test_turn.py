@@ -1,5 +1,6 @@
 """A turn does what is due, once, and every answer can be followed back to its data."""
 
+import contextlib
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ import mlflow
 import pandas as pd
 import pytest
 
-from fullturn.core.errors import Conflict, NotFound, Refused
+from fullturn.core.errors import Conflict, Inconclusive, NotFound, Refused
 from fullturn.core.tags import PREFIX, TrainingTags
 from fullturn.registry import promotion, versions
 from fullturn.verbs import data, predict, promote
@@ -36,14 +37,14 @@ pytestmark = pytest.mark.slow
 ROW = {"text": "my invoice and the refund are wrong nr 1 by chat"}
 
 
-def turned(project: Workspace) -> dict[str, Step]:
+def steps_of(project: Workspace) -> dict[str, Step]:
     return {step.stage: step for step in turn(project)}
 
 
 def test_a_turn_makes_a_champion_and_a_second_one_has_nothing_to_do(project: Workspace) -> None:
-    first = turned(project)
+    first = steps_of(project)
     assert [step.done for step in first.values()] == [False, True, True, True]
-    second = turned(project)
+    second = steps_of(project)
     assert not any(step.done for step in second.values())
     assert [e.version for e in history(project)] == [1]
 
@@ -57,12 +58,39 @@ def test_a_turn_makes_a_champion_and_a_second_one_has_nothing_to_do(project: Wor
 
 
 def test_new_data_is_due_and_goes_round(project: Workspace) -> None:
-    turned(project)
+    steps_of(project)
     write_rows(project.root / "messages.csv", messages(1100, seed=1))
-    again = turned(project)
+    again = steps_of(project)
     assert again["data"].done and again["experiments"].done
     difference = data.diff(project, 1, 2)
     assert (difference.added, difference.removed, difference.changed) == (100, 0, 0)
+
+
+def test_an_edited_prompt_is_something_new_until_it_is_reverted(turned: Workspace) -> None:
+    prompts = turned.root / "prompts"
+    prompts.mkdir()
+    (prompts / "greeting.txt").write_text("Be polite.")
+    edited = steps_of(turned)
+    assert edited["experiments"].done and edited["experiments"].why.startswith(
+        "prompts/greeting.txt changed since "
+    )
+    assert edited["gate"].stage == "gate" and edited["gate"].what != "version 1 is champion"
+    (prompts / "greeting.txt").unlink()
+    reverted = steps_of(turned)
+    assert not reverted["experiments"].done
+
+
+def test_a_parameter_that_the_settings_name_is_something_new(turned: Workspace) -> None:
+    toml = turned.root / "fullturn.toml"
+    toml.write_text(
+        toml.read_text().replace("[experiment]", "[experiment]\nparams = {smoothing = 1.1}")
+    )
+    steps: list[Step] = []
+    with contextlib.suppress(Refused, Inconclusive):  # its gate decides
+        turn(Workspace.open(turned.root), on_step=steps.append)
+    [edited] = [step for step in steps if step.stage == "experiments"]
+    assert edited.done and edited.why.startswith("fullturn.toml changed since ")
+    assert "1.1" in {run.params["smoothing"] for run in turned.store.runs("train")}
 
 
 def test_a_turn_stops_at_a_gate_that_fails(project: Workspace) -> None:
@@ -71,7 +99,7 @@ def test_a_turn_stops_at_a_gate_that_fails(project: Workspace) -> None:
         toml.replace("[experiment]", '[experiment]\nparams = {fault = "slow"}\ncandidates = 1')
     )
     with pytest.raises(Refused, match="SERV01 FAILED"):
-        turned(Workspace.open(project.root))
+        steps_of(Workspace.open(project.root))
     assert project.store.versions("toy") == []
 
 
@@ -98,7 +126,7 @@ def test_comparing_runs_shows_flips_intervals_and_what_can_be_detected(project: 
 
 
 def test_rollback_probes_its_target_first(project: Workspace) -> None:
-    turned(project)
+    steps_of(project)
     second = train(project, {"smoothing": 0.5})
     from fullturn.verbs.gate import gate
 
@@ -120,7 +148,7 @@ def test_rollback_probes_its_target_first(project: Workspace) -> None:
 
 
 def test_reproduction_says_same_or_what_diverged(project: Workspace) -> None:
-    turned(project)
+    steps_of(project)
     assert reproduce(project, "1").same
     run = versions.version(project.store, "1").run_id
     project.store.tag_run(run, {PREFIX + "environment": "other"})
@@ -137,7 +165,7 @@ def test_without_a_champion_the_next_step_is_named(project: Workspace) -> None:
 def test_plain_mlflow_loads_and_serves_the_champion(
     project: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    turned(project)
+    steps_of(project)
     monkeypatch.chdir(project.root)  # a project's own app is only loaded there
     loaded = mlflow.pyfunc.load_model("models:/toy@champion")
     assert loaded.predict(pd.DataFrame([ROW])) == [{"label": "billing"}]
@@ -194,12 +222,12 @@ def test_watch_keeps_turning_until_it_is_interrupted(project: Workspace) -> None
 
 
 def test_a_reproduction_or_an_equal_run_changes_nothing(project: Workspace) -> None:
-    turned(project)
+    steps_of(project)
     reproduce(project, "1")
     champion = versions.version(project.store, "champion")
     params = versions.files(project.store, champion)[1]["params"]
     train(project, params, name="the same again")
-    steps = turned(project)
+    steps = steps_of(project)
     assert not any(step.done for step in steps.values())
     assert steps["gate"].what == "version 1 is champion"
 
@@ -211,10 +239,10 @@ def test_a_search_that_was_interrupted_does_not_undo_one_that_finished(project: 
     )
     project = Workspace.open(project.root)
     assert project.settings.experiment.candidates == 1
-    turned(project)
+    steps_of(project)
     with pytest.raises(KeyboardInterrupt):
         search_parameters(project, 9, first={"smoothing": 3.0}, progress=interrupted)
-    assert not turned(project)["experiments"].done
+    assert not steps_of(project)["experiments"].done
 
 
 def interrupted(what: str, done: int, total: int) -> None:
@@ -225,7 +253,7 @@ def interrupted(what: str, done: int, total: int) -> None:
 def test_a_promotion_without_effect_does_not_make_a_version_an_earlier_champion(
     project: Workspace,
 ) -> None:
-    turned(project)
+    steps_of(project)
     write_rows(project.root / "messages.csv", messages(1100, seed=1))
     commit(project, [], "more")
     version = gate(project, train(project).run.id).version
@@ -233,4 +261,4 @@ def test_a_promotion_without_effect_does_not_make_a_version_an_earlier_champion(
     late = promotion.Admission(seen=0)
     with pytest.raises(Conflict):
         promotion.promote(project.store, version, late, actor="ada", reason="too late")
-    assert turned(project)["registry"].what == f"version {version.version} is champion"
+    assert steps_of(project)["registry"].what == f"version {version.version} is champion"

@@ -90,6 +90,9 @@ class TrainingTags(Tags):
     """Digest of all that the training depends on."""
     code: str | None = None
     """Digest of the code that it used."""
+    source: str | None = None
+    """Digest of what a person edits: the project's code and prompts, the parameters that
+    fullturn.toml names, and which model is asked. None in runs of version 0.1."""
     model: str | None = None
     """Address of its bundle, `models:/m-…`."""
     bundle: str | None = None

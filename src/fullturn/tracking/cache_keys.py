@@ -14,22 +14,34 @@ from fullturn.tracking import provenance
 
 def training_key(settings: Settings, root: Path, params: Params, seed: int, data: str) -> str:
     """Of everything that a training depends on; `params` are complete, `data` is a digest."""
-    llm = (settings.llm.base_url, settings.llm.model)
-    ingredients: dict[str, Any] = {
+    ingredients = {**_app(settings), "params": dict(params), "seed": seed}
+    if settings.train.command:
+        ingredients["train_packages"] = provenance.sha256(train_packages(settings, root))
+    return _digest({**ingredients, **_surroundings(settings, root), "data": data})
+
+
+def source_key(settings: Settings, root: Path) -> str:
+    """Of what a person edits to get another model: the project's code and prompts, the parameters
+    that fullturn.toml names, and which model is asked. Neither data, environment nor fullturn's own
+    code are part of it: they are no new idea of a person's."""
+    _, _, own = listing(settings, root).partition("\n")
+    return _digest({**_app(settings), "params": dict(settings.experiment.params), "files": own})
+
+
+def _app(settings: Settings) -> dict[str, Any]:
+    """The settings of the app that a model depends on, besides its parameters."""
+    found: dict[str, Any] = {
         "app": settings.app,
-        "llm": llm,
-        "params": dict(params),
-        "seed": seed,
+        "llm": (settings.llm.base_url, settings.llm.model),
     }
     if settings.model.uri:
-        ingredients["model"] = _asking(settings)
+        found["model"] = _asking(settings)
     if settings.train.command:
-        ingredients["train"] = settings.train.model_dump(mode="json")
-        ingredients["train_packages"] = provenance.sha256(train_packages(settings, root))
+        found["train"] = settings.train.model_dump(mode="json")
     if settings.service.url:
         asked = {"timeout", "concurrency", "batch_rows", "retries"}
-        ingredients["service"] = settings.service.model_dump(mode="json", exclude=asked)
-    return _digest({**ingredients, **_surroundings(settings, root), "data": data})
+        found["service"] = settings.service.model_dump(mode="json", exclude=asked)
+    return found
 
 
 def asked_key(settings: Settings, params: Params) -> str:

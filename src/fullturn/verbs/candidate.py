@@ -7,10 +7,13 @@ from collections.abc import Sequence
 
 from fullturn.core.entities import Params, RunRecord
 from fullturn.core.errors import NotFound
+from fullturn.core.records import SOURCES
 from fullturn.core.tags import TrainingTags
+from fullturn.core.wording import listed
 from fullturn.metrics.metric import key
 from fullturn.registry import promotion, versions
-from fullturn.tracking.cache_keys import asked_key, training_key
+from fullturn.tracking.cache_keys import asked_key, listing, source_key, training_key
+from fullturn.tracking.provenance import OWN
 from fullturn.tracking.search import complete
 from fullturn.verbs.headline import VALIDATED
 from fullturn.verbs.training import Trial, recall, train_one
@@ -130,6 +133,25 @@ def trained_on(project: Workspace, version: int | None) -> list[RunRecord]:
 def usable_runs(project: Workspace, version: int) -> list[RunRecord]:
     """Usable training runs on a dataset version."""
     return [run for run in trained_on(project, version) if is_usable(run)]
+
+
+def of_sources(project: Workspace, runs: Sequence[RunRecord]) -> list[RunRecord]:
+    """Those of the present code, prompts, named parameters and model; a run of version 0.1, which
+    recorded no digest of them, counts too."""
+    present = source_key(project.settings, project.root)
+    return [run for run in runs if TrainingTags.read(run.tags).source in (None, present)]
+
+
+def edited(project: Workspace, before: RunRecord) -> str:
+    """The files that were edited since a run was trained, or that some setting was."""
+    now = listing(project.settings, project.root)
+    try:
+        then = project.store.get(before.id, SOURCES).read_text(encoding="utf-8")
+    except NotFound:
+        then = now
+    lines = {*then.splitlines()} ^ {*now.splitlines()}
+    names = {line.partition("==")[0] for line in lines} - {OWN}
+    return listed(sorted(names), 3) if names else "fullturn.toml"
 
 
 def best_of(project: Workspace, runs: Sequence[RunRecord]) -> RunRecord:

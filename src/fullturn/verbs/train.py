@@ -14,7 +14,7 @@ from fullturn.core.tags import TrainingTags
 from fullturn.core.wording import clipped_share, shown
 from fullturn.registry.references import check_name
 from fullturn.tracking.search import candidates, complete
-from fullturn.verbs.candidate import goodness, trained, trained_on
+from fullturn.verbs.candidate import goodness, of_sources, trained, trained_on
 from fullturn.verbs.headline import VALIDATED
 from fullturn.verbs.training import Trial, recall, train_one
 from fullturn.verbs.workspace import (
@@ -141,10 +141,10 @@ def search_parameters(  # noqa: PLR0913  the options of each training
 
 
 def _finished(project: Workspace, version: int | None) -> dict[SearchPlace, RunRecord]:
-    """Finished candidates of searches on a dataset version, by their place."""
+    """Finished candidates of searches with this code on a dataset version, by their place."""
     return {
         place: run
-        for run in trained_on(project, version)
+        for run in of_sources(project, trained_on(project, version))
         if run.status == "FINISHED" and (place := search_place(run))
     }
 

@@ -24,7 +24,14 @@ from fullturn.subjects import bundle
 from fullturn.subjects.protocols import Predictor
 from fullturn.subjects.subject import Subject
 from fullturn.tracking import provenance
-from fullturn.tracking.cache_keys import asked_key, code_of, listing, train_packages, training_key
+from fullturn.tracking.cache_keys import (
+    asked_key,
+    code_of,
+    listing,
+    source_key,
+    train_packages,
+    training_key,
+)
 from fullturn.tracking.runs import RunPlan, TrackedRun
 from fullturn.tracking.search import complete
 from fullturn.verbs.headline import VALIDATED, headline
@@ -112,6 +119,7 @@ def _input_tags(project: Workspace, data: Dataset, params: Params, seed: int) ->
         declared=tuple(sorted(settings.experiment.params)),
         key_=training_key(settings, root, params, seed, data.version.digest),
         code=code_of(settings, root),
+        source=source_key(settings, root),
     ).write()
 
 

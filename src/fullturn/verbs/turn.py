@@ -27,7 +27,14 @@ from fullturn.serving import log
 from fullturn.tracking.runs import reap
 from fullturn.verbs import candidate, retrain
 from fullturn.verbs.admission import refusal, rolled_back, undecided
-from fullturn.verbs.candidate import best_of, parameters, trained_on, usable_runs
+from fullturn.verbs.candidate import (
+    best_of,
+    edited,
+    of_sources,
+    parameters,
+    trained_on,
+    usable_runs,
+)
 from fullturn.verbs.data import commit
 from fullturn.verbs.deliver import deployment_route
 from fullturn.verbs.gate import gate, reusable_gate
@@ -161,7 +168,8 @@ class LoopRunner:
             run, before = candidate.newest_model(project)
             yield Step("experiments", not before, f"the candidate is '{run.name}'", why)
             return run
-        known = usable_runs(project, version)
+        usable = usable_runs(project, version)
+        known = of_sources(project, usable)
         if known and not _is_interrupted(project, version):
             best = best_of(project, known)
             why = f"dataset version {version} has {len(known)} runs already"
@@ -178,6 +186,8 @@ class LoopRunner:
             resume=True,
         )
         why = f"dataset version {version} has not been searched yet"
+        if usable and not known:
+            why = f"{edited(project, usable[0])} changed since '{usable[0].name}' was trained"
         yield Step("experiments", True, _outcome(trials), why)
         return trials[0].run
 
@@ -312,7 +322,8 @@ def _blocked(best: RunRecord, outcome: str, why: str) -> Refused | Inconclusive:
 
 def _is_interrupted(project: Workspace, version: int) -> bool:
     """Whether searches on this dataset version have begun, and none has finished."""
-    found = {search_place(run) for run in trained_on(project, version) if run.status == "FINISHED"}
+    runs = of_sources(project, trained_on(project, version))
+    found = {search_place(run) for run in runs if run.status == "FINISHED"}
     finished = Counter(place[1] for place in found if place)
     return bool(finished) and all(count < size for size, count in finished.items())
 
