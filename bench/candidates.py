@@ -68,7 +68,7 @@ def measure(folder: Path) -> list[Measured]:
     project = projects.Workspace.open(folder)
     data = projects.load(project)
     rows = data.split("validation")
-    trivial = project.subject.baseline(training_view(data))
+    trivial = project.subject.baseline(training_view(data, "drop"))
     evaluation = scoring.evaluate(project.subject, trivial, rows, "baseline", data.version)
     name = "baseline: first sentence of BM25's best passage"
     found = [Measured(name, evaluation, timed(project, trivial, rows))]

@@ -9,7 +9,7 @@ import pytest
 
 from fullturn.core.entities import Column
 from fullturn.core.errors import DataError
-from fullturn.core.spelling import date_text, moment, truth, whole_number
+from fullturn.core.spelling import date_text, is_day_first, moment, truth, whole_number
 from fullturn.core.values import stored_value
 
 
@@ -109,3 +109,45 @@ def test_whole_numbers_in_a_category_have_one_spelling_if_the_column_says_so(wri
 
 def test_a_category_of_an_earlier_project_is_stored_as_it_is_written() -> None:
     assert stored_value("1.0", Column("x", "category")) == "1.0"
+
+
+@pytest.mark.parametrize(
+    ("written", "day", "month"),
+    [
+        ("1/5/2024", "2024-05-01", "2024-01-05"),
+        ("31/12/2023", "2023-12-31", None),
+        ("12/31/23 2:30 PM", None, "2023-12-31T14:30:00"),
+        ("1-5-2024 12:05:09 am", "2024-05-01T00:05:09", "2024-01-05T00:05:09"),
+        ("1/5/2024 10:00 +0200", "2024-05-01T08:00:00+00:00", "2024-01-05T08:00:00+00:00"),
+        ("30/2/2024", None, None),
+        ("1/5/2024 14:30 PM", None, None),
+    ],
+)
+def test_a_date_in_digits_is_read_once_its_order_is_known(
+    written: str, day: str | None, month: str | None
+) -> None:
+    assert date_text(written) is None
+    assert (date_text(written, True), date_text(written, False)) == (day, month)
+    known = {True: day, False: month}
+    says = [order for order, text in known.items() if text]
+    assert is_day_first(written) is (says[0] if len(says) == 1 else None)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2024/01/05", "5 Jan 2024", "Jan 5, 2024", "Friday, January 5, 2024", "5-Jan-24",
+        "5.1.2024", "Jan-5-1995", "2024/01/05 10:30", "5 January 2024 10:30:00 GMT",
+    ],
+)  # fmt: skip
+def test_dates_whose_order_is_certain(written: str) -> None:
+    found = date_text(written)
+    assert found and found[4:10] == "-01-05" and is_day_first(written) is None
+
+
+def test_a_date_of_unknown_order_is_refused_with_the_setting() -> None:
+    with pytest.raises(DataError, match="set day_first = true or false in"):
+        stored_value("1/5/2024", Column("x", "date"))
+    assert stored_value("1/5/2024", Column("x", "date", day_first=True)) == "2024-05-01"
+    with pytest.raises(DataError, match="'12/31/2023' is no date with the day first; write it as"):
+        stored_value("12/31/2023", Column("x", "date", day_first=True))

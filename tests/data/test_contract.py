@@ -103,7 +103,7 @@ def test_five_rows_are_shown_and_the_others_counted() -> None:
         row["text"] = ""
     with pytest.raises(DataError, match="7 of 12") as caught:
         check(rows, QUESTIONS)
-    assert str(caught.value).splitlines()[1:] == [
+    assert str(caught.value).splitlines()[1:7] == [
         *(f"  row {n}: 'text' is empty; fill it or drop the row" for n in range(1, 6)),
         "  … and 2 more",
     ]
@@ -263,7 +263,7 @@ def test_more_than_half_of_the_rows_are_never_dropped() -> None:
     rows = questions(10)
     for row in rows[:6]:
         row["text"] = ""
-    with pytest.raises(BadRows, match="more than half of 10 rows, so they are not dropped"):
+    with pytest.raises(BadRows, match="more than half of 10 rows, so they cannot be dropped"):
         check(rows, QUESTIONS, on_bad_row="drop")
 
 
@@ -288,3 +288,19 @@ def test_a_split_column_of_ones_own_holds_only_splits() -> None:
 def test_nan_is_a_category_where_the_contract_allows_it() -> None:
     column = Column("text", "category", allowed=("nan", "x"))
     assert check([{"text": "nan"}], Contract((column,), ("text",))).rows[0]["text"] == "nan"
+
+
+def test_names_that_differ_only_in_case_cannot_be_stored() -> None:
+    rows = [{**row, "p95": 1, "P95": 2} for row in questions(8)]
+    with pytest.raises(DataError, match=r"columns 'p95' and 'P95' differ only in case, .* rename"):
+        check(rows, QUESTIONS)
+    capital = Contract((*QUESTIONS.columns, Column("Group", role="slice")), key=("text",))
+    checked = check([{**row, "Group": "x"} for row in questions(8)], capital)
+    assert "_group" in checked.rows[0]
+
+
+def test_labels_that_are_numbers_and_seen_once_may_be_a_quantity() -> None:
+    rows = [{**row, "label": str(n % 4)} for n, row in enumerate(questions(9))]
+    rows[8]["label"] = "17"
+    with pytest.raises(BadRows, match="If it is a quantity rather than a class, the task is regr"):
+        check(rows, QUESTIONS)

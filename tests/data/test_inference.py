@@ -59,7 +59,7 @@ def test_kinds_of_cells(cells: list[Any], found: str) -> None:
         (["a"] * COUNT, "it is 'a' in every row"),
         (list(range(COUNT)), "it numbers the rows from 0 to 39"),
         ([f"u{n}" for n in range(COUNT)], "it names the rows: 40 different values in 40 rows"),
-        ([f"{n}/1/2024" for n in range(1, 30)], "dates such as 1/1/2024, of which day or month"),
+        ([f"{n}/1/2024" for n in range(1, 12)], "dates such as 1/1/2024, of which day or month"),
         (["1,5", "2", "3,25"], "numbers with a comma: if it is decimal, set"),
         ([[1], [2]], "its cells are of type list, which no built-in model reads"),
         ([b"1", b"2"], "its cells are of type bytes"),
@@ -68,6 +68,30 @@ def test_kinds_of_cells(cells: list[Any], found: str) -> None:
 def test_a_column_that_no_model_can_use_is_proposed_to_be_ignored(cells: Any, why: str) -> None:
     assert kind(*cells)[0] is None
     assert kind(*cells)[1].startswith(why)
+
+
+def test_one_date_says_what_comes_first_in_all_of_a_table() -> None:
+    few = [f"{1 + n % 12}/5/2024" for n in range(COUNT)]
+    rows = [{"a": cell, "b": cell, "y": n % 2} for n, cell in enumerate(few)]
+    found = infer(rows, "y")
+    assert found.day_first is None and found.ignored == ("a", "b")
+    rows[3]["b"] = "31/12/2023 14:30"
+    found = infer(rows, "y")
+    assert found.day_first is True and found.kinds == {"a": "date", "b": "date"}
+    assert found.day_first_reason == "'b' has dates that can only be read so"
+    assert found.columns[1].reason == "dates from 2023-12-31 to 2024-05-12"
+    assert infer(rows, "y", day_first=False).kinds == {"a": "date", "b": "date"}
+    rows[4]["b"] = "12/31/2023"
+    assert infer(rows, "y").columns[1].reason == (
+        "dates in two orders, such as 31/12/2023 14:30 and 12/31/2023"
+    )
+
+
+def test_a_name_that_differs_only_in_case_is_proposed_to_be_ignored() -> None:
+    rows = [{"p": n / 3, "P": n / 7, "Y": n / 2, "y": n % 2} for n in range(COUNT)]
+    found = infer(rows, "y")
+    assert found.ignored == ("P", "Y")
+    assert found.columns[1].reason.startswith("only its case differs from 'p'")
 
 
 def test_a_number_that_differs_in_each_row_is_an_id_only_by_its_name() -> None:

@@ -274,3 +274,22 @@ def test_a_first_line_that_is_no_header_is_named(tmp_path: Path) -> None:
     path = written(tmp_path, "a.csv", "2,good,bad\n1,2,3,4,5\n6,7,8,9,0\n")
     with pytest.raises(DataError, match=r"a\.csv:1: the header has 3 names, and every row another"):
         read([path])
+
+
+def test_blanks_separate_cells_only_where_each_line_has_as_many_and_numbers(tmp_path: Path) -> None:
+    table = written(tmp_path, "a.csv", "'GPA'  PSI\n 2.66 0\n 2.89   0\n3.28 1\n")
+    assert bare(read([table]))[2] == {"'GPA'": "3.28", "PSI": "1"}
+    texts = written(tmp_path, "b.csv", "two words\na b\nc d\ne f\n")
+    assert bare(read([texts]))[0] == {"two words": "a b"}
+
+
+def test_a_missing_header_line_and_a_file_beside_the_file_are_named(tmp_path: Path) -> None:
+    numbers = written(tmp_path, "a.csv", "1.5,2\n2.5,3\n")
+    with pytest.raises(DataError, match="the first line has numbers only: add a header line"):
+        read([numbers])
+    twice = written(tmp_path, "b.csv", "0,0\n1,2\n")
+    with pytest.raises(DataError, match="occurs twice; rename it, or add the header line"):
+        read([twice])
+    (tmp_path / "._c.csv").write_bytes(b"\x00\x05\x16\x07\x00\x02Mac OS X")
+    with pytest.raises(DataError, match="what macOS writes beside a file"):
+        read([tmp_path / "._c.csv"])

@@ -175,3 +175,53 @@ def test_a_label_alone_is_nothing_to_learn_from(tmp_path: Path) -> None:
     table = write_rows(tmp_path / "c.csv", [{"left": row["left"]} for row in rows()])
     with pytest.raises(DataError, match="no column besides left"):
         init(tmp_path / "churn", csv=table, label="left")
+
+
+def test_decimal_commas_and_dates_with_the_day_first_are_recognised(tmp_path: Path) -> None:
+    lines = [f"{n},{n % 10};{1 + n % 28}/{1 + n % 12}/2024;{n % 2}" for n in range(60)]
+    (tmp_path / "a.csv").write_text("price;sold;y\n" + "\n".join(lines) + "\n")
+    started = init(tmp_path / "x", csv=tmp_path / "a.csv", label="y")
+    data = read(started.folder).data
+    assert (data.decimal, data.day_first) == (",", True)
+    assert data.columns == {"price": "number", "sold": "date"}
+    assert started.inferred
+    said = {one.name: one.why for one in started.inferred.decisions}
+    assert said["[data] decimal"] == "'price' has '0,0'"
+    assert said["[data] day_first"] == "'sold' has dates that can only be read so"
+
+
+def test_dates_of_unknown_order_are_proposed_with_the_options_that_read_them(
+    tmp_path: Path,
+) -> None:
+    found = [{"x": n / 7, "at": f"{1 + n % 12}/5/2024", "y": n % 2} for n in range(60)]
+    table = write(tmp_path / "a.csv", found)
+    started = init(tmp_path / "x", csv=table, label="y")
+    assert read(started.folder).data.ignore == ("at",)
+    assert started.inferred
+    why = next(one.why for one in started.inferred.decisions if one.name == "[data] day_first")
+    assert why.endswith("at can be read") and "--month-first" in why
+    with pytest.raises(DataError, match="the time column 'at' has dates such as .* --day-first"):
+        init(tmp_path / "y", csv=table, label="y", time="at")
+    assert run(["init", "--csv", str(table), "--label", "y", "--time", "at", "--month-first",
+                str(tmp_path / "z")]) == 0  # fmt: skip
+    assert read(tmp_path / "z").data.day_first is False
+
+
+def test_a_table_of_which_no_column_is_left_is_refused_with_each_reason(tmp_path: Path) -> None:
+    table = write(tmp_path / "a.csv", [{"nr": n, "y": n * n % 7 / 3} for n in range(60)])
+    with pytest.raises(DataError, match=r"no column is left .*\n  'nr': it numbers the rows"):
+        init(tmp_path / "x", csv=table, label="y")
+
+
+def test_equal_rows_remain_in_a_new_project(tmp_path: Path) -> None:
+    draw = random.Random(2)
+    few = [{"class": draw.choice("abc"), "sex": draw.choice("fm"), "y": n % 2} for n in range(300)]
+    started = init(tmp_path / "x", csv=write(tmp_path / "a.csv", few), label="y")
+    assert read(started.folder).data.equal_rows == "separate"
+    assert any(note.startswith("288 of 300 rows equal an earlier one") for note in started.notes)
+    twice = [*rows(), *rows()]
+    copied = init(tmp_path / "y", csv=write(tmp_path / "b.csv", twice), label="left")
+    assert read(copied.folder).data.equal_rows == "group"
+    assert copied.inferred and copied.inferred.decisions[-1].why.startswith("120 of 120 rows have")
+    named = init(tmp_path / "z", csv=write(tmp_path / "c.csv", rows()), label="left", id="nr")
+    assert read(named.folder).data.equal_rows == "drop"

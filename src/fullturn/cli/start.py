@@ -54,6 +54,11 @@ def demo(folder: Path, keep_serving: bool, as_json: bool) -> None:
     show_default=True,
     help="What to do with rows that break the contract.",
 )
+@click.option("--decimal", type=click.Choice([".", ","]), help="If not inferred.")
+@click.option("--thousands", type=click.Choice([",", " ", "'"]), help="In numbers such as 1,234.5.")
+@click.option(
+    "--day-first/--month-first", default=None, help="What comes first in dates such as 1/5/2024."
+)
 @click.argument("folder", type=click.Path(path_type=Path))
 @json_option
 def init(folder: Path, as_json: bool, **options: Any) -> int:

@@ -33,6 +33,7 @@ RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 Kind = Literal["text", "category", "number", "boolean", "date", "json"]
 """What the cells of a column are. A `boolean` is stored, and seen by an app, as 'true' or 'false',
 however it was written; a `date` as ISO 8601 text, in UTC if it has a zone."""
+EqualRows = Literal["drop", "group", "separate"]
 Role = Literal["input", "label", "slice", "group", "split", "id", "time", "extra"]
 """What a column is for. A version that has a `time` is split by it; an `extra` column is part of
 the version, and no model reads it."""
@@ -51,6 +52,7 @@ class Column:
     `role` says what a column is for; `allowed`, `minimum`, `maximum` and `max_length`
     bound its values. A column that is not `required` may be absent or null. With
     `plain_numbers`, a category's whole numbers have one spelling: `1.0` is stored as `1`.
+    `day_first` says what comes first in dates such as 1/5/2024; without it, they are refused.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Column:
     maximum: float | None = None
     max_length: int = 20_000
     plain_numbers: bool = False
+    day_first: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,9 @@ class Contract:
     near_duplicates: Literal["refuse", "group", "report"] = "group"
     text: str | None = None
     """The input column whose text behaviour checks may perturb; None if there is none."""
+    equal_rows: EqualRows = "drop"
+    """What to do with rows whose key is equal: leave one; keep all, and those with equal inputs in
+    one group; or keep each as a row of its own."""
 
     def names(self, role: str) -> tuple[str, ...]:
         """Names of the columns that have this role, in order."""

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from fullturn.core import addresses, redaction, state
 from fullturn.core.addresses import anchored, kind_of
-from fullturn.core.entities import Kind
+from fullturn.core.entities import EqualRows, Kind
 from fullturn.core.errors import NotFound, SettingsError
 from fullturn.core.wording import nearest
 
@@ -65,6 +65,16 @@ class DataSettings(_Table):
     """Encoding of text files that are not UTF-8 and have no byte order mark: `windows-1252`."""
     decimal: Literal[".", ","] = "."
     """Decimal separator of numbers in CSV files; with `,`, `1.234,5` is read as 1234.5."""
+    thousands: Literal[",", " ", "'"] | None = None
+    """Separator of thousands in CSV files whose decimal separator is `.`; with `,`, `1,234.5` is
+    read as 1234.5."""
+    day_first: bool | None = None
+    """What comes first in dates such as 1/5/2024: the day (true) or the month (false); without it,
+    such dates are refused."""
+    equal_rows: EqualRows = "drop"
+    """Rows of a table without an id that are equal in all that a model reads. `drop`: one of them
+    remains. `group`: all remain, and rows with equal inputs share a split. `separate`: each is a
+    row of its own, as where few different values make equal rows usual."""
     on_bad_row: Literal["refuse", "drop"] = "refuse"
     """What a commit does with rows that break the contract: refuse the files, or drop those rows
     and record them in the version."""

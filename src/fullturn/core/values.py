@@ -248,18 +248,21 @@ def _boolean(value: Any, column: Column) -> str:
 
 
 def _date(value: Any, column: Column) -> str:
-    found = date_text(value)
+    found = date_text(value, column.day_first)
     if found is None:
-        why = (
-            "may begin with the day or the month"
-            if isinstance(value, str) and has_unclear_order(value)
-            else "is not a date"
-        )
         raise DataError(
-            f"'{column.name}' = {shown(value)} {why}; write it as YYYY-MM-DD, a time as "
-            "YYYY-MM-DDThh:mm:ss"
+            f"'{column.name}' = {shown(value)} {_no_date(value, column.day_first)} write it as "
+            "YYYY-MM-DD, a time as YYYY-MM-DDThh:mm:ss"
         )
     return found
+
+
+def _no_date(value: Any, day_first: bool | None) -> str:
+    if not (isinstance(value, str) and has_unclear_order(value)):
+        return "is not a date;"
+    if day_first is None:
+        return "may begin with the day or the month; set day_first = true or false in [data], or"
+    return f"is no date with the {'day' if day_first else 'month'} first;"
 
 
 def _json(value: Any, column: Column) -> str:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from fullturn.core.entities import Contract
 from fullturn.core.errors import DataError
+from fullturn.core.spelling import is_number
 from fullturn.core.values import extra_text, stored_values
 from fullturn.core.wording import SHOWN, lines, listed, nearest, shown
 from fullturn.data.rows import (
@@ -31,6 +32,8 @@ from fullturn.data.rows import (
 OnBadRow = Literal["refuse", "drop"]
 MOST_DROPPED = 0.5
 """The largest share of the rows that is dropped; with more of them, something else is wrong."""
+DROPPING = 'on_bad_row = "drop" in [data].'
+"""How a message ends that offers to drop rows."""
 _OF_A_KIND = 3
 """How many rows of a kind are shown where there are several kinds."""
 
@@ -72,6 +75,14 @@ class CheckedRows:
     unnamed: tuple[str, ...] = ()
     """Columns of the files that nobody named."""
 
+    @property
+    def equal(self) -> int:
+        """Rows that equal one before them in all that a model reads, and remained."""
+        if self.contract.equal_rows == "drop":
+            return 0
+        plain = replace(self.contract, equal_rows="drop")
+        return len(self.rows) - len(set(keys_of(self.rows, plain)))
+
 
 def check(
     rows: Sequence[Mapping[str, Any]],
@@ -95,6 +106,7 @@ def check(
     ignored = frozenset(ignore)
     unnamed = _check_columns(rows, contract, ignored)
     full = stored(contract, unnamed)
+    _check_names([column.name for column in full.columns])
     found = _Found(full, _convert(rows, full, ignored))
     found.drop_contradictions()
     found.check_ids()
@@ -124,6 +136,18 @@ def _check_columns(
     if missing and any(PROBLEM not in row for row in rows):
         raise DataError(_difference(missing, unnamed, ignored, all_of=missing == required))
     return unnamed
+
+
+def _check_names(names: Iterable[str]) -> None:
+    """Delta tables do not distinguish names by case."""
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(name.casefold(), name)
+        if other != name:
+            raise DataError(
+                f"columns '{other}' and '{name}' differ only in case, and no table can store both: "
+                f"rename '{name}', or leave it out with [data] ignore"
+            )
 
 
 def _distinct(rows: Sequence[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
@@ -288,6 +312,8 @@ class _Found:
         ]
         title = f"labels of '{name}' seen only once: {len(once)}"
         advice = "They cannot be in both train and test: add a row to each, merge or drop them."
+        if all(map(is_number, once)):
+            advice += " If it is a quantity rather than a class, the task is regression."
         bad = [
             BadRow(self.places[number], f"'{name}' is {shown(self.rows[number][name])}, seen once")
             for number in numbers
@@ -313,10 +339,13 @@ class _Found:
         if not self._fatal and (not bad or (dropping and not too_many)):
             return
         text = "\n".join([*map(str, self.sections), *self._fatal])
-        if bad and dropping and too_many:
-            text += f"\nThat is more than half of {total} rows, so they are not dropped."
-        elif bad and not dropping and not too_many:
-            text += f'\nOr leave {_these(len(bad))} out: on_bad_row = "drop" in [data].'
+        if bad and too_many:
+            text += (
+                f"\nThat is more than half of {total} rows, so they cannot be dropped: correct the "
+                "files, or name another column."
+            )
+        elif bad and not dropping:
+            text += f"\nOr leave {_these(len(bad))} out: {DROPPING}"
         raise BadRows(text, bad)
 
     @property

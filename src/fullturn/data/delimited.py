@@ -9,22 +9,27 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from fullturn.core.errors import DataError
+from fullturn.core.spelling import is_number
+from fullturn.data.numerals import Numerals
 from fullturn.data.rows import PROBLEM, SOURCE, Row
 
 SEPARATORS = (",", ";", "\t", "|")
-_NAMES = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a vertical bar"}
+_NAMES = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a vertical bar", " ": "a blank"}
 _EXCEL = re.compile(r"sep=(.)\r?\n")
 """What Excel reads as the separator of the lines that follow."""
-_DECIMAL = re.compile(r"\s*[+-]?(\d{1,3}(\.\d{3})+|\d+),\d+\s*")
+USUAL = Numerals()
+_LOOKED_AT = 20
+"""Lines that show whether blanks separate cells."""
 _Line = tuple[int, list[str]]
 
 
-def rows_of(path: Path, text: str, decimal: str = ".") -> Iterator[Row]:
-    """The rows under a header line. With a comma as `decimal`, `1.234,5` is read as 1234.5.
+def rows_of(path: Path, text: str, numerals: Numerals = USUAL) -> Iterator[Row]:
+    """The rows under a header line; numbers are written as `numerals` says.
 
     A column without a name gets one, `unnamed_1` if it is the first; one that is also empty is
     left out.
@@ -47,29 +52,48 @@ def rows_of(path: Path, text: str, decimal: str = ".") -> Iterator[Row]:
             "the cells"
         )
     names = _names(path, header, body)
-    yield from _cells_by_name(path, names, body, separator, decimal)
+    yield from _cells_by_name(path, names, body, separator, numerals)
 
 
 def _cells_by_name(
-    path: Path, names: list[str], body: Sequence[_Line], separator: str, decimal: str
+    path: Path, names: list[str], body: Sequence[_Line], separator: str, numerals: Numerals
 ) -> Iterator[Row]:
     places = [place for place, name in enumerate(names) if name]
     known = [names[place] for place in places]
-    read = _with_point if decimal == "," else str
-    plain = len(places) == len(names) and decimal == "."
+    read = _readers(places, body, len(names), numerals)
+    plain = len(places) == len(names) and read is None
     for number, cells in body:
         source = f"{path.name}:{number}"
         if len(cells) != len(names):
             yield {PROBLEM: _ragged(cells, len(names), separator), SOURCE: source}
             continue
-        found = cells if plain else [read(cells[place]) for place in places]
+        found = cells if plain else [cells[place] for place in places]
+        if read is not None:
+            found = [one(cell) for one, cell in zip(read, found, strict=True)]
         row = dict(zip(known, found, strict=True))
         row[SOURCE] = source
         yield row
 
 
+def _readers(
+    places: Sequence[int], body: Sequence[_Line], columns: int, numerals: Numerals
+) -> list[Callable[[str], str]] | None:
+    """What each column's numbers are read by; None if they need nothing."""
+    if numerals.is_usual:
+        return None
+    whole = [cells for _, cells in body if len(cells) == columns]
+    return [numerals.reader([cells[place] for cells in whole]) for place in places]
+
+
+def separator_of(text: str) -> str:
+    """What is between the cells of a file with a header line."""
+    excel = _EXCEL.match(text)
+    return excel[1] if excel else _separator(text)
+
+
 def _separator(text: str) -> str:
-    """The first that is in the header, and as often in the row below; of several, a comma."""
+    """The first that is in the header, and as often in the row below; of several, a comma. Without
+    any, blanks."""
     start = text.lstrip("\r\n")[:262_144]
     possible = []
     for separator in SEPARATORS:
@@ -79,7 +103,19 @@ def _separator(text: str) -> str:
             if len(first) in (len(header), len(header) + 1):
                 return separator
             possible.append(separator)
-    return (*possible, ",")[0]
+    return (*possible, " " if _is_by_blanks(start) else ",")[0]
+
+
+def _is_by_blanks(text: str) -> bool:
+    """Whether blanks separate cells: as many in each line, and numbers below a name."""
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=" ", skipinitialspace=True)
+    try:
+        header, *body = [cells for cells in islice(lines, _LOOKED_AT) if cells]
+    except (csv.Error, ValueError):
+        return False
+    if len(body) < 3 or len(header) < 2 or any(len(cells) != len(header) for cells in body):
+        return False
+    return any(all(map(is_number, cells)) for cells in zip(*body, strict=True))
 
 
 def _two(lines: Iterator[list[str]]) -> tuple[list[str], list[str]]:
@@ -92,7 +128,12 @@ def _two(lines: Iterator[list[str]]) -> tuple[list[str], list[str]]:
 
 def _lines(path: Path, text: str, separator: str, excel: bool) -> Iterator[_Line]:
     """Each line that is not empty, with its number in the file."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    reader = csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter=separator,
+        skipinitialspace=separator == " ",
+        strict=True,
+    )
     before = 1 if excel else 0
     line = before + 1
     try:
@@ -137,7 +178,12 @@ def _names(path: Path, header: list[str], body: Sequence[_Line]) -> list[str]:
     for name in names:
         if name in (SOURCE, PROBLEM) or (name and names.count(name) > 1):
             what = "occurs twice" if names.count(name) > 1 else "is reserved"
-            raise DataError(f"{path}:1: column '{name}' {what}; rename it")
+            hint = ", or add the header line that is missing" if is_number(name) else ""
+            raise DataError(f"{path}:1: column '{name}' {what}; rename it{hint}")
+    if all(map(is_number, names)) and not all(map(str.isdecimal, names)):
+        raise DataError(
+            f"{path}:1: the first line has numbers only: add a header line with the columns' names"
+        )
     for place, name in enumerate(names):
         filled = any(cells[place].strip() for _, cells in body if place < len(cells))
         if not name and filled:
@@ -159,7 +205,3 @@ def _ragged(cells: Sequence[str], columns: int, separator: str) -> str:
         if len(cells) > columns
         else f"{len(cells)} cells under a header of {columns}; is the line cut short?"
     )
-
-
-def _with_point(cell: str) -> str:
-    return cell.replace(".", "").replace(",", ".") if _DECIMAL.fullmatch(cell) else cell

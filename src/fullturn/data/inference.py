@@ -9,19 +9,20 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import chain
 from typing import Any, Literal
 
-from fullturn.core.entities import Kind
+from fullturn.core.entities import EqualRows, Kind
 from fullturn.core.spelling import (
     FALSE,
     MISSING,
     TRUE,
     date_text,
     has_unclear_order,
+    is_day_first,
 )
 from fullturn.core.wording import shown
 from fullturn.data.rows import PROBLEM, SOURCE, SPLITS
@@ -31,6 +32,7 @@ NEARLY_ALL = 0.95
 """The share of cells that makes a column one of numbers, or of dates, although some differ."""
 MOST_CLASSES = 20
 """A label with more distinct whole numbers is a quantity."""
+_BY_CHANCE = 0.1
 FEW = 20
 """Fewer distinct values say nothing of a column of identifiers."""
 _WORDS = 3
@@ -51,6 +53,8 @@ class InferredColumn:
     """Cells that are empty, or hold what tools write for a missing value."""
     others: int = 0
     """Cells that are not of this kind: numbers that are text, dates that are none."""
+    day_first: bool | None = None
+    """Of dates such as 31/12/2023: whether the day comes first; None if nothing says it."""
 
     @property
     def is_optional(self) -> bool:
@@ -66,6 +70,9 @@ class Inference:
     label: InferredColumn
     task: Task
     task_reason: str
+    day_first: bool | None = None
+    """What comes first in dates such as 1/5/2024; None if there is none, or nothing says it."""
+    day_first_reason: str = ""
 
     @property
     def kinds(self) -> Mapping[str, Kind]:
@@ -83,12 +90,14 @@ def infer(
     label: str,
     named: Iterable[str] = (),
     task: Task | None = None,
+    day_first: bool | None = None,
 ) -> Inference:
     """What the columns of these rows are; each row is a mapping from column to a written cell. A
     column `split` with names of splits is left out.
 
     `named` are columns whose role is known (an id, a group, a time): they are never proposed to
-    be ignored. `task` is what the label asks for, if that is known.
+    be ignored. `task` is what the label asks for, and `day_first` what comes first in dates such
+    as 1/5/2024, if that is known; otherwise a date such as 31/12/2023 says it for all.
 
     Raises:
         KeyError: no row has the label's column.
@@ -98,19 +107,85 @@ def infer(
     if label not in names:
         raise KeyError(label)
     known = frozenset(named)
-    columns = tuple(
-        column_of(name, [row.get(name) for row in rows], known=name in known)
+    cells_of = {
+        name: [row.get(name) for row in rows]
         for name in names
         if name != label and (name != "split" or name in known or not _is_split(rows))
-    )
+    }
+    columns = {
+        name: column_of(name, cells, known=name in known, day_first=day_first)
+        for name, cells in cells_of.items()
+    }
+    order, order_reason = _order(columns.values()) if day_first is None else (day_first, "")
+    if order != day_first:
+        for name in [name for name, one in columns.items() if _is_unclear(one)]:
+            columns[name] = column_of(name, cells_of[name], known=name in known, day_first=order)
+    columns = _without_doubles(columns, label)
     cells = _label_cells(row.get(label) for row in rows)
     found, why = _task(cells) if task is None else (task, "as you said")
     kind: Kind = "number" if found == "regression" else "category"
     if kind == "category" and cells and _are_truths(cells, _TRUE_FALSE):
         kind = "boolean"
-    return Inference(
-        columns, InferredColumn(label, kind, why, len(rows) - cells.total()), found, why
-    )
+    target = InferredColumn(label, kind, why, len(rows) - cells.total())
+    return Inference(tuple(columns.values()), target, found, why, order, order_reason)
+
+
+def _order(columns: Iterable[InferredColumn]) -> tuple[bool | None, str]:
+    """What comes first in the dates of a table, and which column says so."""
+    saying = [one for one in columns if one.day_first is not None]
+    if not saying:
+        return None, ""
+    counts = Counter(one.day_first for one in saying)
+    order = counts.most_common(1)[0][0]
+    first = next(one for one in saying if one.day_first == order)
+    return order, f"'{first.name}' has dates that can only be read so"
+
+
+def _is_unclear(column: InferredColumn) -> bool:
+    return column.kind in (None, "date", "category") and UNCLEAR_DATES in column.reason
+
+
+def _without_doubles(
+    columns: Mapping[str, InferredColumn], label: str
+) -> dict[str, InferredColumn]:
+    """Of names that differ only in case, which a Delta table does not distinguish, the first."""
+    seen = {label.casefold(): label}
+    found: dict[str, InferredColumn] = {}
+    for name, one in columns.items():
+        other = seen.setdefault(name.casefold(), name)
+        why = f"only its case differs from '{other}', and no table can store both: rename it"
+        found[name] = one if other == name else replace(one, kind=None, reason=why)
+    return found
+
+
+def equal_rows(
+    rows: Sequence[Mapping[str, Any]], inputs: Sequence[str], label: str
+) -> tuple[EqualRows, str]:
+    """What to do with rows that are equal in their inputs and label, and why.
+
+    If columns were independent, two rows would be equal with the probability Π_columns Σ_values
+    share². Where that explains a tenth of the equal pairs, few different values make equal rows
+    usual; otherwise some are copies.
+    """
+    names = (*inputs, label)
+    rows = [row for row in rows if PROBLEM not in row]
+    columns = [[_hashable(row.get(name)) for row in rows] for name in names]
+    pairs = _pairs(zip(*columns, strict=True))
+    if not pairs:
+        return "group", ""
+    count = len(rows)
+    chance = math.prod(2 * _pairs(column) / count**2 + 1 / count for column in columns)
+    inputs_alone = Counter(zip(*columns[:-1], strict=True))
+    shared = sum(n for n in inputs_alone.values() if n > 1)
+    what = f"{shared:,} of {count:,} rows have the inputs of another"
+    if chance * count * (count - 1) / 2 >= _BY_CHANCE * pairs:
+        return "separate", f"{what}, as few different values make it: each counts"
+    return "group", f"{what}: all remain, and share a split"
+
+
+def _pairs(values: Iterable[Any]) -> int:
+    """How many pairs of these values are equal."""
+    return sum(n * (n - 1) // 2 for n in Counter(values).values())
 
 
 def are_truths(cells: Iterable[Any]) -> bool:
@@ -126,13 +201,15 @@ def columns_of(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
 
 
 def misnamed(rows: Sequence[Mapping[str, Any]], named: Iterable[str]) -> tuple[str, ...]:
-    """Columns called `group` or `split` that nobody named, and that would be taken for it.
+    """Columns called `group` or `split`, in any case, that nobody named, and that would be taken
+    for it.
 
     A column `split` whose cells are names of splits is one.
     """
     known = frozenset(named)
-    found = [name for name in ("group", "split") if name in columns_of(rows) and name not in known]
-    return tuple(name for name in found if name == "group" or not _is_split(rows))
+    others = [name for name in columns_of(rows) if name not in known]
+    found = [name for name in others if name.casefold() in ("group", "split")]
+    return tuple(name for name in found if name != "split" or not _is_split(rows))
 
 
 def _is_split(rows: Sequence[Mapping[str, Any]]) -> bool:
@@ -140,14 +217,21 @@ def _is_split(rows: Sequence[Mapping[str, Any]]) -> bool:
     return {str(row.get("split") or "").strip() for row in rows} - {""} <= set(SPLITS)
 
 
-def column_of(name: str, cells: Sequence[Any], *, known: bool = False) -> InferredColumn:
+def column_of(
+    name: str, cells: Sequence[Any], *, known: bool = False, day_first: bool | None = None
+) -> InferredColumn:
     """What one column is, from all its cells."""
     found = _present(cells)
     missing = len(cells) - found.total()
-    kind, reason, others = _kind(name, found, missing)
+    order = day_first
+    if day_first is None:
+        says = {is_day_first(cell) for cell in found if isinstance(cell, str)} - {None}
+        order = says.pop() if len(says) == 1 else None
+    kind, reason, others = _kind(name, found, missing, order)
     if known and kind is None:
         kind = "category"
-    return InferredColumn(name, kind, reason, missing, others)
+    dates = kind == "date" and any(isinstance(one, str) and has_unclear_order(one) for one in found)
+    return InferredColumn(name, kind, reason, missing, others, order if dates else None)
 
 
 _TRUE_FALSE = frozenset({"true", "false"})
@@ -155,18 +239,15 @@ _ONE_ZERO = frozenset({"1", "0", "1.0", "0.0"})
 _Guess = tuple[Kind | None, str, int]
 
 
-def _kind(name: str, cells: Counter[Any], missing: int) -> _Guess:
+def _kind(name: str, cells: Counter[Any], missing: int, day_first: bool | None) -> _Guess:
     if not cells:
         return None, "it is empty in every row", 0
     if odd := _structure(cells):
         return odd
     if len(cells) == 1 and not missing:
         return None, f"it is {shown(next(iter(cells)))} in every row", 0
-    for look in (_truth, _number, _date):
-        found = look(name, cells)
-        if found is not None:
-            return found
-    return _words(name, cells)
+    found = _truth(name, cells) or _number(name, cells) or _date(cells, day_first)
+    return found or _words(name, cells)
 
 
 def _structure(cells: Counter[Any]) -> _Guess | None:
@@ -246,29 +327,33 @@ def _is_named_id(name: str) -> bool:
     return low in _NAMED_ID or low.endswith(("_id", "_uuid", "_key")) or name.endswith("ID")
 
 
-def _date(name: str, cells: Counter[Any]) -> _Guess | None:
-    dates = [cell for cell in cells if _is_date(cell)]
+UNCLEAR_DATES = "of which day or month may be first"
+
+
+def _date(cells: Counter[Any], day_first: bool | None) -> _Guess | None:
+    dates = {cell: text for cell in cells if (text := _as_date(cell, day_first)) is not None}
     good, total = sum(cells[cell] for cell in dates), cells.total()
     if dates and good >= NEARLY_ALL * total:
-        written = sorted(filter(None, map(date_text, dates)))
-        span = f"from {written[0][:10]} to {written[-1][:10]}"
-        others = Counter({cell: n for cell, n in cells.items() if cell not in set(dates)})
+        span = f"from {min(dates.values())[:10]} to {max(dates.values())[:10]}"
+        others = Counter({cell: n for cell, n in cells.items() if cell not in dates})
         if others:
             return "date", f"dates {span}, but {_some(others)}", others.total()
         return "date", f"dates {span}", 0
-    unclear = sum(
-        count for cell, count in cells.items() if isinstance(cell, str) and has_unclear_order(cell)
-    )
-    if unclear >= NEARLY_ALL * total:
-        first = next(cell for cell in cells if has_unclear_order(cell))
-        return None, f"dates such as {first}, of which day or month may be first", 0
-    return None
+    unclear = [cell for cell in cells if isinstance(cell, str) and has_unclear_order(cell)]
+    if sum(map(cells.__getitem__, unclear)) < NEARLY_ALL * total:
+        return None
+    if len({is_day_first(cell) for cell in unclear} - {None}) > 1:
+        both = [
+            next(one for one in unclear if is_day_first(one) is order) for order in (True, False)
+        ]
+        return None, f"dates in two orders, such as {both[0]} and {both[1]}", 0
+    return None, f"dates such as {unclear[0]}, {UNCLEAR_DATES}", 0
 
 
-def _is_date(cell: Any) -> bool:
-    if isinstance(cell, str):
-        return any(mark in cell for mark in "-/. :") and date_text(cell) is not None
-    return isinstance(cell, date) and date_text(cell) is not None
+def _as_date(cell: Any, day_first: bool | None) -> str | None:
+    if isinstance(cell, str) and not any(mark in cell for mark in "-/. :"):
+        return None
+    return date_text(cell, day_first) if isinstance(cell, str | date) else None
 
 
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+|[+-]?\d+")

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from fullturn.core.entities import Contract
+from fullturn.core.spelling import is_number
 from fullturn.core.wording import listed, nearest
 from fullturn.data import labels
 from fullturn.data.contract import CheckedRows
@@ -17,6 +18,10 @@ FEW_GROUPS = 10
 _MANY_VALUES = 1_000
 _NUMBERS = 0.9
 _COPIES = 0.05
+_EQUAL = {
+    "group": "all remain, and those with equal inputs share a split",
+    "separate": "each counts as a row of its own",
+}
 
 
 def notes(
@@ -60,12 +65,18 @@ def _drawn(assigned: Assigned, contract: Contract) -> Iterator[str]:
 
 
 def _copies(checked: CheckedRows, contract: Contract) -> Iterator[str]:
+    if equal := checked.equal:
+        what = _EQUAL[checked.contract.equal_rows]
+        yield (
+            f"{equal:,} of {len(checked.rows):,} rows equal an earlier one in all columns that a "
+            f"model reads; {what} ([data] equal_rows)"
+        )
     copies, rows = checked.duplicates, checked.duplicates + len(checked.rows)
     if copies > _COPIES * rows and not contract.names("id"):
         yield (
             f"{copies:,} of {rows:,} rows are copies of another in all columns that a model reads, "
-            "and were dropped: if they are different things, name the column that identifies them "
-            "as [data] id"
+            "and were dropped: if they are different things, set [data] equal_rows, or name the "
+            "column that identifies them as [data] id"
         )
 
 
@@ -89,20 +100,12 @@ def _inputs(examples: Sequence[Row], contract: Contract) -> Iterator[str]:
                 f"category column '{column.name}' has {len(counts):,} different values in "
                 f"{len(examples):,} rows: it names the rows rather than describes them"
             )
-        numbers = sum(count for text, count in counts.items() if _is_number(text))
+        numbers = sum(count for text, count in counts.items() if is_number(text))
         if column.kind == "text" and numbers >= _NUMBERS * counts.total() > 0:
             yield (
                 f"text column '{column.name}' has numbers in {numbers:,} of {counts.total():,} "
                 "rows: is it the column that you mean?"
             )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _unnamed(names: Sequence[str], contract: Contract) -> Iterator[str]:

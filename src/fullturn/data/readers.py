@@ -23,7 +23,8 @@ from fullturn.core.entities import Contract, DatasetVersion
 from fullturn.core.errors import DataError
 from fullturn.core.parsing import json_object
 from fullturn.core.settings import DataSettings
-from fullturn.data.delimited import rows_of
+from fullturn.data.delimited import rows_of, separator_of
+from fullturn.data.numerals import Numerals
 from fullturn.data.recognition import decoded, refuse_other_content
 from fullturn.data.rows import PROBLEM, SOURCE, Row
 
@@ -73,7 +74,19 @@ def _content(path: Path) -> bytes:
 
 
 def _delimited(path: Path, content: bytes, settings: DataSettings) -> Iterator[Row]:
-    return rows_of(path, decoded(path, content, settings.encoding), settings.decimal)
+    numerals = Numerals(settings.decimal, settings.thousands)
+    return rows_of(path, decoded(path, content, settings.encoding), numerals)
+
+
+def separator(path: Path, settings: DataSettings) -> str | None:
+    """What is between the cells of a CSV file; None of a file of another kind.
+
+    Raises:
+        DataError: the file is missing, or of another encoding.
+    """
+    if _READERS.get(path.suffix.lower()) is not _delimited:
+        return None
+    return separator_of(decoded(path, _content(path), settings.encoding))
 
 
 def _jsonl(path: Path, content: bytes, settings: DataSettings) -> Iterator[Row]:

@@ -18,6 +18,10 @@ _OTHERS = (
         "is a pointer of Git LFS, not the file itself; fetch the file with `git lfs pull`",
     ),
     ((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"), "is compressed; unpack it first"),
+    (
+        (b"\x00\x05\x16\x07",),
+        "is what macOS writes beside a file, not the file itself; name the one without `._`",
+    ),
     ((b"%PDF",), "is a PDF document; export the table as CSV"),
     ((b"SQLite format 3",), "is a database of SQLite; export the table as CSV"),
 )

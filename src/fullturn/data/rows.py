@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import math
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from json.encoder import encode_basestring
 from typing import Any, Literal
@@ -64,8 +65,9 @@ def group_column(contract: Contract) -> str:
 
 
 def _of_role(contract: Contract, role: Literal["split", "group"]) -> str:
-    """The column of this role; without one, a column of that name, unless it has another role."""
-    taken = any(column.name == role for column in contract.columns)
+    """The column of this role; without one, a column of that name, unless it has another role.
+    Delta tables do not distinguish names by case."""
+    taken = any(column.name.casefold() == role for column in contract.columns)
     return (*contract.names(role), f"_{role}" if taken else role)[0]
 
 
@@ -85,10 +87,39 @@ def key_of(row: Mapping[str, Any], contract: Contract) -> str:
 
 
 def keys_of(rows: Sequence[Mapping[str, Any]], contract: Contract) -> list[str]:
-    """`key_of` of many stored rows."""
+    """`key_of` of many stored rows. Where equal rows remain, the second and later ones have a
+    number in their key."""
     columns = [json_cells([row.get(name) for row in rows]) for name in contract.key]
     filled = [[cell or "null" for cell in cells] for cells in columns]
-    return [f"[{','.join(cells)}]" for cells in zip(*filled, strict=True)]
+    keys = [f"[{','.join(cells)}]" for cells in zip(*filled, strict=True)]
+    return keys if contract.equal_rows == "drop" else _numbered(keys, rows, contract)
+
+
+def _numbered(keys: list[str], rows: Sequence[Mapping[str, Any]], contract: Contract) -> list[str]:
+    """The keys, each of its own. Which of equal rows comes first depends on their other columns,
+    not on the order of the rows."""
+    places: dict[str, list[int]] = defaultdict(list)
+    for place, key in enumerate(keys):
+        places[key].append(place)
+    if len(places) == len(keys):
+        return keys
+    found, moving = list(keys), {split_column(contract), group_column(contract)}
+
+    def others(place: int) -> str:
+        row = rows[place]
+        return canonical({k: v for k, v in row.items() if k not in moving and v is not None})
+
+    for key, equal in places.items():
+        for number, place in enumerate(sorted(equal, key=others)[1:] if equal[1:] else (), 2):
+            found[place] = f"{key}#{number}"
+    return found
+
+
+def inputs_of(rows: Sequence[Mapping[str, Any]], contract: Contract) -> list[tuple[Any, ...]]:
+    """What a model reads of each row, with its time: equal inputs at another time are another
+    thing."""
+    names = (*contract.names("input"), *contract.names("time"))
+    return [tuple(row.get(name) for name in names) for row in rows]
 
 
 def id_of(row: Mapping[str, Any], contract: Contract) -> str:

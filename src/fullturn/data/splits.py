@@ -24,6 +24,7 @@ from fullturn.data.rows import (
     group_column,
     id_of,
     ids_of,
+    inputs_of,
     keys_of,
     label_columns,
     split_column,
@@ -57,8 +58,9 @@ def group_rows(
     """Group rows by their group column; a row without one is alone, unless its text has a near
     duplicate.
 
-    Texts are near-equal from similarity `threshold` on (see `similar`). They are joined only
-    if the contract says `group`, and only while that contradicts no decided split.
+    Rows with equal inputs are joined if the contract groups equal rows. Texts are near-equal from
+    similarity `threshold` on (see `similar`), and joined if the contract says `group`; both only
+    while that contradicts no decided split.
     """
     split, group = split_column(contract), group_column(contract)
     keys = keys_of(rows, contract) if keys is None else keys
@@ -74,11 +76,23 @@ def group_rows(
     for name, decided in zip(names, own, strict=True):
         if decided:
             union.fix(name, decided)
+    if contract.equal_rows == "group":
+        _join_equal(rows, names, contract, union)
     pairs = _near_equal(rows, contract, threshold)
     if contract.near_duplicates == "group":
         for one, other in pairs:
             union.join(names[one], names[other])
     return Grouped(tuple(map(union.find, names)), own, union.fixed, pairs)
+
+
+def _join_equal(
+    rows: Sequence[Row], names: Sequence[str], contract: Contract, union: _Union
+) -> None:
+    """Join the groups of rows with equal inputs, but for groups that the rows name themselves."""
+    group, first = group_column(contract), dict[tuple[object, ...], str]()
+    for row, inputs, name in zip(rows, inputs_of(rows, contract), names, strict=True):
+        if row[group] is None and (other := first.setdefault(inputs, name)) != name:
+            union.join(other, name)
 
 
 def position(group: str) -> float:

@@ -10,14 +10,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fullturn.core.entities import Evaluation, Example, Input, ScoredRow
+from fullturn.core.entities import EqualRows, Evaluation, Example, Input, ScoredRow
 from fullturn.core.errors import IntegrityError
 from fullturn.core.parsing import from_json
 
 
-def fingerprint(example: Example) -> str:
-    """16 hexadecimal digits over the words and numbers of the input."""
-    return digest_of(example.input)
+def fingerprint(example: Example, equal_rows: EqualRows = "drop") -> str:
+    """16 hexadecimal digits over the words and numbers of the input; over the id alone where equal
+    inputs are separate rows."""
+    return digest_of({"id": example.id} if equal_rows == "separate" else example.input)
 
 
 def digest_of(row: Input) -> str:

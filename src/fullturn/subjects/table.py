@@ -21,7 +21,7 @@ def contract(
     `[data.columns]` may also give the kind of the label, and of the time column, a date by default.
     Where it is set, whole numbers in categories have one spelling. Rows are identified by
     the id column; without one, by all inputs and the label together, so that equal inputs may have
-    different labels.
+    different labels; `[data] equal_rows` says what happens to those that are equal in all of it.
 
     Raises:
         SettingsError: no label is named, or a column has two roles.
@@ -38,7 +38,8 @@ def contract(
 
     def column(name: str, kind: Kind, role: Role = "input", *, required: bool = True) -> Column:
         numbers = plain and kind == "category"
-        return Column(name, kind, role, required=required, plain_numbers=numbers)
+        first = data.day_first if kind == "date" else None
+        return Column(name, kind, role, required=required, plain_numbers=numbers, day_first=first)
 
     columns = [
         *([column(data.id, "category", "id")] if data.id else []),
@@ -55,6 +56,7 @@ def contract(
         key=(data.id,) if data.id else (*inputs, *filter(None, [data.time]), label),
         near_duplicates="report",
         text=texts[0] if len(texts) == 1 else None,
+        equal_rows="drop" if data.id else data.equal_rows,
     )
 
 

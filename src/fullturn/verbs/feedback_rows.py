@@ -120,7 +120,10 @@ def _moment(prediction: Prediction, contract: Contract) -> dict[str, str]:
 def _new(
     labelled: Sequence[_Labelled], data: Dataset, contract: Contract, threshold: float
 ) -> list[_Labelled]:
-    """Labels whose input is no near duplicate of a row of the dataset, or of an earlier label."""
+    """Labels whose input is no near duplicate of a row of the dataset, or of an earlier label; all
+    of them where equal rows are separate ones."""
+    if contract.equal_rows == "separate":
+        return list(labelled)
     if contract.text is None:
         seen = {digest_of(example.input) for example in data.examples}
         first = {_digest(one, contract): one for one in reversed(labelled)}
@@ -146,6 +149,10 @@ def _trainable(
     trainable = []
     for one in labelled:
         name = one.row.get(group) or id_of(one.row, contract)
+        if contract.equal_rows == "separate" and not one.row.get(group) and not by_time:
+            one.row[split] = "train"
+            trainable.append(one)
+            continue
         if not by_time and name not in split_of and position(name) >= train_and_validation:
             one.row[split] = "train"
         if split_of.get(name) != "test":

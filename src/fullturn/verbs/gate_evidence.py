@@ -103,7 +103,9 @@ class EvidenceCollector:
     def _baseline(self) -> Predictor | None:
         subject, data = self.project.subject, self.data
         return self._if_able(  # type: ignore[no-any-return]
-            "baseline", "baseline", lambda: subject.baseline(training_view(data))
+            "baseline",
+            "baseline",
+            lambda: subject.baseline(training_view(data, subject.contract.equal_rows)),
         )
 
     def _data(self) -> DataState:
@@ -123,7 +125,8 @@ class EvidenceCollector:
 
     def _leakage(self, test: Rows) -> LeakageState:
         count, trained = self._trained_rows()
-        shared = tuple(example.id for example in test if fingerprint(example) in trained)
+        equal = self.project.subject.contract.equal_rows
+        shared = tuple(one.id for one in test if fingerprint(one, equal) in trained)
         return LeakageState(count, len(test), shared)
 
     def _trained_rows(self) -> tuple[int, frozenset[str]]:

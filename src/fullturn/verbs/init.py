@@ -17,14 +17,14 @@ from typing import Any, Literal
 
 from fullturn.core import settings
 from fullturn.core.errors import DataError, UsageError
-from fullturn.core.settings import FILE
+from fullturn.core.settings import FILE, DataSettings
 from fullturn.core.showing import Block, Result, line, styled, then, view
 from fullturn.core.state import unusable
 from fullturn.core.wording import listed, nearest
 from fullturn.pipeline import workflows
 from fullturn.pipeline.installation import WHEELS, requirement
 from fullturn.tracking.provenance import files_of, is_test
-from fullturn.verbs.init_table import Inferred, Roles, Task, plan
+from fullturn.verbs.init_table import Inferred, Roles, Setting, Task, plan
 
 EXAMPLES = Path(__file__).parents[1] / "demo" / "examples"
 HELD_BACK = ("tools", "incidents")
@@ -50,6 +50,9 @@ def init(  # noqa: PLR0913  the options of the command
     example: str | None = None,
     encoding: str | None = None,
     on_bad_row: Literal["refuse", "drop"] = "refuse",
+    decimal: Literal[".", ","] | None = None,
+    thousands: Literal[",", " ", "'"] | None = None,
+    day_first: bool | None = None,
 ) -> Started:
     """Create a project in a folder: for a table and its label, for one text, or from an example.
 
@@ -60,7 +63,9 @@ def init(  # noqa: PLR0913  the options of the command
     fullturn.toml. `id` names each row, `group` says which rows belong together, `time` orders them:
     then the latest rows are the test rows. With a `text` as well, the built-in text classifier
     reads that column alone. `encoding` is that of the files, if it is not UTF-8; `on_bad_row =
-    "drop"` leaves out rows that break the contract. An `example` is `assistant` or `wine`, and has
+    "drop"` leaves out rows that break the contract. `decimal` and `thousands` are the separators
+    in numbers, and `day_first` says what comes first in dates such as 1/5/2024; each is inferred
+    where a cell of the table says it. An `example` is `assistant` or `wine`, and has
     its own data. The project includes workflows that run `fullturn ci` and `fullturn cd`. Existing
     files are never overwritten.
 
@@ -81,8 +86,10 @@ def init(  # noqa: PLR0913  the options of the command
         missing = [f"--{n}" for n in ("csv", "label") if given[n] is None]
         raise UsageError(f"{', '.join(missing)} missing; or use --example")
     test_file = Path(test) if test else None
-    reading: dict[str, str] = {"on_bad_row": on_bad_row} if on_bad_row != "refuse" else {}
-    reading |= {"encoding": encoding} if encoding else {}
+    reading: dict[str, Any] = {"on_bad_row": on_bad_row} if on_bad_row != "refuse" else {}
+    options = {"encoding": encoding, "decimal": decimal, "thousands": thousands}
+    reading |= {name: value for name, value in options.items() if value}
+    reading |= {} if day_first is None else {"day_first": day_first}
     if text is None:
         named_roles = Roles(label, id, group, time, task)
         return from_table(Path(folder), Path(csv), named_roles, test_file, reading)
@@ -99,17 +106,19 @@ def from_table(
     table: Path,
     roles: Roles,
     test: Path | None = None,
-    reading: Mapping[str, str] | None = None,
+    reading: Mapping[str, Any] | None = None,
 ) -> Started:
     """A project for a table and its label; see `init`."""
     given = [file for file in (table, test) if file]
-    rows = _rows_of(given, (), reading or {})
+    reading = dict(reading or {})
+    rows, numerals = _table_rows(given, reading)
     if test:
         _check_columns(test, rows[1], (roles.label, *roles.named.values()))
     refuse_project(folder)
     refuse_overwriting(folder, given)
-    names = {"files": [table.name], **({"test": [test.name]} if test else {}), **(reading or {})}
+    names = {"files": [table.name], **({"test": [test.name]} if test else {}), **reading}
     toml, inferred = plan(project_name(folder), names, rows[0], roles)
+    inferred = replace(inferred, decisions=(*numerals, *inferred.decisions))
     notes = examined(toml, rows[0], rows[1] if test else ())
     for file in given:
         copy_in(folder, file)
@@ -123,7 +132,7 @@ def from_csv(
     text: str,
     label: str,
     test: Path | None = None,
-    reading: Mapping[str, str] | None = None,
+    reading: Mapping[str, Any] | None = None,
 ) -> Started:
     """A project for the text classifier, from a CSV file; see `init`."""
     if text == label:
@@ -172,7 +181,7 @@ def examined(toml: str, rows: Rows, test: Rows = ()) -> tuple[str, ...]:
     Raises:
         DataError: it will refuse them; names every kind of problem.
     """
-    from fullturn.data.contract import BadRows
+    from fullturn.data.contract import DROPPING, BadRows
     from fullturn.data.rows import split_column
     from fullturn.subjects.catalog import find
     from fullturn.verbs.data import examine
@@ -184,22 +193,47 @@ def examined(toml: str, rows: Rows, test: Rows = ()) -> tuple[str, ...]:
     try:
         return examine(given, contract, found.data, found.gates.slice_rows)
     except BadRows as error:
-        can_drop = error.rows and found.data.on_bad_row == "refuse"
-        hint = " (`fullturn init --on-bad-row drop`)" if can_drop else ""
+        hint = " (`fullturn init --on-bad-row drop`)" if str(error).endswith(DROPPING) else ""
         raise DataError(f"{error}{hint}") from None
 
 
 def _rows_of(
-    files: Sequence[Path], columns: Sequence[str], reading: Mapping[str, str]
+    files: Sequence[Path], columns: Sequence[str], reading: Mapping[str, Any]
 ) -> list[Rows]:
     """The rows of each file, which has these columns."""
     from fullturn.data import readers
 
-    data = settings.parse({"name": "new", "data": dict(reading)}, "the options").data
+    data = _data_settings(reading)
     found = [readers.read([file], settings=data) for file in files]
     for file, rows in zip(files, found, strict=True):
         _check_columns(file, rows, columns)
     return [*found]
+
+
+def _data_settings(reading: Mapping[str, Any]) -> DataSettings:
+    return settings.parse({"name": "new", "data": dict(reading)}, "the options").data
+
+
+def _table_rows(
+    files: Sequence[Path], reading: dict[str, Any]
+) -> tuple[list[Rows], tuple[Setting, ...]]:
+    """The rows of each file, and what their numbers show of the separators in them, which is added
+    to `reading`."""
+    from fullturn.data import numerals, readers
+    from fullturn.data.inference import columns_of
+
+    rows = _rows_of(files, (), reading)
+    data = _data_settings(reading)
+    separator = readers.separator(files[0], data)
+    if separator is None or not reading.keys().isdisjoint({"decimal", "thousands"}):
+        return rows, ()
+    cells = {name: [row.get(name) for row in rows[0]] for name in columns_of(rows[0])}
+    found = numerals.infer(cells, separator)
+    if found.is_usual:
+        return rows, ()
+    name = "thousands" if found.decimal == "." else "decimal"
+    reading[name] = found.thousands or found.decimal
+    return _rows_of(files, (), reading), (Setting(f"[data] {name}", reading[name], found.why),)
 
 
 def _left_out(rows: Rows, named: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
@@ -211,7 +245,7 @@ def _left_out(rows: Rows, named: Sequence[str]) -> tuple[list[str], tuple[str, .
         "split": "is left out: its cells are not names of splits",
     }
     names = misnamed(rows, named)
-    return list(names), tuple(f"column '{name}' {why[name]}" for name in names)
+    return list(names), tuple(f"column '{name}' {why[name.casefold()]}" for name in names)
 
 
 def _label_kind(rows: Rows, label: str) -> list[str]:

@@ -6,12 +6,12 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from fullturn.core.errors import DataError, UsageError
 from fullturn.core.showing import Block, Result, grid, line, styled, view
-from fullturn.core.wording import cut, listed, nearest, shown
+from fullturn.core.wording import cut, lines, listed, nearest, shown
 
 if TYPE_CHECKING:
     from fullturn.data.inference import Inference
@@ -62,7 +62,7 @@ class Inferred(Result):
 
 
 def plan(
-    name: str, files: Mapping[str, Sequence[str]], rows: Sequence[Mapping[str, Any]], roles: Roles
+    name: str, files: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], roles: Roles
 ) -> tuple[str, Inferred]:
     """The text of fullturn.toml for these rows, and what was decided; `files` are those of [data],
     by key, and how they are read.
@@ -71,13 +71,21 @@ def plan(
         UsageError: a column has two roles.
         DataError: a named column is missing, or there is nothing to learn from the label.
     """
-    from fullturn.data.inference import columns_of, infer
+    from fullturn.data.inference import columns_of, equal_rows, infer
 
     _check_roles(roles, columns_of(rows))
-    found = infer(rows, roles.label, roles.named.values(), roles.task)
+    order = files.get("day_first")
+    found = infer(rows, roles.label, roles.named.values(), roles.task, order)
     labels = _labels(rows, roles.label)
     _check_label(labels, found.task, roles.label)
+    _check_columns(found, roles)
     has_test = bool(files.get("test"))
+    if found.day_first is not None:
+        files = {**files, "day_first": found.day_first}
+    equal, why_equal = ("drop", "")
+    if roles.id is None:
+        equal, why_equal = equal_rows(rows, _inputs(found, roles), roles.label)
+        files = {**files, "equal_rows": equal}
     sections = [
         _section("", {"name": name, "app": "tabular"}),
         _section("data", _data(files, found, roles, len(rows), has_test=has_test)),
@@ -87,6 +95,9 @@ def plan(
         _section("gates", _gates(found, labels)),
     ]
     inferred = Inferred(tuple(_settings(found, roles)), tuple(_decisions(found, labels)))
+    if why_equal:
+        chosen = Setting("[data] equal_rows", equal, why_equal)
+        inferred = replace(inferred, decisions=(*inferred.decisions, chosen))
     return "\n".join(sections), inferred
 
 
@@ -129,8 +140,28 @@ def _check_label(labels: Counter[str], task: Task, label: str) -> None:
         )
 
 
+def _check_columns(found: Inference, roles: Roles) -> None:
+    """Something is left to learn from, and the time column orders the rows."""
+    from fullturn.data.inference import UNCLEAR_DATES
+
+    named = set(roles.named.values())
+    for one in found.columns:
+        if one.name == roles.time and UNCLEAR_DATES in one.reason:
+            raise DataError(
+                f"the time column '{one.name}' has {one.reason}: say which with "
+                "`fullturn init --day-first` or `--month-first`"
+            )
+    others = [one for one in found.columns if one.name not in named]
+    if not any(one.kind for one in others):
+        why = [f"'{one.name}': {one.reason}" for one in others]
+        raise DataError(
+            f"no column is left that a model could learn from:\n{lines(why)}\nAdd a column that "
+            "describes the rows, or name another with --label."
+        )
+
+
 def _data(
-    files: Mapping[str, Sequence[str]],
+    files: Mapping[str, Any],
     found: Inference,
     roles: Roles,
     rows: int,
@@ -149,6 +180,12 @@ def _data(
         "train_share": round(1 - validation - test, 3),
         "validation_share": round(validation, 3),
     }
+
+
+def _inputs(found: Inference, roles: Roles) -> list[str]:
+    """What a model reads, and the time."""
+    named = set(roles.named.values()) - {roles.time}
+    return [one.name for one in found.columns if one.kind and one.name not in named]
 
 
 def _columns(found: Inference, roles: Roles) -> str:
@@ -218,7 +255,19 @@ def _settings(found: Inference, roles: Roles) -> Iterator[Setting]:
 
 def _decisions(found: Inference, labels: Counter[str]) -> Iterator[Setting]:
     """What else was decided."""
+    from fullturn.data.inference import UNCLEAR_DATES
+
     yield Setting("[model] task", found.task, found.task_reason)
+    unclear = [one.name for one in found.columns if UNCLEAR_DATES in one.reason]
+    if found.day_first is not None:
+        why = found.day_first_reason or "as you said"
+        yield Setting("[data] day_first", _toml(found.day_first), why)
+    elif unclear:
+        why = (
+            f"with true or false, or `fullturn init --day-first` or --month-first, "
+            f"{listed(unclear)} can be read"
+        )
+        yield Setting("[data] day_first", "not set", why)
     if found.task == "regression":
         why = "the middle half of the labels is so wide: an error of that much is worth nothing"
         yield Setting("[model] scale", f"{_scale(labels):g}", why)
@@ -239,6 +288,8 @@ def _section(name: str, values: Mapping[str, Any]) -> str:
 def _toml(value: Any) -> str:
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{_key(key)} = {_toml(one)}" for key, one in value.items()) + " }"
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, Sequence):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fullturn.core.entities import Dataset, Evaluation, Params, RunRecord
+from fullturn.core.entities import Dataset, EqualRows, Evaluation, Params, RunRecord
 from fullturn.core.errors import AppError
 from fullturn.core.records import ENVIRONMENT, SOURCES, TRAIN_PACKAGES, TRAINED, VALIDATION
 from fullturn.core.showing import Result
@@ -149,15 +149,16 @@ def training_data(project: Workspace, run: RunRecord) -> Dataset:
     return load(project, recorded_version(project, tags.data, tags.data_digest))
 
 
-def training_view(data: Dataset) -> Dataset:
-    """The rows that an app may train on: no test row, and no copy of one."""
-    return _with_fingerprints(data)[0]
+def training_view(data: Dataset, equal_rows: EqualRows) -> Dataset:
+    """The rows that an app may train on: no test row, and no copy of one, unless equal rows are
+    separate ones."""
+    return _with_fingerprints(data, equal_rows)[0]
 
 
-def _with_fingerprints(data: Dataset) -> tuple[Dataset, frozenset[str]]:
+def _with_fingerprints(data: Dataset, equal_rows: EqualRows) -> tuple[Dataset, frozenset[str]]:
     """The training view, and the fingerprints of its rows: of many rows they take seconds."""
-    test = {fingerprint(example) for example in data.split("test")}
-    pairs = [(one, fingerprint(one)) for one in data.split("train", "validation")]
+    test = {fingerprint(example, equal_rows) for example in data.split("test")}
+    pairs = [(one, fingerprint(one, equal_rows)) for one in data.split("train", "validation")]
     seen = [(one, digest) for one, digest in pairs if digest not in test]
     view = replace(data, examples=tuple(one for one, _ in seen))
     return view, frozenset(digest for _, digest in seen)
@@ -168,7 +169,7 @@ def _train(
 ) -> Race:
     store, subject = project.store, project.subject
     store.log_dataset(run.id, data.version, "training" if subject.can("training") else "evaluation")
-    view, fingerprints = _with_fingerprints(data)
+    view, fingerprints = _with_fingerprints(data, subject.contract.equal_rows)
     if subject.can("training rows"):
         store.put_text(run.id, _training_rows(view, fingerprints), TRAINED)
     files = subject.train(view, params, run)

@@ -149,7 +149,11 @@ def _contract(text: str, label: str, data: DataSettings) -> Contract:
         Column(text),
         Column(label, kinds.get(label, "category"), role="label"),
         *([Column(data.id, "category", "id")] if data.id else []),
-        *([Column(data.time, kinds.get(data.time, "date"), "time")] if data.time else []),
+        *(
+            [Column(data.time, kinds.get(data.time, "date"), "time", day_first=data.day_first)]
+            if data.time
+            else []
+        ),
         *(Column(name, "category", "slice", required=False) for name in data.slices),
         *placement(data, named),
     )
