@@ -14,7 +14,6 @@ from fullturn.data import versions
 from fullturn.data.inference import equal_rows
 from fullturn.evaluation.records import fingerprint
 from fullturn.verbs.training import training_view
-
 from tests.data.samples import commit
 
 PASSENGERS = Contract(

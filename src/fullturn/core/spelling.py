@@ -108,10 +108,10 @@ def _written(text: str, day_first: bool | None) -> str | None:
         pass
     clock = _CLOCK.fullmatch(text)
     day = _day(clock["day"] if clock else text, day_first)
-    if day is None or clock is None:
-        return day and day.isoformat()
+    if day is None:
+        return None
     try:
-        return _iso(_at(day, clock))
+        return _iso(_at(day, clock)) if clock else day.isoformat()
     except ValueError:
         return None
 

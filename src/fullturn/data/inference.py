@@ -163,29 +163,33 @@ def equal_rows(
 ) -> tuple[EqualRows, str]:
     """What to do with rows that are equal in their inputs and label, and why.
 
-    If columns were independent, two rows would be equal with the probability Π_columns Σ_values
-    share². Where that explains a tenth of the equal pairs, few different values make equal rows
-    usual; otherwise some are copies.
+    If columns were independent, two rows would be equal with the product of the probabilities
+    that they are equal in each column, which are counted among the rows that differ. Where that
+    explains a tenth of the equal pairs, few different values make equal rows usual; otherwise some
+    are copies.
     """
-    names = (*inputs, label)
     rows = [row for row in rows if PROBLEM not in row]
-    columns = [[_hashable(row.get(name)) for row in rows] for name in names]
-    pairs = _pairs(zip(*columns, strict=True))
-    if not pairs:
+    columns = [[_hashable(row.get(name)) for row in rows] for name in (*inputs, label)]
+    counts = Counter(zip(*columns, strict=True))
+    equal = _pairs(counts.values())
+    if not equal:
         return "group", ""
-    count = len(rows)
-    chance = math.prod(2 * _pairs(column) / count**2 + 1 / count for column in columns)
+    different, count = len(counts), len(rows)
+    chance = math.prod(
+        _pairs(Counter(column).values()) / _pairs([max(2, different)])
+        for column in zip(*counts, strict=True)
+    )
     inputs_alone = Counter(zip(*columns[:-1], strict=True))
     shared = sum(n for n in inputs_alone.values() if n > 1)
     what = f"{shared:,} of {count:,} rows have the inputs of another"
-    if chance * count * (count - 1) / 2 >= _BY_CHANCE * pairs:
+    if chance * _pairs([count]) >= _BY_CHANCE * equal:
         return "separate", f"{what}, as few different values make it: each counts"
     return "group", f"{what}: all remain, and share a split"
 
 
-def _pairs(values: Iterable[Any]) -> int:
-    """How many pairs of these values are equal."""
-    return sum(n * (n - 1) // 2 for n in Counter(values).values())
+def _pairs(counts: Iterable[int]) -> int:
+    """How many pairs there are in groups of so many."""
+    return sum(n * (n - 1) // 2 for n in counts)
 
 
 def are_truths(cells: Iterable[Any]) -> bool:
