@@ -194,7 +194,7 @@ def test_dates_of_unknown_order_are_proposed_with_the_options_that_read_them(
     tmp_path: Path,
 ) -> None:
     found = [{"x": n / 7, "at": f"{1 + n % 12}/5/2024", "y": n % 2} for n in range(60)]
-    table = write(tmp_path / "a.csv", found)
+    table = write_rows(tmp_path / "a.csv", found)
     started = init(tmp_path / "x", csv=table, label="y")
     assert read(started.folder).data.ignore == ("at",)
     assert started.inferred
@@ -208,7 +208,7 @@ def test_dates_of_unknown_order_are_proposed_with_the_options_that_read_them(
 
 
 def test_a_table_of_which_no_column_is_left_is_refused_with_each_reason(tmp_path: Path) -> None:
-    table = write(tmp_path / "a.csv", [{"nr": n, "y": n * n % 7 / 3} for n in range(60)])
+    table = write_rows(tmp_path / "a.csv", [{"nr": n, "y": n * n % 7 / 3} for n in range(60)])
     with pytest.raises(DataError, match=r"no column is left .*\n  'nr': it numbers the rows"):
         init(tmp_path / "x", csv=table, label="y")
 
@@ -216,12 +216,12 @@ def test_a_table_of_which_no_column_is_left_is_refused_with_each_reason(tmp_path
 def test_equal_rows_remain_in_a_new_project(tmp_path: Path) -> None:
     draw = random.Random(2)
     few = [{"class": draw.choice("abc"), "sex": draw.choice("fm"), "y": n % 2} for n in range(300)]
-    started = init(tmp_path / "x", csv=write(tmp_path / "a.csv", few), label="y")
+    started = init(tmp_path / "x", csv=write_rows(tmp_path / "a.csv", few), label="y")
     assert read(started.folder).data.equal_rows == "separate"
     assert any(note.startswith("288 of 300 rows equal an earlier one") for note in started.notes)
     twice = [*rows(), *rows()]
-    copied = init(tmp_path / "y", csv=write(tmp_path / "b.csv", twice), label="left")
+    copied = init(tmp_path / "y", csv=write_rows(tmp_path / "b.csv", twice), label="left")
     assert read(copied.folder).data.equal_rows == "group"
     assert copied.inferred and copied.inferred.decisions[-1].why.startswith("120 of 120 rows have")
-    named = init(tmp_path / "z", csv=write(tmp_path / "c.csv", rows()), label="left", id="nr")
+    named = init(tmp_path / "z", csv=write_rows(tmp_path / "c.csv", rows()), label="left", id="nr")
     assert read(named.folder).data.equal_rows == "drop"
