@@ -6,6 +6,7 @@ One pipeline of scikit-learn (13 numbers, logistic regression with scaling) is r
 an archive of skops, which our server loads in its own process, and pickled, which runs in a model
 process and gets its batches as Arrow. Both servers run at the same time and take turns under load,
 one row a request over 1, 16 and 64 connections, so that whatever else the machine does hits both.
+The CPU of a request, of server and model process together, is what other processes disturb least.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+import psutil
 
 from fullturn.registry import versions
 from fullturn.verbs import candidate
@@ -94,16 +97,26 @@ def measure(seconds: float, rounds: int) -> dict[str, list[Mapping[str, Any]]]:
         rows = register(uri, folder)
         bodies = write_bodies(folder / "bodies.jsonl", [{"inputs": [row]} for row in rows])
         ours, own = (project(folder / f"v{number}", uri, number) for number in (1, 2))
-        with serving(ours) as (first, _), serving(own) as (second, _):
-            servers = {IN_PROCESS: f"{first}/predict", OWN_PROCESS: f"{second}/predict"}
-            for address in servers.values():
-                load(address, bodies, 16, 1.0)
+        with serving(ours) as first, serving(own) as second:
+            servers = {IN_PROCESS: first, OWN_PROCESS: second}
+            for address, _ in servers.values():
+                load(f"{address}/predict", bodies, 16, 1.0)
             for _ in range(rounds):
                 for connections in CONNECTIONS:
-                    for title, address in servers.items():
-                        found = load(address, bodies, connections, seconds)
-                        figures.setdefault(f"{title}, {connections}", []).append(found)
+                    for title, (address, process) in servers.items():
+                        before = cpu_seconds(process.pid)
+                        found = load(f"{address}/predict", bodies, connections, seconds)
+                        spent = 1000 * (cpu_seconds(process.pid) - before) / found["answered"]
+                        both = {**found, "cpu_ms": spent}
+                        figures.setdefault(f"{title}, {connections}", []).append(both)
     return figures
+
+
+def cpu_seconds(pid: int) -> float:
+    """Of a process and its children so far."""
+    server = psutil.Process(pid)
+    times = [one.cpu_times() for one in (server, *server.children(recursive=True))]
+    return sum(one.user + one.system for one in times)
 
 
 def figure(figures: Mapping[str, list[Mapping[str, Any]]], title: str, count: int, what: str
@@ -122,16 +135,15 @@ def main() -> None:
     if arguments.json:
         print(json.dumps(found, indent=2))
         return
-    print(f"{'':26}{'connections':>12}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}")
+    columns = ("per_second", "p50_ms", "p99_ms", "cpu_ms")
+    print(f"{'':26}{'connections':>12}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'CPU ms':>9}")
     for count in CONNECTIONS:
-        for title in (IN_PROCESS, OWN_PROCESS):
-            cells = (figure(found, title, count, one) for one in ("per_second", "p50_ms", "p99_ms"))
-            rate, p50, p99 = cells
-            print(f"{title:26}{count:12}{rate:12,.0f}{p50:9.1f}{p99:9.1f}")
-        ratio = figure(found, OWN_PROCESS, count, "p50_ms") / figure(
-            found, IN_PROCESS, count, "p50_ms"
-        )
-        print(f"{'ratio of the medians':26}{count:12}{ratio:21.2f}")
+        rows = {title: [figure(found, title, count, one) for one in columns]
+                for title in (IN_PROCESS, OWN_PROCESS)}  # fmt: skip
+        for title, (rate, p50, p99, cpu) in rows.items():
+            print(f"{title:26}{count:12}{rate:12,.0f}{p50:9.1f}{p99:9.1f}{cpu:9.2f}")
+        ratios = [own / ours for ours, own in zip(*rows.values(), strict=True)]
+        print(f"{'ratio':26}{count:12}{ratios[0]:12.2f}{ratios[1]:9.2f}{'':9}{ratios[3]:9.2f}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import queue
+import select
 import signal
 import struct
 import sys
@@ -206,8 +206,7 @@ def main(folder: str, spec: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this one
     requests, out = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    waiting: queue.Queue[Any] = queue.Queue()
-    threading.Thread(target=_receive, args=(requests, waiting), daemon=True).start()
+    threading.Thread(target=_end_with_input, args=(os.getppid(),), daemon=True).start()
     described = json.loads(spec)
     columns = tuple(ModelColumn(**one) for one in described["columns"])
     try:
@@ -218,13 +217,9 @@ def main(folder: str, spec: str) -> None:
         _send(out, message({"error": f"loading raised {error!r}"}))
         return
     _send(out, message({"ready": True}))
-    parent = os.getppid()
-    while os.getppid() == parent:
-        try:
-            request = waiting.get(timeout=LOOK_EVERY)
-        except queue.Empty:
-            continue
-        _send(out, _answered(model, request, out))
+    with contextlib.suppress(EOFError):
+        while True:
+            _send(out, _answered(model, _received(requests), out))
 
 
 def _load(folder: str, inputs: Inputs) -> LoadedModel:
@@ -267,14 +262,23 @@ def _limit_memory(megabytes: int | None) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (megabytes << 20, megabytes << 20))
 
 
-def _receive(stream: BinaryIO, waiting: queue.Queue[Any]) -> None:
-    """In a thread: the end of the input ends the process, whatever the model is doing."""
-    try:
-        while True:
-            length, kind = HEADER.unpack(_exactly(stream, HEADER.size))
-            waiting.put((kind, _exactly(stream, length)))
-    except (EOFError, OSError):
-        os._exit(0)
+def _end_with_input(parent: int) -> None:
+    """In a thread: end the process with its input, or its parent, whatever the model is doing.
+
+    It is not woken by requests: those are read by the thread that answers them, so that none waits
+    for one thread to wake another.
+    """
+    closed = select.poll()
+    closed.register(0, 0)  # nothing but the end of the input
+    while not closed.poll(LOOK_EVERY * 1000) and os.getppid() == parent:
+        pass
+    os._exit(0)
+
+
+def _received(stream: BinaryIO) -> tuple[int, bytes]:
+    """The next message: its kind and its body."""
+    length, kind = HEADER.unpack(_exactly(stream, HEADER.size))
+    return kind, _exactly(stream, length)
 
 
 def _send(out: BinaryIO, data: bytes) -> None:

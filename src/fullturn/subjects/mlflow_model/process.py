@@ -10,7 +10,7 @@ import atexit
 import json
 import os
 import re
-import selectors
+import select
 import shutil
 import subprocess
 import sys
@@ -220,9 +220,12 @@ class _Started:
         self._process, self.pid = process, process.pid
         self._said: deque[str] = deque(maxlen=_LAST_WORDS)
         assert process.stdin and process.stdout and process.stderr
-        self._in, self._out = process.stdin, process.stdout
+        self._in, self._out = process.stdin.fileno(), process.stdout.fileno()
+        self._writable, self._readable = select.poll(), select.poll()
+        self._writable.register(self._in, select.POLLOUT)
+        self._readable.register(self._out, select.POLLIN)
         for pipe in (self._in, self._out):
-            os.set_blocking(pipe.fileno(), False)
+            os.set_blocking(pipe, False)
         self._listener = threading.Thread(
             target=_listen, args=(process.stderr, self._said), daemon=True
         )
@@ -239,8 +242,10 @@ class _Started:
         data = memoryview(message)
         try:
             while data:
-                self._wait(self._in, selectors.EVENT_WRITE, deadline, seconds, "predict()")
-                data = data[os.write(self._in.fileno(), data[:_CHUNK]) :]
+                try:
+                    data = data[os.write(self._in, data[:_CHUNK]) :]
+                except BlockingIOError:
+                    self._wait(self._writable, deadline, seconds, "predict()")
         except BrokenPipeError:
             raise self._died("predict()") from None
         return self.receive(seconds, "predict()")
@@ -248,26 +253,20 @@ class _Started:
     def receive(self, seconds: float, what: str) -> dict[str, Any]:
         """The next message, within so many seconds."""
         deadline = time.monotonic() + seconds
-        length, kind = HEADER.unpack(self._read(HEADER.size, deadline, seconds, what))
-        return decoded_answer(kind, self._read(length, deadline, seconds, what))
-
-    def _read(self, size: int, deadline: float, seconds: float, what: str) -> bytes:
-        parts = bytearray()
-        while len(parts) < size:
-            self._wait(self._out, selectors.EVENT_READ, deadline, seconds, what)
-            part = os.read(self._out.fileno(), min(_CHUNK, size - len(parts)))
+        found, size = bytearray(), HEADER.size
+        while len(found) < size:
+            self._wait(self._readable, deadline, seconds, what)
+            part = os.read(self._out, _CHUNK)
             if not part:
                 raise self._died(what)
-            parts += part
-        return bytes(parts)
+            found += part
+            if len(found) >= HEADER.size:
+                size = HEADER.size + HEADER.unpack_from(found)[0]
+        return decoded_answer(found[HEADER.size - 1], bytes(found[HEADER.size :]))
 
-    def _wait(
-        self, pipe: IO[bytes], event: int, deadline: float, seconds: float, what: str
-    ) -> None:
-        with selectors.DefaultSelector() as selector:
-            selector.register(pipe, event)
-            if selector.select(max(0.0, deadline - time.monotonic())):
-                return
+    def _wait(self, poll: select.poll, deadline: float, seconds: float, what: str) -> None:
+        if poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+            return
         self.end()
         raise AppError(
             f"{self._name}: {what} did not end within {seconds:g} s, its process was stopped; "
