@@ -7,8 +7,9 @@ that a row means the same here, in a commit and in a request.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ from fullturn.core.entities import Column, Contract, Input
 from fullturn.core.errors import DataError
 from fullturn.core.values import parsed, stored_value
 from fullturn.core.wording import listed
+
+
+Numerals = Mapping[str, Callable[[str], str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +48,16 @@ def check_columns(path: str, names: Sequence[str], contract: Contract) -> None:
         )
 
 
-def checked_rows(batch: pa.RecordBatch, contract: Contract) -> CheckedRows:
-    """The input columns of a batch, row by row; a column that is absent is empty."""
+def checked_rows(
+    batch: pa.RecordBatch, contract: Contract, numerals: Numerals = MappingProxyType({})
+) -> CheckedRows:
+    """The input columns of a batch, row by row; a column that is absent is empty.
+
+    `numerals` makes numbers of the texts of a column, such as 1234.5 of `1.234,5`.
+    """
     inputs = [one for one in contract.columns if one.role == "input"]
     bad: dict[int, str] = {}
-    columns = [_cells(batch, one, bad) for one in inputs]
+    columns = [_cells(batch, one, numerals, bad) for one in inputs]
     names = [one.name for one in inputs]
     rows: list[Input | None] = [
         dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)
@@ -58,10 +67,14 @@ def checked_rows(batch: pa.RecordBatch, contract: Contract) -> CheckedRows:
     return CheckedRows(rows, bad)
 
 
-def _cells(batch: pa.RecordBatch, column: Column, bad: dict[int, str]) -> list[Any]:
+def _cells(batch: pa.RecordBatch, column: Column, numerals: Numerals, bad: dict[int, str]) -> list[Any]:
     if column.name not in batch.schema.names:
         return _one_by_one([None] * batch.num_rows, column, bad)
     cells = batch.column(column.name)
+    if column.name in numerals and pa.types.is_string(cells.type):
+        coded = cells.dictionary_encode()
+        read = pa.array(map(numerals[column.name], coded.dictionary.to_pylist()), pa.string())
+        cells = read.take(coded.indices)
     if column.kind == "number" and column.minimum is None and column.maximum is None:
         numbers = _numbers(cells)
         if numbers is not None:

@@ -10,8 +10,9 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.fs
 
+from fullturn.core.delimited import HEAD, FormOf, TextForm
 from fullturn.core.errors import CouldNotEvaluate, DataError
 from fullturn.core.parsing import json_object
 from fullturn.core.wording import listed
@@ -27,17 +29,16 @@ Batches = Iterator[pa.RecordBatch]
 FORMATS = {
     ".csv": "csv",
     ".tsv": "csv",
+    ".tab": "csv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".parquet": "parquet",
 }
 """Formats of files by the ending of their names; a folder with `_delta_log` is a Delta table."""
-_SEPARATORS = ",;\t|"
 _BLOCK = 4 << 20
 """Bytes of a CSV file that are parsed at a time."""
 _ROWS = 8192
 """Rows of other files that are read at a time."""
-_HEAD = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +53,21 @@ class Source:
     """sha256 of the content; of what is not on this machine, of the names, sizes and times."""
     batches: Callable[[], Batches]
     """Reads it from the start."""
+    numerals: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
+    """By column, what makes its texts numbers as Python reads them."""
 
 
-def open_source(path: str) -> Source:
+def open_source(path: str, form_of: FormOf) -> Source:
     """Open a file, a folder of files of one format, or a Delta table.
+
+    `form_of` finds how text is to be read.
 
     Raises:
         DataError: it does not exist, is empty, or is of no format that is known.
         CouldNotEvaluate: its storage is not reachable.
     """
     try:
-        return _open(path)
+        return _open(path, form_of)
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(path, error) from error
 
@@ -96,7 +101,7 @@ def format_of(path: str) -> str | None:
     return FORMATS.get(Path(path).suffix.lower())
 
 
-def _open(path: str) -> Source:
+def _open(path: str, form_of: FormOf) -> Source:
     if _is_delta(path):
         table, digest = _delta(path)
         dataset = table.to_pyarrow_dataset()
@@ -104,16 +109,41 @@ def _open(path: str) -> Source:
         return Source(path, "delta", names, digest, lambda: dataset.to_batches(batch_size=_ROWS))
     system, files = _files(path)
     kind = format_of(files[0].path) or ""
-    read = _READERS[kind]
+    digest = _digest(system, files)
+    if kind == "parquet":
+        names = _parquet_names(system, files[0].path)
+        return Source(path, kind, names, digest, _reading(files, partial(_parquet, system)))
+    forms = {one.path: _form(system, one.path, form_of) for one in files}
+    first = forms[files[0].path]
+    if kind == "csv":
+        read = _reading(files, lambda file: _csv(system, file, forms[file]))
+        return Source(path, kind, first.names, digest, read, first.numerals)
+    read = _reading(files, lambda file: _jsonl(system, file, forms[file]))
+    return Source(path, kind, _first_names(path, read), digest, read)
+
+
+def _form(system: pyarrow.fs.FileSystem, path: str, form_of: FormOf) -> TextForm:
+    def chunks() -> Iterator[bytes]:
+        with system.open_input_stream(path) as stream:
+            while part := stream.read(HEAD):
+                yield part
+
+    return form_of(Path(path), chunks)
+
+
+def _reading(
+    files: Sequence[pyarrow.fs.FileInfo], read: Callable[[str], Batches]
+) -> Callable[[], Batches]:
+    """Reads files one after the other."""
 
     def batches() -> Batches:
         for file in files:
             try:
-                yield from read(system, file.path)
-            except (pa.ArrowException, OSError) as error:
+                yield from read(file.path)
+            except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
                 raise _unreadable(file.path, error) from error
 
-    return Source(path, kind, _NAMES[kind](system, files[0].path), _digest(system, files), batches)
+    return batches
 
 
 def _files(path: str) -> tuple[pyarrow.fs.FileSystem, list[pyarrow.fs.FileInfo]]:
@@ -177,16 +207,22 @@ def _delta(path: str) -> tuple[Any, str]:
     return table, hashlib.sha256(json.dumps(files).encode()).hexdigest()
 
 
-def _csv(system: pyarrow.fs.FileSystem, path: str) -> Batches:
+def _csv(system: pyarrow.fs.FileSystem, path: str, form: TextForm) -> Batches:
     """Cells as text: what they mean is for the contract to say."""
     from pyarrow import csv as reader
 
-    names, separator = _header(system, path)
+    if form.separator == " ":  # of any number of blanks, which Arrow does not read
+        yield from _by_blanks(system, path, form)
+        return
+    names = list(form.names)
+    encoding = "utf8" if form.encoding in ("utf-8", "utf-8-sig") else form.encoding
     with system.open_input_stream(path) as stream:
         rows = reader.open_csv(
             stream,
-            reader.ReadOptions(block_size=_BLOCK, column_names=names, skip_rows=1),
-            reader.ParseOptions(delimiter=separator, newlines_in_values=True),
+            reader.ReadOptions(
+                block_size=_BLOCK, column_names=names, skip_rows=form.above, encoding=encoding
+            ),
+            reader.ParseOptions(delimiter=form.separator, newlines_in_values=True),
             reader.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
             ),
@@ -194,30 +230,23 @@ def _csv(system: pyarrow.fs.FileSystem, path: str) -> Batches:
         yield from rows
 
 
-def _header(system: pyarrow.fs.FileSystem, path: str) -> tuple[list[str], str]:
-    """Names of the columns, and the separator that is most often in the header."""
-    with system.open_input_stream(path) as stream:
-        head = stream.read(_HEAD)
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in head:
-        raise DataError(f"{path} is not UTF-8; save it as UTF-8")
-    try:
-        first = head.decode("utf-8-sig", "ignore" if len(head) == _HEAD else "strict")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 at byte {error.start}; save it as UTF-8") from None
-    header = first.split("\n", 1)[0]
-    if not header.strip():
-        raise DataError(f"{path} is empty; it needs a header and rows")
-    separator = max(_SEPARATORS, key=header.count)
-    names = [one.strip() for one in next(csv.reader(io.StringIO(header), delimiter=separator))]
-    names = [name or f"unnamed_{place}" for place, name in enumerate(names, start=1)]
-    doubled = next((name for name in names if names.count(name) > 1), None)
-    if doubled is not None:
-        raise DataError(f"{path}: column '{doubled}' occurs twice; rename one")
-    return names, separator
+def _by_blanks(system: pyarrow.fs.FileSystem, path: str, form: TextForm) -> Batches:
+    with (
+        system.open_input_stream(path) as stream,
+        io.TextIOWrapper(io.BufferedReader(stream), form.encoding, newline="") as text,
+    ):
+        cells = filter(None, csv.reader(text, delimiter=" ", skipinitialspace=True))
+        rows = islice(cells, 1, None)
+        while part := list(islice(rows, _ROWS)):
+            columns = [pa.array(column, pa.string()) for column in zip(*part, strict=True)]
+            yield pa.RecordBatch.from_arrays(columns, names=list(form.names))
 
 
-def _jsonl(system: pyarrow.fs.FileSystem, path: str) -> Batches:
-    with system.open_input_stream(path) as stream, io.BufferedReader(stream) as lines:
+def _jsonl(system: pyarrow.fs.FileSystem, path: str, form: TextForm) -> Batches:
+    with (
+        system.open_input_stream(path) as stream,
+        io.TextIOWrapper(io.BufferedReader(stream), form.encoding, newline="\n") as lines,
+    ):
         numbered = enumerate(lines, start=1)
         while part := list(islice(numbered, _ROWS)):
             rows = [json_object(line, f"{path}:{number}") for number, line in part if line.strip()]
@@ -256,27 +285,20 @@ def _parquet_names(system: pyarrow.fs.FileSystem, path: str) -> tuple[str, ...]:
         return tuple(parquet.ParquetFile(file).schema_arrow.names)
 
 
-def _jsonl_names(system: pyarrow.fs.FileSystem, path: str) -> tuple[str, ...]:
-    first = next(_jsonl(system, path), None)
+def _first_names(path: str, read: Callable[[], Batches]) -> tuple[str, ...]:
+    first = next(read(), None)
     if first is None:
         raise DataError(f"{path} has no rows; it needs at least one")
     return tuple(first.schema.names)
 
 
-_READERS: dict[str, Callable[[pyarrow.fs.FileSystem, str], Batches]] = {
-    "csv": _csv,
-    "jsonl": _jsonl,
-    "parquet": _parquet,
-}
-_NAMES: dict[str, Callable[[pyarrow.fs.FileSystem, str], tuple[str, ...]]] = {
-    "csv": lambda system, path: tuple(_header(system, path)[0]),
-    "jsonl": _jsonl_names,
-    "parquet": _parquet_names,
-}
-
-
 def _unreadable(path: str, error: Exception) -> DataError | CouldNotEvaluate:
     reason = (str(error).splitlines() or [type(error).__name__])[0]
+    if isinstance(error, UnicodeDecodeError) or "invalid UTF8" in reason:
+        return DataError(
+            f"{path} is not in the encoding that it begins with: {reason}; set encoding in [data] "
+            "of fullturn.toml, or save it as UTF-8"
+        )
     if isinstance(error, OSError) and is_remote(path):
         return CouldNotEvaluate(f"{path} is not reachable: {reason}; check the address and login")
     return DataError(f"{path} cannot be read: {reason}; check that it is whole")

@@ -24,11 +24,44 @@ def with_outputs(
 ) -> pa.Table:
     """The batch with the outputs of its rows; with `errors`, why a row has none."""
     columns = {name: batch.column(name) for name in batch.schema.names}
-    for name, values in _by_name(outputs).items():
-        columns[_free(PREFIX + name, batch.schema.names)] = array_of(values)
+    for name, values in (_plain(outputs) or _by_name(outputs)).items():
+        columns[_free(PREFIX + name, batch.schema.names)] = values
     if errors is not None:
         columns[_free(ERROR, batch.schema.names)] = pa.array(errors, pa.string())
     return pa.table(columns)
+
+
+def _plain(outputs: Sequence[Output | None]) -> dict[str, pa.Array] | None:
+    """The outputs by name, if Arrow finds one type for each; else None.
+
+    It reads them all at once, which is several times faster than a look at each.
+    """
+    try:
+        found = pa.array(outputs)
+    except (pa.ArrowException, OverflowError, TypeError):
+        return None
+    if not pa.types.is_struct(found.type):
+        return None
+    columns: dict[str, pa.Array] = {}
+    for field, values in zip(found.type, found.flatten(), strict=True):
+        if _are_shares(values):
+            for key, shares in zip(field.type, values.flatten(), strict=True):
+                columns[f"{field.name}.{key.name}"] = shares
+        elif pa.types.is_nested(field.type):
+            columns[field.name] = array_of(
+                [one.get(field.name) if one else None for one in outputs]
+            )
+        else:
+            columns[field.name] = values
+    return columns
+
+
+def _are_shares(values: pa.Array) -> bool:
+    """Whether these are mappings to floats, all with the same keys."""
+    return pa.types.is_struct(values.type) and all(
+        pa.types.is_float64(one.type) and one.null_count == values.null_count
+        for one in values.flatten()
+    )
 
 
 def _free(name: str, taken: Sequence[str]) -> str:
@@ -37,15 +70,15 @@ def _free(name: str, taken: Sequence[str]) -> str:
     return name
 
 
-def _by_name(outputs: Sequence[Output | None]) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = {}
+def _by_name(outputs: Sequence[Output | None]) -> dict[str, pa.Array]:
+    found: dict[str, pa.Array] = {}
     for name in dict.fromkeys(chain.from_iterable(one for one in outputs if one)):
         values = [one.get(name) if one else None for one in outputs]
         if shares := _shares(values):
             for key in shares:
-                found[f"{name}.{key}"] = [one.get(key) if one else None for one in values]
+                found[f"{name}.{key}"] = pa.array([one.get(key) if one else None for one in values])
         else:
-            found[name] = values
+            found[name] = array_of(values)
     return found
 
 

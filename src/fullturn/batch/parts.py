@@ -8,14 +8,16 @@ A part is complete as soon as it has its name. What an interrupted process was w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow as pa
 
 from fullturn.core.errors import CouldNotEvaluate, from_system
 from fullturn.core.state import fsync
 
+T = TypeVar("T")
 _NAME = re.compile(r"(\d{12})-(\d{12})\.arrow")
 
 
@@ -55,8 +57,8 @@ class Parts:
             raise from_system(error) from None
 
     def schemas(self) -> list[pa.Schema]:
-        """The columns of each part."""
-        return [table.schema for table in self.tables()]
+        """The columns of each part; raises as `tables` does."""
+        return list(self._opened(lambda reader: reader.schema))
 
     def tables(self) -> Iterator[pa.Table]:
         """The parts in order.
@@ -64,10 +66,13 @@ class Parts:
         Raises:
             CouldNotEvaluate: one is damaged.
         """
+        yield from self._opened(lambda reader: reader.read_all())
+
+    def _opened(self, read: Callable[[pa.ipc.RecordBatchFileReader], T]) -> Iterator[T]:
         for path, _ in self._whole():
             try:
                 with pa.memory_map(str(path)) as file:
-                    yield pa.ipc.open_file(file).read_all()
+                    yield read(pa.ipc.open_file(file))
             except (pa.ArrowException, OSError) as error:
                 raise CouldNotEvaluate(
                     f"{path} is damaged ({error}); remove the folder and start again"

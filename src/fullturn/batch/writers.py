@@ -33,7 +33,7 @@ def finish(parts: Parts, out: str, kind: str) -> None:
         elif is_remote(out):
             system, inner = storage_of(out)
             with system.open_output_stream(inner) as file:
-                _WRITERS[kind](file, schema, tables)
+                _write(file, out, kind, schema, tables)
         else:
             _local(Path(out), kind, schema, tables)
     except (pa.ArrowException, OSError) as error:
@@ -49,7 +49,7 @@ def _local(out: Path, kind: str, schema: pa.Schema, tables: Tables) -> None:
     draft = out.with_name(f".{out.name}.{os.getpid()}.new")
     try:
         with pa.OSFile(str(draft), "wb") as file:
-            _WRITERS[kind](file, schema, tables)
+            _write(file, str(out), kind, schema, tables)
         descriptor = os.open(draft, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -60,13 +60,19 @@ def _local(out: Path, kind: str, schema: pa.Schema, tables: Tables) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _csv(file: pa.NativeFile, schema: pa.Schema, tables: Tables) -> None:
+def _write(file: pa.NativeFile, out: str, kind: str, schema: pa.Schema, tables: Tables) -> None:
+    if kind == "csv":
+        _csv(file, schema, tables, "\t" if out.endswith((".tsv", ".tab")) else ",")
+    else:
+        _WRITERS[kind](file, schema, tables)
+
+
+def _csv(file: pa.NativeFile, schema: pa.Schema, tables: Tables, separator: str) -> None:
     from pyarrow import csv
 
     flat = pa.schema([pa.field(one.name, _flat(one.type)) for one in schema])
-    with csv.CSVWriter(
-        file, flat, write_options=csv.WriteOptions(quoting_style="needed")
-    ) as writer:
+    options = csv.WriteOptions(quoting_style="needed", delimiter=separator)
+    with csv.CSVWriter(file, flat, write_options=options) as writer:
         for table in tables:
             writer.write_table(_conformed(table, flat))
 
@@ -102,7 +108,6 @@ def _delta(out: str, schema: pa.Schema, tables: Tables) -> None:
 
 
 _WRITERS: dict[str, Callable[[pa.NativeFile, pa.Schema, Tables], None]] = {
-    "csv": _csv,
     "jsonl": _jsonl,
     "parquet": _parquet,
 }

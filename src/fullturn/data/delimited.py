@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
+from fullturn.core.delimited import TextForm
 from fullturn.core.errors import DataError
 from fullturn.core.spelling import is_number
 from fullturn.data.numerals import Numerals
@@ -53,6 +54,38 @@ def rows_of(path: Path, text: str, numerals: Numerals = USUAL) -> Iterator[Row]:
         )
     names = _names(path, header, body)
     yield from _cells_by_name(path, names, body, separator, numerals)
+
+
+def form_of(
+    path: Path, head: str, encoding: str, numerals: Numerals, *, is_whole: bool
+) -> TextForm:
+    """The separator and the columns of a file by its beginning, as `rows_of` reads them.
+    A column without a name has one, also if it is empty.
+
+    Raises:
+        DataError: it has no header, or a name occurs twice or is reserved.
+    """
+    excel = _EXCEL.match(head)
+    separator = excel[1] if excel else _separator(head)
+    lines: list[_Line] = []
+    try:
+        lines.extend(_lines(path, head[excel.end() :] if excel else head, separator, bool(excel)))
+    except DataError:
+        if is_whole or not lines:
+            raise
+    lines = _without_comments(lines if is_whole else lines[:-1] or lines)
+    if not lines:
+        raise DataError(f"{path} is empty; it needs a header and rows")
+    line, cells = lines[0]
+    header, body = _with_index(cells, lines[1:])
+    if body and len(body[0][1]) == len(header) + 1:  # each row ends with a separator
+        header = [*header, ""]
+    names = _names(path, header, body)
+    for place, name in enumerate(names):
+        names[place] = name or _unused(f"unnamed_{place + 1}", names)
+    above = line + sum(cell.count("\n") for cell in cells)
+    read = _readers(range(len(names)), body, len(names), numerals) or ()
+    return TextForm(encoding, separator, tuple(names), above, dict(zip(names, read, strict=False)))
 
 
 def _cells_by_name(

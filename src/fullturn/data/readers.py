@@ -9,6 +9,7 @@ its note, everything is read and checked.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import hashlib
 import io
@@ -19,13 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from fullturn.core import spelling, values
+from fullturn.core.delimited import HEAD, Chunks, TextForm
 from fullturn.core.entities import Contract, DatasetVersion
 from fullturn.core.errors import DataError
 from fullturn.core.parsing import json_object
 from fullturn.core.settings import DataSettings
-from fullturn.data.delimited import rows_of, separator_of
+from fullturn.data.delimited import form_of, rows_of, separator_of
 from fullturn.data.numerals import Numerals
-from fullturn.data.recognition import decoded, refuse_other_content
+from fullturn.data.recognition import decoded, encoding_of, refuse_other_content
 from fullturn.data.rows import PROBLEM, SOURCE, Row
 
 
@@ -48,6 +50,24 @@ def read(
     added, chosen = dict(columns or {}), settings or DataSettings()
     rows = (row for path in files for row in _rows(Path(path), chosen))
     return [added | row for row in rows] if added else list(rows)
+
+
+def text_form(path: Path, chunks: Chunks, settings: DataSettings) -> TextForm:
+    """How `read` reads a file, found without reading all of it; delimited text has columns.
+
+    Raises:
+        DataError: it is empty, of another encoding, or not what its name says.
+    """
+    head = next(chunks(), b"")
+    refuse_other_content(path, head)
+    if not head.strip():
+        raise DataError(f"{path} is empty; it needs a header and rows")
+    encoding = encoding_of(path, chunks, settings.encoding)
+    if _READERS.get(path.suffix.lower()) is not _delimited:
+        return TextForm(encoding)
+    text = codecs.getincrementaldecoder(encoding)().decode(head)
+    numerals = Numerals(settings.decimal, settings.thousands)
+    return form_of(path, text, encoding, numerals, is_whole=len(head) < HEAD)
 
 
 def _rows(path: Path, settings: DataSettings) -> list[Row]:

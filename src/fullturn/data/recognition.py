@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 from pathlib import Path
 
+from fullturn.core.delimited import HEAD, Chunks
 from fullturn.core.errors import DataError
 
 _PAGE = (b"<!doctype html", b"<html")
@@ -72,6 +73,33 @@ def decoded(path: Path, content: bytes, encoding: str | None = None) -> str:
         f"{path} is full of zero bytes: it may be UTF-16 without a byte order mark; set "
         'encoding = "utf-16-le" in [data], or save it as UTF-8'
     )
+
+
+def encoding_of(path: Path, chunks: Chunks, encoding: str | None = None) -> str:
+    """The encoding of a file that is read in chunks, as `decoded` finds it.
+
+    Raises:
+        DataError: its beginning is in none that is known.
+    """
+    head = next(chunks(), b"")
+    marked = next((name for mark, name in _MARKS if head.startswith(mark)), None)
+    if marked is not None:
+        return marked
+    if encoding is not None and (b"\0" in head[:4096] or not _is_utf8(chunks)):
+        return encoding
+    decoded(path, head[: head.rfind(b"\n") + 1] if len(head) >= HEAD else head)
+    return "utf-8"
+
+
+def _is_utf8(chunks: Chunks) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for chunk in chunks():
+            decoder.decode(chunk)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _as_set(path: Path, content: bytes, encoding: str) -> str:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -35,6 +37,7 @@ from fullturn.verbs.workspace import Progress, Workspace, silent
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from fullturn.batch.cells import CheckedRows
     from fullturn.batch.files import Source
     from fullturn.batch.parts import Parts
     from fullturn.subjects.protocols import Predictor
@@ -42,7 +45,7 @@ if TYPE_CHECKING:
 BadRows = Literal["refuse", "error"]
 PART_ROWS, PART_BYTES, PART_SECONDS = 50_000, 64 << 20, 10.0
 """What a part has at most; a kill costs no more than one part."""
-CALL_SECONDS, FIRST_ROWS, CALL_ROWS = 1.0, 32, 20_000
+CALL_SECONDS, FIRST_ROWS, CALL_ROWS = 3.0, 32, 20_000
 """How long one call of the model should take; the rows of the first, and at most."""
 _ALL_AT_ONCE = 1e9
 _GONE = (ServiceUnavailable, LLMUnavailable)
@@ -81,8 +84,10 @@ def predict_file(
     from fullturn.batch.cells import check_columns
     from fullturn.batch.files import open_source
     from fullturn.batch.parts import Parts
+    from fullturn.data.readers import text_form
 
-    source = open_source(path)
+    data = project.settings.data
+    source = open_source(path, lambda file, chunks: text_form(file, chunks, data))
     check_columns(path, source.names, project.subject.contract)
     target = _target(source, out)
     _refuse_existing(target.path)
@@ -130,21 +135,47 @@ class _Job:
     since: float = field(default_factory=time.monotonic)
 
     def run(self) -> None:
-        """Predict what is not done yet."""
+        """Predict what is not done yet: while the model works, the next rows are read and checked,
+        and what it answered is written."""
+        from fullturn.batch.ahead import ahead
+
         place = self.parts.rows
-        for batch in _from(self.source, place):
+        with ThreadPoolExecutor(1, thread_name_prefix="write") as writer:
+            written: Future[None] | None = None
+            for batch, checked in ahead(self._pieces(place)):
+                answered = self._answered(checked, place)
+                if written is not None:
+                    written.result()
+                    self.progress("rows", place, place)
+                place += batch.num_rows
+                written = writer.submit(self._add, batch, *answered)
+            if written is not None:
+                written.result()
+        if self.waiting:
+            self._write()
+
+    def _pieces(self, start: int) -> Iterator[tuple[pa.RecordBatch, CheckedRows]]:
+        """What is predicted at a time, and its rows; equal parts of what is read at a time."""
+        from fullturn.batch.cells import checked_rows
+
+        for batch in _from(self.source, start):
             done = 0
             while done < batch.num_rows:
-                piece = batch.slice(done, min(self.pace.rows, CALL_ROWS))
-                began = time.monotonic()
-                self.waiting.append(self._predicted(piece, place))
-                self.pace.took(piece.num_rows, time.monotonic() - began)
-                done, place = done + piece.num_rows, place + piece.num_rows
-                self.size += piece.num_rows
-                if self._is_full():
-                    self._write()
-                    self.progress("rows", place, place)
-        if self.waiting:
+                left = batch.num_rows - done
+                most = min(self.pace.rows, CALL_ROWS)
+                piece = batch.slice(done, math.ceil(left / math.ceil(left / most)))
+                done += piece.num_rows
+                contract = self.project.subject.contract
+                yield piece, checked_rows(piece, contract, self.source.decimal)
+
+    def _add(
+        self, batch: pa.RecordBatch, outputs: list[Output | None], errors: list[str | None] | None
+    ) -> None:
+        from fullturn.batch.outputs import with_outputs
+
+        self.waiting.append(with_outputs(batch, outputs, errors))
+        self.size += batch.num_rows
+        if self._is_full():
             self._write()
 
     def finish(self, target: _Target, run: str, resumed: int, seconds: float) -> Predicted:
@@ -183,11 +214,10 @@ class _Job:
         self.parts.add(pa.concat_tables(self.waiting, promote_options="permissive"))
         self.waiting, self.size, self.since = [], 0, time.monotonic()
 
-    def _predicted(self, batch: pa.RecordBatch, place: int) -> pa.Table:
-        from fullturn.batch.cells import checked_rows
-        from fullturn.batch.outputs import with_outputs
-
-        checked = checked_rows(batch, self.project.subject.contract)
+    def _answered(
+        self, checked: CheckedRows, place: int
+    ) -> tuple[list[Output | None], list[str | None] | None]:
+        """Outputs, and, where bad rows are allowed, errors of rows."""
         if checked.bad and self.bad_rows == "refuse":
             first = min(checked.bad)
             raise DataError(
@@ -195,15 +225,20 @@ class _Job:
                 "written. Correct the row, or use --bad-rows error for a column 'error'"
             )
         good = [row for row in checked.rows if row is not None]
-        answers = iter(self._answers(good, place))
-        outputs: list[Output | None] = []
-        errors: list[str | None] = []
-        for number, row in enumerate(checked.rows):
-            answer = next(answers) if row is not None else checked.bad[number]
-            is_error = isinstance(answer, str | FullturnError)
-            outputs.append(None if is_error else answer)  # type: ignore[arg-type]
-            errors.append(str(answer) if is_error else None)
-        return with_outputs(batch, outputs, errors if self.bad_rows == "error" else None)
+        began = time.monotonic()
+        found = self._answers(good, place)
+        self.pace.took(len(checked.rows), time.monotonic() - began)
+        answers = iter(found)
+        both = [
+            next(answers) if row is not None else checked.bad[number]
+            for number, row in enumerate(checked.rows)
+        ]
+        failed = [isinstance(one, str | FullturnError) for one in both]
+        outputs = [None if bad else one for one, bad in zip(both, failed, strict=True)]
+        if self.bad_rows == "refuse":
+            return outputs, None  # type: ignore[return-value]
+        errors = [str(one) if bad else None for one, bad in zip(both, failed, strict=True)]
+        return outputs, errors  # type: ignore[return-value]
 
     def _answers(self, rows: list[Input], place: int) -> list[Output | FullturnError]:
         """What the model says of each row; an error of one ends a batch that refuses bad rows."""
