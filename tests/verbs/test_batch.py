@@ -150,7 +150,7 @@ def test_a_file_without_a_needed_column_is_refused_before_the_model_is_loaded(
         ("in.csv", b"", "is empty"),
         ("in.csv", b"text\n", "no rows"),
         ("in.csv", b"text,text\na,b\n", "'text' occurs twice"),
-        ("in.csv", "text\nGrüße\n".encode("utf-16"), "not UTF-8"),
+        ("in.csv", "text\nGrüße\n".encode("latin-1"), "windows-1252"),
         ("in.csv", b"text,n\na,1\nb\n", "Expected 2 columns, got 1"),
         ("in.jsonl", b'{"text": "a"}\nnope\n', r"in\.jsonl:2: not JSON"),
         ("in.jsonl", b"[1]\n", "not a JSON object"),

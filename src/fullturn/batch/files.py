@@ -1,7 +1,8 @@
 """Files, folders and Delta tables as a stream of Arrow batches.
 
 An address with a scheme, such as `s3://bucket/rows.parquet`, is read through Arrow's file systems
-(S3, GCS, Azure, HDFS), with the logins that those find in the environment.
+(S3, GCS, Azure, HDFS), with the logins that those find in the environment: `AWS_ACCESS_KEY_ID`,
+`AWS_SECRET_ACCESS_KEY`, `AWS_DEFAULT_REGION`, and of another service `AWS_ENDPOINT_URL`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -94,6 +96,14 @@ def storage_of(path: str) -> tuple[pyarrow.fs.FileSystem, str]:
         found: tuple[pyarrow.fs.FileSystem, str] = pyarrow.fs.FileSystem.from_uri(path)
         return found
     return pyarrow.fs.LocalFileSystem(), str(Path(path).absolute())
+
+
+def delta_options() -> dict[str, str]:
+    """What deltalake has to be told besides the environment: an endpoint that is named there with
+    http:// is meant so, as Arrow takes it."""
+    names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+    endpoint = next((found for name in names if (found := os.environ.get(name))), "")
+    return {"allow_http": "true"} if endpoint.startswith("http://") else {}
 
 
 def format_of(path: str) -> str | None:
@@ -198,7 +208,7 @@ def _delta(path: str) -> tuple[Any, str]:
     from deltalake.exceptions import DeltaError
 
     try:
-        table = DeltaTable(path)
+        table = DeltaTable(path, storage_options=delta_options())
         added = table.get_add_actions(flatten=True)
         columns = (added.column(name).to_pylist() for name in ("path", "size_bytes"))
         files = sorted(zip(*columns, strict=True))

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.fs
 
-from fullturn.batch.files import is_remote, storage_of
+from fullturn.batch.files import delta_options, is_remote, storage_of
 from fullturn.batch.parts import Parts
 from fullturn.core.errors import CouldNotEvaluate, from_system
 
@@ -102,7 +102,8 @@ def _delta(out: str, schema: pa.Schema, tables: Tables) -> None:
 
     batches = (batch for table in tables for batch in table.to_batches())
     try:
-        write_deltalake(out, pa.RecordBatchReader.from_batches(schema, batches), mode="error")
+        reader = pa.RecordBatchReader.from_batches(schema, batches)
+        write_deltalake(out, reader, mode="error", storage_options=delta_options())
     except DeltaError as error:
         raise CouldNotEvaluate(f"{out} cannot be written: {error}") from error
 
