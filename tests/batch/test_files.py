@@ -29,6 +29,8 @@ TEXTS = {
     "an unnamed column": (",name\n1,a\n2,b\n", "utf-8", "."),
     "row names without a name": ("name,preis\n1,a,5\n2,b,6\n", "utf-8", "."),
     "a separator in a quoted cell": ('"a;b",c\n1,2\n3,4\n', "utf-8", "."),
+    "blanks": ("name  n m\na    1 2\nb   10 3\nc    5 4\n", "utf-8", "."),
+    "points between thousands": ("preis;name\n1.234;a\n1.234,5;b\n", "utf-8", ","),
     "empty lines": ("\nname,preis\n\na,1\n\nb,2\n", "utf-8", "."),
 }
 
@@ -44,7 +46,7 @@ def both(path: Path, settings: DataSettings) -> tuple[list[Any], list[Any]]:
     contract = Contract(columns, key=names)
     found: list[Any] = []
     for batch in source.batches():
-        found += checked_rows(batch, contract, source.decimal).rows
+        found += checked_rows(batch, contract, source.numerals).rows
     return rows, found
 
 

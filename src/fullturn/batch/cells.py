@@ -21,7 +21,6 @@ from fullturn.core.errors import DataError
 from fullturn.core.values import parsed, stored_value
 from fullturn.core.wording import listed
 
-
 Numerals = Mapping[str, Callable[[str], str]]
 
 
@@ -67,7 +66,9 @@ def checked_rows(
     return CheckedRows(rows, bad)
 
 
-def _cells(batch: pa.RecordBatch, column: Column, numerals: Numerals, bad: dict[int, str]) -> list[Any]:
+def _cells(
+    batch: pa.RecordBatch, column: Column, numerals: Numerals, bad: dict[int, str]
+) -> list[Any]:
     if column.name not in batch.schema.names:
         return _one_by_one([None] * batch.num_rows, column, bad)
     cells = batch.column(column.name)

@@ -166,7 +166,7 @@ class _Job:
                 piece = batch.slice(done, math.ceil(left / math.ceil(left / most)))
                 done += piece.num_rows
                 contract = self.project.subject.contract
-                yield piece, checked_rows(piece, contract, self.source.decimal)
+                yield piece, checked_rows(piece, contract, self.source.numerals)
 
     def _add(
         self, batch: pa.RecordBatch, outputs: list[Output | None], errors: list[str | None] | None
