@@ -23,10 +23,10 @@ import pyarrow as pa
 from pyarrow import csv, parquet
 
 from fullturn.registry import versions
-from fullturn.verbs.batch import predict_file
 from fullturn.verbs.data import commit
 from fullturn.verbs.gate import gate
-from fullturn.verbs.loading import load_version
+from fullturn.verbs.parts.batch import predict_file
+from fullturn.verbs.parts.loading import load_version
 from fullturn.verbs.train import train
 from fullturn.verbs.workspace import Workspace
 

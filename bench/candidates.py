@@ -28,8 +28,8 @@ from fullturn.statistics.paired import paired_difference
 from fullturn.subjects.protocols import Predictor
 from fullturn.verbs import init
 from fullturn.verbs import workspace as projects
+from fullturn.verbs.parts.training import training_view
 from fullturn.verbs.train import train
-from fullturn.verbs.training import training_view
 
 TIMED = 15
 ONE: Params = {"passages": 1}

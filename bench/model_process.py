@@ -23,8 +23,8 @@ from typing import Any
 import psutil
 
 from fullturn.registry import versions
-from fullturn.verbs import candidate
 from fullturn.verbs.data import commit
+from fullturn.verbs.parts import candidate
 from fullturn.verbs.workspace import Workspace
 from served import load, promote, serving, write_bodies
 

@@ -46,7 +46,7 @@ from fullturn.metrics import difference, find
 from fullturn.subjects.catalog import find as find_app
 from fullturn.subjects.subject import Subject
 from fullturn.tracking.search import candidates
-from fullturn.verbs.init_table import Roles, plan
+from fullturn.verbs.parts.init_table import Roles, plan
 from results import read, save, write_between
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fullturn" / "tables"

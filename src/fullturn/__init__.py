@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from fullturn.subjects.scores import RowScorer
     from fullturn.tracking.comparison import Comparison
     from fullturn.verbs.adopt import Adopted, adopt
-    from fullturn.verbs.batch import Predicted
     from fullturn.verbs.ci.checkout import Tested
     from fullturn.verbs.ci.platforms import Workflows
     from fullturn.verbs.ci.report import Reported
@@ -60,12 +59,13 @@ if TYPE_CHECKING:
     from fullturn.verbs.lineage import BatchLineage, PredictionLineage
     from fullturn.verbs.log import log
     from fullturn.verbs.monitor import Seen
+    from fullturn.verbs.parts.batch import Predicted
+    from fullturn.verbs.parts.training import Trial
     from fullturn.verbs.predict import Answered, Answers
     from fullturn.verbs.release import ReleaseStatus
     from fullturn.verbs.runs import Runs
     from fullturn.verbs.serve import Opened
     from fullturn.verbs.train import Trials
-    from fullturn.verbs.training import Trial
     from fullturn.verbs.turn import Step, Steps
     from fullturn.verbs.verify import Verified
     from fullturn.verbs.watch import WatchedLog, watch
@@ -91,7 +91,7 @@ _PLACES = {
     "subjects.scores": "RowScorer",
     "tracking.comparison": "Comparison",
     "verbs.adopt": "Adopted adopt",
-    "verbs.batch": "Predicted",
+    "verbs.parts.batch": "Predicted",
     "verbs.ci.checkout": "Tested",
     "verbs.ci.platforms": "Workflows",
     "verbs.ci.report": "Reported",
@@ -110,7 +110,7 @@ _PLACES = {
     "verbs.runs": "Runs",
     "verbs.serve": "Opened",
     "verbs.train": "Trials",
-    "verbs.training": "Trial",
+    "verbs.parts.training": "Trial",
     "verbs.turn": "Step Steps",
     "verbs.verify": "Verified",
     "verbs.watch": "WatchedLog watch",

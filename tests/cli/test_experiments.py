@@ -12,8 +12,8 @@ from fullturn.cli.output import show
 from fullturn.core.errors import UsageError
 from fullturn.core.tags import PREFIX
 from fullturn.evaluation.race import Race
+from fullturn.verbs.parts.training import Trial
 from fullturn.verbs.train import Trials, train
-from fullturn.verbs.training import Trial
 from fullturn.verbs.workspace import Workspace
 from tests.cli.test_bad_inputs import csv_of, init, rows, run, use
 from tests.tracking.test_comparison import A, B

@@ -1,7 +1,9 @@
-"""The state folder: it ignores itself in Git, and odd places are used or refused at once."""
+"""The state folder: it ignores itself in Git, is recognised after it was moved, and odd places are
+used or refused at once."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from fullturn.core import state
 from fullturn.core.errors import CouldNotEvaluate, SettingsError
 from fullturn.core.settings import STATE, Settings, state_folder
+from fullturn.core.state import state_id
 from tests.needs import mounted
 
 SETTINGS = Settings(name="p", app="classifier")
@@ -77,3 +80,15 @@ def test_one_that_is_read_only_is_read_as_it_is(tmp_path: Path) -> None:
         assert state.make(disk / ".fullturn").is_dir()
         with pytest.raises(CouldNotEvaluate, match="Read-only file system"):
             state.make(disk / "other")
+
+
+def test_a_moved_folder_is_the_same_and_a_copied_one_is_not(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    first = state_id(here)
+    assert state_id(here) == first
+    here.rename(there)
+    assert state_id(there) == first
+    shutil.copytree(there, here)
+    copied = state_id(here)
+    assert copied != first and state_id(here) == copied and state_id(there) == first

@@ -13,7 +13,7 @@ from fullturn.core.settings import DataSettings
 from fullturn.data import versions
 from fullturn.data.inference import equal_rows
 from fullturn.evaluation.records import fingerprint
-from fullturn.verbs.training import training_view
+from fullturn.verbs.parts.training import training_view
 from tests.data.samples import commit
 
 PASSENGERS = Contract(

@@ -19,10 +19,11 @@ from fullturn.registry.versions import located, version
 from fullturn.release import state
 from fullturn.release.ledger import Decided
 from fullturn.store import Store
-from fullturn.verbs import admission, release
+from fullturn.verbs import release
 from fullturn.verbs.data import commit
 from fullturn.verbs.gate import gate
 from fullturn.verbs.history import history
+from fullturn.verbs.parts import admission
 from fullturn.verbs.promote import promote
 from fullturn.verbs.train import train
 from fullturn.verbs.turn import turn

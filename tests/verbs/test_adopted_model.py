@@ -11,7 +11,7 @@ from fullturn.core import settings
 from fullturn.core.errors import DataError
 from fullturn.store.model_process import ModelColumn
 from fullturn.store.pyfunc import ModelFile
-from fullturn.verbs.adopted_model import (
+from fullturn.verbs.parts.adopted_model import (
     Allowed,
     Asked,
     DataFiles,

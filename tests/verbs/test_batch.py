@@ -26,8 +26,9 @@ from fullturn.core.errors import (
 )
 from fullturn.core.locks import file_lock
 from fullturn.core.tags import BatchTags
-from fullturn.verbs import batch, lineage
+from fullturn.verbs import lineage
 from fullturn.verbs.lineage import BatchLineage
+from fullturn.verbs.parts import batch
 from fullturn.verbs.predict import predict
 from fullturn.verbs.workspace import Workspace
 from tests.conftest import PYTHONPATH

@@ -28,11 +28,12 @@ from fullturn.evidence import keys, signing
 from fullturn.evidence.keys import Signer
 from fullturn.registry import promotion, versions
 from fullturn.subjects import bundle
-from fullturn.verbs import loading, promote, release, rollback
-from fullturn.verbs import register as evidence
+from fullturn.verbs import promote, release, rollback
 from fullturn.verbs.data import commit
 from fullturn.verbs.gate import gate
 from fullturn.verbs.lineage import of_version
+from fullturn.verbs.parts import loading
+from fullturn.verbs.parts import register as evidence
 from fullturn.verbs.serve import server
 from fullturn.verbs.train import train
 from fullturn.verbs.turn import turn

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fullturn.core.entities import Column, Contract, Kind, Prediction
-from fullturn.verbs.feedback_rows import row_of
+from fullturn.verbs.parts.feedback_rows import row_of
 
 
 def contract(kind: Kind) -> Contract:

@@ -14,7 +14,7 @@ from fullturn.core.errors import DataError, UsageError
 from fullturn.core.settings import read
 from fullturn.subjects.catalog import find
 from fullturn.verbs.init import init
-from fullturn.verbs.init_table import Roles, plan
+from fullturn.verbs.parts.init_table import Roles, plan
 from tests.verbs.conftest import write_rows
 
 

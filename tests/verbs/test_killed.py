@@ -13,7 +13,7 @@ import pytest
 
 from fullturn.registry import promotion
 from fullturn.verbs import monitor, retrain
-from fullturn.verbs.candidate import usable_runs
+from fullturn.verbs.parts.candidate import usable_runs
 from fullturn.verbs.workspace import Workspace
 from tests.projects import copied
 from tests.verbs.turning import counted, ended, turning

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fullturn.verbs import candidate, references
-from fullturn.verbs.candidate import trained_on
 from fullturn.verbs.gate import find_gate, gate
+from fullturn.verbs.parts import candidate, references
+from fullturn.verbs.parts.candidate import trained_on
 from fullturn.verbs.train import train
 from fullturn.verbs.workspace import Workspace
 from tests.store.many import many

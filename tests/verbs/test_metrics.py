@@ -11,12 +11,12 @@ from fullturn.core.entities import Code
 from fullturn.core.errors import SettingsError
 from fullturn.core.tags import NOTE
 from fullturn.pipeline.records import Checkout, Delivery, StepResult
-from fullturn.verbs import references
-from fullturn.verbs.candidate import best_of
 from fullturn.verbs.ci.report import collect
 from fullturn.verbs.compare import compare
 from fullturn.verbs.data import commit
 from fullturn.verbs.gate import gate
+from fullturn.verbs.parts import references
+from fullturn.verbs.parts.candidate import best_of
 from fullturn.verbs.promote import promote
 from fullturn.verbs.train import Trials, train
 from fullturn.verbs.workspace import Workspace

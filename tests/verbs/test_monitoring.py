@@ -16,11 +16,12 @@ from fullturn.core.errors import NotFound
 from fullturn.core.showing import view
 from fullturn.core.tags import AlarmTags
 from fullturn.serving.log import PredictionLog
-from fullturn.verbs import feedback_rows, monitor, retrain
+from fullturn.verbs import monitor, retrain
 from fullturn.verbs.data import commit
 from fullturn.verbs.history import history
-from fullturn.verbs.loading import champion
 from fullturn.verbs.monitor import Monitor
+from fullturn.verbs.parts import feedback_rows
+from fullturn.verbs.parts.loading import champion
 from fullturn.verbs.turn import turn
 from fullturn.verbs.workspace import Workspace, load
 from tests.conftest import free_port

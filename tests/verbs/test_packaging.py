@@ -40,11 +40,11 @@ def model(tmp_path: Path, empty_database: Path) -> Path:
     root = tmp_path / "project"
     (root / ".fullturn").mkdir(parents=True)
     shutil.copy(empty_database, root / ".fullturn" / "mlflow.db")
-    (root / "words.py").write_text("import numpy\n\nGREETING = 'hello'\n")
+    (root / "greetings.py").write_text("import numpy\n\nGREETING = 'hello'\n")
     own = (
         Path(toy.__file__)
         .read_text()
-        .replace("class Toy:", "from words import GREETING\nclass Mine:")
+        .replace("class Toy:", "from greetings import GREETING\nclass Mine:")
     )
     (root / "mine.py").write_text(own)
     (root / "test_mine.py").write_text("")
@@ -71,7 +71,7 @@ def test_plain_mlflow_loads_an_app_of_ones_own_where_neither_it_nor_fullturn_is(
     assert said["fullturn"].startswith(str(model / "code" / "fullturn.zip"))
 
     code = {path.name for path in (model / "code").iterdir()} - {"__pycache__"}
-    assert code == {"mine.py", "words.py", "fullturn.zip", "fullturn_bundle.py"}
+    assert code == {"mine.py", "greetings.py", "fullturn.zip", "fullturn_bundle.py"}
     listed = Path(mlflow.pyfunc.get_model_dependencies(str(model))).read_text().splitlines()
     assert {"mlflow", "numpy"} <= {line.partition("==")[0] for line in listed}
     conda = (model / "conda.yaml").read_text()

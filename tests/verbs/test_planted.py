@@ -89,7 +89,7 @@ def test_training_on_test_rows_is_caught(project: Workspace) -> None:
 
 
 def test_rows_equal_to_a_test_row_are_withheld_from_training(project: Workspace) -> None:
-    from fullturn.verbs.training import training_view
+    from fullturn.verbs.parts.training import training_view
     from fullturn.verbs.workspace import load
 
     first = load(project)

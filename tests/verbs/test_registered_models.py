@@ -23,17 +23,8 @@ from fullturn.core.errors import (
     UsageError,
 )
 from fullturn.core.tags import TrainingTags, VersionTags
-from fullturn.verbs import (
-    compare,
-    data,
-    gate,
-    history,
-    lineage,
-    predict,
-    promote,
-    references,
-    verify,
-)
+from fullturn.verbs import compare, data, gate, history, lineage, predict, promote, verify
+from fullturn.verbs.parts import references
 from fullturn.verbs.serve import server
 from fullturn.verbs.turn import LoopRunner
 from fullturn.verbs.workspace import Workspace

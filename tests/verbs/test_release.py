@@ -22,8 +22,9 @@ from fullturn.release.records import Decision
 from fullturn.release.state import Release
 from fullturn.serving import log
 from fullturn.serving.observations import Observer
-from fullturn.verbs import admission, promote, release, rollback
+from fullturn.verbs import promote, release, rollback
 from fullturn.verbs.gate import gate
+from fullturn.verbs.parts import admission
 from fullturn.verbs.serve import server
 from fullturn.verbs.train import train
 from fullturn.verbs.turn import turn

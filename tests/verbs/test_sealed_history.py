@@ -21,11 +21,11 @@ from fullturn.registry import history, promotion, versions
 from fullturn.registry.lineage import Lineage
 from fullturn.registry.promotion import Admission
 from fullturn.store import Store
-from fullturn.verbs import candidate
 from fullturn.verbs.history import history as listed
 from fullturn.verbs.lineage import lineage, of_version
+from fullturn.verbs.parts import candidate
+from fullturn.verbs.parts.sealing import seal
 from fullturn.verbs.rollback import rollback
-from fullturn.verbs.sealing import seal
 from fullturn.verbs.verify import verify
 from fullturn.verbs.workspace import Workspace
 from tests.store.models import registered

@@ -21,7 +21,7 @@ from fullturn.registry import versions
 from fullturn.subjects.service.reference import REFERENCE
 from fullturn.verbs import compare, gate, lineage, monitor, predict, promote, train
 from fullturn.verbs.data import commit
-from fullturn.verbs.loading import load_version
+from fullturn.verbs.parts.loading import load_version
 from fullturn.verbs.serve import server
 from fullturn.verbs.turn import LoopRunner
 from fullturn.verbs.workspace import Workspace

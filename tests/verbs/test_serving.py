@@ -30,8 +30,9 @@ from fullturn.registry import promotion, versions
 from fullturn.registry.versions import located
 from fullturn.serving import log
 from fullturn.store import Store
-from fullturn.verbs import data, rollback, running_server
+from fullturn.verbs import data, rollback
 from fullturn.verbs.lineage import of_prediction
+from fullturn.verbs.parts import running_server
 from fullturn.verbs.serve import TRACES, server
 from fullturn.verbs.train import train
 from fullturn.verbs.workspace import Workspace

@@ -22,10 +22,10 @@ from fullturn.verbs.data import commit
 from fullturn.verbs.gate import gate
 from fullturn.verbs.history import history
 from fullturn.verbs.lineage import of_version
+from fullturn.verbs.parts.training import train_one
 from fullturn.verbs.reproduce import reproduce
 from fullturn.verbs.rollback import rollback
 from fullturn.verbs.train import search_parameters, train
-from fullturn.verbs.training import train_one
 from fullturn.verbs.turn import Step, turn
 from fullturn.verbs.workspace import Workspace
 from tests.conftest import PYTHONPATH, free_port, wait_for

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from fullturn.core.identity import state_id
+from fullturn.core.state import state_id
 from fullturn.core.tags import RetrainingTags
 from fullturn.verbs import retrain
 from fullturn.verbs.workspace import Workspace, feedback_file

@@ -13,7 +13,7 @@ from fullturn.cli.serving import ReleaseProgress
 from fullturn.cli.verb import answer, json_option, open_project
 
 if TYPE_CHECKING:
-    from fullturn.verbs.batch import BadRows
+    from fullturn.verbs.parts.batch import BadRows
     from fullturn.verbs.turn import Step
 
 

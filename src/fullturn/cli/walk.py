@@ -12,7 +12,7 @@ from fullturn.cli.story import Story
 
 if TYPE_CHECKING:
     from fullturn.verbs.gate import GateResult
-    from fullturn.verbs.training import Trial
+    from fullturn.verbs.parts.training import Trial
     from fullturn.verbs.workspace import Workspace
 
 QUESTIONS = (

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from pathlib import Path
+from uuid import uuid4
 
 from fullturn.core.errors import SettingsError, from_system
 
+IDENTITY = "identity"
+"""File with which state folder this is, also after it was moved; a copy of it is another one."""
 IGNORED = "*\n"
 """The state's .gitignore."""
 _UNUSABLE = re.compile(r"[#?^|\[\]\\\x00-\x1f]|%[0-9A-Fa-f]{2}")
@@ -79,3 +83,33 @@ def fsync(path: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def state_id(state: Path) -> str:
+    """The identity of a state folder, made if need be.
+
+    Its file names its own inode: that of a moved file stays, and that of a copied one is another,
+    so that a copy gets an identity of its own.
+    """
+    path = state / IDENTITY
+    while True:
+        try:
+            identity, _, inode = path.read_text(encoding="utf-8").partition(" ")
+            if inode == str(path.stat().st_ino):
+                return identity
+            path.unlink()
+        except FileNotFoundError:
+            _identify(path)
+
+
+def _identify(path: Path) -> None:
+    """Put a new identity in its place, unless another process was first."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".identity-")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(f"{uuid4().hex} {os.fstat(descriptor).st_ino}")
+        os.link(name, path)
+    except FileExistsError:
+        pass
+    finally:
+        Path(name).unlink()

@@ -14,7 +14,7 @@ from fullturn.core.entities import Params
 from fullturn.core.errors import UsageError
 from fullturn.demo.audience import Question
 from fullturn.verbs import init
-from fullturn.verbs.training import Trial, train_one
+from fullturn.verbs.parts.training import Trial, train_one
 from fullturn.verbs.workspace import Workspace, load
 
 FIRST_DATA = "handbook without two chapters"

@@ -20,7 +20,7 @@ from fullturn.registry.lineage import Lineage
 from fullturn.tracking.comparison import Comparison
 from fullturn.verbs.compare import compare
 from fullturn.verbs.lineage import of_version
-from fullturn.verbs.training import Trial, recall
+from fullturn.verbs.parts.training import Trial, recall
 from fullturn.verbs.workspace import Workspace
 
 FIRST = "1"

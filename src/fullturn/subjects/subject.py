@@ -31,7 +31,7 @@ from fullturn.core.errors import (
     UsageError,
 )
 from fullturn.core.wording import shown
-from fullturn.subjects import bundle, by_task, scores
+from fullturn.subjects import bundle, scores, task_scores
 from fullturn.subjects.protocols import (
     App,
     Capability,
@@ -186,7 +186,7 @@ class Subject:
         """
         app, what = self.app, f"score() on row '{row.id}'"
         if not isinstance(app, Scorer):
-            given = by_task.scores(self.contract, row, output, self.scale)
+            given = task_scores.scores(self.contract, row, output, self.scale)
             return scores.added(given, self.scorers, row, output)
         given = self._asked(what, lambda: app.score(row, output))
         if not isinstance(given, Mapping):
@@ -204,7 +204,7 @@ class Subject:
             return self._asked(f"loss() on row '{row.id}'", lambda: app.loss(row, output))
         if isinstance(app, Scorer):
             return None
-        return by_task.loss(self.contract, row, output, self.scale)
+        return task_scores.loss(self.contract, row, output, self.scale)
 
     def comparable(self, output: Output) -> Any:
         """An output as JSON would give it back, with floats to six digits.

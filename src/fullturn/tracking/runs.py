@@ -18,12 +18,14 @@ from fullturn.core.errors import AccessDenied, StoreUnavailable
 from fullturn.core.journal import Drain, Journal
 from fullturn.core.records import Point
 from fullturn.core.steps import decode_step, encode_step
-from fullturn.core.tags import OriginTags
+from fullturn.core.tags import OriginTags, TrainingTags
 from fullturn.store import Store
 from fullturn.tracking import provenance
 from fullturn.tracking.traces import TRACES, TraceSink
 
 JOURNALS = "journals"
+VALIDATED = "validation."
+"""What the names of metrics on the validation rows begin with."""
 DRAIN_SECONDS = 20
 """How long the end of a run waits for its metrics to reach the tracking server."""
 
@@ -228,3 +230,14 @@ def _on_sigterm() -> object:
         raise KeyboardInterrupt(f"signal {number}")
 
     return signal.signal(signal.SIGTERM, stop)
+
+
+def headline(run: RunRecord) -> str:
+    """The metric that a run is chosen by: `accuracy 0.913`, or in its unit `rmse 12.4`; empty if it
+    recorded none."""
+    tags = TrainingTags.read(run.tags)
+    for name in (tags.chosen_by, tags.primary):
+        value = run.metrics.get(f"{VALIDATED}{name}")
+        if value is not None:
+            return f"{name} {value:.3f}" if name == tags.primary else f"{name} {value:.4g}"
+    return ""

@@ -26,17 +26,6 @@ from fullturn.registry import promotion, versions
 from fullturn.store import Store
 from fullturn.store.pyfunc import described
 from fullturn.subjects.mlflow_model import reference
-from fullturn.verbs import adopted_model as inferring
-from fullturn.verbs import candidate
-from fullturn.verbs.adopted_model import (
-    Allowed,
-    Conclusion,
-    DataFiles,
-    Head,
-    Roles,
-    Said,
-    Task,
-)
 from fullturn.verbs.data import commit
 from fullturn.verbs.gate import GateResult, gate
 from fullturn.verbs.init import (
@@ -47,7 +36,18 @@ from fullturn.verbs.init import (
     under_git,
     write_project,
 )
-from fullturn.verbs.sealing import seal
+from fullturn.verbs.parts import adopted_model as inferring
+from fullturn.verbs.parts import candidate
+from fullturn.verbs.parts.adopted_model import (
+    Allowed,
+    Conclusion,
+    DataFiles,
+    Head,
+    Roles,
+    Said,
+    Task,
+)
+from fullturn.verbs.parts.sealing import seal
 from fullturn.verbs.workspace import Progress, Workspace, silent
 
 URI = "MLFLOW_TRACKING_URI"

@@ -10,7 +10,7 @@ from fullturn.metrics.by_task import usual_metrics
 from fullturn.metrics.metric import number, signed
 from fullturn.tracking import comparison
 from fullturn.tracking.comparison import Comparison
-from fullturn.verbs import references
+from fullturn.verbs.parts import references
 from fullturn.verbs.workspace import Workspace, stored_evaluation
 
 

@@ -16,8 +16,8 @@ from fullturn.registry import promotion
 from fullturn.release import state
 from fullturn.serving import log
 from fullturn.tracking.provenance import in_ci
-from fullturn.verbs import references
-from fullturn.verbs.admission import rolled_back
+from fullturn.verbs.parts import references
+from fullturn.verbs.parts.admission import rolled_back
 from fullturn.verbs.promote import promote
 from fullturn.verbs.release import OnLook, begin, release
 from fullturn.verbs.workspace import Workspace, unwatched

@@ -33,10 +33,10 @@ from fullturn.subjects.scores import renamed_metrics
 from fullturn.tracking.cache_keys import gate_key
 from fullturn.tracking.runs import RunPlan, TrackedRun, journal_path
 from fullturn.tracking.traces import TRACES, TraceSpool
-from fullturn.verbs import references
-from fullturn.verbs.gate_evidence import EvidenceCollector
-from fullturn.verbs.ownership import require_own_model
-from fullturn.verbs.register import register as register_version
+from fullturn.verbs.parts import references
+from fullturn.verbs.parts.admission import require_own_model
+from fullturn.verbs.parts.gate_evidence import EvidenceCollector
+from fullturn.verbs.parts.register import register as register_version
 from fullturn.verbs.workspace import (
     Progress,
     Workspace,

@@ -11,7 +11,7 @@ from fullturn.core.wording import cut, listed
 from fullturn.registry import history as histories
 from fullturn.registry import promotion, versions
 from fullturn.store import Store
-from fullturn.verbs.sealing import broken_seal, sealed_history
+from fullturn.verbs.parts.sealing import broken_seal, sealed_history
 from fullturn.verbs.workspace import Workspace
 
 SEALS = {

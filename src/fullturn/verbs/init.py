@@ -24,7 +24,7 @@ from fullturn.core.wording import listed, nearest
 from fullturn.pipeline import workflows
 from fullturn.pipeline.installation import WHEELS, requirement
 from fullturn.tracking.provenance import files_of, is_test
-from fullturn.verbs.init_table import Inferred, Roles, Setting, Task, plan
+from fullturn.verbs.parts.init_table import Inferred, Roles, Setting, Task, plan
 
 EXAMPLES = Path(__file__).parents[1] / "demo" / "examples"
 HELD_BACK = ("tools", "incidents")

@@ -17,8 +17,8 @@ from fullturn.core.tags import BatchTags, TraceTags
 from fullturn.registry import lineage as registry
 from fullturn.registry.lineage import Lineage
 from fullturn.registry.references import version_of
-from fullturn.verbs import references
-from fullturn.verbs.sealing import sealed_history
+from fullturn.verbs.parts import references
+from fullturn.verbs.parts.sealing import sealed_history
 from fullturn.verbs.workspace import Workspace
 
 Role = Literal["input", "output"]

@@ -24,7 +24,7 @@ from fullturn.core.tags import TraceTags
 from fullturn.core.values import checked
 from fullturn.core.wording import cut, shown
 from fullturn.registry import promotion
-from fullturn.verbs import running_server
+from fullturn.verbs.parts import running_server
 from fullturn.verbs.workspace import Progress, Workspace, silent
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from fullturn.core.entities import ModelVersion
     from fullturn.core.journal import Journal
     from fullturn.subjects.protocols import Predictor
-    from fullturn.verbs.batch import BadRows, Predicted
+    from fullturn.verbs.parts.batch import BadRows, Predicted
 
 SHOWN = 60
 """Characters of an input in a table."""
@@ -119,7 +119,7 @@ def predict(
     """
     place = _place(rows)
     if place is not None:
-        from fullturn.verbs.batch import predict_file
+        from fullturn.verbs.parts.batch import predict_file
 
         named = None if out is None else str(out)
         return predict_file(
@@ -178,7 +178,7 @@ def _by_files(project: Workspace, rows: Sequence[Input], reference: str | int | 
     from fullturn.core.journal import Journal
     from fullturn.tracking.runs import journal_path
     from fullturn.tracking.traces import TRACES
-    from fullturn.verbs.loading import chosen
+    from fullturn.verbs.parts.loading import chosen
 
     version, predictor = chosen(project, reference)
     path = journal_path(project.state, version.run_id, TRACES)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from fullturn.core.entities import HistoryEntry
 from fullturn.core.errors import UsageError
 from fullturn.registry import promotion
-from fullturn.verbs import references
-from fullturn.verbs.admission import admit
-from fullturn.verbs.loading import load_version
-from fullturn.verbs.sealing import seal
+from fullturn.verbs.parts import references
+from fullturn.verbs.parts.admission import admit
+from fullturn.verbs.parts.loading import load_version
+from fullturn.verbs.parts.sealing import seal
 from fullturn.verbs.workspace import Workspace
 
 

@@ -26,9 +26,9 @@ from fullturn.release.state import KIND, Release
 from fullturn.release.state import OnLook as OnLook  # noqa: PLC0414  also imported from here
 from fullturn.tracking import provenance
 from fullturn.tracking.runs import RunPlan, recorded
-from fullturn.verbs import references
-from fullturn.verbs.admission import admit, admit_released
-from fullturn.verbs.sealing import seal
+from fullturn.verbs.parts import references
+from fullturn.verbs.parts.admission import admit, admit_released
+from fullturn.verbs.parts.sealing import seal
 from fullturn.verbs.workspace import Workspace, unwatched
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def begin(project: Workspace, version: ModelVersion) -> Release:
         Refused: the version was rolled back by evidence before; that is final.
         BundleError, IntegrityError: its files do not load.
     """
-    from fullturn.verbs.loading import load_version
+    from fullturn.verbs.parts.loading import load_version
 
     champion = _check_start(project, version)
     load_version(project, version)

@@ -9,8 +9,8 @@ from fullturn.core.showing import Block, grid, line, styled, view
 from fullturn.core.tags import KIND
 from fullturn.registry import reproduction, versions
 from fullturn.registry.reproduction import Reproduction
-from fullturn.verbs import references
-from fullturn.verbs.training import train_one
+from fullturn.verbs.parts import references
+from fullturn.verbs.parts.training import train_one
 from fullturn.verbs.workspace import Workspace, recorded_version, stored_evaluation
 
 

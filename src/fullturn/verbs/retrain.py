@@ -9,13 +9,13 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from fullturn.core.entities import Alarm, RunRecord
-from fullturn.core.identity import state_id
 from fullturn.core.settings import RetrainingSettings
+from fullturn.core.state import state_id
 from fullturn.core.tags import NOTE, PARENT, RetrainingTags
 from fullturn.retraining.decision import NOTHING, RetrainingDecision, Situation, decide, trigger
 from fullturn.tracking.runs import RunPlan, recorded
-from fullturn.verbs import feedback_rows
 from fullturn.verbs.monitor import Monitor, identity
+from fullturn.verbs.parts import feedback_rows
 from fullturn.verbs.workspace import Workspace, load
 
 KIND = "retraining"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fullturn.core.entities import HistoryEntry
 from fullturn.registry import history, promotion, versions
-from fullturn.verbs.loading import load_version
-from fullturn.verbs.sealing import seal
+from fullturn.verbs.parts.loading import load_version
+from fullturn.verbs.parts.sealing import seal
 from fullturn.verbs.workspace import Workspace
 
 

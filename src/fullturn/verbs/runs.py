@@ -8,8 +8,7 @@ from typing import Literal
 from fullturn.core.entities import RunRecord
 from fullturn.core.showing import Block, Table, grid, line, then, view
 from fullturn.core.tags import OriginTags, TrainingTags
-from fullturn.tracking.runs import reap
-from fullturn.verbs.headline import headline
+from fullturn.tracking.runs import headline, reap
 from fullturn.verbs.workspace import Workspace
 
 Kind = Literal["train", "gate", "all"]

@@ -27,8 +27,8 @@ from fullturn.store import Store
 from fullturn.tracking import otlp
 from fullturn.tracking.otlp import CollectorSpool
 from fullturn.tracking.traces import TraceSpool, traced
-from fullturn.verbs.loading import load_recorded
-from fullturn.verbs.running_server import announced
+from fullturn.verbs.parts.loading import load_recorded
+from fullturn.verbs.parts.running_server import announced
 from fullturn.verbs.workspace import Workspace
 
 TRACES, COLLECTED = "serving-traces", "serving-otlp"

@@ -13,10 +13,10 @@ from fullturn.core.showing import Block, Part, Table, grid, line, plain, styled,
 from fullturn.core.tags import TrainingTags
 from fullturn.core.wording import clipped_share, shown
 from fullturn.registry.references import check_name
+from fullturn.tracking.runs import VALIDATED
 from fullturn.tracking.search import candidates, complete
-from fullturn.verbs.candidate import goodness, of_sources, trained, trained_on
-from fullturn.verbs.headline import VALIDATED
-from fullturn.verbs.training import Trial, recall, train_one
+from fullturn.verbs.parts.candidate import goodness, of_sources, trained, trained_on
+from fullturn.verbs.parts.training import Trial, recall, train_one
 from fullturn.verbs.workspace import (
     Progress,
     Workspace,

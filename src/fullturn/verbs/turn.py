@@ -25,9 +25,14 @@ from fullturn.release import state
 from fullturn.release.state import Release
 from fullturn.serving import log
 from fullturn.tracking.runs import reap
-from fullturn.verbs import candidate, retrain
-from fullturn.verbs.admission import refusal, rolled_back, undecided
-from fullturn.verbs.candidate import (
+from fullturn.verbs import retrain
+from fullturn.verbs.data import commit
+from fullturn.verbs.deliver import deployment_route
+from fullturn.verbs.gate import gate, reusable_gate
+from fullturn.verbs.monitor import Monitor
+from fullturn.verbs.parts import candidate
+from fullturn.verbs.parts.admission import refusal, require_own_model, rolled_back, undecided
+from fullturn.verbs.parts.candidate import (
     best_of,
     edited,
     of_sources,
@@ -35,16 +40,11 @@ from fullturn.verbs.candidate import (
     trained_on,
     usable_runs,
 )
-from fullturn.verbs.data import commit
-from fullturn.verbs.deliver import deployment_route
-from fullturn.verbs.gate import gate, reusable_gate
-from fullturn.verbs.monitor import Monitor
-from fullturn.verbs.ownership import require_own_model
+from fullturn.verbs.parts.register import complete
+from fullturn.verbs.parts.training import Trial
 from fullturn.verbs.promote import promote
-from fullturn.verbs.register import complete
 from fullturn.verbs.release import OnLook, begin, follow, promoted
 from fullturn.verbs.train import search_parameters, search_place
-from fullturn.verbs.training import Trial
 from fullturn.verbs.workspace import Progress, Workspace, latest, silent, unwatched
 
 LATEST = 1000

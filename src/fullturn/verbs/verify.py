@@ -22,7 +22,7 @@ from fullturn.core.errors import (
     Refused,
 )
 from fullturn.core.showing import Block, Result, Style, grid, line, mark, plain, styled, then, view
-from fullturn.verbs import evidence_queries, references
+from fullturn.verbs.parts import evidence_queries, references
 from fullturn.verbs.workspace import Workspace
 
 CODES = {"PASSED": 0, "FAILED": 1, "INCONCLUSIVE": 4}

@@ -28,7 +28,7 @@ from fullturn.lesson.diagrams.svg import (  # fmt: skip
 from fullturn.lesson.figures import Points
 from fullturn.metrics.metric import SHARE
 from fullturn.tracking.comparison import Comparison
-from fullturn.verbs.training import Trial
+from fullturn.verbs.parts.training import Trial
 
 ROW, LOW_ROW = 100.0, 70.0
 

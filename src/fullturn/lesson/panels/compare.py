@@ -17,8 +17,8 @@ from fullturn.lesson.panels.events import (
 from fullturn.lesson.panels.stage import Stage
 from fullturn.metrics.metric import SHARE, number, signed
 from fullturn.tracking.comparison import Comparison
-from fullturn.verbs.candidate import goodness, usable_runs
 from fullturn.verbs.compare import compare
+from fullturn.verbs.parts.candidate import goodness, usable_runs
 from fullturn.verbs.workspace import Workspace, latest
 
 FLIPS, LONG = 4, 46

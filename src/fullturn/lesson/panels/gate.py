@@ -9,7 +9,7 @@ from fullturn.lesson.panels.events import Emit, Options, outcome, say, shorter, 
 from fullturn.lesson.panels.stage import Stage
 from fullturn.registry import promotion
 from fullturn.verbs.gate import ROWS, GateResult, gate
-from fullturn.verbs.training import train_one
+from fullturn.verbs.parts.training import train_one
 from fullturn.verbs.workspace import Workspace, stored_evaluation
 
 SHOWN, LONG = 3, 60

@@ -11,8 +11,8 @@ from fullturn.lesson.panels.events import Emit, Options, axis, interval, line, o
 from fullturn.lesson.panels.stage import Stage
 from fullturn.tracking.runs import reap
 from fullturn.tracking.search import candidates
-from fullturn.verbs.candidate import best_of, usable_runs
-from fullturn.verbs.training import Trial, recall, train_one
+from fullturn.verbs.parts.candidate import best_of, usable_runs
+from fullturn.verbs.parts.training import Trial, recall, train_one
 from fullturn.verbs.workspace import Workspace, latest
 
 RANKED = "retrieval"

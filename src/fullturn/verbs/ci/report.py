@@ -18,12 +18,12 @@ from fullturn.gates import advice
 from fullturn.pipeline import report as writer
 from fullturn.pipeline.records import Checkout, Delivery, StepResult, Verdict
 from fullturn.pipeline.steps import EVALUATE, REPORT, STEPS_FILE, Step
-from fullturn.verbs import candidate
 from fullturn.verbs.ci import changes
 from fullturn.verbs.ci.changes import ComparedRuns
 from fullturn.verbs.ci.checkout import checkout
 from fullturn.verbs.ci.collector import ReportCollector
 from fullturn.verbs.gate import find_gate
+from fullturn.verbs.parts import candidate
 from fullturn.verbs.workspace import Workspace
 
 SUMMARY = "GITHUB_STEP_SUMMARY"

@@ -26,12 +26,12 @@ from fullturn.core.showing import Block, Cell, Result, grid, line, plain, styled
 from fullturn.pipeline import steps
 from fullturn.pipeline.steps import Step
 from fullturn.registry import promotion
-from fullturn.verbs import candidate
 from fullturn.verbs.ci.checkout import checkout, code, merge_base, tests, worktree
 from fullturn.verbs.ci.report import report, steps_file
 from fullturn.verbs.data import commit
 from fullturn.verbs.deliver import deliver
 from fullturn.verbs.gate import gate
+from fullturn.verbs.parts import candidate
 from fullturn.verbs.promote import promote
 from fullturn.verbs.release import OnLook
 from fullturn.verbs.train import train

@@ -22,8 +22,8 @@ from fullturn.evidence import sbom, signing
 from fullturn.gates import report as reports
 from fullturn.subjects import bundle
 from fullturn.tracking.provenance import git
-from fullturn.verbs.register import FOLDER, disk_folder
-from fullturn.verbs.sealing import broken_seal, sealed_history, signer
+from fullturn.verbs.parts.register import FOLDER, disk_folder
+from fullturn.verbs.parts.sealing import broken_seal, sealed_history, signer
 from fullturn.verbs.workspace import Workspace
 
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")

@@ -31,7 +31,7 @@ from fullturn.core.tags import BatchTags, VersionTags
 from fullturn.serving.answering import Pace, answers
 from fullturn.serving.deployment import LoadedVersion
 from fullturn.tracking.runs import RunPlan, TrackedRun
-from fullturn.verbs.loading import chosen
+from fullturn.verbs.parts.loading import chosen
 from fullturn.verbs.workspace import Progress, Workspace, silent
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from fullturn.core.errors import BundleError, IntegrityError, NotFound, Settings
 from fullturn.registry import promotion, versions
 from fullturn.subjects import bundle
 from fullturn.subjects.protocols import Predictor
-from fullturn.verbs import references
+from fullturn.verbs.parts import references
 from fullturn.verbs.workspace import Workspace
 
 
@@ -71,7 +71,7 @@ def require_signature(project: Workspace, version: ModelVersion, files: Path) ->
         SettingsError: [signing] has method = 'none', or is wrong.
         CouldNotEvaluate: MLflow or Sigstore is unreachable, or the public key is missing.
     """
-    from fullturn.verbs import evidence_queries
+    from fullturn.verbs.parts import evidence_queries
 
     if project.settings.signing.method == "none":
         raise SettingsError(

@@ -14,9 +14,9 @@ from fullturn.metrics.metric import key
 from fullturn.registry import promotion, versions
 from fullturn.tracking.cache_keys import asked_key, listing, source_key, training_key
 from fullturn.tracking.provenance import OWN
+from fullturn.tracking.runs import VALIDATED
 from fullturn.tracking.search import complete
-from fullturn.verbs.headline import VALIDATED
-from fullturn.verbs.training import Trial, recall, train_one
+from fullturn.verbs.parts.training import Trial, recall, train_one
 from fullturn.verbs.workspace import Workspace, newest
 
 

@@ -20,8 +20,8 @@ from fullturn.evidence import folder as evidence_folder
 from fullturn.evidence import signing
 from fullturn.evidence.inputs import EvidenceInputs
 from fullturn.registry import versions
-from fullturn.verbs.evidence_inputs import evidence_inputs
-from fullturn.verbs.sealing import signer
+from fullturn.verbs.parts.evidence_inputs import evidence_inputs
+from fullturn.verbs.parts.sealing import signer
 from fullturn.verbs.workspace import Workspace
 
 FOLDER = "evidence"

@@ -23,7 +23,7 @@ def run(project: Workspace, text: str | int) -> RunRecord:
     """
     found = resolve(project, text, ("version", "run", "model"))
     if found.kind == "model":
-        from fullturn.verbs import candidate
+        from fullturn.verbs.parts import candidate
 
         return candidate.of_model(project, found.id)
     return references.run_of(project.store, found)
@@ -38,7 +38,7 @@ def version(project: Workspace, text: str | int) -> ModelVersion:
     found = resolve(project, text, ("version", "run", "model"))
     if found.kind != "model":
         return references.version_of(project.store, found)
-    from fullturn.verbs import candidate
+    from fullturn.verbs.parts import candidate
 
     run = candidate.find(project, project.subject.parameters_of(found.id))
     if run is None:
@@ -62,13 +62,13 @@ def _words(project: Workspace) -> Words:
 
 
 def _candidate(project: Workspace) -> str:
-    from fullturn.verbs import candidate
+    from fullturn.verbs.parts import candidate
 
     return candidate.get(project).id
 
 
 def _best(project: Workspace) -> str:
-    from fullturn.verbs import candidate
+    from fullturn.verbs.parts import candidate
 
     data = newest(project)
     known = candidate.usable_runs(project, data.version) if data else []

@@ -32,10 +32,9 @@ from fullturn.tracking.cache_keys import (
     train_packages,
     training_key,
 )
-from fullturn.tracking.runs import RunPlan, TrackedRun
+from fullturn.tracking.runs import VALIDATED, RunPlan, TrackedRun, headline
 from fullturn.tracking.search import complete
-from fullturn.verbs.headline import VALIDATED, headline
-from fullturn.verbs.packaging import package
+from fullturn.verbs.parts.packaging import package
 from fullturn.verbs.workspace import (
     Workspace,
     load,

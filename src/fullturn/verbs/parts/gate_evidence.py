@@ -18,7 +18,7 @@ from fullturn.gates.provenance import BundleSafe, Leakage
 from fullturn.registry import promotion, versions
 from fullturn.subjects.protocols import Capability, Predictor
 from fullturn.tracking.traces import TraceSpool
-from fullturn.verbs.training import training_data, training_view
+from fullturn.verbs.parts.training import training_data, training_view
 from fullturn.verbs.workspace import Progress, Workspace, stored_evaluation
 
 TRACED = 100

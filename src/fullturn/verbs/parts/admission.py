@@ -10,13 +10,12 @@ import hashlib
 from fullturn.core.entities import ModelVersion
 from fullturn.core.errors import Conflict, IntegrityError, NotFound, NotGated, Refused
 from fullturn.core.records import REPORTS
-from fullturn.core.tags import GateTags, VersionTags
+from fullturn.core.tags import CHAMPION_ALIAS, GateTags, VersionTags
 from fullturn.registry import history as histories
 from fullturn.registry import promotion
 from fullturn.registry.promotion import Admission, GateEvidence, Today
 from fullturn.release import state
 from fullturn.release.state import Release
-from fullturn.verbs.ownership import require_own_model
 from fullturn.verbs.workspace import Workspace, newest
 
 
@@ -104,3 +103,29 @@ def _today(project: Workspace, version: ModelVersion, override: bool) -> Today:
     return Today(
         histories.read(project.store), data.digest if data else "", final.reason if final else None
     )
+
+
+def require_own_model(project: Workspace) -> None:
+    """Make sure that the registered model is fullturn's, or that fullturn may use it.
+
+    Raises:
+        Conflict: it has versions, or an alias, of somebody else; says the ways on.
+    """
+    if project.settings.adopt_model:
+        return
+    store = project.store
+    versions = store.versions(store.name)
+    theirs = [one.version for one in versions if VersionTags.read(one.tags).bundle is None]
+    alias = store.registered(store.name).aliases.get(CHAMPION_ALIAS)
+    found = []
+    if theirs and len(theirs) == len(versions):
+        found.append(f"versions that fullturn did not register ({', '.join(map(str, theirs))})")
+    if alias is not None and not histories.read(store).effective:
+        found.append(f"an alias '{CHAMPION_ALIAS}' on version {alias} that fullturn did not set")
+    if found:
+        raise Conflict(
+            f"the registered model '{store.name}' has {' and '.join(found)}: nothing was changed "
+            "there. Choose another `name` in fullturn.toml; or set adopt_model = true, if fullturn "
+            "may add versions to this model and move its alias; or operate its versions as they "
+            "are, under another name, with app = 'mlflow_model'"
+        )
