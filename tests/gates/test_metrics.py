@@ -308,4 +308,4 @@ def test_a_scale_of_thousands_has_few_ticks() -> None:
     report = compute(ALL, found, GateSettings(margins={"rmse": 500.0}), actor="ada")
     (panel,) = [one for one in panels(report) if one.title.endswith("rmse")]
     assert 2 <= len(panel.ticks) <= 8
-    assert panel.shown(-3012.4) == "-3012"
+    assert panel.shown(-3012.4) == "-3,012"

@@ -209,3 +209,13 @@ def test_a_hostile_label_stays_text() -> None:
     shown = report(gathered("candidate", rows))
     assert "<script>alert" not in to_html(shown)
     assert "[x](http" not in to_markdown(shown)
+
+
+def test_each_metric_says_its_direction_and_the_unit_that_the_label_has() -> None:
+    found = report(regression(), unit="USD", metrics=(), primary="")
+    text = to_markdown(found)
+    assert "| mae | USD, lower is better, not judged |" in text
+    assert "| r2 | higher is better, not judged |" in text
+    assert "| Predicted (USD) | Rows | Expected minus predicted, mean (USD) | MAE (USD) |" in text
+    html = to_html(found)
+    assert "expected minus predicted, USD</text>" in html and ">MAE, USD</th>" in html

@@ -506,3 +506,9 @@ def test_figures_in_raw_units_are_checked_as_well(changed: dict[str, Any]) -> No
     assert from_json(to_json(sound)) == sound
     with pytest.raises(IntegrityError, match="'rmse' are not a valid difference"):
         from_json(to_json(replace(FULL, scores=(replace(RMSE, **changed),))))
+
+
+def test_rows_that_a_graded_score_compares_are_better_or_worse() -> None:
+    text = to_markdown(replace(FULL, flips_of="closeness"))
+    assert "### Test rows that changed" in text and "On `closeness`: 14 worse, 1 better." in text
+    assert "(`closeness`: 1 minus absolute error ÷ [model] scale, at least 0.)" in text

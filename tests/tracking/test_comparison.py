@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import pytest
 
 import fullturn.verbs.compare  # noqa: F401  it says how a comparison is shown
 from fullturn.cli.output import show
-from fullturn.core.entities import RunRecord
+from fullturn.core.entities import Evaluation, RunRecord
 from fullturn.core.errors import UsageError
 from fullturn.core.tags import PREFIX
 from fullturn.metrics import find
-from fullturn.metrics.metric import MeanScore
+from fullturn.metrics.metric import MeanScore, in_unit
 from fullturn.tracking.comparison import compare
 from tests.gates.candidates import evaluation
-from tests.gates.test_metrics import regression
+from tests.gates.test_metrics import gathered, regression
+from tests.metrics.rows import labelled
 
 
 def run(name: str, data: str = "1", **params: str) -> RunRecord:
@@ -55,7 +59,48 @@ def test_metrics_of_the_settings_are_compared_in_their_own_unit_and_direction(
     assert rmse.difference.estimate == pytest.approx(rmse.second - rmse.first)
     show(found)
     told = " ".join(capsys.readouterr().out.split())
-    assert "rmse (lower is better)" in told and "+3.0" in told
+    assert "rmse (label's unit, lower is better)" in told and "+3.0" in told
+    assert told.index("rmse (") < told.index("close (higher is better)")
+
+
+def test_of_predicted_numbers_the_largest_changes_of_the_error_are_shown_in_the_unit(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    left, right = regression(), regression(error=13.0)
+    exact = [replace(row, output={"value": row.expected["price"]}) for row in right.rows[:9]]
+    right = replace(right, rows=(*exact, *right.rows[9:]))
+    named = [in_unit(find("mae"), "USD")]
+    found = compare(run("a"), run("b"), left, right, named, "mae", "USD")
+    better = [flip for flip in found.flips if flip.gained]
+    assert found.flips_of == "absolute error" and 0 < len(better) < len(found.flips)
+    changes = [abs(flip.second - flip.first) for flip in found.flips]
+    assert changes == sorted(changes, reverse=True)
+    assert all((flip.second < flip.first) is flip.gained for flip in found.flips)
+    show(found)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "mae (USD, lower is better)" in told and "flipped" not in told
+    assert f"{len(better)} with a smaller error in B" in told
+    assert re.search(r"\+ error [\d.]+ → [\d.]+ USD", told)
+    assert re.search(r"smallest detectable difference of mae on this set: [\d.]+ USD", told)
+
+
+def test_a_row_flips_by_its_label_not_by_how_sure_the_model_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def scored(brier: float, wrong: int) -> Evaluation:
+        rows = labelled(["a", "b"] * 20, ["a", "b"] * 20)
+        return gathered("x", [
+            replace(row, scores={"one_minus_brier": brier, "accuracy": float(n >= wrong)})
+            for n, row in enumerate(rows)
+        ])  # fmt: skip
+
+    found = compare(run("a"), run("b"), scored(0.7, 4), scored(0.8, 0))
+    assert found.flips_of == "accuracy" and len(found.flips) == 4
+    show(found)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "4 flipped to correct in B, 0 to wrong" in told
+    assert "one_minus_brier: 1 minus the Brier score: how good the probabilities are" in told
+    assert told.index("accuracy (higher") < told.index("one_minus_brier (higher is better)")
 
 
 def test_what_cannot_be_computed_is_said(capsys: pytest.CaptureFixture[str]) -> None:

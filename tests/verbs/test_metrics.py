@@ -10,6 +10,7 @@ import pytest
 from fullturn.core.entities import Code
 from fullturn.core.errors import SettingsError
 from fullturn.core.tags import NOTE
+from fullturn.core.wording import figure
 from fullturn.pipeline.records import Checkout, Delivery, StepResult
 from fullturn.verbs.ci.report import collect
 from fullturn.verbs.compare import compare
@@ -95,7 +96,7 @@ def test_an_app_without_scores_is_chosen_and_gated_by_a_metric_in_its_unit(root:
     worse, sound = (trial.run for trial in trials)
     assert set(sound.metrics) >= {f"validation.{name}" for name in ("closeness", "mae", "rmse")}
     assert best_of(project, [worse, sound]).id == sound.id
-    assert trials[0].headline == f"rmse {worse.metrics['validation.rmse']:.4g}"
+    assert trials[0].headline == f"rmse {figure(worse.metrics['validation.rmse'])}"
     clipped = trials[0].race.evaluation.clipped
     shown = Trials(trials)._repr_html_()
     assert "losses are above 1" in shown and f"{worse.metrics['validation.rmse']:.4g}" in shown

@@ -115,7 +115,7 @@ def runs(kind: Kind, limit: int, as_json: bool) -> int:
 @click.argument("b")
 @json_option
 def compare(a: str, b: str, as_json: bool) -> int:
-    """Compare runs A and B: parameters, metrics, rows that flipped."""
+    """Compare runs A and B: parameters, metrics, rows that changed."""
     return answer(open_project().compare(a, b), as_json)
 
 

@@ -54,6 +54,7 @@ def demo(folder: Path, keep_serving: bool, as_json: bool) -> None:
     show_default=True,
     help="What to do with rows that break the contract.",
 )
+@click.option("--unit", metavar="NAME", help="What a label of numbers is measured in, as USD.")
 @click.option("--decimal", type=click.Choice([".", ","]), help="If not inferred.")
 @click.option("--thousands", type=click.Choice([",", " ", "'"]), help="In numbers such as 1,234.5.")
 @click.option(

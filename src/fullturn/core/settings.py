@@ -48,6 +48,8 @@ class DataSettings(_Table):
     """Text column, the input of the built-in classifier."""
     label: str | None = None
     """Label column, the target of the built-in classifier and of registered models."""
+    unit: str | None = Field(default=None, min_length=1, max_length=20, pattern=r"^\S(.*\S)?$")
+    """What the numbers of the label are measured in, such as `USD`; shown with errors."""
     id: str | None = None
     """Column that names each row; without it, content identifies them."""
     group: str | None = None

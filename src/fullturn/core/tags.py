@@ -101,6 +101,8 @@ class TrainingTags(Tags):
     """Name of its primary score."""
     chosen_by: str | None = None
     """Key of the metric by which the settings choose the best candidate, if not that score."""
+    unit: str | None = None
+    """What a label of numbers is measured in, and metrics such as mae with it."""
     search_place: int | None = _tag("search.place")
     search_size: int | None = _tag("search.size")
     """Its place among the candidates of a search, from 1, and their number."""

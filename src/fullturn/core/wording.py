@@ -15,6 +15,18 @@ from typing import Any
 
 SHOWN = 5
 """How many rows of a kind are shown; the others are counted."""
+MEANINGS = {
+    "one_minus_brier": "1 minus the Brier score: how good the probabilities are, from 0 (sure and "
+    "wrong) to 1 (sure and right)",
+    "closeness": "1 minus absolute error ÷ [model] scale, at least 0",
+}
+"""What scores of our own are, in plain words."""
+
+
+def figure(value: float, sign: str = "") -> str:
+    """A number of any size with four digits, or all before the point: `0.01234`, `11,113`. With
+    `+` as `sign`, a positive one gets it."""
+    return f"{value:{sign},.0f}" if 1e3 <= abs(value) < 1e15 else f"{value:{sign}.4g}"
 
 
 def shown(value: Any) -> str:

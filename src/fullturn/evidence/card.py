@@ -12,7 +12,7 @@ from typing import Any
 from fullturn.core.entities import CheckResult, GateReport
 from fullturn.core.wording import code, prose
 from fullturn.evidence.inputs import EvidenceInputs
-from fullturn.metrics.metric import SHARE, number, signed
+from fullturn.metrics.metric import SHARE, number, signed, suffix
 
 BASELINE, CHAMPION, SLICES, FLOORS = "EVAL02", "EVAL03", "EVAL04", "EVAL05"
 """Codes of the checks whose figures a card shows."""
@@ -73,7 +73,10 @@ def _results(report: GateReport) -> Iterator[str]:
     yield from ("## Results", "")
     rows = [*_against_champion(report), *_against_baseline(report)]
     if rows:
-        yield "| Score | This version | Compared with | Its score | Difference | Interval |"
+        yield (
+            "| Score | This version | Compared with | Its score | Difference (+ is better) "
+            "| Interval |"
+        )
         yield from ("|---|--:|---|--:|--:|:-:|", *rows)
     else:
         yield "The gate report has no figures on scores."
@@ -109,7 +112,8 @@ def _compared(metric: str, other: str, figures: Mapping[str, Any]) -> str:
     low, high, lead = (signed(figures[name], unit) for name in ("low", "high", "estimate"))
     ours, theirs = (number(figures[name], unit) for name in ("candidate", "reference"))
     interval = f"[{low}, {high}] at {figures['confidence']:.0%}"
-    return f"| {prose(metric)} | {ours} | {prose(other)} | {theirs} | {lead} | {interval} |"
+    named = prose(f"{metric},{suffix(unit)}" if suffix(unit) else metric)
+    return f"| {named} | {ours} | {prose(other)} | {theirs} | {lead} | {interval} |"
 
 
 def _slices(report: GateReport) -> Iterator[str]:
@@ -205,7 +209,7 @@ def _stated(text: str | None, setting: str) -> str:
 def _level(level: Mapping[str, Any]) -> str:
     unit = level.get("unit", SHARE)
     estimate, low, high = (number(level[name], unit) for name in ("estimate", "low", "high"))
-    return f"{estimate} [{low}, {high}]"
+    return f"{estimate} [{low}, {high}]{prose(suffix(unit))}"
 
 
 def _result(report: GateReport, wanted: str) -> CheckResult | None:

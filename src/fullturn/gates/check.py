@@ -81,6 +81,8 @@ class Evidence:
     """Metrics that the settings name besides the subject's scores."""
     primary: str = ""
     """Name of the metric that comes first; empty for the first score."""
+    unit: str | None = None
+    """What the label is measured in, if the settings name it."""
     unknown: Mapping[str, str] = field(default_factory=dict)
     """For each field that cannot be known of this subject, why."""
     absent: Mapping[str, str] = field(default_factory=dict)

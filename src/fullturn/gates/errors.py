@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from fullturn.core.wording import clipped_share
+from fullturn.core.wording import clipped_share, figure
 from fullturn.gates.plots import round_step
-from fullturn.metrics.metric import number
+from fullturn.metrics.metric import about, number
 
 SIDES = ("candidate", "champion", "baseline")
 WIDTH, HEIGHT = 640.0, 300.0
@@ -71,16 +71,16 @@ class Residuals:
     beyond: int
     """Points that are drawn at the edge."""
     rows: int
+    unit: str = ""
+    """`, USD` after the name of an axis, if the label's unit has a name."""
 
 
 def metric_rows(summary: Mapping[str, Any]) -> list[list[str]]:
     """Name, and for each side the metric with its interval; `-` where it has none."""
     found = []
     for one in summary.get("metrics", ()):
-        lower = ", lower is better" if one["direction"] == "lower" else ""
         judged = "" if one["judged"] else ", not judged"
-        unit = "" if one["unit"] == "share" else f", {one['unit']}"
-        found.append([one["name"], f"{unit}{lower}{judged}".removeprefix(", ")])
+        found.append([one["name"], f"{about(one['unit'], one['direction'])}{judged}"])
         found[-1] += [_shown(one.get(side), one["unit"]) for side in sides(summary)]
     return found
 
@@ -132,6 +132,7 @@ def residuals(summary: Mapping[str, Any]) -> Residuals | None:
         tuple((across.at(x), up.at(y)) for x, y in points.tolist()),
         sum(not up.holds(y) for _, y in points.tolist()),
         found["rows"],
+        f", {found['unit']}" if "unit" in found else "",
     )
 
 
@@ -165,7 +166,7 @@ def markdown(summary: Mapping[str, Any], cell: Any) -> Iterator[str]:
         )
     yield from _confusion(summary.get("confusion", {}), cell)
     yield from _calibration(summary.get("calibration", {}))
-    yield from _residuals(summary.get("residuals", {}))
+    yield from _residuals(summary.get("residuals", {}), cell)
     for note in notes(summary):
         yield from (note, "")
     yield from ("</details>", "")
@@ -205,16 +206,17 @@ def _calibration(found: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _residuals(found: Mapping[str, Any]) -> Iterator[str]:
+def _residuals(found: Mapping[str, Any], cell: Any) -> Iterator[str]:
+    unit = f" ({cell(found['unit'])})" if "unit" in found else ""
     if found:
         yield from _table(
-            ["Predicted", "Rows", "Expected minus predicted, mean", "MAE"],
+            [f"Predicted{unit}", "Rows", f"Expected minus predicted, mean{unit}", f"MAE{unit}"],
             (
                 [
-                    f"{one['from']:.4g} to {one['to']:.4g}",
+                    f"{figure(one['from'])} to {figure(one['to'])}",
                     str(one["rows"]),
-                    f"{one['mean']:+.4g}",
-                    f"{one['mae']:.4g}",
+                    figure(one["mean"], "+"),
+                    figure(one["mae"]),
                 ]
                 for one in found["fifths"]
             ),

@@ -12,7 +12,7 @@ from fullturn.core.errors import StatisticsInputError
 from fullturn.core.settings import GateSettings
 from fullturn.gates.check import Evidence
 from fullturn.metrics import Difference, Metric, difference
-from fullturn.metrics.metric import SHARE, MeanScore, Rows, number, signed
+from fullturn.metrics.metric import SHARE, MeanScore, Rows, number, signed, suffix
 from fullturn.statistics.intervals import Interval
 
 
@@ -118,12 +118,13 @@ def level_figures(one: Difference) -> dict[str, float]:
 
 
 def shown(one: Difference) -> str:
-    """A difference with its interval."""
+    """A difference with its interval; what a sign means is said where lower values are better."""
     estimate, low, high = (signed(value, one.unit) for value in (one.estimate, one.low, one.high))
-    return f"{estimate} [{low}, {high}]"
+    sign = " (+ is better)" if one.direction == "lower" else ""
+    return f"{estimate} [{low}, {high}]{suffix(one.unit)}{sign}"
 
 
 def shown_level(level: Interval, unit: str = SHARE) -> str:
     """A level with its interval."""
     estimate, low, high = (number(value, unit) for value in (level.estimate, level.low, level.high))
-    return f"{estimate} [{low}, {high}]"
+    return f"{estimate} [{low}, {high}]{suffix(unit)}"

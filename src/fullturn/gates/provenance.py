@@ -6,7 +6,7 @@ from fullturn.core.settings import GateSettings
 from fullturn.gates.check import Check, Evidence, Verdict, failed, no_evidence, passed
 from fullturn.gates.judged import points, primary_metric
 from fullturn.metrics import level
-from fullturn.metrics.metric import number, signed
+from fullturn.metrics.metric import number, signed, suffix
 
 
 class DataDigest(Check):
@@ -64,12 +64,12 @@ class Leakage(Check):
             return failed(
                 f"{metric.name} is {number(here.estimate, unit)} on test and "
                 f"{number(there.estimate, unit)} on validation: at least "
-                f"{number(gap - width, unit)} too good to be unseen",
+                f"{number(gap - width, unit)}{suffix(unit)} too good to be unseen",
                 **figures,
             )
         return passed(
             f"0 of {evidence.leakage.test_rows if evidence.leakage else 0} test rows trained on; "
-            f"test minus validation {signed(here.estimate - there.estimate, unit)}",
+            f"test minus validation {signed(here.estimate - there.estimate, unit)}{suffix(unit)}",
             **figures,
         )
 

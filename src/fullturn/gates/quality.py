@@ -23,7 +23,7 @@ from fullturn.gates.judged import (
     shown_level,
 )
 from fullturn.metrics import Difference, Metric, RowMetric, level
-from fullturn.metrics.metric import number
+from fullturn.metrics.metric import number, suffix
 from fullturn.statistics.paired import holm
 
 
@@ -116,8 +116,8 @@ class NonInferior(Check):
         lowest = min(named, key=lambda name: found[name].estimate / margins[name])
         unit = found[lowest].unit
         reason = (
-            f"{lowest} {shown(found[lowest])}; margin {margins[lowest]:g}, "
-            f"smallest detectable difference {number(detectable[lowest], unit)}; "
+            f"{lowest} {shown(found[lowest])}; margin {margins[lowest]:g}{suffix(unit)}, "
+            f"smallest detectable difference {number(detectable[lowest], unit)}{suffix(unit)}; "
             f"{_power(chance)}{f' on {primary}' if len(found) > 1 else ''}{_needed(figures)}"
         )
         if losers:

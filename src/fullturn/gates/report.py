@@ -14,7 +14,7 @@ from typing import Any
 from fullturn.core import parsing
 from fullturn.core.entities import CheckResult, GateReport
 from fullturn.core.errors import CouldNotEvaluate, IntegrityError
-from fullturn.core.wording import prose
+from fullturn.core.wording import figure, prose
 from fullturn.gates import advice, errors, plots
 
 DIGEST = "sha256"
@@ -235,7 +235,7 @@ def _flat(figures: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
 
 def _figure(value: Any) -> str:
     if isinstance(value, float):
-        return typeset(f"{value:.4g}")
+        return typeset(figure(value))
     if isinstance(value, dict):
         return ", ".join(f"{name} {_figure(item)}" for name, item in value.items()) or "none"
     if isinstance(value, list | tuple):

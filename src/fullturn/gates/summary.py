@@ -60,7 +60,8 @@ def summary(evidence: Evidence, limits: GateSettings) -> dict[str, Any]:
                 found["confusion"] = confusion(rows)
                 found["calibration"] = calibration(rows)
             case "regression":
-                found["residuals"] = residuals(rows)
+                unit = {"unit": evidence.unit} if evidence.unit else {}
+                found["residuals"] = residuals(rows) | unit
     except StatisticsInputError:  # an output without a label, or without its probability
         pass
     sides = {"candidate": candidate, "champion": evidence.champion}
@@ -156,7 +157,7 @@ def _metrics(
     except StatisticsInputError:
         judged = {}
     named = {one.name: one for one in evidence.metrics}
-    shown = {**{one.name: one for one in usual_metrics(candidate)}, **named}
+    shown = {**{one.name: one for one in usual_metrics(candidate, evidence.unit)}, **named}
     sides: dict[str, Rows] = {"candidate": candidate}
     for name in ("champion", "baseline"):
         other: Evaluation | None = getattr(evidence, name)

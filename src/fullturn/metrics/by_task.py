@@ -7,7 +7,7 @@ from typing import Literal
 
 from fullturn.core.errors import StatisticsInputError
 from fullturn.metrics.answers import expected_labels, label_column
-from fullturn.metrics.metric import Metric, Rows
+from fullturn.metrics.metric import Metric, Rows, in_unit
 from fullturn.metrics.registry import find
 
 Task = Literal["classification", "regression", "ranking"]
@@ -43,9 +43,10 @@ def task_of(rows: Rows) -> Task | None:
     return None
 
 
-def usual_metrics(rows: Rows) -> tuple[Metric, ...]:
-    """The metrics of the task that can be computed on these rows, the most usual first."""
-    metrics = map(find, _names(rows))
+def usual_metrics(rows: Rows, unit: str | None = None) -> tuple[Metric, ...]:
+    """The metrics of the task that can be computed on these rows, the most usual first; `unit` is
+    that of the label."""
+    metrics = (in_unit(find(name), unit) for name in _names(rows))
     return tuple(metric for metric in metrics if metric.applies(rows) is None)
 
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from fullturn.core.errors import StatisticsInputError
 from fullturn.metrics.answers import CachedRows
-from fullturn.metrics.metric import FINITE, Metric, RowMetric, Rows
+from fullturn.metrics.metric import FINITE, Direction, Metric, RowMetric, Rows
 from fullturn.statistics import paired
 from fullturn.statistics.inputs import (
     Floats,
@@ -58,6 +58,8 @@ class Difference:
     totals: GroupTotals = field(repr=False)
     reach: tuple[float, float] = field(repr=False)
     """Lowest and highest value of a row of the group that is added."""
+    direction: Direction = "higher"
+    """Which values of the metric itself are better; of a difference, higher ones always are."""
     bias: tuple[float, float] = (0.0, 0.0)
     """How much the estimate may be too high, and too low, on average (`Metric.bias`)."""
 
@@ -149,6 +151,7 @@ def difference(
         discordant_groups=int(np.count_nonzero(np.bincount(codes[a != b]))),
         totals=totals,
         reach=reach,
+        direction=metric.direction,
         bias=(high_by, low_by),
     )
 

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from fullturn.core.entities import ScoredRow
 from fullturn.core.errors import StatisticsInputError
-from fullturn.core.wording import listed
+from fullturn.core.wording import figure, listed
 from fullturn.statistics.inputs import Floats, as_scores
 
 Rows = Sequence[ScoredRow]
@@ -144,7 +144,7 @@ class MeanScore(RowMetric):
         return [row.scores[self.name] for row in rows]
 
 
-SHARE = "share"
+SHARE, LABEL_UNIT, NATS = "share", "label's unit", "nats"
 _NOT_IN_KEYS = re.compile(r"[^\w\-. :/]+")
 
 
@@ -153,11 +153,28 @@ def key(name: str) -> str:
     return _NOT_IN_KEYS.sub(".", name).strip(".")
 
 
+def in_unit(metric: Metric, unit: str | None) -> Metric:
+    """The metric, measured in this unit if it is measured in the label's."""
+    if unit and metric.unit == LABEL_UNIT:
+        metric.unit = unit
+    return metric
+
+
+def about(unit: str, direction: str) -> str:
+    """What a reader must know of a figure: `USD, lower is better`."""
+    return f"{'' if unit == SHARE else f'{unit}, '}{direction} is better"
+
+
+def suffix(unit: str) -> str:
+    """What follows a figure in a sentence: ` USD`; nothing where the unit has no name."""
+    return "" if unit in (SHARE, LABEL_UNIT, NATS) else f" {unit}"
+
+
 def number(value: float, unit: str = SHARE) -> str:
     """A level."""
-    return f"{value:.3f}" if unit == SHARE else f"{value:.4g}"
+    return f"{value:.3f}" if unit == SHARE else figure(value)
 
 
 def signed(value: float, unit: str = SHARE) -> str:
     """A difference."""
-    return f"{value:+.3f}" if unit == SHARE else f"{value:+.4g}"
+    return f"{value:+.3f}" if unit == SHARE else figure(value, "+")

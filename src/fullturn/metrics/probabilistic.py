@@ -18,7 +18,7 @@ from fullturn.metrics.answers import (
     predicted_labels,
     probabilities,
 )
-from fullturn.metrics.metric import Flags, RowMetric, Rows, SetMetric
+from fullturn.metrics.metric import NATS, Flags, RowMetric, Rows, SetMetric
 from fullturn.statistics.inputs import Floats
 
 _LEAST = float(np.finfo(np.float64).eps)
@@ -54,7 +54,7 @@ class LogLoss(RowMetric):
 
     name = "log_loss"
     direction = "lower"
-    unit = "nats"
+    unit = NATS
     bounds = (0.0, math.inf)
     needs = ("label", "probabilities")
 

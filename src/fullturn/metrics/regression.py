@@ -9,7 +9,7 @@ import numpy as np
 
 from fullturn.core.errors import SettingsError, StatisticsInputError
 from fullturn.metrics.answers import expected_values, predicted_values
-from fullturn.metrics.metric import RowMetric, Rows, SetMetric
+from fullturn.metrics.metric import LABEL_UNIT, RowMetric, Rows, SetMetric
 from fullturn.statistics.inputs import Floats
 
 
@@ -18,7 +18,7 @@ class Mae(RowMetric):
 
     name = "mae"
     direction = "lower"
-    unit = "label's unit"
+    unit = LABEL_UNIT
     bounds = (0.0, math.inf)
     needs = ("value",)
 
@@ -73,7 +73,7 @@ class QuantileLoss(RowMetric):
 
     name = "quantile_loss"
     direction = "lower"
-    unit = "label's unit"
+    unit = LABEL_UNIT
     bounds = (0.0, math.inf)
     needs = ("value",)
 
@@ -114,7 +114,7 @@ class Rmse(SetMetric):
 
     name = "rmse"
     direction = "lower"
-    unit = "label's unit"
+    unit = LABEL_UNIT
     bounds = (0.0, math.inf)
     needs = ("value",)
 

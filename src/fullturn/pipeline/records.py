@@ -164,6 +164,8 @@ class Delivery:
     gained: int = 0
     flips: tuple[Flip, ...] = ()
     """The first of those counted, lost ones first."""
+    flips_of: str = ""
+    """The score that decides which they are; empty for the first one."""
     params: Mapping[str, tuple[str | None, str | None]] = field(default_factory=dict)
     """Champion's value, candidate's value; only what differs."""
     files: Mapping[str, tuple[str | None, str | None]] | None = None

@@ -6,9 +6,9 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 
-from fullturn.core.wording import code, plain, prose
+from fullturn.core.wording import MEANINGS, code, plain, prose
 from fullturn.metrics import metric
-from fullturn.metrics.metric import SHARE
+from fullturn.metrics.metric import SHARE, suffix
 from fullturn.pipeline.records import Cost, DataChange, Delivery, Difference, Flip, Pair
 
 MINUS = "−"
@@ -161,7 +161,7 @@ def _scores(delivery: Delivery, limits: ReportLimits) -> Iterator[str]:
     yield f"| Score | Rows | Champion | Candidate | Difference | {confidence} interval | |"
     yield "|---|--:|--:|--:|--:|:-:|---|"
     for one in delivery.scores[: limits.lists]:
-        yield _row(code(one.name), one, delivery.margin)
+        yield _row(f"{code(one.name)}{prose(suffix(one.unit))}", one, delivery.margin)
     if delivery.shared:
         name = f"{code(delivery.shared.name)}, only test rows of both datasets"
         yield _row(name, delivery.shared, delivery.margin)
@@ -237,10 +237,14 @@ def _slices(delivery: Delivery, limits: ReportLimits) -> Iterator[str]:
 def _flips(delivery: Delivery, limits: ReportLimits) -> Iterator[str]:
     if not (delivery.lost or delivery.gained):
         return
-    yield from ("### Test rows that flipped", "")
-    yield f"On {code(delivery.scores[0].name)}: {delivery.lost:,} lost, {delivery.gained:,} gained."
-    yield ""
-    for gained, word, count in ((False, "lost", delivery.lost), (True, "gained", delivery.gained)):
+    of = delivery.flips_of or delivery.scores[0].name
+    graded = of in MEANINGS
+    words = ("worse", "better") if graded else ("lost", "gained")
+    counts = (delivery.lost, delivery.gained)
+    yield from (f"### Test rows that {'changed' if graded else 'flipped'}", "")
+    yield f"On {code(of)}: {counts[0]:,} {words[0]}, {counts[1]:,} {words[1]}."
+    yield from (f"({code(of)}: {MEANINGS[of]}.)", "") if graded else ("",)
+    for gained, word, count in zip((False, True), words, counts, strict=True):
         chosen = [flip for flip in delivery.flips if flip.gained is gained][: limits.flips]
         if chosen:
             what = f"{len(chosen)} of {count:,}" if len(chosen) < count else f"{count:,}"

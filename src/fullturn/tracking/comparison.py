@@ -1,4 +1,4 @@
-"""Two runs side by side: parameters, metrics with paired intervals, questions that flipped."""
+"""Two runs side by side: parameters, metrics with paired intervals, rows that changed."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from fullturn.core.errors import NotFound, StatisticsInputError, UsageError
 from fullturn.core.showing import Result
 from fullturn.core.tags import TrainingTags
 from fullturn.metrics import Difference, Metric, difference, paired_rows
-from fullturn.metrics.answers import CachedRows
-from fullturn.metrics.metric import SHARE, Direction, MeanScore
+from fullturn.metrics.answers import CachedRows, expected_values, predicted_values
+from fullturn.metrics.by_task import task_of
+from fullturn.metrics.metric import LABEL_UNIT, SHARE, Direction, MeanScore
 from fullturn.statistics.paired import PairedDifference
+
+ERROR = "absolute error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +33,14 @@ class MetricDifference:
 
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """A row that one run got right and the other did not."""
+    """A row that the second run answers better (`gained`) or worse than the first."""
 
     id: str
     input: str
     gained: bool
+    first: float | None = None
+    """Of predicted numbers, the first run's error, in the label's unit; so is `second`."""
+    second: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,9 @@ class Comparison(Result):
     """Smallest true difference of the first metric found with 80 % power, α = 0.05; in its unit."""
     unknown: Mapping[str, str] = field(default_factory=dict)
     """Metrics of the settings that cannot be computed on these rows, with the reason."""
+    flips_of: str = ""
+    """What decides which rows flipped: `accuracy` or another score, or `absolute error`."""
+    flips_unit: str = SHARE
     _rows = "metrics"
 
 
@@ -63,9 +72,10 @@ def compare(
     right: Evaluation,
     named: Sequence[Metric] = (),
     primary: str = "",
+    unit: str | None = None,
 ) -> Comparison:
     """Compare two runs on the rows that both have scored: their scores, and `named` metrics; the
-    one called `primary` comes first.
+    one called `primary` comes first. `unit` is that of the label.
 
     Raises:
         UsageError: they are the same run.
@@ -91,6 +101,7 @@ def compare(
             found[name] = difference(metric, pair[1], pair[0])
         except StatisticsInputError as error:
             unknown[name] = str(error)
+    of, flips = _flips(*pair, scores)
     return Comparison(
         first=first.name,
         second=second.name,
@@ -98,9 +109,11 @@ def compare(
         data=(_data(first), _data(second)),
         params=_changed(first, second),
         metrics=tuple(_shown(metrics[name], one) for name, one in found.items()),
-        flips=tuple(_flips(*pair, scores[0])),
+        flips=tuple(flips),
         detectable=next(iter(found.values())).detectable(),
         unknown=unknown,
+        flips_of=of,
+        flips_unit=(unit or LABEL_UNIT) if of == ERROR else SHARE,
     )
 
 
@@ -132,12 +145,40 @@ def _shown(metric: Metric, found: Difference) -> MetricDifference:
     )
 
 
-def _flips(before: Sequence[ScoredRow], after: Sequence[ScoredRow], metric: str) -> list[Flip]:
-    return [
-        Flip(a.id, " ".join(map(str, a.input.values())), gained=b.scores[metric] > a.scores[metric])
+def _flips(before: CachedRows, after: CachedRows, scores: Sequence[str]) -> tuple[str, list[Flip]]:
+    """The rows that changed, and by what: of numbers their error, the largest change first; of
+    labels whether they are right; otherwise the first score."""
+    if task_of(before) == "regression" == task_of(after):
+        return ERROR, _errors(before, after)
+    of = "accuracy" if "accuracy" in scores else scores[0]
+    return of, [
+        Flip(a.id, _input(a), gained=b.scores[of] > a.scores[of])
         for a, b in zip(before, after, strict=True)
-        if a.scores[metric] != b.scores[metric]
+        if a.scores[of] != b.scores[of]
     ]
+
+
+def _errors(before: CachedRows, after: CachedRows) -> list[Flip]:
+    first, second = (
+        abs(predicted_values(rows) - expected_values(rows)).tolist() for rows in (before, after)
+    )
+    found = [
+        Flip(row.id, _input(row), y < x, x, y)
+        for row, x, y in zip(before, first, second, strict=True)
+        if x != y
+    ]
+    return sorted(found, key=lambda one: -abs((one.second or 0.0) - (one.first or 0.0)))
+
+
+def _input(row: ScoredRow) -> str:
+    """A single input as it is; of several, each with its name."""
+    if len(row.input) == 1:
+        return str(next(iter(row.input.values())))
+    filled = {name: value for name, value in row.input.items() if value is not None}
+    return ", ".join(
+        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in filled.items()
+    )
 
 
 def _changed(first: RunRecord, second: RunRecord) -> dict[str, tuple[str | None, str | None]]:

@@ -1,4 +1,4 @@
-"""Compare two runs: parameters, metrics, rows that flipped."""
+"""Compare two runs: parameters, metrics, rows that changed."""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ from collections.abc import Iterator
 
 from fullturn.core.records import VALIDATION
 from fullturn.core.showing import Block, grid, line, styled, then, view
-from fullturn.metrics.by_task import usual_metrics
-from fullturn.metrics.metric import number, signed
+from fullturn.core.wording import MEANINGS
+from fullturn.metrics.by_task import USUAL, usual_metrics
+from fullturn.metrics.metric import about, number, signed, suffix
 from fullturn.tracking import comparison
-from fullturn.tracking.comparison import Comparison
+from fullturn.tracking.comparison import ERROR, Comparison, Flip
 from fullturn.verbs.parts import references
 from fullturn.verbs.workspace import Workspace, stored_evaluation
 
+_WORDS = {
+    "accuracy": ("flipped to correct in B", "to wrong"),
+    ERROR: ("with a smaller error in B", "with a larger one; the largest changes:"),
+}
+
 
 def compare(project: Workspace, a: str, b: str) -> Comparison:
-    """Compare runs or versions `a` and `b`: parameters, metrics, rows that flipped.
+    """Compare runs or versions `a` and `b`: parameters, metrics, rows that changed.
 
     They are compared on the validation rows scored by both.
 
@@ -26,9 +32,10 @@ def compare(project: Workspace, a: str, b: str) -> Comparison:
     """
     first, second = (references.run(project, reference) for reference in (a, b))
     left, right = (stored_evaluation(project, run.id, VALIDATION) for run in (first, second))
-    named = (*project.metrics, *usual_metrics(left.rows))
+    unit = project.settings.data.unit
+    named = (*project.metrics, *usual_metrics(left.rows, unit))
     first_metric = project.primary.name if project.primary else ""
-    return comparison.compare(first, second, left, right, named, first_metric)
+    return comparison.compare(first, second, left, right, named, first_metric, unit)
 
 
 @view.register
@@ -48,31 +55,47 @@ def _(result: Comparison) -> Iterator[Block]:
     yield _metrics(result)
     for name, why in result.unknown.items():
         yield line(styled(name, "open"), f" cannot be computed: {why}")
-    gained = [flip for flip in result.flips if flip.gained]
-    lost = [flip for flip in result.flips if not flip.gained]
-    right = f"{len(gained)} flipped to correct in B, {len(lost)} to wrong"
-    yield line(f"on {result.rows} rows: {right}")
-    for sign, flips in ((styled("+", "good"), gained), (styled("-", "bad"), lost)):
-        for flip in flips[:5]:
-            yield line(" ", sign, f" {flip.input[:90]}")
-    smallest, of = number(result.detectable, result.metrics[0].unit), result.metrics[0].metric
+    for name in (one.metric for one in result.metrics if one.metric in MEANINGS):
+        yield line(styled(f"{name}: {MEANINGS[name]}", "dim"))
+    yield from _flips(result)
+    first = result.metrics[0]
+    smallest = f"{number(result.detectable, first.unit)}{suffix(first.unit)}"
     yield line(
-        f"smallest detectable difference of {of} on this set: {smallest} (80 % power, α 0.05)"
+        f"smallest detectable difference of {first.metric} on this set: {smallest} (80 % power, "
+        "α 0.05)"
     )
     yield then("fullturn gate B")
 
 
+def _flips(result: Comparison) -> Iterator[Block]:
+    gained = [flip for flip in result.flips if flip.gained]
+    lost = [flip for flip in result.flips if not flip.gained]
+    better, worse = _WORDS.get(result.flips_of, (f"a higher {result.flips_of} in B", "a lower one"))
+    yield line(f"on {result.rows} rows: {len(gained)} {better}, {len(lost)} {worse}")
+    for sign, flips in ((styled("+", "good"), gained), (styled("-", "bad"), lost)):
+        for flip in flips[:5]:
+            yield line(" ", sign, f" {_error(flip, result.flips_unit)}{flip.input[:90]}")
+
+
+def _error(flip: Flip, unit: str) -> str:
+    if flip.first is None or flip.second is None:
+        return ""
+    return f"error {number(flip.first, unit)} → {number(flip.second, unit)}{suffix(unit)}: "
+
+
 def _metrics(found: Comparison) -> Block:
+    """The metrics that people know first."""
+    usual = {name: place for place, name in enumerate(USUAL)}
     return grid(
         ("metric", ">A", ">B", ">B minus A", ">95 % interval"),
         (
             (
-                m.metric if m.direction == "higher" else f"{m.metric} (lower is better)",
+                f"{m.metric} ({about(m.unit, m.direction)})",
                 number(m.first, m.unit),
                 number(m.second, m.unit),
                 signed(m.difference.estimate, m.unit),
                 f"{signed(m.difference.low, m.unit)} to {signed(m.difference.high, m.unit)}",
             )
-            for m in found.metrics
+            for m in sorted(found.metrics, key=lambda one: usual.get(one.metric, len(usual)))
         ),
     )

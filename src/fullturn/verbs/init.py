@@ -53,6 +53,7 @@ def init(  # noqa: PLR0913  the options of the command
     decimal: Literal[".", ","] | None = None,
     thousands: Literal[",", " ", "'"] | None = None,
     day_first: bool | None = None,
+    unit: str | None = None,
 ) -> Started:
     """Create a project in a folder: for a table and its label, for one text, or from an example.
 
@@ -65,9 +66,9 @@ def init(  # noqa: PLR0913  the options of the command
     reads that column alone. `encoding` is that of the files, if it is not UTF-8; `on_bad_row =
     "drop"` leaves out rows that break the contract. `decimal` and `thousands` are the separators
     in numbers, and `day_first` says what comes first in dates such as 1/5/2024; each is inferred
-    where a cell of the table says it. An `example` is `assistant` or `wine`, and has
-    its own data. The project includes workflows that run `fullturn ci` and `fullturn cd`. Existing
-    files are never overwritten.
+    where a cell of the table says it. `unit` is that of a label of numbers, such as `USD`. An
+    `example` is `assistant` or `wine`, and has its own data. The project includes workflows that
+    run `fullturn ci` and `fullturn cd`. Existing files are never overwritten.
 
     Raises:
         UsageError: an option is missing or not allowed; the folder already has a project, or is a
@@ -87,7 +88,7 @@ def init(  # noqa: PLR0913  the options of the command
         raise UsageError(f"{', '.join(missing)} missing; or use --example")
     test_file = Path(test) if test else None
     reading: dict[str, Any] = {"on_bad_row": on_bad_row} if on_bad_row != "refuse" else {}
-    options = {"encoding": encoding, "decimal": decimal, "thousands": thousands}
+    options = {"encoding": encoding, "decimal": decimal, "thousands": thousands, "unit": unit}
     reading |= {name: value for name, value in options.items() if value}
     reading |= {} if day_first is None else {"day_first": day_first}
     if text is None:

@@ -75,8 +75,10 @@ class Workspace:
             SettingsError: there is no such metric.
         """
         from fullturn.metrics import find
+        from fullturn.metrics.metric import in_unit
 
-        return tuple(find(name, self.root) for name in self.settings.gates.named_metrics)
+        names, unit = self.settings.gates.named_metrics, self.settings.data.unit
+        return tuple(in_unit(find(name, self.root), unit) for name in names)
 
     @property
     def primary(self) -> Metric | None:

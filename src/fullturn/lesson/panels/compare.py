@@ -15,7 +15,7 @@ from fullturn.lesson.panels.events import (
     table,
 )
 from fullturn.lesson.panels.stage import Stage
-from fullturn.metrics.metric import SHARE, number, signed
+from fullturn.metrics.metric import SHARE, number, signed, suffix
 from fullturn.tracking.comparison import Comparison
 from fullturn.verbs.compare import compare
 from fullturn.verbs.parts.candidate import goodness, usable_runs
@@ -73,7 +73,8 @@ def _metrics(emit: Emit, compared: Comparison) -> None:
     rows = []
     for place, one in enumerate(compared.metrics, 1):
         d, unit = one.difference, one.unit
-        rows.append((one.metric, number(one.first, unit), number(one.second, unit),
+        name = f"{one.metric}{suffix(unit)}"
+        rows.append((name, number(one.first, unit), number(one.second, unit),
                      signed(d.estimate, unit),
                      f"{signed(d.low, unit)} to {signed(d.high, unit)}"))  # fmt: skip
         if unit == SHARE:
@@ -94,7 +95,8 @@ def _verdict(compared: Comparison) -> tuple[str, str]:
     primary = compared.metrics[0]
     sign = 1 if primary.direction == "higher" else -1
     low, high = sorted((sign * primary.difference.low, sign * primary.difference.high))
-    smallest = f"the smallest detectable difference is {number(compared.detectable, primary.unit)}"
+    detectable = f"{number(compared.detectable, primary.unit)}{suffix(primary.unit)}"
+    smallest = f"the smallest detectable difference is {detectable}"
     if low > 0:
         return "B IS BETTER", f"the interval of {primary.metric} is {_side(sign)} 0; {smallest}"
     if high < 0:

@@ -11,6 +11,7 @@ from fullturn.core.errors import FullturnError, NotFound, SettingsError, StoreUn
 from fullturn.core.settings import GateSettings, stored_limits
 from fullturn.core.tags import GateTags, OriginTags, VersionTags
 from fullturn.metrics import Metric, find
+from fullturn.metrics.metric import in_unit
 from fullturn.pipeline.records import Cost, Delivery, Flip, Pair, Subject
 from fullturn.registry import promotion, versions
 from fullturn.verbs.ci import changes, paired
@@ -122,9 +123,9 @@ class ReportCollector:
 
     def _named_metrics(self, limits: GateSettings) -> tuple[Metric, ...]:
         """The metrics in the gate's settings; none if one of them no longer exists."""
-        root = self.project.root
+        root, unit = self.project.root, self.project.settings.data.unit
         try:
-            return tuple(find(name, root) for name in limits.named_metrics)
+            return tuple(in_unit(find(name, root), unit) for name in limits.named_metrics)
         except SettingsError as error:
             self.damaged.append(str(error))
             return ()
@@ -145,6 +146,7 @@ class ReportCollector:
             slices=compared.slices(),
             lost=len(lost),
             gained=len(gained),
+            flips_of=compared.flips_of,
             flips=self._read("the rows that flipped", lambda: self._flips(compared)) or (),
         )
 

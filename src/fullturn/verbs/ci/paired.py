@@ -70,9 +70,16 @@ class Compared:
         unmoved = sorted((o for o in found if not o.moved), key=lambda o: -abs(o.estimate))
         return tuple([*moved, *unmoved][:_SLICES])
 
+    @property
+    def flips_of(self) -> str:
+        """The score that says which rows flipped: whether they are right, if that is a score."""
+        both = [name for name in self.candidate.metrics if name in self.champion.metrics]
+        return "accuracy" if "accuracy" in both else self.primary
+
     def flipped(self) -> tuple[list[Both], list[Both]]:
-        """Pairs with a lower, and with a higher, primary score than the champion; largest first."""
-        changes = [(ours.scores[self.primary] - theirs.scores[self.primary], n)
+        """Pairs with a lower, and with a higher, score than the champion; largest first."""
+        name = self.flips_of
+        changes = [(ours.scores[name] - theirs.scores[name], n)
                    for n, (ours, theirs) in enumerate(self.pairs)]  # fmt: skip
         lost = sorted(change for change in changes if change[0] < 0)
         gained = sorted((c for c in changes if c[0] > 0), key=lambda c: (-c[0], c[1]))

@@ -75,6 +75,7 @@ class EvidenceCollector:
             refusal=self._refusal(test),
             metrics=project.metrics,
             primary=project.primary.name if project.primary else "",
+            unit=project.settings.data.unit,
             unknown=self.unknown,
             absent=self.absent,
         )

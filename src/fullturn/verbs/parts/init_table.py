@@ -94,7 +94,7 @@ def plan(
         _section("experiment", _experiment(found, labels)),
         _section("gates", _gates(found, labels)),
     ]
-    inferred = Inferred(tuple(_settings(found, roles)), tuple(_decisions(found, labels)))
+    inferred = Inferred(tuple(_settings(found, roles)), tuple(_decisions(found, labels, files)))
     if why_equal:
         chosen = Setting("[data] equal_rows", equal, why_equal)
         inferred = replace(inferred, decisions=(*inferred.decisions, chosen))
@@ -253,7 +253,9 @@ def _settings(found: Inference, roles: Roles) -> Iterator[Setting]:
         yield Setting(one.name, kind, one.reason + optional)
 
 
-def _decisions(found: Inference, labels: Counter[str]) -> Iterator[Setting]:
+def _decisions(
+    found: Inference, labels: Counter[str], files: Mapping[str, Any]
+) -> Iterator[Setting]:
     """What else was decided."""
     from fullturn.data.inference import UNCLEAR_DATES
 
@@ -271,6 +273,9 @@ def _decisions(found: Inference, labels: Counter[str]) -> Iterator[Setting]:
     if found.task == "regression":
         why = "the middle half of the labels is so wide: an error of that much is worth nothing"
         yield Setting("[model] scale", f"{_scale(labels):g}", why)
+        if "unit" not in files:
+            why = 'such as "USD" or "m²": shown with every error (`fullturn init --unit`)'
+            yield Setting("[data] unit", "not set", why)
     elif _share(labels) < RARE:
         rarest = min(labels, key=lambda one: (labels[one], one))
         share = labels[rarest] / labels.total()

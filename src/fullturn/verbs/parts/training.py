@@ -249,6 +249,7 @@ def _record(project: Workspace, run: TrackedRun, view: Dataset, raced: Race) -> 
         **TrainingTags(
             primary=evaluation.metrics[0],
             chosen_by=key(project.primary.name) if project.primary else None,
+            unit=project.settings.data.unit,
             race_stopped=raced.stopped,
             race_groups=raced.groups,
             race_of_groups=raced.of_groups,
@@ -268,7 +269,7 @@ def _estimates(project: Workspace, raced: Race) -> dict[str, float]:
     rows = CachedRows.of(() if raced.stopped else raced.evaluation.rows)
     return {
         f"{VALIDATED}{key(metric.name)}": metric.estimate(rows)
-        for metric in (*usual_metrics(rows), *project.metrics)
+        for metric in (*usual_metrics(rows, project.settings.data.unit), *project.metrics)
         if rows and metric.name not in raced.evaluation.metrics and metric.applies(rows) is None
     }
 
