@@ -19,11 +19,13 @@ from fullturn.core.journal import Drain, Journal
 from fullturn.core.records import Point
 from fullturn.core.steps import decode_step, encode_step
 from fullturn.core.tags import OriginTags, TrainingTags
+from fullturn.core.wording import MEANINGS, figure
 from fullturn.store import Store
 from fullturn.tracking import provenance
 from fullturn.tracking.traces import TRACES, TraceSink
 
 JOURNALS = "journals"
+_IN_ITS_UNIT = ("mae", "rmse", "quantile_loss")
 VALIDATED = "validation."
 """What the names of metrics on the validation rows begin with."""
 DRAIN_SECONDS = 20
@@ -233,11 +235,16 @@ def _on_sigterm() -> object:
 
 
 def headline(run: RunRecord) -> str:
-    """The metric that a run is chosen by: `accuracy 0.913`, or in its unit `rmse 12.4`; empty if it
-    recorded none."""
+    """`accuracy 0.913`, or in its unit `rmse 12.4`; empty if the run recorded none. Before a score
+    that few people know comes the accuracy."""
     tags = TrainingTags.read(run.tags)
+    known = run.metrics.get(f"{VALIDATED}accuracy")
+    before = f"accuracy {known:.3f}, " if tags.primary in MEANINGS and known is not None else ""
     for name in (tags.chosen_by, tags.primary):
         value = run.metrics.get(f"{VALIDATED}{name}")
         if value is not None:
-            return f"{name} {value:.3f}" if name == tags.primary else f"{name} {value:.4g}"
+            if name == tags.primary:
+                return f"{before}{name} {value:.3f}"
+            in_unit = tags.unit and str(name).startswith(_IN_ITS_UNIT)
+            return f"{name} {figure(value)}{f' {tags.unit}' if in_unit else ''}"
     return ""

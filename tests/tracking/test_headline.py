@@ -5,7 +5,7 @@ from __future__ import annotations
 from fullturn.core.entities import RunRecord
 from fullturn.core.tags import TrainingTags
 from fullturn.core.wording import figure
-from fullturn.verbs.parts.headline import headline
+from fullturn.tracking.runs import headline
 
 
 def run(metrics: dict[str, float], **tags: str) -> RunRecord:
