@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 
 import fullturn
+from fullturn.cli import run
 from fullturn.core.errors import NotFound, UsageError
 from fullturn.core.journal import waiting
+from fullturn.registry.lineage import Lineage
 from fullturn.serving import log
 from fullturn.serving.external import JOURNAL
+from fullturn.verbs.lineage import PredictionLineage
 from fullturn.verbs.log import collect
 from fullturn.verbs.workspace import Workspace
 from tests.projects import copied
@@ -86,9 +89,41 @@ def test_monitor_reads_what_was_logged_under_the_champion_of_that_time(
     early = fullturn.log(row, {"answer": "a bird"}, folder=root, time=old, key="anna")
     fullturn.log(id=made, score=1.0, folder=root)
     found = fullturn.open(root).lineage(made)
-    assert found.prediction.version == before.version
+    assert isinstance(found, PredictionLineage) and found.lineage is not None
+    assert found.prediction.version == found.lineage.version == before.version
     assert found.prediction.output == {"answer": "a share", "score": 0.5}
     after = fullturn.open(root).monitor()
     assert (after.requests, after.labelled) == (before.requests + 1, before.labelled + 1)
     assert log.find(project.state, early).version == 0
     assert collect(project) == 0
+    from_before = fullturn.open(root).lineage(early)
+    assert isinstance(from_before, PredictionLineage) and from_before.lineage is None
+
+
+@pytest.mark.slow
+def test_an_id_that_its_sender_chose_is_traced(
+    pristine: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    project = Workspace.open(copied(pristine, tmp_path / "project"))
+    champion = project.store.registered(project.store.name).aliases["champion"]
+    row = {project.subject.contract.text or "text": "what is a canary release?"}
+    odd = 'models:/O\'Brien\x1b[31m "7" ../é'
+    for number in ("order 7", str(champion), odd, "x" * 200):
+        fullturn.log(row, {"answer": number}, id=number, folder=project.root)
+    traced = fullturn.open(project.root).lineage
+    for text, number in (("order 7", "order 7"), ("id:order 7", "order 7"), ("x" * 200, "x" * 200),
+                         (f"id:{champion}", str(champion)), (f"id:{odd}", odd)):  # fmt: skip
+        found = traced(text)
+        assert isinstance(found, PredictionLineage)
+        assert found.prediction.output == {"answer": number}
+        assert found.lineage is not None and found.lineage.version == champion
+    assert isinstance(traced(str(champion)), Lineage), "a version's number means the version"
+    for text in ("order 8", "id:order 8", "x" * 201):
+        with pytest.raises(NotFound):
+            traced(text)
+    monkeypatch.chdir(project.root)
+    assert run(["lineage", f"id:{odd}"]) == 0
+    assert "\x1b" not in (shown := capsys.readouterr().out) and "O'Brien\\x1b[31m" in shown

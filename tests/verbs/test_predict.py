@@ -31,7 +31,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def found(project: Workspace, trace: str) -> tuple[object, object, int]:
     known = lineage(project, trace)
-    assert isinstance(known, PredictionLineage)
+    assert isinstance(known, PredictionLineage) and known.lineage is not None
     return known.prediction.input, known.prediction.output, known.lineage.version
 
 

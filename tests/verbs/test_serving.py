@@ -93,6 +93,7 @@ def test_an_answer_leads_back_to_everything_that_made_it(project: Workspace) -> 
     found = of_prediction(project, number)
     assert (found.prediction.input, found.prediction.arm) == (ROW, "champion")
     assert [one.expected for one in found.feedback] == [{"label": "delivery"}]
+    assert found.lineage is not None
     assert found.lineage.version == 1 and found.lineage.data == "1"
     assert found.lineage.data_digest == data.log(project)[0].digest
     with pytest.raises(NotFound, match="no prediction"):

@@ -248,6 +248,7 @@ def _quality(live: Live) -> list[tuple[str, ...]]:
 
 def _lineage_line(found: PredictionLineage) -> str:
     one, of = found.prediction, found.lineage
+    assert of is not None, "a version of the registry answered"
     judged = f"rated by {found.feedback[-1].source}" if found.feedback else "not rated yet"
     parts = (
         f"answer {one.id[:8]} to {one.key} ({judged})",

@@ -97,8 +97,10 @@ def history(as_json: bool) -> int:
 def lineage(reference: str, as_json: bool) -> int:
     """Trace a version, an answer or a predicted file to its run, commit, data and gate.
 
-    A prediction id, returned with each answer, also shows the request, the answer, its citations
-    and its feedback. FILE is one that `fullturn predict` read or wrote, found by its content.
+    A prediction id, returned with each answer or chosen by the system that logged it, also shows
+    the request, the answer, its citations and its feedback; write id:ID if it also means something
+    else, such as the number of a version. FILE is one that `fullturn predict` read or wrote, found
+    by its content.
     """
     return answer(open_project().lineage(reference), as_json)
 

@@ -31,8 +31,8 @@ NO_WORDS: Words = MappingProxyType({})
 _MEANS: Mapping[Kind, str] = {
     "version": "a version or an alias of '{model}' (known: {known})",
     "run": "the id of a run, its first 4 characters or more, or the name of one (`fullturn runs`)",
-    "prediction": "the id of a prediction or a trace, 32 hexadecimal digits, which comes with the "
-    "answer",
+    "prediction": "the id of a prediction or a trace, which comes with the answer, or which it was "
+    "logged with",
 }
 MODELS = "models:/"
 WORDS = frozenset({"best", "candidate", CHAMPION_ALIAS, "challenger"})

@@ -24,6 +24,8 @@ from fullturn.verbs.workspace import Workspace
 Role = Literal["input", "output"]
 TRACE = "tr-"
 """Begins the id of a trace."""
+ID = "id:"
+"""Before what is nothing but the id of a prediction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ class PredictionLineage(Result):
     """Oldest first; the last one counts."""
     passages: tuple[str, ...]
     """Ids of the cited passages."""
-    lineage: Lineage
+    lineage: Lineage | None
+    """None if it was made elsewhere when there was no champion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +62,37 @@ class BatchLineage(Result):
 def lineage(project: Workspace, reference: str | int) -> Lineage | PredictionLineage | BatchLineage:
     """Trace a version, an answer or a predicted file to its run, commit, data and gate.
 
-    The id of a prediction or of a trace, returned with each answer, also shows the request, the
-    answer, its citations and its feedback. A file that `predict` read or wrote is found by its
-    content, whatever its name is now.
+    The id of a prediction or of a trace, returned with each answer, or the id that another system
+    logged it with, also shows the request, the answer, its citations and its feedback. `id:` before
+    it says that it is one, where it would also mean a version, a run or a file. A file that
+    `predict` read or wrote is found by its content, whatever its name is now.
 
     Raises:
         NotFound: there is no such version, run or prediction, or no batch with such a file.
     """
+    text = str(reference)
+    if text.startswith(ID):
+        return of_prediction(project, text.removeprefix(ID))
     if _is_file(reference):
-        return _of_file(project, str(reference))
-    found = references.resolve(project, reference, ("version", "run", "prediction"))
+        return _of_file(project, text)
+    try:
+        found = references.resolve(project, reference, ("version", "run", "prediction"))
+    except NotFound:
+        if isinstance(reference, int) or not _is_logged(project, text):
+            raise
+        return of_prediction(project, text)
     if found.kind == "prediction":
         return of_prediction(project, found.id)
     return _of(project, version_of(project.store, found))
+
+
+def _is_logged(project: Workspace, number: str) -> bool:
+    """Whether a prediction was logged with this id, which another system may have chosen."""
+    from fullturn.serving import log
+    from fullturn.verbs.log import collect
+
+    collect(project)
+    return log.exists(project.state) and bool(log.known(project.state, [number]))
 
 
 def _is_file(reference: str | int) -> bool:
@@ -143,7 +164,7 @@ def of_prediction(project: Workspace, number: str) -> PredictionLineage:
         prediction=found,
         feedback=tuple(log.feedback_on(project.state, found.id)),
         passages=tuple(map(str, (found.output or {}).get("citations", ()))),
-        lineage=of_version(project, found.version),
+        lineage=of_version(project, found.version) if found.version else None,
     )
 
 
@@ -206,8 +227,10 @@ def _(result: Lineage) -> Iterator[Block]:
 
 @view.register
 def _(result: PredictionLineage) -> Iterator[Block]:
-    yield facts({**_answer(result), **_steps(result.lineage)})
-    yield then(f"fullturn reproduce {result.lineage.version}")
+    steps = _steps(result.lineage) if result.lineage else {"version": "no champion at that time"}
+    yield facts({**_answer(result), **steps})
+    if result.lineage:
+        yield then(f"fullturn reproduce {result.lineage.version}")
 
 
 @view.register
@@ -245,7 +268,7 @@ def _answer(found: PredictionLineage) -> Mapping[str, object]:
     copied = {"copy of": one.copy_of} if one.copy_of else {}
     return {
         "prediction": one.id,
-        "answered": f"{when} in {1000 * one.latency:.1f} ms, by version {one.version} ({one.arm})",
+        "answered": f"{when} in {1000 * one.latency:.1f} ms{_by(one)}",
         "key": one.key if one.key != one.id else "none",
         "input": json.dumps(one.input, ensure_ascii=False),
         "output": one.error or json.dumps(_short(one.output or {}), ensure_ascii=False),
@@ -253,6 +276,10 @@ def _answer(found: PredictionLineage) -> Mapping[str, object]:
         "feedback": "; ".join(map(_feedback, found.feedback)),
         **copied,
     }
+
+
+def _by(one: Prediction) -> str:
+    return f", by version {one.version} ({one.arm})" if one.version else ""
 
 
 def _short(output: Output) -> Output:

@@ -82,6 +82,7 @@ def _logged(project: Workspace, number: str) -> PredictionLineage:
 
 def _lineage(found: PredictionLineage) -> list[tuple[str, str]]:
     one, of = found.prediction, found.lineage
+    assert of is not None, "a version of the registry answered"
     when = datetime.fromtimestamp(one.time / 1000, UTC).strftime("%H:%M:%S UTC")
     moves = "; ".join(f"#{entry.number} {entry.action}" for entry in of.promotions[-2:])
     return [
