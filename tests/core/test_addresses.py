@@ -16,8 +16,10 @@ from fullturn.core.addresses import (
     kind_of,
     normal,
 )
-from fullturn.core.errors import SettingsError
+from fullturn.core.errors import FullturnError, SettingsError
 from fullturn.core.settings import Settings
+from fullturn.evidence.keys import Signer, private_key
+from fullturn.verbs import data
 from fullturn.verbs.workspace import Workspace
 
 
@@ -78,6 +80,40 @@ def test_a_database_of_the_settings_is_beside_them_and_one_of_the_variable_is_he
     assert settings.tracking_uri(named, tmp_path) == "sqlite:////here.db"
 
 
+def test_whatever_a_setting_names_is_beside_it_wherever_a_command_is_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a folder inside the project, and from elsewhere in Python."""
+    home, project = tmp_path / "home", tmp_path / "project"
+    for folder in (home / "keys", project / "deep" / "data", project / "files"):
+        folder.mkdir(parents=True)
+    (project / "fullturn.toml").write_text(
+        'name = "x"\napp = "tabular"\nstate = "local"\ntracking_uri = "postgresql://db/mlflow"\n'
+        'artifact_root = "files"\n[data]\nfiles = ["rows.csv"]\ntest = ["~/test.csv"]\nlabel = "label"\n'
+        '[data.columns]\nn = "number"\n[train]\npython = "env/python"\n'
+        '[signing]\nprivate_key = "~/keys/mine.pem"\npublic_key = ["keys/team.pub"]\n'
+    )
+    (project / "rows.csv").write_text("n,label\n1,a\n")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    for here, given in ((project / "deep" / "data", "."), (tmp_path, "project"), (home, project)):
+        monkeypatch.chdir(here)
+        found = Workspace.open(Path(given))
+        signer = Signer(found.settings.signing, found.root, found.state)
+        assert found.root == project and found.state == project / "local"
+        assert settings.artifact_root(found.settings, found.root) == str(project / "files")
+        assert signer.trusted == (project / "keys" / "team.pub",)
+        with (
+            pytest.raises(FullturnError, match=f"{home}/keys/mine.pem"),
+            private_key(signer),
+        ):
+            pass
+        with pytest.raises(FullturnError, match=f"{home}/test.csv"):
+            data.commit(found)
+    monkeypatch.setenv("MLFLOW_DEFAULT_ARTIFACT_ROOT", "mine")
+    assert settings.artifact_root(found.settings, found.root) == str(home / "mine")
+
+
 def test_files_go_below_the_root(tmp_path: Path) -> None:
     assert artifact_location("s3://bucket/mlflow", "toy") == "s3://bucket/mlflow/toy"
     root = absolute("files", tmp_path)
@@ -88,6 +124,7 @@ def test_files_go_below_the_root(tmp_path: Path) -> None:
     assert (tmp_path / "files" / "toy").is_dir()
     assert absolute("s3://bucket/", tmp_path) == "s3://bucket"
     assert absolute(f"file://{tmp_path}/files", Path("/")) == root
+    assert absolute("file:./files", tmp_path) == absolute("./files", tmp_path) == root
 
 
 def test_the_variable_comes_first_but_not_for_a_server(

@@ -62,11 +62,18 @@ def kind_of(uri: str) -> Kind:
     return "database" if scheme in _DATABASES else "server"
 
 
+def beside(root: Path, name: str) -> Path:
+    """The file or folder that a setting names: relative to the project, wherever a command is
+    typed; `~` is the user's home."""
+    return root / Path(name).expanduser()
+
+
 def absolute(place: str, base: Path) -> str:
     """A place for files: a folder is relative to `base`, anything else is an address already."""
     if _SCHEME.match(place) and not place.startswith("file:"):
         return place.rstrip("/")
-    return str((base / place.removeprefix("file://")).resolve())
+    folder = place.removeprefix("file:")
+    return str(beside(base, folder.removeprefix("//")).resolve())
 
 
 def artifact_location(root: str, name: str) -> str:

@@ -552,12 +552,12 @@ def artifact_root(settings: Settings, root: Path) -> str | None:
     """The root of all artifacts, with a folder for each experiment; None if it is not set.
 
     MLflow's own variable overrides the setting. It applies where clients write to a database;
-    a client of a server ignores it.
+    a client of a server ignores it. A folder is relative as for `tracking_uri`.
     """
     of_server = kind_of(tracking_uri(settings, root)) == "server"
     variable = None if of_server else os.environ.get("MLFLOW_DEFAULT_ARTIFACT_ROOT")
     chosen = variable or settings.artifact_root
-    return addresses.absolute(chosen, root) if chosen else None
+    return addresses.absolute(chosen, Path.cwd() if variable else root) if chosen else None
 
 
 def state_folder(settings: Settings, root: Path) -> Path:
@@ -571,7 +571,7 @@ def state_folder(settings: Settings, root: Path) -> Path:
     if "://" in named:
         raise SettingsError(f"state = '{named}' is an address; name a folder of this machine")
     try:
-        return state.make((root / named).resolve())
+        return state.make(addresses.beside(root, named).resolve())
     except SettingsError as error:
         raise SettingsError(f"state = '{named}': {error}") from None
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fullturn.core import redaction
+from fullturn.core.addresses import beside
 from fullturn.core.errors import CouldNotEvaluate, SettingsError
 from fullturn.core.settings import SigningSettings
 
@@ -40,7 +41,7 @@ class Signer:
         """The files of the public keys that count."""
         named = self.settings.public_key or ()
         names = (named,) if isinstance(named, str) else named
-        return tuple(self.root / name for name in names) or (self.state / PUBLIC,)
+        return tuple(beside(self.root, name) for name in names) or (self.state / PUBLIC,)
 
 
 def fingerprint(pem: bytes) -> str:
@@ -83,7 +84,7 @@ def machine_key(signer: Signer) -> MachineKey | None:
     variable, file = settings.private_key_env, settings.private_key
     present = {
         "private_key_env": variable if variable and os.environ.get(variable) else None,
-        "private_key": file if file and (signer.root / file).exists() else None,
+        "private_key": file if file and beside(signer.root, file).exists() else None,
     }
     mine = replace(signer, settings=settings.model_copy(update=present))
     with _private_file(mine) as (path, named):
@@ -130,7 +131,7 @@ def trusted_prints(signer: Signer) -> dict[str, Path]:
 def _as_named(signer: Signer, path: Path) -> str:
     named = signer.settings.public_key or ""
     names = (named,) if isinstance(named, str) else named
-    return next((name for name in names if signer.root / name == path), str(path))
+    return next((name for name in names if beside(signer.root, name) == path), str(path))
 
 
 def _print_of(signer: Signer, path: Path) -> str:
@@ -181,7 +182,8 @@ def _private_file(signer: Signer) -> Iterator[tuple[Path, str]]:
             _write(path, (pem.strip() + "\n").encode(), 0o600)
             yield path, f"the key in {settings.private_key_env}"
         return
-    path = signer.root / settings.private_key if settings.private_key else _local(signer)
+    named = settings.private_key
+    path = beside(signer.root, named) if named else _local(signer)
     yield path, str(path)
 
 

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from fullturn.core.addresses import beside
 from fullturn.core.entities import Params, RunRecord
 from fullturn.core.settings import Settings
 from fullturn.tracking import provenance
@@ -61,7 +62,7 @@ def _asking(settings: Settings) -> dict[str, Any]:
 def train_packages(settings: Settings, root: Path) -> str:
     """What is installed where `[train] command` runs; nothing if that is fullturn's environment."""
     named = settings.train.python
-    return provenance.packages_of(root / Path(named).expanduser()) if named else ""
+    return provenance.packages_of(beside(root, named)) if named else ""
 
 
 def gate_key(

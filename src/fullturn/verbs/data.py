@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fullturn.core.addresses import beside
 from fullturn.core.entities import Contract, DatasetVersion
 from fullturn.core.errors import DataError, UsageError
 from fullturn.core.settings import DataSettings
@@ -191,12 +192,12 @@ def _committed(version: DatasetVersion, *, new: bool) -> Committed:
 
 def _chosen(project: Workspace, files: Sequence[Path]) -> Chosen:
     root, data, feedback = project.root, project.settings.data, feedback_file(project)
-    named = _expand(files or [root / name for name in data.files])
+    named = _expand(files or [beside(root, name) for name in data.files])
     if not named:
         raise UsageError("no file to commit; name one, or set [data] files in fullturn.toml")
     if files:
         return Chosen(named)
-    test = _expand([root / name for name in data.test])
+    test = _expand([beside(root, name) for name in data.test])
     return Chosen(named, test, [feedback] if feedback.exists() else [])
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from fullturn.core.addresses import beside
 from fullturn.core.entities import Dataset, Params, Scalar
 from fullturn.core.errors import AppError, CouldNotEvaluate, SettingsError, UsageError
 from fullturn.core.records import LoggedModel
@@ -143,7 +144,7 @@ class TrainedModel(MlflowModel):
         """The interpreter in the settings; not resolved, as a link to it is an environment."""
         if self._train.python is None:
             return None
-        path = self._root / Path(self._train.python).expanduser()
+        path = beside(self._root, self._train.python)
         if not os.access(path, os.X_OK) or path.is_dir():
             raise SettingsError(
                 f"[train] python = '{self._train.python}': there is no interpreter at {path}; make "
