@@ -89,7 +89,8 @@ def test_whatever_a_setting_names_is_beside_it_wherever_a_command_is_typed(
         folder.mkdir(parents=True)
     (project / "fullturn.toml").write_text(
         'name = "x"\napp = "tabular"\nstate = "local"\ntracking_uri = "postgresql://db/mlflow"\n'
-        'artifact_root = "files"\n[data]\nfiles = ["rows.csv"]\ntest = ["~/test.csv"]\nlabel = "label"\n'
+        'artifact_root = "files"\n[data]\nfiles = ["rows.csv"]\ntest = ["~/test.csv"]\n'
+        'label = "label"\n'
         '[data.columns]\nn = "number"\n[train]\npython = "env/python"\n'
         '[signing]\nprivate_key = "~/keys/mine.pem"\npublic_key = ["keys/team.pub"]\n'
     )

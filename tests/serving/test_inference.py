@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import struct
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -116,7 +118,11 @@ REFUSED = {
     "shape": ({"inputs": [{**TEXT, "shape": [1, 2]}]}, "send [rows] or [rows, 1]"),
     "no shape": ({"inputs": [{**TEXT, "shape": []}]}, "send [rows] or [rows, 1]"),
     "datatype": ({"inputs": [{**TEXT, "datatype": "STRING"}]}, "'STRING'; send one of INT8"),
-    "binary": ({"inputs": [{**TEXT, "data": None}]}, "binary data is not taken"),
+    "no data": ({"inputs": [{**TEXT, "data": None}]}, "data of 'text' is None; send a list"),
+    "bytes that do not follow": (
+        {"inputs": [{**TEXT, "data": None, "parameters": {"binary_data_size": 13}}]},
+        "binary_data_size of 'text' is 13, and 0 bytes follow; send Inference-Header-",
+    ),
     "too few": ({"inputs": [{**TEXT, "shape": [3]}]}, "has 2 cells, and shape [3]"),
     "wrong cell": ({"inputs": [{**TEXT, "data": ["a", 1]}]}, "contains 1, which is not BYTES"),
     "truth as number": ({"inputs": [{**NUMBER, "data": [1, True]}]}, "True, which is not FP64"),
@@ -139,7 +145,7 @@ def test_a_request_of_another_form_is_400_with_what_to_send(one: Live, case: str
 
 def test_health_and_metadata_are_as_the_protocol_says(one: Live) -> None:
     get = lambda path: one.client.get(path).json()  # noqa: E731
-    assert get("/v2")["name"] == "fullturn" and get("/v2")["extensions"] == []
+    assert get("/v2")["name"] == "fullturn" and get("/v2")["extensions"] == ["binary_tensor_data"]
     assert get("/v2/health/live") == {"live": True} and get("/v2/health/ready") == {"ready": True}
     assert get("/v2/models/lengths/ready") == {"name": "lengths", "ready": True}
     found = get("/v2/models/lengths")
@@ -185,6 +191,120 @@ def test_who_names_the_champions_version_gets_it_during_a_canary(tmp_path: Path)
 
         assert versions(INFER) == {"1", "2"}
         assert versions("/v2/models/lengths/versions/1/infer") == {"1"}
+
+
+def texts(*cells: str) -> bytes:
+    encoded = [cell.encode() for cell in cells]
+    return b"".join(len(cell).to_bytes(4, "little") + cell for cell in encoded)
+
+
+def infer_bytes(
+    server: Live, *given: tuple[dict[str, Any], bytes], rest: bytes = b"", **fields: Any
+) -> httpx.Response:
+    """As Triton's client sends it: no Content-Type, bytes after the JSON."""
+    inputs = [
+        {name: value for name, value in one.items() if name != "data"}
+        | {"parameters": {"binary_data_size": len(content)}}
+        for one, content in given
+    ]
+    head = json.dumps({"inputs": inputs, **fields}).encode()
+    headers = {"Inference-Header-Content-Length": str(len(head))}
+    body = head + b"".join(content for _, content in given) + rest
+    return server.client.post(INFER, content=body, headers=headers)
+
+
+NAMES, NUMBERS = texts("hello", "yöu"), struct.pack("<2d", 1.5, 4)
+
+
+def test_tensors_as_bytes_are_answered_as_those_in_json(one: Live) -> None:
+    answer = infer_bytes(one, (TEXT, NAMES), (NUMBER, NUMBERS), parameters={"key": "anna"})
+    found = outputs(answer)
+    assert found["label"]["data"] == ["hello", "yöu"] and found["value"]["data"] == [0.75, 2.0]
+    assert log.find(one.state, found["prediction_id"]["data"][1]).key == "anna"
+
+
+@pytest.mark.parametrize(
+    ("datatype", "content", "cells"),
+    [
+        ("FP32", struct.pack("<2f", 1.5, 4), [1.5, 4]),
+        ("FP16", struct.pack("<2e", 1.5, 4), [1.5, 4]),
+        ("BF16", bytes.fromhex("c03f8040"), [1.5, 4]),
+        ("INT8", b"\x01\x04", [1, 4]),
+        ("INT64", struct.pack("<2q", 1, 4), [1, 4]),
+        ("UINT16", struct.pack("<2H", 1, 4), [1, 4]),
+    ],
+)
+def test_numbers_as_bytes_are_read(
+    one: Live, datatype: str, content: bytes, cells: list[float]
+) -> None:
+    found = outputs(infer_bytes(one, (TEXT, NAMES), ({**NUMBER, "datatype": datatype}, content)))
+    assert found["value"]["data"] == [cell / 2 for cell in cells]
+
+
+def test_outputs_come_as_bytes_if_that_is_wanted(one: Live) -> None:
+    wanted = [{"name": "label", "parameters": {"binary_data": False}}, {"name": "value"},
+              {"name": "count"}, {"name": "long"}, {"name": "seen"}]  # fmt: skip
+    fields = {"parameters": {"binary_data_output": True}, "outputs": wanted}
+    answer = infer_bytes(one, (TEXT, NAMES), (NUMBER, NUMBERS), **fields)
+    assert answer.headers["content-type"] == "application/octet-stream"
+    length = int(answer.headers["inference-header-content-length"])
+    found = {one["name"]: one for one in json.loads(answer.content[:length])["outputs"]}
+    assert found["label"]["data"] == ["hello", "yöu"] and "data" not in found["value"]
+    rest = struct.pack("<2d", 0.75, 2) + struct.pack("<2q", 5, 3) + b"\x01\x00"
+    assert answer.content[length:].startswith(rest)
+    sizes = [found[name]["parameters"]["binary_data_size"] for name in ("value", "count", "long")]
+    assert sizes == [16, 16, 2]
+    assert struct.unpack_from("<I", answer.content, length + len(rest))[0] > 20
+
+
+def test_nan_as_bytes_is_a_missing_value(one: Live) -> None:
+    nan = struct.pack("<2d", 1, float("nan"))
+    answer = infer_bytes(one, (TEXT, NAMES), (NUMBER, nan))
+    assert answer.status_code == 400 and "row 2 of 2: 'n' is empty" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("given", "rest", "reason"),
+    [
+        ((TEXT, NAMES[:-1]), b"", "the bytes of 'text' are not 'BYTES': a text of 4 bytes, and 3"),
+        ((TEXT, b"\x02\x00"), b"", "the bytes of 'text' are not 'BYTES'"),
+        ((TEXT, texts("a") + b"\x01\0\0\0\xff"), b"", "the bytes of 'text' are not 'BYTES'"),
+        ((TEXT, NAMES), b"more", "4 bytes after the JSON belong to no tensor"),
+        ((NUMBER, NUMBERS[:-1]), b"", "the bytes of 'n' are not 'FP64'"),
+        ((NUMBER, NUMBERS[:8]), b"", "'n' has 1 cells, and shape [2]"),
+    ],
+)
+def test_bytes_that_are_no_tensor_are_refused(
+    one: Live, given: tuple[dict[str, Any], bytes], rest: bytes, reason: str
+) -> None:
+    answer = infer_bytes(one, given, rest=rest)
+    assert answer.status_code == 400 and reason in answer.json()["error"], answer.text
+
+
+@pytest.mark.parametrize("length", ["-1", "0", "many", "9" * 30, "1000000"])
+def test_a_wrong_length_of_the_json_is_refused(one: Live, length: str) -> None:
+    headers = {"Inference-Header-Content-Length": length}
+    answer = one.client.post(INFER, json={"inputs": [TEXT, NUMBER]}, headers=headers)
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith("Inference-Header-Content-Length is ")
+
+
+def test_no_page_of_a_stranger_asks_without_a_content_type(one: Live) -> None:
+    body = json.dumps({"inputs": [TEXT, NUMBER]}).encode()
+    assert one.client.post(INFER, content=body).status_code == 200
+    for origin in ("null", "https://evil.example"):
+        answer = one.client.post(INFER, content=body, headers={"Origin": origin})
+        assert answer.status_code == 403
+    plain = one.client.post(INFER, content=body, headers={"Content-Type": "text/plain"})
+    assert plain.status_code == 415
+
+
+def test_a_compressed_body_is_refused_by_name(one: Live) -> None:
+    headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    for path in (INFER, "/predict"):
+        answer = one.client.post(path, content=b"\x1f\x8b", headers=headers)
+        assert answer.status_code == 415
+        assert answer.json()["error"] == "Content-Encoding is 'gzip'; send the body as it is"
 
 
 def test_an_output_of_several_kinds_is_text() -> None:

@@ -42,7 +42,7 @@ class Access:
 
         Raises:
             Refusal: 401 without the token, 403 from another origin, 413 for a body that is
-                declared too large, 421 for an unknown host.
+                declared too large, 415 for a compressed one, 421 for an unknown host.
         """
         headers: Headers = dict(scope["headers"])
         header = headers.get
@@ -59,6 +59,9 @@ class Access:
             length = header(b"content-length")
             if length is not None and int(length) > self._body_bytes:
                 raise Refusal(413, f"the body is larger than {self._body_bytes} bytes; send less")
+            packed = header(b"content-encoding", b"identity")
+            if packed != b"identity":
+                raise Refusal(415, f"Content-Encoding is {_shown(packed)}; send the body as it is")
         return headers
 
     def _check_token(self, given: bytes) -> None:

@@ -155,6 +155,8 @@ def _inference(name: str) -> Schema:
                   "InferRequest", "InferReply", 404)  # fmt: skip
     responses = infer["post"]["responses"]
     responses["400"]["description"] = responses.pop("422")["description"]
+    for part in (infer["post"]["requestBody"], responses["200"]):
+        part["content"]["application/octet-stream"] = {"schema": _BYTES}
     one = f"/v2/models/{name}"
     return {
         "/v2": _get("inference_server", "What the server is.", "InferenceServer"),

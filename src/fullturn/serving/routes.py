@@ -10,7 +10,16 @@ from typing import Any
 from fullturn.core.entities import Contract, Output
 from fullturn.core.settings import ServingSettings
 from fullturn.core.wording import shown
-from fullturn.serving import chat, external, feedback, inference, inputs, scoring, table_bodies
+from fullturn.serving import (
+    binary_tensors,
+    chat,
+    external,
+    feedback,
+    inference,
+    inputs,
+    scoring,
+    table_bodies,
+)
 from fullturn.serving.access import Headers, require_json
 from fullturn.serving.answering import Full, NotAnswered, Work
 from fullturn.serving.batcher import Batcher
@@ -85,7 +94,7 @@ class Routes:
                                   refusal=scoring.refusal),
         }  # fmt: skip
         """Routes to the model, where every microsecond counts."""
-        infer = Route(self._infer, refusal=inference.refusal)
+        infer = Route(self._infer, takes=inference.require_tensors, refusal=inference.refusal)
         self.hot[f"/v2/models/{served.name}/infer"] = infer
         self.all: dict[str, Route] = {
             **self.hot,
@@ -147,7 +156,7 @@ class Routes:
 
     async def _infer(self, call: Call) -> Reply:
         pinned = self._served_version(call)
-        asked = inference.of_body(call.body)
+        asked = inference.of_body(call.body, call.headers.get(binary_tensors.HEADER))
         work, found = await self._answered(
             Asked(asked.rows, asked.key), call.host, self._rows, pinned=pinned is not None
         )
