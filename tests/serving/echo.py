@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from fullturn.core.entities import Column, Contract
+from fullturn.core.entities import Column, Contract, Kind
 from fullturn.store.client import mlflow
 
 CONTRACT = Contract(
@@ -33,24 +33,44 @@ def _missing(cell: Any) -> bool:
     return cell is None or (isinstance(cell, float) and math.isnan(cell))
 
 
+TYPES = {"flag": "boolean", "small": "integer", "whole": "long", "single": "float",
+         "real": "double", "word": "string", "at": "datetime"}  # fmt: skip
+"""Of a second model, with a column of each type of MLflow's that a table can have."""
+KINDS: dict[str, Kind] = {"boolean": "boolean", "string": "category", "datetime": "date"}
+TYPED = Contract(
+    columns=(
+        *(Column(name, KINDS.get(one, "number")) for name, one in TYPES.items()),
+        Column("label", "category", "label"),
+    ),
+    key=("word",),
+)
+
+
+PARAMS = mlflow.types.ParamSchema(
+    [mlflow.types.ParamSpec("temperature", mlflow.types.DataType.double, 0.0)]
+)
+
+
 def _load_pyfunc(path: str) -> Echo:
     return Echo()
 
 
-def save(folder: Path) -> Path:
-    """Log the model, with the signature of the contract."""
+def save(folder: Path, contract: Contract = CONTRACT) -> Path:
+    """Log the model, with the signature of a contract."""
     folder.mkdir()
     (folder / "nothing.txt").write_text("")
     types = mlflow.types
-    kinds = {"number": types.DataType.double}
+    kinds = {"number": "double"}
     schema = types.Schema(
         [
-            types.ColSpec(kinds.get(c.kind, types.DataType.string), c.name, c.required)
-            for c in CONTRACT.columns
+            types.ColSpec(
+                types.DataType[TYPES.get(c.name, kinds.get(c.kind, "string"))], c.name, c.required
+            )
+            for c in contract.columns
             if c.role == "input"
         ]
     )
-    model = mlflow.models.Model(signature=mlflow.models.ModelSignature(inputs=schema))
+    model = mlflow.models.Model(signature=mlflow.models.ModelSignature(schema, None, PARAMS))
     mlflow.pyfunc.add_to_model(model, loader_module=__name__, data="nothing.txt")
     model.save(str(folder / "MLmodel"))
     return folder

@@ -23,8 +23,9 @@ from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
 from fullturn.core.entities import Column, Contract, Input, Output
+from fullturn.core.errors import DataError
 from fullturn.store.client import mlflow
-from fullturn.store.model_process import Inputs, LoadedModel, to_batch
+from fullturn.store.model_process import Inputs, LoadedModel, SignatureMismatch, to_batch
 from fullturn.store.pyfunc import described, inputs_of
 from fullturn.subjects.mlflow_model.answers import Answers
 from fullturn.subjects.mlflow_model.opening import opened
@@ -138,6 +139,7 @@ INPUTS: dict[str, Request] = {
 }
 ENVELOPES: dict[str, Request] = {
     "params": sent({"inputs": [ROW], "params": {"a": 1}}),
+    "signature's params": sent({"inputs": [ROW], "params": {"temperature": 0.5}}),
     "params, no object": sent({"inputs": [ROW], "params": 3}),
     "unknown field": sent({"inputs": [ROW], "foo": 3}),
     "two forms": sent({"inputs": [ROW], "instances": [ROW]}),
@@ -208,8 +210,45 @@ TABLES: dict[str, Request] = {
 }
 REQUESTS = RECORDS | SPLIT | INSTANCES | INPUTS | ENVELOPES | TABLES
 
+CELLS_OF_TYPES = {"flag": True, "small": 1, "whole": 2, "single": 1.5, "real": 2.5, "word": "a",
+                  "at": "2021-03-03T12:00:00"}  # fmt: skip
+
+
+def typed(form: str = "inputs", **cells: Any) -> Request:
+    return sent({form: [CELLS_OF_TYPES | cells]})
+
+
+TYPED: dict[str, Request] = {
+    "types, split": sent({"dataframe_split": {
+        "columns": [*CELLS_OF_TYPES], "data": [[*CELLS_OF_TYPES.values()]]}}),
+    "types, records": typed("dataframe_records"),
+    "types, instances": typed("instances"),
+    "types, inputs": typed(),
+    "types, inputs by column": sent({"inputs": {k: [v, v] for k, v in CELLS_OF_TYPES.items()}}),
+    "types, CSV with a time": (CSV, b"flag,small,whole,single,real,word,at\n"
+                                    b"True,1,2,1.5,2.5,a,2021-03-03\n"),
+    "types, Parquet": (PARQUET, parquet(pd.DataFrame([CELLS_OF_TYPES]).astype(
+        {"small": "int32", "single": "float32", "at": "datetime64[ns]"}))),
+    **{f"types, boolean {shown}": typed(flag=cell) for shown, cell in {
+        "1": 1, "0": 0, "0.0": 0.0, "2": 2, "as text": "true", "no": "no", "null": None}.items()},
+    **{f"types, integer {shown}": typed(small=cell) for shown, cell in {
+        "1.0": 1.0, "1.5": 1.5, "as text": "1", "true": True, "negative": -3,
+        "of 41 bits": 2**40, "null": None}.items()},
+    **{f"types, long {shown}": typed(whole=cell) for shown, cell in {
+        "1.0": 1.0, "1.5": 1.5, "of 53 bits": 2**52 + 1, "of 71 bits": 2**70}.items()},
+    **{f"types, float {shown}": typed(single=cell) for shown, cell in {
+        "whole": 1, "as text": "1.5", "true": True, "null": None}.items()},
+    **{f"types, string {shown}": typed(word=cell) for shown, cell in {
+        "of digits": "007", "number": 1, "true": True, "null": None}.items()},
+    **{f"types, datetime {shown}": typed(at=cell) for shown, cell in {
+        "date": "2021-01-01", "space": "2021-01-01 10:00:00", "UTC": "2021-01-01T10:00:00Z",
+        "zone": "2021-01-01T10:00:00+02:00", "number": 1609459200000, "word": "soon",
+        "null": None}.items()},
+}  # fmt: skip
+"""Of a model with a column of each type, as in MLflow's `test_serving_model_with_schema`."""
+REQUESTS |= TYPED
+
 OTHERWISE: dict[str, tuple[int, str]] = {
-    "split, extra column twice": (400, "two columns are called z"),
     "instances, optional absent in one": (200, "as in the other forms"),
     "NaN, required": (400, "'n' is empty"),
     "Infinity": (400, "must be finite"),
@@ -223,6 +262,18 @@ OTHERWISE: dict[str, tuple[int, str]] = {
     "Parquet, truth value": (200, "1, as in the other forms"),
     "Parquet, categories": (200, "texts; MLflow takes no dictionary of pandas"),
     "Parquet, gzip": (400, "write it with snappy"),
+    "types, CSV with a time": (200, "MLflow reads no times in CSV"),
+    "types, boolean 2": (400, "not true or false"),
+    "types, boolean no": (200, "false; MLflow makes true of every text"),
+    "types, boolean null": (400, "'flag' is empty"),
+    "types, integer 1.5": (400, "whole numbers of 32 bits"),
+    "types, long 1.5": (400, "whole numbers of 64 bits"),
+    "types, float null": (400, "'single' is empty"),
+    "types, string true": (200, "the text true, as in a dataset version"),
+    "types, string null": (400, "'word' is empty"),
+    "types, datetime number": (400, "is not a date"),
+    "types, datetime null": (400, "'at' is empty"),
+    "signature's params": (400, "params has temperature"),
 }
 """Where ours answers otherwise on purpose: its status, and its reason or why."""
 
@@ -234,8 +285,12 @@ class Both:
     theirs: httpx.Client
     ours: httpx.Client
     live: Live
+    typed: Both | None = None
+    """Two servers of a model with all types."""
 
     def ask(self, name: str) -> tuple[httpx.Response, httpx.Response]:
+        if name in TYPED and self.typed:
+            return self.typed.ask(name)
         kind, body = REQUESTS[name]
         headers = {"Content-Type": kind} if kind else {}
         theirs, ours = (
@@ -251,27 +306,44 @@ class Adopted:
 
     model: LoadedModel
     inputs: Inputs
+    params: frozenset[str]
 
     def predict(self, rows: Sequence[Input]) -> list[Output]:
-        return list(self.model.answer(to_batch(rows, self.inputs))["values"])
+        return list(self.answer(rows)["values"])
+
+    def answer(self, rows: Sequence[Input]) -> dict[str, Any]:
+        try:
+            return self.model.answer(to_batch(rows, self.inputs))
+        except SignatureMismatch as error:
+            raise DataError(str(error)) from error
 
 
 def adopted(folder: Path, contract: Contract) -> Adopted:
     kinds = {c.name: c.kind for c in contract.columns if c.role == "input"}
     inputs = inputs_of(described(folder), kinds)
     predict = mlflow.pyfunc.load_model(str(folder)).predict
-    return Adopted(LoadedModel(inputs, predict, None), inputs)
+    return Adopted(LoadedModel(inputs, predict, None), inputs, described(folder).params)
 
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     folder = tmp_path_factory.mktemp("model")
-    model = echo.save(folder / "echo")
-    predictor = adopted(model, echo.CONTRACT)
+    with (
+        serving(folder / "echo", echo.CONTRACT) as found,
+        serving(folder / "typed", echo.TYPED) as typed,
+    ):
+        found.typed = typed
+        yield found
+
+
+@contextmanager
+def serving(folder: Path, contract: Contract) -> Iterator[Both]:
+    model = echo.save(folder, contract)
+    predictor = adopted(model, contract)
     with (
         mlflow_server(model) as address,
         httpx.Client(base_url=address, timeout=PATIENCE, trust_env=False) as theirs,
-        live(folder / "state", predictor, contract=echo.CONTRACT) as ours,
+        live(folder / "state", predictor, contract=contract) as ours,
     ):
         yield Both(theirs, ours.client, ours)
 

@@ -40,6 +40,13 @@ def a_trace(number: int = 1, **inputs: str):  # type: ignore[no-untyped-def]
         ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
           "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf"},
          Collector("http://127.0.0.1:4318/v1/traces", {}, {"service.name": "bot"})),
+        ({"OTEL_EXPORTER_OTLP_TIMEOUT": "2500", "OTEL_EXPORTER_OTLP_CERTIFICATE": "ca.pem",
+          "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE": "me.pem",
+          "OTEL_EXPORTER_OTLP_CLIENT_KEY": "me.key"},
+         Collector("http://127.0.0.1:4318/v1/traces", {}, {"service.name": "bot"}, timeout=2.5,
+                   certificate="ca.pem", client=("me.pem", "me.key"))),
+        ({"OTEL_EXPORTER_OTLP_TIMEOUT": "soon"},
+         Collector("http://127.0.0.1:4318/v1/traces", {}, {"service.name": "bot"})),
         ({"OTEL_SDK_DISABLED": "true"}, None),
         ({"OTEL_TRACES_EXPORTER": "none"}, None),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": " "}, None),
@@ -73,6 +80,20 @@ def test_a_trace_has_its_steps_tokens_and_resource(tmp_path: Path) -> None:
     tokens = {one.key: one.value.int_value for one in complete.attributes}
     assert tokens["gen_ai.usage.input_tokens"] == 90
     assert tokens["gen_ai.usage.output_tokens"] == 4
+
+
+def test_a_failure_is_a_span_with_the_status_of_an_error() -> None:
+    failed = traced({"question": "why?"}, {}, 0.5, {}, "run", f"{7:032x}", error="version 3 failed")
+    with collecting() as received:
+        CollectorSink(Collector(received.url))([encode(failed), encode(a_trace())])
+    statuses = [(span.status.code, span.status.message) for span in received.spans[:2]]
+    assert statuses == [(2, "version 3 failed"), (1, "")]
+
+
+def test_an_authority_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    target = Collector("https://127.0.0.1:1/v1/traces", certificate=str(tmp_path / "ca.pem"))
+    with pytest.raises(CouldNotEvaluate, match="collector https://127.0.0.1:1.*No such file"):
+        CollectorSink(target)([])
 
 
 def test_no_secret_leaves(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -17,6 +18,7 @@ import pytest
 from mlflow import MlflowClient
 
 from fullturn.cli import main
+from fullturn.core.entities import Prediction
 from fullturn.core.errors import (
     BundleError,
     Conflict,
@@ -29,8 +31,10 @@ from fullturn.core.tags import VersionTags
 from fullturn.registry import promotion, versions
 from fullturn.registry.versions import located
 from fullturn.serving import log
+from fullturn.serving.deployment import LoadedVersion
 from fullturn.store import Store
-from fullturn.verbs import data, rollback
+from fullturn.tracking import otlp
+from fullturn.verbs import data, rollback, serve
 from fullturn.verbs.lineage import of_prediction
 from fullturn.verbs.parts import running_server
 from fullturn.verbs.serve import TRACES, server
@@ -212,6 +216,22 @@ def test_a_model_without_text_is_traced_for_a_collector(
             assert asked(address).status_code == 200
     assert "no traces are exported: OTEL_EXPORTER_OTLP_PROTOCOL is 'grpc'" in caplog.text
     assert not stored_traces(project)
+
+
+def test_a_version_that_fails_is_traced_for_a_collector_and_a_broken_row_is_not(
+    tmp_path: Path,
+) -> None:
+    failed = Prediction("a" * 32, 0, 0, "champion", 1, "k", ROW, None, 0.1, "AppError: no memory")
+    broken = replace(failed, id="b" * 32, error="DataError: 'text' is empty")
+    answered = replace(failed, id="c" * 32, output={"label": "billing"}, error=None)
+    with collecting() as received:
+        target = otlp.Collector(received.url)
+        with otlp.CollectorSpool(tmp_path / "otlp", target) as spool:
+            slot = LoadedVersion(1, None, "run")  # type: ignore[arg-type]
+            serve.Traces([spool])(slot, [failed, broken, answered])
+            wait_until("two traces", lambda: len(received.ids) == 2)
+    errors = {span.trace_id.hex()[0]: span.status.message for span in received.spans}
+    assert errors == {"a": "AppError: no memory", "c": ""}
 
 
 def test_traces_wait_for_mlflow_and_answers_do_not(

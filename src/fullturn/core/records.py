@@ -27,6 +27,8 @@ class Span:
     outputs: Any
     start: int
     end: int
+    error: str = ""
+    """Why there is no answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ def ask(predictor: Predictor, rows: Sequence[Input], where: str) -> list[Output]
     def call() -> list[Output]:
         try:
             return list(predictor.predict(rows))
-        except AppError as error:
+        except (AppError, DataError) as error:
             raise AppError(f"{error} (asked {where})") from error
 
     return asked("predict()", call, on=where)

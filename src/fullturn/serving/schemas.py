@@ -131,7 +131,10 @@ def _scoring(contract: Contract) -> dict[str, Schema]:
         "inputs": {"anyOf": [_rows(row), ref("ColumnTable")]},
     }
     requests = ("SplitRequest", "RecordsRequest", "InstancesRequest", "InputsRequest")
-    rest = {"key": ref("Key"), "params": {"description": "Not read."}}
+    rest = {
+        "key": ref("Key"),
+        "params": {"description": "Not read; refused if the model's signature has such."},
+    }
     return {
         "SplitTable": {**split, "additionalProperties": False},
         "ColumnTable": by_column,

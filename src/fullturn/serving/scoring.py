@@ -70,15 +70,24 @@ def kind_of(header: bytes) -> Kind:
     return kind
 
 
-def of_json(body: bytes, contract: Contract, *, by_place: bool = False) -> tuple[Table, str]:
+def of_json(
+    body: bytes,
+    contract: Contract,
+    *,
+    by_place: bool = False,
+    params: frozenset[str] = frozenset(),
+) -> tuple[Table, str]:
     """One of MLflow's four forms, and optionally `key`; other fields are ignored, as MLflow does.
 
-    `by_place` reads lists of cells, in the order of the contract: for a model of arrays.
+    `by_place` reads lists of cells, in the order of the contract: for a model of arrays. `params`
+    are those of the model's signature, which nobody may set here: it answers everybody alike.
 
     Raises:
         Malformed: it is something else.
     """
     found = _object(body)
+    if params and found.get("params") is not None:
+        _require_defaults(found["params"], params)
     named = [form for form in FORMS if form in found]
     if len(named) != 1:
         raise Malformed(f"send exactly one of {', '.join(FORMS)}, not {named or list(found)[:5]}")
@@ -88,7 +97,7 @@ def of_json(body: bytes, contract: Contract, *, by_place: bool = False) -> tuple
     if by_place:
         content = _named(content, names)
     if form == "dataframe_split":
-        return _split(content), key
+        return _split(content, names), key
     if form == "dataframe_records":
         if not isinstance(content, list):
             raise Malformed(f"dataframe_records is {shown(content)}; send a list of rows")
@@ -99,6 +108,16 @@ def of_json(body: bytes, contract: Contract, *, by_place: bool = False) -> tuple
     if not content:
         raise Malformed(f"'{form}' contains no row; send at least one")
     return Table(content), key
+
+
+def _require_defaults(given: Any, params: frozenset[str]) -> None:
+    if not isinstance(given, dict):
+        raise Malformed(f"params is {shown(given)}; send an object, or leave it out")
+    if taken := params & given.keys():
+        raise Malformed(
+            f"params has {listed(sorted(taken))}: this server asks the model with the defaults of "
+            "its signature; leave params out"
+        )
 
 
 def _object(body: bytes) -> dict[str, Any]:
@@ -147,7 +166,7 @@ def _values(content: Any, form: str, names: Sequence[str]) -> Sequence[Any]:
     return content
 
 
-def _split(content: Any) -> Table:
+def _split(content: Any, names: Sequence[str]) -> Table:
     """Rows of pandas' split form: column names beside lists of cells."""
     found = content if isinstance(content, dict) else {}
     columns, data, index = found.get("columns"), found.get("data"), found.get("index")
@@ -162,7 +181,7 @@ def _split(content: Any) -> Table:
         raise Malformed(
             f"index of dataframe_split is {shown(index)}; send one for each row, or none"
         )
-    require_distinct(columns)
+    require_distinct(columns, names)
     return Table([_row(columns, cells) for cells in data], columns)
 
 
@@ -176,13 +195,14 @@ def _row(columns: Sequence[str], cells: Any) -> Any:
     return dict(zip(columns, cells, strict=True))
 
 
-def require_distinct(columns: Sequence[str]) -> None:
-    """Refuse a table that has two columns of one name: nobody knows which is meant.
+def require_distinct(columns: Sequence[str], names: Sequence[str]) -> None:
+    """Refuse a table that has two columns of one of the contract's `names`: nobody knows which is
+    meant. Other columns are ignored anyway.
 
     Raises:
         Malformed: it has.
     """
-    twice = sorted({name for name in columns if columns.count(name) > 1})
+    twice = sorted(name for name in names if columns.count(name) > 1)
     if twice:
         raise Malformed(f"two columns are called {listed(twice)}; send each once")
 

@@ -44,7 +44,7 @@ def of_csv(body: bytes, contract: Contract, most: int) -> Table:
         columns = next(lines, None)
         if columns is None:
             raise Malformed("the CSV is empty; its first line names the columns", 400)
-        require_distinct(columns)
+        require_distinct(columns, contract.names("input"))
         numbers = {c.name for c in contract.columns if c.role == "input" and c.kind == "number"}
         return Table(list(islice(_rows(columns, lines, numbers), most + 1)), columns)
     except csv.Error as error:
@@ -87,7 +87,7 @@ def of_parquet(body: bytes, contract: Contract, most: int, largest: int) -> Tabl
     try:
         file = parquet.ParquetFile(BytesIO(body))
         schema = file.schema_arrow
-        require_distinct(schema.names)
+        require_distinct(schema.names, contract.names("input"))
         _require_small(file.metadata, most, largest)
         read = [name for name in contract.names("input") if name in schema.names]
         texts = [name for name in read if _is_text(schema.field(name))]

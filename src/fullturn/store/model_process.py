@@ -34,6 +34,7 @@ FEW_ROWS = 256
 """So many rows are predicted by one thread."""
 _AS_JSON = b"json"
 """Metadata of a column whose values have no type of Arrow in common: each is JSON."""
+_BITS = {"integer": 32, "long": 64}
 _TRUTHS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 
 
@@ -55,6 +56,10 @@ class Inputs:
     method: str | None = None
     """Of a model of scikit-learn, its method that answers: called without MLflow's check of the
     inputs, which have the types of the signature already. None: whatever MLflow calls."""
+
+
+class SignatureMismatch(ValueError):
+    """A row has a value that a model's signature does not allow: its sender's fault."""
 
 
 class LoadedModel:
@@ -87,7 +92,7 @@ def to_batch(rows: Sequence[Mapping[str, Any]], inputs: Inputs) -> Any:
     """Rows as an Arrow batch with the types of a model's signature.
 
     Raises:
-        ValueError: a value does not fit its column's type.
+        SignatureMismatch: a value does not fit its column's type.
     """
     import pyarrow as pa
 
@@ -141,6 +146,8 @@ def plain(value: Any) -> Any:
         return {str(name): plain(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
         return [plain(one) for one in value]
+    if hasattr(value, "isoformat"):
+        return value.isoformat()  # as MLflow writes times
     return value if value is None or isinstance(value, str | bool | int | float) else str(value)
 
 
@@ -309,7 +316,7 @@ def _array(values: list[Any], column: ModelColumn) -> tuple[Any, Any]:
         kind = {"double": pa.float64(), "float": pa.float32()}[column.type]
         return pa.array([None if one is None else float(one) for one in values], kind), None
     if column.type in ("long", "integer"):
-        kind = {"long": pa.int64(), "integer": pa.int32()}[column.type]
+        kind = {64: pa.int64(), 32: pa.int32()}[_BITS[column.type]]
         return pa.array([_whole(one, column) for one in values], kind), None
     if column.type == "boolean":
         return pa.array([_truth(one, column) for one in values], pa.bool_()), None
@@ -346,14 +353,19 @@ def _times(values: list[Any], column: ModelColumn) -> Any:
 
 
 def _whole(value: Any, column: ModelColumn) -> int:
-    if value is None or not float(value).is_integer():
-        raise ValueError(f"'{column.name}' = {value!r}: the model's signature has whole numbers")
+    bits = _BITS[column.type]
+    if value is None or not float(value).is_integer() or not -1 <= int(value) >> (bits - 1) <= 0:
+        raise SignatureMismatch(
+            f"'{column.name}' = {value!r}: the model's signature has whole numbers of {bits} bits"
+        )
     return int(value)
 
 
 def _truth(value: Any, column: ModelColumn) -> bool:
     if str(value).lower() not in _TRUTHS:
-        raise ValueError(f"'{column.name}' = {value!r}: the model's signature has true and false")
+        raise SignatureMismatch(
+            f"'{column.name}' = {value!r}: the model's signature has true and false"
+        )
     return _TRUTHS[str(value).lower()]
 
 

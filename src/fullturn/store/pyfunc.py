@@ -39,6 +39,8 @@ class ModelFile:
     """The type of an unnamed array as input; None for a table."""
     method: str = "predict"
     """Of a model of scikit-learn, the method that answers."""
+    params: frozenset[str] = frozenset()
+    """Parameters of inference, by its signature: each has a default."""
 
     @property
     def is_skops(self) -> bool:
@@ -69,6 +71,7 @@ def described(folder: Path) -> ModelFile:
             columns=columns,
             tensor=tensor,
             method=str(pyfunc.get("predict_fn") or "predict"),
+            params=_params(content.get("signature")),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, MlflowException) as error:
         raise BundleError(f"{folder / MLMODEL} cannot be read: {error}; log it again") from None
@@ -127,6 +130,12 @@ def load_skops(folder: Path, kinds: Mapping[str, str]) -> SkopsModel:
     except Exception as error:
         raise BundleError(f"{folder / model.data} cannot be loaded: {error!r}") from error
     return SkopsModel(inputs_of(model, kinds), estimator)
+
+
+def _params(signature: Any) -> frozenset[str]:
+    import json
+
+    return frozenset(one["name"] for one in json.loads((signature or {}).get("params") or "[]"))
 
 
 def _inputs(signature: Any) -> tuple[tuple[ModelColumn, ...], str | None]:

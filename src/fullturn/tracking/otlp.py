@@ -1,10 +1,10 @@
 """Traces for any OpenTelemetry collector, beside those in MLflow: OTLP over HTTP, in protobuf.
 
 The usual environment variables decide (https://opentelemetry.io/docs/specs/otel/protocol/exporter):
-OTEL_EXPORTER_OTLP_ENDPOINT or …_TRACES_ENDPOINT, …_HEADERS, …_PROTOCOL, …_COMPRESSION,
-OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_EXPORTER, OTEL_SDK_DISABLED. The id of a
-trace is that of its prediction. Traces wait in a journal while the collector is away; secrets are
-masked.
+OTEL_EXPORTER_OTLP_ENDPOINT or …_TRACES_ENDPOINT, …_HEADERS, …_PROTOCOL, …_COMPRESSION, …_TIMEOUT,
+…_CERTIFICATE, …_CLIENT_CERTIFICATE, …_CLIENT_KEY, OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES,
+OTEL_TRACES_EXPORTER, OTEL_SDK_DISABLED. The id of a trace is that of its prediction. Traces wait in
+a journal while the collector is away; secrets are masked.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -33,7 +34,7 @@ PROTOCOL = "http/protobuf"
 LARGEST = 2**26
 """Bytes of traces that may wait for the collector; further ones are dropped."""
 _BATCH = 200
-_SECONDS = 10.0
+SECONDS = 10.0
 _LATER = frozenset({429, 502, 503, 504})
 """Statuses after which a batch is sent again; others mean that it never will be taken."""
 _log = logging.getLogger("fullturn.serving")
@@ -47,6 +48,27 @@ class Collector:
     headers: Mapping[str, str] = field(default_factory=dict)
     resource: Mapping[str, str] = field(default_factory=dict)
     is_compressed: bool = False
+    timeout: float = SECONDS
+    """Seconds for a request."""
+    certificate: str = ""
+    """File of the authorities that vouch for the collector; empty for the usual ones."""
+    client: tuple[str, str] = ("", "")
+    """Files of the certificate and the key by which the collector recognises its clients."""
+
+    @property
+    def verify(self) -> ssl.SSLContext | bool:
+        """What TLS connections are checked with.
+
+        Raises:
+            OSError: a file cannot be read.
+        """
+        certificate, key = self.client
+        if not self.certificate and not certificate:
+            return True
+        context = ssl.create_default_context(cafile=self.certificate or None)
+        if certificate:
+            context.load_cert_chain(certificate, key or None)
+        return context
 
 
 def collector(environment: Mapping[str, str], name: str) -> Collector | None:
@@ -79,7 +101,20 @@ def collector(environment: Mapping[str, str], name: str) -> Collector | None:
     if service := environment.get("OTEL_SERVICE_NAME"):
         resource["service.name"] = service
     whole = url or f"{base.rstrip('/')}/v1/traces"
-    return Collector(whole, headers, resource, of("COMPRESSION").lower() == "gzip")
+    return Collector(
+        whole,
+        headers,
+        resource,
+        of("COMPRESSION").lower() == "gzip",
+        _seconds(of("TIMEOUT")),
+        of("CERTIFICATE"),
+        (of("CLIENT_CERTIFICATE"), of("CLIENT_KEY")),
+    )
+
+
+def _seconds(text: str) -> float:
+    """Of a number of milliseconds; what is none means the default, as the specification says."""
+    return int(text) / 1000 if text.isdecimal() and int(text) else SECONDS
 
 
 def _pairs(text: str) -> dict[str, str]:
@@ -135,9 +170,10 @@ class CollectorSink:
         if target.is_compressed:
             body, headers["content-encoding"] = gzip.compress(body), "gzip"
         try:
-            with proxies.client(target.url, timeout=_SECONDS) as client:
+            options = {"timeout": target.timeout, "verify": target.verify}
+            with proxies.client(target.url, **options) as client:
                 status = client.post(target.url, content=body, headers=headers).status_code
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise CouldNotEvaluate(f"the collector {target.url} is unreachable: {error}") from None
         if status in _LATER:
             raise CouldNotEvaluate(f"the collector {target.url} answers {status}; sent again later")
@@ -168,7 +204,8 @@ def _write(span: trace_pb2.Span, trace: Traced, number: int, step: Span) -> None
     span.name = step.name
     span.start_time_unix_nano, span.end_time_unix_nano = step.start, step.end
     span.kind = span.SPAN_KIND_INTERNAL if number else span.SPAN_KIND_SERVER
-    span.status.code = span.status.STATUS_CODE_OK
+    span.status.code = span.status.STATUS_CODE_ERROR if step.error else span.status.STATUS_CODE_OK
+    span.status.message = redacted(step.error)
     attributes: dict[str, Any] = {
         "mlflow.spanType": json.dumps(step.kind),
         "mlflow.spanInputs": json.dumps(redacted_values(step.inputs), default=str),

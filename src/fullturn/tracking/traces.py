@@ -31,15 +31,17 @@ def traced(
     tags: Mapping[str, str],
     run_id: str,
     trace_id: str | None = None,
+    *,
+    error: str = "",
 ) -> Traced:
-    """The trace of an answer that took `latency` seconds and ends now.
+    """The trace of an answer, or of an `error`, that took `latency` seconds and ends now.
 
     Below the whole answer are the steps that the output mentions: the passages it cites, and
     the tokens of the LLM.
     """
     end = time.time_ns()
     start = end - round(latency * 1e9)
-    whole = Span("answer", "CHAIN", dict(inputs), dict(output), start, end)
+    whole = Span("answer", "CHAIN", dict(inputs), dict(output), start, end, error)
     steps = []
     if "citations" in output:
         found = {"citations": output["citations"], "confidence": output.get("confidence")}

@@ -21,6 +21,7 @@ from fullturn.registry import history as histories
 from fullturn.registry import promotion, versions
 from fullturn.serving import running
 from fullturn.serving.deployment import DesiredState, LoadedVersion, desired_state
+from fullturn.serving.log import VIOLATION
 from fullturn.serving.routes import Served
 from fullturn.serving.service import Plan, service
 from fullturn.store import Store
@@ -172,7 +173,7 @@ def _served(project: Workspace, *, follow_alias: bool = False) -> Iterator[Serve
         if target := _collector(store.name):
             spools.append(stack.enter_context(CollectorSpool(project.state / COLLECTED, target)))
         if spools:
-            plan = replace(plan, on_logged=_Traces(spools))
+            plan = replace(plan, on_logged=Traces(spools))
         yield stack.enter_context(service(project.state, plan))
 
 
@@ -215,8 +216,8 @@ def _token(variable: str | None) -> str | None:
 
 
 @dataclass
-class _Traces:
-    """Traces all answers of an LLM, and a few others per second."""
+class Traces:
+    """Traces all answers of an LLM, and a few others per second; failures for a collector only."""
 
     spools: Sequence[TraceSpool | CollectorSpool]
     allowed: float = UNGENERATED_PER_SECOND
@@ -226,15 +227,17 @@ class _Traces:
         now = time.monotonic()
         earned = UNGENERATED_PER_SECOND * (now - self.since)
         self.allowed, self.since = min(UNGENERATED_PER_SECOND, self.allowed + earned), now
-        chosen = [one for one in made if one.output is not None and self._wants(one)]
-        if not chosen:
-            return
+        chosen = [one for one in made if _is_of_version(one) and self._wants(one)]
         traces = [
-            traced(one.input, one.output or {}, one.latency, _tags(one), slot.run, one.id)
+            traced(one.input, one.output or {}, one.latency, _tags(one), slot.run, one.id,
+                   error=one.error or "")
             for one in chosen
-        ]
+        ]  # fmt: skip
+        answered = [one for one in traces if not one.spans[0].error]
         for spool in self.spools:
-            spool.append_traces(traces)
+            found = traces if isinstance(spool, CollectorSpool) else answered
+            if found:
+                spool.append_traces(found)
 
     def _wants(self, one: Prediction) -> bool:
         if (one.output or {}).get("completion_tokens"):
@@ -243,6 +246,11 @@ class _Traces:
             return False
         self.allowed -= 1
         return True
+
+
+def _is_of_version(one: Prediction) -> bool:
+    """Whether a version answered or failed: a row that breaks the contract never reached one."""
+    return one.output is not None or not (one.error or "").startswith(VIOLATION)
 
 
 def _tags(one: Prediction) -> dict[str, str]:

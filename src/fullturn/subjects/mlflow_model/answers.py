@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from fullturn.core.entities import Input, Output
-from fullturn.core.errors import AppError
+from fullturn.core.errors import AppError, DataError
 from fullturn.core.wording import shown
+from fullturn.store.model_process import SignatureMismatch
 from fullturn.subjects.mlflow_model.reference import Reading
 
 _SHARE_DIGITS = 6
@@ -30,22 +31,33 @@ class Answers:
     """
 
     def __init__(
-        self, name: str, model: Model, reading: Reading, *, reads_arrays: bool = False
+        self,
+        name: str,
+        model: Model,
+        reading: Reading,
+        *,
+        reads_arrays: bool = False,
+        params: frozenset[str] = frozenset(),
     ) -> None:
         self._name, self._model, self._reading = name, model, reading
         self.reads_arrays = reads_arrays
         """Whether columns have places instead of names, in the model's signature."""
+        self.params = params
+        """Parameters in the model's signature, which always have their defaults."""
 
     def predict(self, rows: Sequence[Input]) -> list[Output]:
         """Answer each row; as many as the model gives.
 
         Raises:
+            DataError: a row has a value that the model's signature does not allow.
             AppError: the model raised, or an answer cannot be read.
         """
         if not rows:
             return []
         try:
             return read_answers(self._model.answer(rows), self._reading)
+        except SignatureMismatch as error:
+            raise DataError(str(error)) from error
         except (ValueError, TypeError, KeyError, OverflowError) as error:
             raise AppError(f"{self._name}: {error}") from error
 

@@ -143,8 +143,14 @@ class MlflowModel:
                 "them, or register the new ones as a version of their own"
             )
         reading = self._reading if self._settings else reference.reading
-        is_array = described(files).tensor is not None
-        return Answers(address, opened(address, files, reading), reading, reads_arrays=is_array)
+        model = described(files)
+        return Answers(
+            address,
+            opened(address, files, reading),
+            reading,
+            reads_arrays=model.tensor is not None,
+            params=model.params,
+        )
 
     def score(self, row: Example, output: Output) -> Scores:
         """Scores of one output, in [0, 1]; see `subjects.task_scores`."""

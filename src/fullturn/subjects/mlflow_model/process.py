@@ -84,7 +84,7 @@ class ModelProcess:
         """What the model says of each row, see `LoadedModel.answer`.
 
         Raises:
-            ValueError: a value does not fit the model's signature.
+            SignatureMismatch: a value does not fit the model's signature.
             AppError: it raised, died, or did not answer in time.
         """
         request = batch_message(to_batch(rows, self._inputs))
