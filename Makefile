@@ -70,7 +70,7 @@ site: .venv/installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	$(BIN)/python scripts/links.py .venv/site
 
-# docs/tutorial.md and docs/models.md show the output of their own commands.
+# docs/tutorial.md, docs/models.md and docs/elsewhere.md show the output of their own commands.
 tutorial: .venv/installed
 	$(BIN)/python scripts/tutorial.py
 

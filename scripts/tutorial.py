@@ -1,4 +1,4 @@
-"""Write docs/tutorial.md and docs/models.md by running their commands.
+"""Write docs/tutorial.md, docs/models.md and docs/elsewhere.md by running their commands.
 
 usage: tutorial.py [--check] [PAGE …]
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from typed import OtherStory, Typist, settled, stamp
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("tutorial", "models")
+PAGES = ("tutorial", "models", "elsewhere")
 
 
 def main() -> int:

@@ -139,7 +139,7 @@ class Routes:
         if kind == "json":
             champion = served.follower.current.champion.predictor
             by_place = getattr(champion, "reads_arrays", False)
-            params = getattr(champion, "params", frozenset())
+            params: frozenset[str] = getattr(champion, "params", frozenset())
             return scoring.of_json(body, served.contract, by_place=by_place, params=params)
         most, largest = served.settings.queue_rows, served.settings.body_bytes
         if kind == "csv":
