@@ -145,10 +145,13 @@ def calibration_axes() -> tuple[Axis, Axis]:
 
 
 def notes(summary: Mapping[str, Any]) -> list[str]:
-    """Sentences on what is clipped."""
+    """Sentences on what few people know, and on what is clipped."""
     return [
-        f"{side.capitalize()}: {clipped_share(share)}."
-        for side, share in summary.get("clipped", {}).items()
+        *(f"{name}: {what}." for name, what in summary.get("meanings", {}).items()),
+        *(
+            f"{side.capitalize()}: {clipped_share(share)}."
+            for side, share in summary.get("clipped", {}).items()
+        ),
     ]
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from fullturn.core.entities import Evaluation
 from fullturn.core.errors import StatisticsInputError
 from fullturn.core.settings import GateSettings
+from fullturn.core.wording import MEANINGS
 from fullturn.gates.check import Evidence
 from fullturn.gates.judged import judged_metrics
 from fullturn.metrics import Metric, level
@@ -27,7 +28,7 @@ from fullturn.metrics.answers import (
     predicted_values,
 )
 from fullturn.metrics.by_task import task_of, usual_metrics
-from fullturn.metrics.metric import Rows
+from fullturn.metrics.metric import MeanScore, Rows
 from fullturn.metrics.probabilistic import BINS, bins
 from fullturn.statistics.inputs import Floats
 from fullturn.statistics.intervals import wilson
@@ -43,8 +44,9 @@ FIFTHS = 5
 def summary(evidence: Evidence, limits: GateSettings) -> dict[str, Any]:
     """Figures as JSON has them; empty where there is nothing to show.
 
-    `metrics` has a record for each usual metric: name, unit, direction, whether the gate judges
-    it, and for each of candidate, champion and baseline its estimate with an interval.
+    `metrics` has a record for each usual metric, and then for each score: name, unit, direction,
+    whether the gate judges it, and for each of candidate, champion and baseline its estimate with
+    an interval.
     """
     candidate = evidence.candidate
     if candidate is None or not candidate.rows:
@@ -64,6 +66,8 @@ def summary(evidence: Evidence, limits: GateSettings) -> dict[str, Any]:
                 found["residuals"] = residuals(rows) | unit
     except StatisticsInputError:  # an output without a label, or without its probability
         pass
+    if meanings := {name: MEANINGS[name] for name in candidate.metrics if name in MEANINGS}:
+        found["meanings"] = meanings
     sides = {"candidate": candidate, "champion": evidence.champion}
     clipped = {name: one.clipped for name, one in sides.items() if one is not None}
     if any(clipped.values()):
@@ -158,6 +162,8 @@ def _metrics(
         judged = {}
     named = {one.name: one for one in evidence.metrics}
     shown = {**{one.name: one for one in usual_metrics(candidate, evidence.unit)}, **named}
+    scores = evidence.candidate.metrics if shown else ()
+    shown |= {name: MeanScore(name) for name in scores if name not in shown}
     sides: dict[str, Rows] = {"candidate": candidate}
     for name in ("champion", "baseline"):
         other: Evaluation | None = getattr(evidence, name)
