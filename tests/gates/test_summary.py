@@ -219,3 +219,16 @@ def test_each_metric_says_its_direction_and_the_unit_that_the_label_has() -> Non
     assert "| Predicted (USD) | Rows | Expected minus predicted, mean (USD) | MAE (USD) |" in text
     html = to_html(found)
     assert "expected minus predicted, USD</text>" in html and ">MAE, USD</th>" in html
+
+
+def test_a_score_that_few_people_know_is_in_the_table_and_explained() -> None:
+    rows = [
+        replace(row, scores={"one_minus_brier": 0.9, "accuracy": 1.0})
+        for row in labelled(["a", "b"] * 30, ["a", "b"] * 30)
+    ]
+    text = to_markdown(report(gathered("candidate", rows), primary=""))
+    assert "| one\\_minus\\_brier | higher is better |" in text or (
+        "| one_minus_brier | higher is better |" in text
+    )
+    assert "one_minus_brier: 1 minus the Brier score: how good the probabilities are" in text
+    assert text.index("| accuracy |") < text.index("one_minus_brier: 1 minus")

@@ -125,7 +125,8 @@ def _baseline(result: CheckResult | None) -> Panel | None:
     return Panel(
         title="Against the trivial baseline",
         caption=f"Score of the candidate minus score of the baseline, with "
-        f"{_confidence([figures])}. The check passes when the interval is right of zero.",
+        f"{_confidence([figures])}. The check passes when the interval is right of zero."
+        f"{_in_unit(figures.get('unit', SHARE))}",
         marks=(_mark(figures["metric"], _levels(figures), figures),),
         line=0.0,
         line_label="as good as the baseline",
