@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fullturn.core.entities import Column, Contract
-from fullturn.core.values import canonical
+from fullturn.core.values import canonical, number_texts
 from fullturn.data.rows import (
     dataset_digest,
     id_of,
@@ -68,6 +68,15 @@ def test_the_digest_is_pinned() -> None:
     assert dataset_digest(rows, ["text", "n"]) == (
         "445f58cce32efd13c09a29e73fc487a059120b7130bb0ae311a1ba4e97d24f7b"
     )
+
+
+FLOATS = st.one_of(st.floats(), st.floats(-1e4, 1e4), st.sampled_from([-0.0, 1e16, 1e-5]))
+
+
+@steady
+@given(st.lists(FLOATS))
+def test_many_numbers_are_written_as_each_is(values: list[float]) -> None:
+    assert number_texts(values) == list(map(repr, values))
 
 
 def test_numbers_that_are_not_finite_have_no_digest() -> None:

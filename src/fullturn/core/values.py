@@ -12,6 +12,8 @@ from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any
 
+import orjson
+
 from fullturn.core.entities import Column, Contract, Input
 from fullturn.core.errors import DataError
 from fullturn.core.spelling import MISSING, date_text, has_unclear_order, truth, whole_number
@@ -167,6 +169,15 @@ def canonical(value: Any) -> str:
         ValueError: a number is not finite.
     """
     return unicodedata.normalize("NFC", _ENCODER.encode(value))
+
+
+def number_texts(values: Sequence[float]) -> list[str]:
+    """`repr` of each number; of many ordinary ones, several times as quick."""
+    text = orjson.dumps(values).decode()
+    # What orjson may write otherwise: tiny and huge numbers, and those that are not finite.
+    if not values or "0.0000" in text or "e" in text or "n" in text:
+        return list(map(repr, values))
+    return text[1:-1].split(",")
 
 
 def _is_empty(value: Any) -> bool:

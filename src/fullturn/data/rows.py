@@ -7,12 +7,12 @@ import hashlib
 import math
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from json.encoder import encode_basestring
 from typing import Any, Literal
 
 from fullturn.core.entities import Column, Contract
-from fullturn.core.values import canonical
+from fullturn.core.values import canonical, number_texts
 
 Row = dict[str, Any]
 SOURCE = "_source"
@@ -90,12 +90,24 @@ def keys_of(rows: Sequence[Mapping[str, Any]], contract: Contract) -> list[str]:
     """`key_of` of many stored rows. Where equal rows remain, the second and later ones have a
     number in their key."""
     columns = [json_cells([row.get(name) for row in rows]) for name in contract.key]
-    filled = [[cell or "null" for cell in cells] for cells in columns]
+    return joined_keys(columns, rows.__getitem__, contract)
+
+
+def joined_keys(
+    columns: Sequence[Sequence[str | None]],
+    row_at: Callable[[int], Mapping[str, Any]],
+    contract: Contract,
+) -> list[str]:
+    """`keys_of` rows, from the `json_cells` of their key columns; `row_at` is asked for equal
+    rows only."""
+    filled = [[cell or "null" for cell in cells] if None in cells else cells for cells in columns]
     keys = [f"[{','.join(cells)}]" for cells in zip(*filled, strict=True)]
-    return keys if contract.equal_rows == "drop" else _numbered(keys, rows, contract)
+    return keys if contract.equal_rows == "drop" else _numbered(keys, row_at, contract)
 
 
-def _numbered(keys: list[str], rows: Sequence[Mapping[str, Any]], contract: Contract) -> list[str]:
+def _numbered(
+    keys: list[str], row_at: Callable[[int], Mapping[str, Any]], contract: Contract
+) -> list[str]:
     """The keys, each of its own. Which of equal rows comes first depends on their other columns,
     not on the order of the rows."""
     places: dict[str, list[int]] = defaultdict(list)
@@ -106,7 +118,7 @@ def _numbered(keys: list[str], rows: Sequence[Mapping[str, Any]], contract: Cont
     found, moving = list(keys), {split_column(contract), group_column(contract)}
 
     def others(place: int) -> str:
-        row = rows[place]
+        row = row_at(place)
         return canonical({k: v for k, v in row.items() if k not in moving and v is not None})
 
     for key, equal in places.items():
@@ -132,14 +144,18 @@ def id_of(row: Mapping[str, Any], contract: Contract) -> str:
 
 def ids_of(rows: Sequence[Mapping[str, Any]], keys: Sequence[str], contract: Contract) -> list[str]:
     """`id_of` of many rows, whose keys are known."""
-    names = contract.names("id")
+    return joined_ids([[row.get(name) for row in rows] for name in contract.names("id")], keys)
 
-    def own(row: Mapping[str, Any]) -> Any:
-        return next((row[name] for name in names if row.get(name) is not None), None)
 
-    if not names:
-        return [_hashed(key) for key in keys]
-    found = ((own(row), key) for row, key in zip(rows, keys, strict=True))
+def joined_ids(columns: Sequence[Sequence[Any]], keys: Sequence[str]) -> list[str]:
+    """`id_of` of rows, from the cells of their id columns and their keys."""
+    if not columns:
+        return list(map(_hashed, keys))
+    own = (
+        next((cell for cell in cells if cell is not None), None)
+        for cells in zip(*columns, strict=True)
+    )
+    found = zip(own, keys, strict=True)
     return [_hashed(key) if name is None else str(name) for name, key in found]
 
 
@@ -155,10 +171,17 @@ def row_digest(row: Mapping[str, Any]) -> str:
 
 def row_digests(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """`row_digest` of many stored rows."""
-    names = sorted(set().union(*rows))
-    parts, columns = [], []
-    for name in names:
-        before, cells = f"{canonical(name)}:", json_cells([row.get(name) for row in rows])
+    names = set[str]().union(*rows)
+    columns = {name: json_cells([row.get(name) for row in rows]) for name in names}
+    return column_digests(columns, len(rows))
+
+
+def column_digests(json: Mapping[str, Sequence[str | None]], rows: int) -> list[str]:
+    """`row_digest` of so many rows, from the `json_cells` of each column."""
+    parts: list[str] = []
+    columns: list[Sequence[str | None]] = []
+    for name, cells in sorted(json.items()):
+        before = f"{canonical(name)}:"
         if None in cells:  # a null is left out, with its name
             parts.append("%s")
             columns.append([f"{before}{cell}," if cell else "" for cell in cells])
@@ -166,7 +189,7 @@ def row_digests(rows: Sequence[Mapping[str, Any]]) -> list[str]:
             parts.append(f"{before.replace('%', '%%')}%s,")
             columns.append(cells)
     text = "".join(parts)
-    cells_of_rows = zip(*columns, strict=True) if columns else (() for _ in rows)
+    cells_of_rows = zip(*columns, strict=True) if columns else (() for _ in range(rows))
     texts = (f"{{{(text % cells)[:-1]}}}" for cells in cells_of_rows)
     return [hashlib.sha256(one.encode()).hexdigest() for one in texts]
 
@@ -175,7 +198,7 @@ def json_cells(values: Sequence[Any]) -> list[Any]:
     """Each value as canonical JSON; None for None. Quick for columns of one type."""
     types = set(map(type, values))
     if types == {float} and all(map(math.isfinite, values)):
-        return list(map(repr, values))
+        return number_texts(values)
     if types <= {str, type(None)}:
         different = set(values)
         if len(different) <= len(values) / 2:

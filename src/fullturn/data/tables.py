@@ -9,9 +9,10 @@ prunes the log, and the table's own settings keep Spark and `vacuum` from doing 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
@@ -31,7 +32,7 @@ from fullturn.core.state import unusable
 from fullturn.core.wording import first_line
 from fullturn.data import records
 from fullturn.data.records import Record
-from fullturn.data.rows import Row, combined, row_digests
+from fullturn.data.rows import Row, column_digests, combined, json_cells
 
 _KEEP = "interval 36500 days"
 _CONFIGURATION: dict[str, str | None] = {
@@ -106,23 +107,60 @@ def record(at: Head, version: int | None = None) -> Record:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The rows of a version, column by column, which is several times as quick as row by row."""
+
+    columns: Mapping[str, Sequence[Any]]
+    """The cells as they are stored."""
+    json: Mapping[str, Sequence[str | None]]
+    """The same, each as canonical JSON."""
+    digests: Sequence[str]
+    """Of each row."""
+
+    @property
+    def order(self) -> list[int]:
+        """The numbers of rows in the order of their digests, which is the same on every machine
+        and has nothing to do with content, so that a run of rows from the front is a fair sample.
+        """
+        return sorted(range(len(self.digests)), key=self.digests.__getitem__)
+
+    def cells(self, name: str) -> Sequence[Any]:
+        """A column; of one that the version does not have, nothing but nulls."""
+        return self.columns.get(name) or [None] * len(self.digests)
+
+    def row(self, number: int) -> Row:
+        """One row."""
+        return {name: cells[number] for name, cells in self.columns.items()}
+
+    def rows(self, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """These columns of each row, by default all."""
+        chosen = list(self.columns) if names is None else names
+        if not chosen:
+            return [{} for _ in self.digests]
+        cells = zip(*map(self.cells, chosen), strict=True)
+        return [dict(zip(chosen, some, strict=True)) for some in cells]
+
+    def take(self, numbers: Sequence[int]) -> Self:
+        """Some of the rows."""
+        if len(numbers) == len(self.digests):
+            return self
+        columns, json = (
+            {name: [cells[number] for number in numbers] for name, cells in table.items()}
+            for table in (self.columns, self.json)
+        )
+        return type(self)(columns, json, [self.digests[number] for number in numbers])
+
+
 def rows(at: Head, of: Record) -> list[Row]:
-    """The stored rows of one version, in the order of their digests.
-
-    That order is the same on every machine and has nothing to do with content, so a run of
-    rows from the front is a fair sample. Raises as `rows_with_digests` does.
-    """
-    found, digests = rows_with_digests(at, of)
-    return [found[place] for place in order_of(digests)]
+    """The stored rows of one version, in the order of their digests. Raises as `content` does."""
+    found = content(at, of)
+    stored = found.rows()
+    return [stored[place] for place in found.order]
 
 
-def order_of(digests: Sequence[str]) -> list[int]:
-    """The numbers of rows in the order of their digests."""
-    return sorted(range(len(digests)), key=digests.__getitem__)
-
-
-def rows_with_digests(at: Head, of: Record) -> tuple[list[Row], list[str]]:
-    """The stored rows of one version as they are stored, and the digest of each.
+def content(at: Head, of: Record) -> Content:
+    """The rows of one version as they are stored, once their digest has been computed again.
 
     Raises:
         IntegrityError: files are missing or damaged, or the digest is not the recorded one.
@@ -132,28 +170,28 @@ def rows_with_digests(at: Head, of: Record) -> tuple[list[Row], list[str]]:
     try:
         delta = DeltaTable(at.uri, version=version.version - 1)
         _require_files(at.uri, label, delta)
-        found = _scan(delta, of.columns)
+        columns = _scan(delta, of.columns)
     except IntegrityError:
         raise
     except Exception as error:  # noqa: BLE001  of a damaged file deltalake raises just that
         raise IntegrityError(
             f"{label} cannot be read ({first_line(error)}); restore its files from a copy"
         ) from None
-    digests = row_digests(found)
+    json = {name: json_cells(cells) for name, cells in columns.items()}
+    digests = column_digests(json, len(next(iter(columns.values()), ())))
     actual = combined(digests, of.columns)
     if actual != version.digest:
         raise IntegrityError(
             f"{label} has the digest {actual}, but {version.digest} was recorded: its rows were "
             "changed; restore its files from a copy, or commit the rows you trust as a new table"
         )
-    return found, digests
+    return Content(columns, json, digests)
 
 
-def _scan(delta: DeltaTable, columns: Sequence[str]) -> list[Row]:
+def _scan(delta: DeltaTable, columns: Sequence[str]) -> dict[str, list[Any]]:
     """By deltalake's own engine: importing pyarrow's, and pandas with it, takes half a second."""
     found = delta.scan(list(columns)).read_all()
-    cells = (found.column(name).to_pylist() for name in columns)
-    return [dict(zip(columns, row, strict=True)) for row in zip(*cells, strict=True)]
+    return {name: list(found.column(name).to_pylist()) for name in columns}
 
 
 def write(at: Head, content: Sequence[Row], columns: Sequence[Column], new: Record) -> None:

@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
-from fullturn.core.entities import Contract, Dataset, DatasetVersion, Example
+from fullturn.core.entities import Contract, Dataset, DatasetVersion, Example, Role
 from fullturn.core.errors import DataError, IntegrityError, Refused
 from fullturn.core.settings import DataSettings
 from fullturn.core.values import parsed
@@ -23,18 +24,19 @@ from fullturn.data.difference import compare
 from fullturn.data.notes import notes
 from fullturn.data.records import Record, Splitting
 from fullturn.data.rows import (
-    CLASSES,
     Row,
     dataset_digest,
     group_column,
     id_of,
-    ids_of,
-    keys_of,
+    joined_ids,
+    joined_keys,
+    label_columns,
     split_column,
     stored,
     time_column,
 )
 from fullturn.data.splits import Assigned, Pins, assign, pins_of
+from fullturn.data.tables import Content
 
 FALL = 0.2
 """The share of rows by which a version may fall without being confirmed."""
@@ -218,20 +220,18 @@ def load(
         )
     split, full = split_column(contract), stored(contract)
     _check_columns(record, full)
-    rows, digests = tables.rows_with_digests(head, record)
-    # Examples are made in the order in which rows are in memory, which is several times as fast.
-    numbers = [number for number, row in enumerate(rows) if row[split] != "reference"]
-    examples = _examples([rows[number] for number in numbers], full)
-    order = tables.order_of([digests[number] for number in numbers])
+    content = tables.content(head, record)
+    places: dict[bool, list[int]] = {True: [], False: []}
+    for number, name in enumerate(content.columns[split]):
+        places[name == "reference"].append(number)
+    asked = content.take(places[False])
+    # Examples are made in the order in which cells are in memory, which is several times as fast.
+    examples = _examples(asked, full)
+    reference = (_plain(row, contract) for row in content.take(places[True]).rows())
     return Dataset(
         found,
-        examples=tuple(examples[number] for number in order),
-        reference=tuple(
-            sorted(
-                (_plain(row, contract) for row in rows if row[split] == "reference"),
-                key=lambda row: id_of(row, contract),
-            )
-        ),
+        examples=tuple(map(examples.__getitem__, asked.order)),
+        reference=tuple(sorted(reference, key=lambda row: id_of(row, contract))),
     )
 
 
@@ -276,51 +276,54 @@ def _check_columns(record: Record, contract: Contract) -> None:
         )
 
 
-def _examples(rows: Sequence[Row], contract: Contract) -> tuple[Example, ...]:
+def _examples(content: Content, contract: Contract) -> list[Example]:
     """Rows as an app sees them."""
-    of_role = {
-        role: [(one.name, one) for one in contract.columns if one.role == role]
-        for role in ("input", "label", "slice")
-    }
-    classes = [(name, one) for name, one in of_role["label"] if one.kind in CLASSES]
-    sliced = [name for name, _ in (*of_role["slice"], *classes)]
-    json_inputs = [(name, one) for name, one in of_role["input"] if one.kind == "json"]
-    split, group = split_column(contract), group_column(contract)
-    ids = ids_of(rows, keys_of(rows, contract), contract)
-    inputs = _dicts(rows, [name for name, _ in of_role["input"]])
-    for found in inputs if json_inputs else ():
-        found.update({name: parsed(found[name], one) for name, one in json_inputs})
-    periods = _periods(rows, contract)
-    return tuple(
-        Example(
-            id=name,
-            input=given,
-            expected={column: parsed(row.get(column), one) for column, one in of_role["label"]},
-            group=row[group],
-            split=row[split],
-            slices={
-                column: str(value) for column in sliced if (value := row.get(column)) is not None
-            }
-            | period,
+    columns = [content.json.get(name) or content.cells(name) for name in contract.key]
+    keys = joined_keys(columns, content.row, contract)
+    return list(
+        map(
+            Example,
+            joined_ids([content.cells(name) for name in contract.names("id")], keys),
+            _parsed(content, contract, "input"),
+            _parsed(content, contract, "label"),
+            content.cells(group_column(contract)),
+            content.cells(split_column(contract)),
+            _slices(content, contract),
         )
-        for row, given, name, period in zip(rows, inputs, ids, periods, strict=True)
     )
 
 
-def _periods(rows: Sequence[Row], contract: Contract) -> list[dict[str, str]]:
-    """The slice of each row by its time."""
-    time, split = time_column(contract), split_column(contract)
-    if time is None or any(row.get(time) is None for row in rows):
-        return [{}] * len(rows)
-    test = [row[time] for row in rows if row[split] == "test"]
-    return [{time: name} for name in period_names([row[time] for row in rows], test)]
+def _parsed(content: Content, contract: Contract, role: Role) -> list[dict[str, Any]]:
+    """The columns of a role, JSON as what it says."""
+    columns = [one for one in contract.columns if one.role == role]
+    found = content.rows([one.name for one in columns])
+    for one in columns:
+        for row in found if one.kind == "json" else ():
+            row[one.name] = parsed(row[one.name], one)
+    return found
 
 
-def _dicts(rows: Sequence[Row], names: Sequence[str]) -> list[dict[str, Any]]:
-    """These columns of each row."""
-    columns = [[row.get(name) for row in rows] for name in names]
-    cells = zip(*columns, strict=True) if columns else (() for _ in rows)
-    return [dict(zip(names, some, strict=True)) for some in cells]
+def _slices(content: Content, contract: Contract) -> list[dict[str, str]]:
+    """The slices of each row, by name; rows in the same ones share a record."""
+    time = time_column(contract)
+    names = [one.name for one in contract.columns if one.role == "slice"] + list(
+        label_columns(contract)
+    )
+    columns = [content.cells(name) for name in names]
+    if time is not None and None not in (times := content.cells(time)):
+        splits = content.cells(split_column(contract))
+        test = list(compress(times, (name == "test" for name in splits)))
+        names, columns = [*names, time], [*columns, period_names(times, test)]
+    if not columns:
+        return [{}] * len(content.digests)
+    cells = list(zip(*columns, strict=True))
+    known = {
+        some: {
+            name: str(value) for name, value in zip(names, some, strict=True) if value is not None
+        }
+        for some in set(cells)
+    }
+    return [known[some] for some in cells]
 
 
 def _plain(row: Row, contract: Contract) -> dict[str, Any]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from fullturn.core.entities import EqualRows, Evaluation, Example, Input, ScoredRow
 from fullturn.core.errors import IntegrityError
 from fullturn.core.parsing import from_json
+from fullturn.core.values import number_texts
 
 
 def fingerprint(example: Example, equal_rows: EqualRows = "drop") -> str:
@@ -21,19 +22,62 @@ def fingerprint(example: Example, equal_rows: EqualRows = "drop") -> str:
     return digest_of({"id": example.id} if equal_rows == "separate" else example.input)
 
 
+def fingerprints(examples: Sequence[Example], equal_rows: EqualRows = "drop") -> list[str]:
+    """`fingerprint` of many examples."""
+    separate = equal_rows == "separate"
+    return digests_of([{"id": one.id} if separate else one.input for one in examples])
+
+
 def digest_of(row: Input) -> str:
     """The same of an input alone."""
     text = "\0".join(f"{key}={value}" for key, value in sorted(row.items()))
-    words = " ".join(re.findall(r"[\w.=\0]+", text.casefold()))
-    return hashlib.sha256(words.encode()).hexdigest()[:16]
+    return _digest(_words(text))
+
+
+def digests_of(rows: Sequence[Input]) -> list[str]:
+    """`digest_of` of many inputs: column by column, which is several times as quick."""
+    names = sorted(rows[0]) if rows else []
+    if not names or any(row.keys() != rows[0].keys() for row in rows):
+        return list(map(digest_of, rows))
+    # Between columns is a character that words contain, so each column has words of its own.
+    form = "\0".join(f"{_words(f'{name}=')}%s" for name in names)
+    columns = [_words_of([row[name] for row in rows]) for name in names]
+    return [_digest(form % cells) for cells in zip(*columns, strict=True)]
+
+
+def _words(text: str) -> str:
+    return _BETWEEN_WORDS.sub(" ", text.casefold())
+
+
+def _words_of(cells: Sequence[Any]) -> list[str]:
+    """The words of each cell."""
+    types = set(map(type, cells))
+    if types == {float}:
+        texts = "\0".join(number_texts(cells))
+        return texts.replace("-", " ").replace("+", " ").split("\0")
+    if types <= {str, type(None)}:
+        known = {cell: _words(str(cell)) for cell in set(cells)}
+        return [known[cell] for cell in cells]
+    return [_words(f"{cell}") for cell in cells]
+
+
+def _digest(words: str) -> str:
+    return hashlib.sha256(words.strip(" ").encode()).hexdigest()[:16]
 
 
 def to_jsonl(evaluation: Evaluation) -> str:
     """A head line, then one line for each row."""
     head = {name: getattr(evaluation, name) for name in _HEAD}
     head["stored_rows"] = len(evaluation.rows)
-    lines = [head, *(asdict(row) for row in evaluation.rows)]
-    return "".join(json.dumps(line, ensure_ascii=False, default=str) + "\n" for line in lines)
+    rows = ({name: getattr(row, name) for name in _CELLS} for row in evaluation.rows)
+    return "".join(_ENCODER.encode(line) + "\n" for line in (head, *rows))
+
+
+def _plain(value: Any) -> Any:
+    """What an app returned, as JSON can have it."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)
 
 
 def from_jsonl(path: Path, renamed: Mapping[str, str] | None = None) -> Evaluation:
@@ -54,6 +98,9 @@ def from_jsonl(path: Path, renamed: Mapping[str, str] | None = None) -> Evaluati
         ) from error
 
 
+_BETWEEN_WORDS = re.compile(r"[^\w.=\0]+")
+_ENCODER = json.JSONEncoder(ensure_ascii=False, default=_plain)
+_CELLS = tuple(field.name for field in fields(ScoredRow))
 _HEAD = ("subject", "dataset", "split", "expected_rows", "seconds")
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from fullturn.subjects.tabular import columns
 from fullturn.subjects.tabular.columns import ColumnCode, as_category
-from fullturn.subjects.tabular.encoding import Encoder, Scaling
+from fullturn.subjects.tabular.encoding import Encoder, Scaling, cells_of
 
 
 def test_frequent_categories_have_a_place_and_others_share_the_last() -> None:
@@ -20,20 +20,20 @@ def test_frequent_categories_have_a_place_and_others_share_the_last() -> None:
     assert code.values == ("a", "b")
     found = code.read(["b", "a", "c", "new", None])[:, 0]
     assert found[:4].tolist() == [1.0, 0.0, 2.0, 2.0] and math.isnan(found[4])
-    assert [code.unseen(cell) for cell in ("a", "c", "new", None)] == [None, None, "new", None]
+    assert list(code.unseen(["a", "c", "new", None, "new"])) == [(2, "new"), (4, "new")]
 
 
 def test_of_many_categories_the_most_frequent_have_a_place() -> None:
     cells = [f"c{n}" for n in range(50) for _ in range(3 + n)]
     code = ColumnCode.learn("x", "category", cells, most=10)
     assert code.values == tuple(f"c{n}" for n in range(40, 50))
-    assert code.unseen("c0") is None
+    assert list(code.unseen(["c0"])) == []
 
 
 def test_too_many_categories_are_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(columns, "MOST_KNOWN", 3)
     code = ColumnCode.learn("x", "category", list("abcd") * 3, most=9)
-    assert code.known is None and code.unseen("new") is None
+    assert code.known is None and list(code.unseen(["new"])) == []
 
 
 @pytest.mark.parametrize(
@@ -71,8 +71,9 @@ def test_dates_before_1700_and_without_a_time_are_dates() -> None:
 def test_a_linear_model_gets_imputed_scaled_and_one_hot_columns() -> None:
     rows = [{"n": float(n % 5), "c": "ab"[n % 2]} for n in range(20)]
     rows += [{"n": None, "c": None}] * 5  # type: ignore[dict-item]
-    encoder = Encoder.learn(rows, {"n": "number", "c": "category"}, 10)
-    encoded = encoder.encode(rows)
+    cells = cells_of(rows, ["n", "c"])
+    encoder = Encoder.learn(cells, {"n": "number", "c": "category"}, 10)
+    encoded = encoder.encode(cells)
     scaling = Scaling.learn(encoded.columns, encoder)
     table = scaling.widen(encoded, encoder.is_category)
     # the number, whether it is missing, then a, b, others, missing
@@ -80,5 +81,5 @@ def test_a_linear_model_gets_imputed_scaled_and_one_hot_columns() -> None:
     assert table[:, 0].mean() == pytest.approx(0) and table[:, 0].std() == pytest.approx(1)
     assert table[0].tolist()[1:] == [0, 1, 0, 0, 0]
     assert table[-1].tolist()[1:] == [1, 0, 0, 0, 1]
-    absurd = scaling.widen(encoder.encode([{"n": 1e9, "c": "z"}]), encoder.is_category)
+    absurd = scaling.widen(encoder.encode({"n": [1e9], "c": ["z"]}), encoder.is_category)
     assert absurd.tolist() == [[10.0, 0, 0, 0, 1, 0]]

@@ -178,12 +178,15 @@ class Tabular:
     def _log_curve(self, fitted: Model, data: Dataset, run: Run) -> None:
         """Of boosted trees: the error on validation rows after so many trees."""
         from fullturn.subjects.tabular.curve import curve
+        from fullturn.subjects.vectors import one_thread
 
         rows = data.split("validation")[:CURVE_ROWS]
         if rows and fitted.scaling is None:
             labels = [row.expected[self._label] for row in rows]
-            for step, value in curve(fitted, [row.input for row in rows], labels, _CURVE_STEPS):
-                run.log(step, value)
+            points = curve(fitted, [row.input for row in rows], labels, _CURVE_STEPS)
+            with one_thread():
+                for step, value in points:
+                    run.log(step, value)
 
 
 class TabularPredictor:

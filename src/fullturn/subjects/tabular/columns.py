@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, Literal, Self
@@ -55,7 +55,10 @@ class ColumnCode:
         """From the training cells; a boolean, too, is a category."""
         if kind in ("number", "date"):
             return cls(name, kind)  # type: ignore[arg-type]
-        counts = Counter(filter(None, map(as_category, cells)))
+        counts = Counter[str]()
+        for cell, count in Counter(cells).items():
+            if text := as_category(cell):
+                counts[text] += count
         ranked = sorted(counts, key=lambda value: (-counts[value], value))[:most]
         frequent = sorted(value for value in ranked if counts[value] >= RARE)
         known = frozenset(counts) if len(counts) <= MOST_KNOWN else None
@@ -92,12 +95,15 @@ class ColumnCode:
         known = {cell: place(cell) for cell in set(cells)}
         return np.array([known[cell] for cell in cells], dtype=np.float64)
 
-    def unseen(self, cell: Any) -> str | None:
-        """The category in a cell, shortened, if it never occurred in training."""
-        if self.known is None:
-            return None
-        text = as_category(cell)
-        return text[:_SHOWN] if text is not None and text not in self.known else None
+    def unseen(self, cells: Sequence[Any]) -> Iterator[tuple[int, str]]:
+        """The categories that never occurred in training: place of the cell, shortened text."""
+        if self.kind != "category" or self.known is None:
+            return
+        texts = {cell: as_category(cell) for cell in set(cells)}
+        odd = {cell for cell, text in texts.items() if text is not None and text not in self.known}
+        for place, cell in enumerate(cells) if odd else ():
+            if cell in odd:
+                yield place, str(texts[cell])[:_SHOWN]
 
 
 def as_category(cell: Any) -> str | None:
@@ -121,8 +127,9 @@ def _numbers(cells: Sequence[Any]) -> Floats:
 
 
 def _dates(cells: Sequence[Any]) -> Floats:
-    known = {cell: _date(cell) for cell in set(cells)}
-    return np.array([known[cell] for cell in cells], dtype=np.float64)
+    places = {cell: place for place, cell in enumerate(set(cells))}
+    parts = np.array([_date(cell) for cell in places], dtype=np.float64)
+    return parts[[places[cell] for cell in cells]]
 
 
 def _date(cell: Any) -> tuple[float, ...]:

@@ -3,7 +3,7 @@ for a linear model, imputed, scaled and one-hot."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -15,8 +15,15 @@ from fullturn.core.entities import Input
 from fullturn.subjects.tabular.columns import ColumnCode, Floats
 from fullturn.subjects.tabular.texts import TextCode
 
+Cells = Mapping[str, Sequence[Any]]
+"""Rows, column by column."""
 FARTHEST = 10.0
 """Standard deviations at which a scaled number is cut: one absurd cell decides nothing."""
+
+
+def cells_of(rows: Sequence[Input], names: Iterable[str]) -> dict[str, list[Any]]:
+    """These columns of rows; a cell that a row does not have is None."""
+    return {name: [row.get(name) for row in rows] for name in names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +34,8 @@ class Encoder:
     texts: tuple[TextCode, ...]
 
     @classmethod
-    def learn(cls, rows: Sequence[Input], kinds: Mapping[str, str], categories: int) -> Self:
-        """From the training rows; `categories` of a column at most have a place of their own."""
-        cells = {name: [row.get(name) for row in rows] for name in kinds}
+    def learn(cls, cells: Cells, kinds: Mapping[str, str], categories: int) -> Self:
+        """From the training cells; `categories` of a column at most have a place of their own."""
         return cls(
             tuple(
                 ColumnCode.learn(name, kind, cells[name], categories)
@@ -47,28 +53,33 @@ class Encoder:
         flags = [column.kind == "category" for column in self.columns for _ in range(column.width)]
         return np.array(flags, dtype=np.bool_)
 
-    def encode(self, rows: Sequence[Input]) -> Encoded:
-        """The rows as numbers.
+    def cells(self, rows: Sequence[Input]) -> dict[str, list[Any]]:
+        """The cells of rows, by column."""
+        columns = [one.name for one in self.columns]
+        return cells_of(rows, [*columns, *(one.name for one in self.texts)])
+
+    def encode(self, cells: Cells) -> Encoded:
+        """Rows as numbers.
 
         Raises:
             DataError: a cell is not of its column's kind.
         """
-        parts = [column.read([row.get(column.name) for row in rows]) for column in self.columns]
-        texts = [text.read([row.get(text.name) for row in rows]) for text in self.texts]
+        parts = [column.read(cells[column.name]) for column in self.columns]
+        texts = [text.read(cells[text.name]) for text in self.texts]
+        rows = len(next(iter(cells.values()), ()))
         return Encoded(
-            np.hstack(parts) if parts else np.zeros((len(rows), 0)),
+            np.hstack(parts) if parts else np.zeros((rows, 0)),
             np.hstack([vectors for vectors, _ in texts]) if texts else None,
             sparse.hstack([ngrams for _, ngrams in texts], format="csr") if texts else None,
         )
 
-    def unseen(self, row: Input) -> dict[str, str]:
-        """The categories of a row that never occurred in training, by column."""
-        found = ((column.name, column.unseen(row.get(column.name))) for column in self._categories)
-        return {name: value for name, value in found if value is not None}
-
-    @property
-    def _categories(self) -> tuple[ColumnCode, ...]:
-        return tuple(column for column in self.columns if column.kind == "category")
+    def unseen(self, cells: Cells) -> dict[int, dict[str, str]]:
+        """The categories that never occurred in training, by row and column."""
+        found: dict[int, dict[str, str]] = {}
+        for column in self.columns:
+            for row, value in column.unseen(cells[column.name]):
+                found.setdefault(row, {})[column.name] = value
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fullturn.core.entities import Input
 from fullturn.subjects.tabular.columns import Floats
-from fullturn.subjects.tabular.encoding import Encoded, Encoder, Scaling
+from fullturn.subjects.tabular.encoding import Encoded, Encoder, Scaling, cells_of
 from fullturn.subjects.tabular.model import Model, Task
 from fullturn.subjects.tabular.parameters import PENALTIES, TREES, Recipe
 from fullturn.subjects.vectors import one_thread
@@ -32,8 +32,9 @@ def fit(
     seed: int,
 ) -> Model:
     """A model of these rows. Labels are texts, or numbers for regression."""
-    encoder = Encoder.learn(rows, kinds, recipe.categories)
-    encoded = encoder.encode(rows)
+    cells = cells_of(rows, kinds)
+    encoder = Encoder.learn(cells, kinds, recipe.categories)
+    encoded = encoder.encode(cells)
     classes: tuple[str, ...] = ()
     weights = None
     truth: NDArray[Any] = np.array(labels, dtype=np.float64 if task == "regression" else str)

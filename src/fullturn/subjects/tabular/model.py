@@ -22,7 +22,7 @@ from safetensors.numpy import load_file, save_file
 from fullturn.core.entities import UNSEEN, Input, Output
 from fullturn.core.errors import BundleError, IntegrityError
 from fullturn.subjects.tabular.columns import ColumnCode, Floats
-from fullturn.subjects.tabular.encoding import Encoder, Scaling
+from fullturn.subjects.tabular.encoding import Cells, Encoder, Scaling
 from fullturn.subjects.tabular.texts import TextCode
 from fullturn.subjects.text.features import Ngrams, Speller
 from fullturn.subjects.vectors import one_thread, weights_digest, word_vectors
@@ -66,14 +66,17 @@ class Model:
             DataError: a cell is not of its column's kind.
         """
         for start in range(0, len(rows), BLOCK):
-            part = rows[start : start + BLOCK]
-            for row, output in zip(part, self._answer(part), strict=True):
-                unseen = self.encoder.unseen(row)
-                yield {**output, UNSEEN: unseen} if unseen else output
+            cells = self.encoder.cells(rows[start : start + BLOCK])
+            unseen = self.encoder.unseen(cells)
+            for place, output in enumerate(self._answer(self._table(cells))):
+                yield {**output, UNSEEN: unseen[place]} if place in unseen else output
 
     def table(self, rows: Sequence[Input]) -> Any:
         """The rows as the estimator reads them."""
-        encoded = self.encoder.encode(rows)
+        return self._table(self.encoder.cells(rows))
+
+    def _table(self, cells: Cells) -> Any:
+        encoded = self.encoder.encode(cells)
         if self.scaling is None:
             return encoded.for_trees()
         return self.scaling.widen(encoded, self._is_category)
@@ -92,9 +95,8 @@ class Model:
     def _is_category(self) -> NDArray[np.bool_]:
         return self.encoder.is_category
 
-    def _answer(self, rows: Sequence[Input]) -> Iterator[Output]:
-        table = self.table(rows)
-        with one_thread(len(rows) <= SMALL):
+    def _answer(self, table: Any) -> Iterator[Output]:
+        with one_thread(table.shape[0] <= SMALL):
             found = (
                 self.estimator.predict(table)
                 if self.task == "regression"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any
 
 from fullturn.core.entities import Dataset, Evaluation, Example, RunRecord, ScoredRow
@@ -12,7 +13,7 @@ from fullturn.core.parsing import from_json
 from fullturn.core.records import TRAINED, VALIDATION
 from fullturn.core.tags import TrainingTags
 from fullturn.evaluation import behaviour, scoring
-from fullturn.evaluation.records import fingerprint
+from fullturn.evaluation.records import fingerprints
 from fullturn.gates import BundleState, DataState, Evidence, LeakageState, RefusalState
 from fullturn.gates.provenance import BundleSafe, Leakage
 from fullturn.registry import promotion, versions
@@ -126,8 +127,8 @@ class EvidenceCollector:
 
     def _leakage(self, test: Rows) -> LeakageState:
         count, trained = self._trained_rows()
-        equal = self.project.subject.contract.equal_rows
-        shared = tuple(one.id for one in test if fingerprint(one, equal) in trained)
+        digests = fingerprints(test, self.project.subject.contract.equal_rows)
+        shared = tuple(compress((one.id for one in test), (one in trained for one in digests)))
         return LeakageState(count, len(test), shared)
 
     def _trained_rows(self) -> tuple[int, frozenset[str]]:

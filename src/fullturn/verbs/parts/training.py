@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from fullturn.core.tags import NOTE, TrainingTags
 from fullturn.core.wording import clipped_share
 from fullturn.evaluation import records
 from fullturn.evaluation.race import Race, race, recalled
-from fullturn.evaluation.records import fingerprint
+from fullturn.evaluation.records import fingerprints
 from fullturn.metrics.answers import CachedRows
 from fullturn.metrics.by_task import usual_metrics
 from fullturn.metrics.metric import key
@@ -156,11 +157,12 @@ def training_view(data: Dataset, equal_rows: EqualRows) -> Dataset:
 
 def _with_fingerprints(data: Dataset, equal_rows: EqualRows) -> tuple[Dataset, frozenset[str]]:
     """The training view, and the fingerprints of its rows: of many rows they take seconds."""
-    test = {fingerprint(example, equal_rows) for example in data.split("test")}
-    pairs = [(one, fingerprint(one, equal_rows)) for one in data.split("train", "validation")]
-    seen = [(one, digest) for one, digest in pairs if digest not in test]
-    view = replace(data, examples=tuple(one for one, _ in seen))
-    return view, frozenset(digest for _, digest in seen)
+    test = set(fingerprints(data.split("test"), equal_rows))
+    examples = data.split("train", "validation")
+    digests = fingerprints(examples, equal_rows)
+    unseen = [digest not in test for digest in digests]
+    view = replace(data, examples=tuple(compress(examples, unseen)))
+    return view, frozenset(compress(digests, unseen))
 
 
 def _train(
@@ -168,9 +170,9 @@ def _train(
 ) -> Race:
     store, subject = project.store, project.subject
     store.log_dataset(run.id, data.version, "training" if subject.can("training") else "evaluation")
-    view, fingerprints = _with_fingerprints(data, subject.contract.equal_rows)
+    view, digests = _with_fingerprints(data, subject.contract.equal_rows)
     if subject.can("training rows"):
-        store.put_text(run.id, _training_rows(view, fingerprints), TRAINED)
+        store.put_text(run.id, _training_rows(view, digests), TRAINED)
     files = subject.train(view, params, run)
     if origin := subject.origin(files):
         tags = TrainingTags(refers_to=origin.address, refers_to_run=origin.run)
@@ -259,8 +261,8 @@ def _record(project: Workspace, run: TrackedRun, view: Dataset, raced: Race) -> 
     store.tag_run(run.id, tags)
 
 
-def _training_rows(view: Dataset, fingerprints: frozenset[str]) -> str:
-    return json.dumps({"rows": len(view.examples), "fingerprints": sorted(fingerprints)})
+def _training_rows(view: Dataset, digests: frozenset[str]) -> str:
+    return json.dumps({"rows": len(view.examples), "fingerprints": sorted(digests)})
 
 
 def _estimates(project: Workspace, raced: Race) -> dict[str, float]:
