@@ -152,6 +152,16 @@ def test_an_alarm_says_what_its_detector_counted(capsys: pytest.CaptureFixture[s
     assert "for example: short\n" in said
 
 
+def test_an_example_of_a_table_begins_with_the_column_of_its_alarm(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = alarm("input.city", "")
+    cells = {"age": 30.123456789, "city": "Tokyo", "income": None}
+    example = {"id": "p1", "input": cells, "output": {}}
+    show(replace(found, diagnosis=replace(found.diagnosis, examples=(example,))))
+    assert "for example: city=Tokyo, age=30.1235\n" in capsys.readouterr().out
+
+
 def test_a_long_example_is_cut_where_one_sees_it(capsys: pytest.CaptureFixture[str]) -> None:
     show(alarm("input.note", "a [b] " + "word\n" * 40))
     [line] = [one for one in capsys.readouterr().out.splitlines() if "for example" in one]

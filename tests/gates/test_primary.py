@@ -24,9 +24,10 @@ def judged(code: str, primary: str, candidate: Evaluation, **changed: object) ->
 def test_the_candidate_must_beat_the_baseline_in_the_primary_metric() -> None:
     found = judged("EVAL02", "mae", regression(), baseline=regression("baseline", 60.0, 3))
     assert found.outcome == "PASSED" and found.figures["metric"] == "mae"
-    assert found.reason.startswith("mae +") and found.figures["unit"] == "label's unit"
+    assert found.reason.startswith("mae lower by ") and found.figures["unit"] == "label's unit"
     worse = judged("EVAL02", "mae", regression(error=30.0), baseline=regression("b", 10.0, 3))
-    assert worse.outcome == "FAILED"
+    assert worse.outcome == "FAILED" and worse.figures["estimate"] < 0
+    assert worse.reason.startswith("mae higher by ") and "-" not in worse.reason.split("]")[0]
 
 
 def test_it_is_the_first_of_the_metrics_that_are_compared_with_the_champion() -> None:

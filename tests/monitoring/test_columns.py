@@ -44,6 +44,7 @@ def test_inputs_are_watched_by_their_contract() -> None:
     columns = (
         Column("age", "number"), Column("city", "category"), Column("note"),
         Column("extra", "json"), Column("label", "category", "label"),
+        Column("month", "number", orders_rows=True),
     )  # fmt: skip
     names = [column.name for column in watched(Contract(columns, ("note",)), [])]
     assert names == [

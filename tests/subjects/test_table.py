@@ -4,6 +4,7 @@ import pytest
 
 from fullturn.core.errors import SettingsError
 from fullturn.core.settings import DataSettings
+from fullturn.data.rows import time_column
 from fullturn.subjects.table import contract
 
 
@@ -40,6 +41,7 @@ def test_the_only_text_may_be_perturbed() -> None:
         (DataSettings(label="x"), "x: a column has one role"),
         (DataSettings(label="y", id="y"), "a column has one role"),
         (DataSettings(label="y", slices=("x",)), "x: a column has one role"),
+        (DataSettings(label="y", time_is_input=True), "name the column as .data. time"),
     ],
 )
 def test_a_column_has_one_role(data: DataSettings, said: str) -> None:
@@ -72,3 +74,14 @@ def test_whole_numbers_have_one_spelling_only_where_settings_name_kinds() -> Non
     assert all(one.plain_numbers for one in contract(data, data.columns, "category").columns)
     signature = contract(DataSettings(label="y"), {"x": "category"}, "category")
     assert not any(one.plain_numbers for one in signature.columns)
+
+
+def test_a_time_that_is_an_input_still_orders_the_rows() -> None:
+    data = DataSettings(
+        label="y", time="month", time_is_input=True, columns={"x": "number", "month": "number"}
+    )
+    found = contract(data, data.columns, "category")
+    assert found.names("input") == ("x", "month") and found.names("time") == ()
+    assert time_column(found) == "month" and found.key == ("x", "month", "y")
+    apart = data.model_copy(update={"time_is_input": False})
+    assert time_column(contract(apart, data.columns, "category")) == "month"

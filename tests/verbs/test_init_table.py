@@ -103,6 +103,35 @@ def test_a_quantity_gets_a_scale_and_margins_in_its_unit(tmp_path: Path) -> None
     assert said and said.decisions[0].why == "as you said"
 
 
+def test_a_label_that_moves_with_time_makes_the_time_an_input(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = [{**row, "price": 1000 + 7.5 * number} for number, row in enumerate(rows(200))]
+    table = write_rows(tmp_path / "p.csv", found)
+    words = ["init", "--csv", str(table), "--label", "price", "--time", "nr", str(tmp_path / "x")]
+    assert run(words) == 0
+    data = read(tmp_path / "x").data
+    assert data.time_is_input and (data.train_share, data.validation_share) == (0.7, 0.1)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "time_is_input = true: the label moves with 'nr' (rank correlation +1.00)" in shown
+    assert "validation_share = 0.1 at most: rows just before the test rows" in shown
+
+
+def test_a_label_that_does_not_move_with_time_leaves_it_out() -> None:
+    for label, moves in (("member", False), ("half", True)):
+        found = [{**row, "half": str(row["nr"] > 40)} for row in rows(120)]
+        toml, _ = plan("p", {"files": ["f.csv"]}, found, Roles(label, time="nr"))
+        assert ("time_is_input" in tomllib.loads(toml)["data"]) is moves
+
+
+def test_auc_is_judged_where_the_test_rows_can_show_a_loss_of_it() -> None:
+    few, decided = plan("p", {"files": ["f.csv"]}, rows(600), Roles("left"))
+    many, _ = plan("p", {"files": ["f.csv"]}, rows(6000), Roles("left"))
+    assert "metrics" not in tomllib.loads(few)["gates"]
+    assert tomllib.loads(many)["gates"]["metrics"] == ["roc_auc"]
+    assert "about 120 test rows are too few" in decided.decisions[-1].why
+
+
 def test_parquet_and_a_separate_test_file_are_taken(tmp_path: Path) -> None:
     import pyarrow as pa
     from pyarrow import parquet

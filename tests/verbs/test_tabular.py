@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from tests.waiting import PATIENCE
 FEW = 400
 
 
-def _customer(row: dict[str, Any], label: str) -> dict[str, Any]:
+def customer(row: dict[str, Any], label: str) -> dict[str, Any]:
     """A row without its note, and a label that follows from the others."""
     points = row["points"] - 2 * (row["note"] in BAD)
     known = {name: row[name] for name in ("age", "income", "city", "member", "joined")}
@@ -36,10 +37,10 @@ def _customer(row: dict[str, Any], label: str) -> dict[str, Any]:
 
 def started(folder: Path, database: Path, label: str, **roles: Any) -> Workspace:
     """A new project whose search has two candidates, with a database that is made already."""
-    found = [_customer(row, label) for row in rows(FEW, seed=2)]
+    found = [customer(row, label) for row in rows(FEW, seed=2)]
     init(folder, csv=write_rows(folder.parent / "customers.csv", found), label=label, **roles)
     toml = folder / "fullturn.toml"
-    text = toml.read_text().replace("candidates = 4", "candidates = 2")
+    text = re.sub("candidates = .", "candidates = 2", toml.read_text())
     toml.write_text(text.replace("latency_p95_ms = 100.0", "latency_p95_ms = 10_000.0"))
     (folder / ".fullturn").mkdir()
     shutil.copy(database, folder / ".fullturn" / "mlflow.db")
@@ -62,6 +63,16 @@ def tabular_once(once: Once, empty_database: Path) -> Path:
         turn(started(folder, empty_database, "left"))
 
     return once.folder("tabular", make)
+
+
+@pytest.fixture(scope="session")
+def quantity_once(once: Once, empty_database: Path) -> Path:
+    """A project for a regression after its first turn."""
+
+    def make(folder: Path) -> None:
+        turn(started(folder, empty_database, "points", task="regression"))
+
+    return once.folder("quantity", make)
 
 
 @pytest.fixture
@@ -113,9 +124,8 @@ def test_what_training_never_had_is_counted_by_name_while_it_is_served(
     assert "categories that training never had: city 'Tokyo' 2, city 'Kyoto' 1" in shown
 
 
-def test_a_quantity_goes_through_a_turn_in_its_unit(tmp_path: Path, empty_database: Path) -> None:
-    project = started(tmp_path / "points", empty_database, "points", task="regression")
-    turn(project)
+def test_a_quantity_goes_through_a_turn_in_its_unit(quantity_once: Path, tmp_path: Path) -> None:
+    project = Workspace.open(copied(quantity_once, tmp_path / "project"))
     found = checks_of_champion(project)
     assert found["EVAL02"].figures["metric"] == "mae"
     [answered] = predict(project, [row()])

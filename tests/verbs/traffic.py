@@ -41,6 +41,10 @@ class Traffic:
     ) -> None:
         self._leaving.set()
         self._thread.join(PATIENCE)
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
         self._connection.close()
 
     def ask(self, row: Mapping[str, str]) -> None:

@@ -53,6 +53,7 @@ class Column:
     bound its values. A column that is not `required` may be absent or null. With
     `plain_numbers`, a category's whole numbers have one spelling: `1.0` is stored as `1`.
     `day_first` says what comes first in dates such as 1/5/2024; without it, they are refused.
+    An input that `orders_rows` is also the time by which a version is split.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Column:
     max_length: int = 20_000
     plain_numbers: bool = False
     day_first: bool | None = None
+    orders_rows: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,8 @@ class DataSettings(_Table):
     """Columns that the gate reports by, and no model reads."""
     time: str | None = None
     """Column of dates or numbers that orders the rows: the latest are the test rows."""
+    time_is_input: bool = False
+    """The model reads the time column too, so that it can follow a trend beyond its training."""
     columns: Mapping[str, Kind] = {}
     """Columns of a table that a model reads, and their kinds: `number`, `category`, `boolean`,
     `date`, `text` or `json`. Of a registered model, taken from its signature if not set."""

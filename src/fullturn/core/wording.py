@@ -10,7 +10,7 @@ import difflib
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 SHOWN = 5
@@ -154,6 +154,19 @@ def _span(line: str) -> str:
     longest = max((len(run) for run in re.findall("`+", line)), default=0)
     fence, space = "`" * (longest + 1), " " if line[0] == "`" or line[-1] == "`" else ""
     return f"{fence}{space}{line}{space}{fence}"
+
+
+def readable(cells: Mapping[str, Any], first: str | None = None) -> str:
+    """A row in a line: its only cell, or its cells with their columns, that of `first` first."""
+    filled = {name: value for name, value in cells.items() if value is not None}
+    if len(cells) == 1:
+        return str(next(iter(filled.values()), ""))
+    order = sorted(filled, key=lambda name: name != first)
+    return ", ".join(f"{name}={_cell(filled[name])}" for name in order)
+
+
+def _cell(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def clipped_share(share: float) -> str:

@@ -233,7 +233,8 @@ def column_of(
         order = says.pop() if len(says) == 1 else None
     kind, reason, others = _kind(name, found, missing, order)
     if known and kind is None:
-        kind = "category"
+        numbers = bool(found) and all(_as_number(one) is not None for one in found)
+        kind = "number" if numbers else "category"
     dates = kind == "date" and any(isinstance(one, str) and has_unclear_order(one) for one in found)
     return InferredColumn(name, kind, reason, missing, others, order if dates else None)
 

@@ -73,7 +73,8 @@ def _of_role(contract: Contract, role: Literal["split", "group"]) -> str:
 
 def time_column(contract: Contract) -> str | None:
     """The column that orders the rows in time; None if there is none."""
-    return next(iter(contract.names("time")), None)
+    found = (one.name for one in contract.columns if one.role == "time" or one.orders_rows)
+    return next(found, None)
 
 
 def label_columns(contract: Contract) -> tuple[str, ...]:

@@ -117,6 +117,17 @@ def level_figures(one: Difference) -> dict[str, float]:
     return {"candidate": one.candidate, "reference": one.reference}
 
 
+def compared_with(one: Difference, metric: Metric, reference: str) -> str:
+    """A gain in words: of an error, whether it is lower or higher than that of the reference."""
+    if metric.direction == "higher":
+        return f"{metric.name} {shown(one)} against {reference}"
+    sign, side = (1, "lower") if one.estimate >= 0 else (-1, "higher")
+    low, high = sorted((sign * one.low, sign * one.high))
+    interval = f"[{number(low, one.unit)}, {number(high, one.unit)}]"
+    size = number(abs(one.estimate), one.unit)
+    return f"{metric.name} {side} by {size} {interval} than that of {reference}"
+
+
 def shown(one: Difference) -> str:
     """A difference with its interval; what a sign means is said where lower values are better."""
     estimate, low, high = (signed(value, one.unit) for value in (one.estimate, one.low, one.high))

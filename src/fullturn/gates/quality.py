@@ -13,6 +13,7 @@ from fullturn.gates.check import Check, Evidence, Verdict, failed, inconclusive,
 from fullturn.gates.judged import (
     Judged,
     compared,
+    compared_with,
     difference_at,
     interval_figures,
     is_share,
@@ -58,7 +59,7 @@ class BeatsBaseline(Check):
         metric = primary_metric(evidence.candidate, evidence)
         gain = difference_at(limits.alpha, metric, evidence.candidate, evidence.baseline)
         p = gain.p_not_worse()
-        reason = f"{metric.name} {shown(gain)} against the baseline, {_rounded(p)}"
+        reason = f"{compared_with(gain, metric, 'the baseline')}, {_rounded(p)}"
         figures = {
             "metric": metric.name,
             "p": p,

@@ -42,9 +42,10 @@ def watched(contract: Contract, reference: Sequence[ScoredRow]) -> tuple[Watched
     """Every input column, and every output of a kind that can be watched.
 
     Of texts, content and length are watched; of lists in an output the length, if it
-    varies. Dates, objects, and lists of objects are not watched: dates move on by themselves.
+    varies. Dates, objects, and lists of objects are not watched: dates move on by themselves, and
+    so does a time of numbers.
     """
-    columns = [column for column in contract.columns if column.role == "input"]
+    columns = [one for one in contract.columns if one.role == "input" and not one.orders_rows]
     kinds: dict[str, tuple[Kind, ...]] = {
         "number": ("number",),
         "category": ("category",),

@@ -15,7 +15,7 @@ from typing import Any
 
 from fullturn.core.entities import Alarm, Change, Diagnosis
 from fullturn.core.errors import IntegrityError
-from fullturn.core.wording import prose
+from fullturn.core.wording import prose, readable
 from fullturn.monitoring.changes import figure
 from fullturn.monitoring.detectors import ESTIMATE, QUALITY, SCORING
 from fullturn.monitoring.watch import DetectorState
@@ -236,12 +236,14 @@ def _alarm(alarm: Alarm) -> Iterator[str]:
     if found.words:
         yield from (f"Words that became more frequent: **{_cell(', '.join(found.words))}**.", "")
     yield from (f"- {_cell(change.sentence)}" for change in found.changes)
-    yield from (f"- e.g. {_cell(_example(example))}" for example in found.examples)
+    examples = (readable(one["input"], column_of(alarm.detector)) for one in found.examples)
+    yield from (f"- e.g. {_cell(example)}" for example in examples)
     yield ""
 
 
-def _example(example: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}: {value}" for name, value in example["input"].items())
+def column_of(detector: str) -> str:
+    """The column that a detector watches; of another one, nothing that is a column."""
+    return detector.partition(".")[2].removesuffix(".length")
 
 
 def _cell(text: str) -> str:

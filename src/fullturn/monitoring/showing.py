@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from fullturn.core.entities import Alarm
 from fullturn.core.showing import Block, Style, grid, line, styled, view
+from fullturn.core.wording import readable
 from fullturn.monitoring import report
 from fullturn.monitoring.watch import DetectorState
 
@@ -50,10 +51,11 @@ def _(result: Alarm) -> Iterator[Block]:
     if found.words:
         words = styled(", ".join(found.words), "bold")
         yield line("  words that became more frequent: ", words)
-    for change in found.changes[:3]:
+    others = [one for one in found.changes if one.sentence not in found.reason]
+    for change in others[:3]:
         yield line("  ", styled(change.sentence, "dim"))
     for example in found.examples[:2]:
-        text = " · ".join(str(value) for value in example["input"].values())
+        text = readable(example["input"], report.column_of(result.detector))
         yield line("  ", styled(f"for example: {_short(text)}", "dim"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from fullturn.core.entities import Column, Contract, Kind, Role
 from fullturn.core.errors import SettingsError
@@ -22,9 +23,11 @@ def contract(
     Where it is set, whole numbers in categories have one spelling. Rows are identified by
     the id column; without one, by all inputs and the label together, so that equal inputs may have
     different labels; `[data] equal_rows` says what happens to those that are equal in all of it.
+    With `[data] time_is_input`, the time column is the last input.
 
     Raises:
-        SettingsError: no label is named, or a column has two roles.
+        SettingsError: no label is named, a column has two roles, or the time is to be an input and
+            no column is named.
     """
     label = data.label
     if label is None:
@@ -34,6 +37,8 @@ def contract(
     kinds |= named
     inputs = {name: kind for name, kind in inputs.items() if name not in (*named, *data.ignore)}
     check_roles(data, label, inputs)
+    if data.time_is_input and not data.time:
+        raise SettingsError("[data] time_is_input = true: name the column as [data] time")
     plain = bool(data.columns)
 
     def column(name: str, kind: Kind, role: Role = "input", *, required: bool = True) -> Column:
@@ -41,11 +46,16 @@ def contract(
         first = data.day_first if kind == "date" else None
         return Column(name, kind, role, required=required, plain_numbers=numbers, day_first=first)
 
+    times: list[Column] = []
+    if data.time:
+        role: Role = "input" if data.time_is_input else "time"
+        times = [replace(column(data.time, kinds[data.time], role), orders_rows=data.time_is_input)]
+
     columns = [
         *([column(data.id, "category", "id")] if data.id else []),
         *(column(name, kind, required=name not in optional) for name, kind in inputs.items()),
         *([column(data.group, "category", "group")] if data.group else []),
-        *([column(data.time, kinds[data.time], "time")] if data.time else []),
+        *times,
         *(column(name, "category", "slice", required=False) for name in data.slices),
         column(label, kinds[label], "label"),
         *(one for one in placement(data, ()) if one.name in ("_group", "_split")),

@@ -12,6 +12,10 @@ from fullturn.core.entities import Params, RunRecord
 from fullturn.core.settings import Settings
 from fullturn.tracking import provenance
 
+_READ = {"columns", "label", "time", "time_is_input", "optional"}
+"""Settings of [data] that say what a tabular model reads: the same rows, with other columns as its
+input, make another model."""
+
 
 def training_key(settings: Settings, root: Path, params: Params, seed: int, data: str) -> str:
     """Of everything that a training depends on; `params` are complete, `data` is a digest."""
@@ -39,6 +43,9 @@ def _app(settings: Settings) -> dict[str, Any]:
         found["model"] = _asking(settings)
     if settings.train.command:
         found["train"] = settings.train.model_dump(mode="json")
+    if settings.app == "tabular":
+        read = settings.data.model_dump(mode="json", include=_READ)
+        found["table"] = {"data": read, "task": settings.model.task}
     if settings.service.url:
         asked = {"timeout", "concurrency", "batch_rows", "retries"}
         found["service"] = settings.service.model_dump(mode="json", exclude=asked)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from fullturn.core.entities import Evaluation, RunRecord, ScoredRow
+from fullturn.core.entities import Evaluation, RunRecord
 from fullturn.core.errors import NotFound, StatisticsInputError, UsageError
 from fullturn.core.showing import Result
 from fullturn.core.tags import TrainingTags
+from fullturn.core.wording import readable
 from fullturn.metrics import Difference, Metric, difference, paired_rows
 from fullturn.metrics.answers import CachedRows, expected_values, predicted_values
 from fullturn.metrics.by_task import task_of
@@ -152,7 +153,7 @@ def _flips(before: CachedRows, after: CachedRows, scores: Sequence[str]) -> tupl
         return ERROR, _errors(before, after)
     of = "accuracy" if "accuracy" in scores else scores[0]
     return of, [
-        Flip(a.id, _input(a), gained=b.scores[of] > a.scores[of])
+        Flip(a.id, readable(a.input), gained=b.scores[of] > a.scores[of])
         for a, b in zip(before, after, strict=True)
         if a.scores[of] != b.scores[of]
     ]
@@ -163,22 +164,11 @@ def _errors(before: CachedRows, after: CachedRows) -> list[Flip]:
         abs(predicted_values(rows) - expected_values(rows)).tolist() for rows in (before, after)
     )
     found = [
-        Flip(row.id, _input(row), y < x, x, y)
+        Flip(row.id, readable(row.input), y < x, x, y)
         for row, x, y in zip(before, first, second, strict=True)
         if x != y
     ]
     return sorted(found, key=lambda one: -abs((one.second or 0.0) - (one.first or 0.0)))
-
-
-def _input(row: ScoredRow) -> str:
-    """A single input as it is; of several, each with its name."""
-    if len(row.input) == 1:
-        return str(next(iter(row.input.values())))
-    filled = {name: value for name, value in row.input.items() if value is not None}
-    return ", ".join(
-        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
-        for name, value in filled.items()
-    )
 
 
 def _changed(first: RunRecord, second: RunRecord) -> dict[str, tuple[str | None, str | None]]:

@@ -60,6 +60,8 @@ class Seen(Result):
     """Categories in requests that training never had, the most frequent first."""
     clipped: int | None = None
     """Losses above 1, which count as 1; None if the app declares no loss."""
+    loss: str | None = None
+    """What a loss is, if it is not 1 minus the score."""
     page: str | None = None
     """The file of the report page, if it was written."""
     _rows = "states"
@@ -169,6 +171,7 @@ class Monitor:
             first_unscored=self._first_unscored,
             unseen=self._unseen.found,
             clipped=self._clipped(),
+            loss=self.project.loss_meaning,
         )
 
     def _clipped(self) -> int | None:
@@ -298,6 +301,8 @@ def _(result: Seen) -> Iterator[Block]:
     if result.unseen:
         named = [f"{one.column} {shown(one.category)} {one.requests:,}" for one in result.unseen]
         yield line(styled(f"categories that training never had: {listed(named)}", "open"))
+    if result.loss and result.labelled:
+        yield line(result.loss)
     if result.clipped and result.labelled:
         yield line(f"{clipped_share(result.clipped / result.labelled)}")
     yield from detector_blocks(result.states, result.alarms)

@@ -43,6 +43,8 @@ class ReleaseStatus(Result):
     decision: Decision
     has_controller: bool
     """Whether a controller is running; without one, all traffic goes to the champion."""
+    loss: str | None = None
+    """What a loss is, if it is not 1 minus the score."""
 
     def to_dict(self) -> Any:
         """Its fields; `driven` is the old name of `has_controller`, for one version."""
@@ -169,7 +171,8 @@ def forecast_sentences(project: Workspace) -> list[str]:
     """Error rates and detectable effects of a release with the project's settings."""
     from fullturn.release.forecast import forecast, sentences
 
-    return sentences(forecast(project.settings.release))
+    found = sentences(forecast(project.settings.release))
+    return [*found, project.loss_meaning] if project.loss_meaning else found
 
 
 def status(project: Workspace) -> ReleaseStatus:
@@ -180,7 +183,8 @@ def status(project: Workspace) -> ReleaseStatus:
     """
     opened = _active(project)
     decision = _controller(project, opened).peek()
-    return ReleaseStatus(opened, decision, state.has_controller(project.store, opened))
+    driven = state.has_controller(project.store, opened)
+    return ReleaseStatus(opened, decision, driven, project.loss_meaning)
 
 
 def abort(project: Workspace, reason: str) -> Release:
@@ -321,6 +325,8 @@ def _(result: ReleaseStatus) -> Iterator[Block]:
         yield line(styled("no controller is running; all traffic goes to the champion", "open"))
     yield from _under_way(result.release)
     yield from view(result.decision)
+    if result.loss:
+        yield line(result.loss)
     yield then(f"fullturn release {result.release.version}", "fullturn release abort --reason '…'")
 
 

@@ -81,6 +81,14 @@ class Workspace:
         return tuple(in_unit(find(name, self.root), unit) for name in names)
 
     @property
+    def loss_meaning(self) -> str | None:
+        """What a loss between 0 and 1 is, of a regression; None where it is 1 minus the score."""
+        scale = self.settings.model.scale
+        if scale is None or self.settings.model.task != "regression":
+            return None
+        return f"loss: absolute error ÷ {scale:g}, [model] scale, at most 1"
+
+    @property
     def primary(self) -> Metric | None:
         """The metric that the settings put first; None if the app's first score is."""
         return self.metrics[0] if self.settings.gates.primary else None

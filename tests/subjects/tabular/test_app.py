@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,52 @@ def test_a_number_is_predicted_in_its_unit(model: str, tmp_path: Path) -> None:
     assert list(output) == ["value"] and isinstance(output["value"], float)
 
 
+def prices(months: range) -> Dataset:
+    """A price that falls by 2 % a month and has a part that no straight line follows."""
+    found = [
+        Example(
+            f"{month}.{size}",
+            {"month": float(month), "size": float(size)},
+            {"left": (900.0 + 400.0 * (size % 3 == 0)) * 0.98**month},
+            f"{month}.{size}",
+            "train",
+        )
+        for month in months
+        for size in range(12)
+    ]
+    return Dataset(DATA.version, tuple(found))
+
+
+def test_trees_on_a_line_go_on_with_a_trend_where_trees_alone_stop(tmp_path: Path) -> None:
+    of = app("regression", scale=400.0, month="number", size="number")
+    later = prices(range(24, 30)).examples
+
+    def error(params: Params, name: str) -> float:
+        run = trained(params, tmp_path / name, of, prices(range(24)))
+        assert unsafe_files(run.directory) == []
+        answers = of.load(run.directory).predict([one.input for one in later])
+        errors = [
+            abs(answer["value"] - one.expected["left"])
+            for answer, one in zip(answers, later, strict=True)
+        ]
+        return sum(errors) / len(errors)
+
+    stops = error({"model": "boosting"}, "boosting")
+    assert error({"model": "combined"}, "combined") < 0.6 * stops
+    assert error({"model": "combined", "target": "log"}, "log") < 0.2 * stops
+    assert error({"model": "linear", "target": "log"}, "linear") > 0.5 * stops
+
+
+def test_a_bundle_of_an_earlier_version_still_answers(linear: LocalRun, tmp_path: Path) -> None:
+    for path in linear.directory.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    record = json.loads((tmp_path / "model.json").read_text())
+    del record["target"], record["is_combined"]
+    (tmp_path / "model.json").write_text(json.dumps(record))
+    row = DATA.examples[0].input
+    assert APP.load(tmp_path).predict([row]) == APP.load(linear.directory).predict([row])
+
+
 def test_closeness_is_one_minus_the_error_over_the_scale() -> None:
     of = app("regression", scale=10.0)
     row = Example("1", {}, {"left": 20.0}, "1", "test")
@@ -210,11 +257,13 @@ def test_without_a_scale_the_error_proposes_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("params", "said"),
     [
-        ({"model": "forest"}, "model = 'forest': allowed is boosting, linear"),
+        ({"model": "forest"}, "model = 'forest': allowed is boosting, combined, linear"),
         ({"complexity": 3}, "complexity = 3: allowed is low, medium, high"),
         ({"categories": 0}, "categories = 0: allowed is 1 to 250"),
         ({"categories": True}, "categories = True"),
         ({"modle": "linear"}, "no parameter 'modle'.*'model'"),
+        ({"model": "combined"}, "model = 'combined' is for a regression"),
+        ({"target": "log"}, "target = 'log' is for a regression"),
     ],
 )
 def test_wrong_parameters_are_refused(params: Params, said: str) -> None:

@@ -43,13 +43,17 @@ class Tabular:
     """
 
     defaults: Params = parameters.DEFAULTS
-    space: Mapping[str, Sequence[Scalar]] = parameters.SPACE
     batch_rows = 1_000
 
     def __init__(
         self, data: DataSettings | None = None, model: ModelSettings | None = None
     ) -> None:
         self._data, self._model = data or DataSettings(), model or ModelSettings()
+
+    @property
+    def space(self) -> Mapping[str, Sequence[Scalar]]:
+        """What a search varies."""
+        return parameters.SPACES[self._model.task]
 
     @cached_property
     def contract(self) -> Contract:
@@ -77,7 +81,7 @@ class Tabular:
 
     def check_parameters(self, params: Params) -> None:
         """Raises UsageError: a parameter is unknown, of another type, or out of bounds."""
-        parameters.parse(params)
+        parameters.parse(params, self._model.task)
 
     def train(self, data: Dataset, params: Params, run: Run) -> Path:
         """Fit on the train split alone, log a learning curve, write a bundle.
@@ -90,7 +94,7 @@ class Tabular:
         from fullturn.subjects.tabular import model
         from fullturn.subjects.tabular.fitting import fit
 
-        recipe, rows = parameters.parse(params), data.split("train")
+        recipe, rows = parameters.parse(params, self._model.task), data.split("train")
         labels = [row.expected[self._label] for row in rows]
         self._check_labels(labels, data)
         fitted = fit(
@@ -181,7 +185,7 @@ class Tabular:
         from fullturn.subjects.vectors import one_thread
 
         rows = data.split("validation")[:CURVE_ROWS]
-        if rows and fitted.scaling is None:
+        if rows and not fitted.is_linear:
             labels = [row.expected[self._label] for row in rows]
             points = curve(fitted, [row.input for row in rows], labels, _CURVE_STEPS)
             with one_thread():

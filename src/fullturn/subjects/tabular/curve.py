@@ -24,19 +24,20 @@ def curve(
     known = [place for place, one in enumerate(labels) if is_number or one in model.classes]
     if not known:
         return
-    table = model.table([rows[place] for place in known])
-    trees = model.estimator.n_iter_
+    encoded = model.encode([rows[place] for place in known])
+    table, trees = encoded.for_trees(), model.trees.n_iter_
     shown = set(np.linspace(1, trees, min(steps, trees)).astype(int).tolist())
     if is_number:
         truth = np.array([labels[place] for place in known], dtype=np.float64)
-        staged = model.estimator.staged_predict(table)
+        staged = model.trees.staged_predict(table)
     else:
         truth = np.array([model.classes.index(labels[place]) for place in known])
-        staged = model.estimator.staged_predict_proba(table)
+        staged = model.trees.staged_predict_proba(table)
     for number, found in enumerate(staged, 1):
         if number in shown:
             if is_number:
-                yield number, {"curve.mae": float(np.abs(found - truth).mean())}
+                errors = np.abs(model.values(encoded, found) - truth)
+                yield number, {"curve.mae": float(errors.mean())}
             else:
                 right = model.shares(found)[np.arange(len(truth)), truth]
                 loss = -np.log(np.clip(right, _LEAST, 1))

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from fullturn.core.entities import Input
 from fullturn.subjects.tabular.columns import Floats
 from fullturn.subjects.tabular.encoding import Encoded, Encoder, Scaling, cells_of
-from fullturn.subjects.tabular.model import Model, Task
-from fullturn.subjects.tabular.parameters import PENALTIES, TREES, Recipe
+from fullturn.subjects.tabular.model import Model
+from fullturn.subjects.tabular.parameters import PENALTIES, TREES, Recipe, Task
+from fullturn.subjects.tabular.target import LogTarget
 from fullturn.subjects.vectors import one_thread
 
 STOPS_EARLY = 10_000
@@ -43,29 +44,37 @@ def fit(
         classes = tuple(map(str, names))
         if recipe.class_weight == "balanced":
             weights = len(truth) / (len(classes) * np.bincount(truth))
+    target = None
+    if recipe.target == "log":
+        target = LogTarget.learn(truth)
+        truth = target.scaled(truth)
     samples = None if weights is None else weights[truth]
-    scaling = None
-    if recipe.model == "linear":
+    scaling = line = trees = None
+    if recipe.model != "boosting":
         scaling = Scaling.learn(encoded.columns, encoder)
-        table = scaling.widen(encoded, encoder.is_category)
-        estimator = _linear(task, recipe, seed)
-    else:
-        table = encoded.for_trees()
-        estimator = _trees(
-            task, recipe, seed, len(rows), len(classes), _category_places(encoder, encoded)
-        )
-    with one_thread(len(rows) <= STARTS_THREADS), warnings.catch_warnings(record=True):
+        wide = scaling.widen(encoded, encoder.is_category)
+        line = _fitted(_linear(task, recipe, seed), wide, truth, samples)
+        if recipe.model == "combined":
+            truth = truth - line.predict(wide)
+    if recipe.model != "linear":
+        places = _category_places(encoder, encoded)
+        empty = _trees(task, recipe, seed, len(rows), len(classes), places)
+        trees = _fitted(empty, encoded.for_trees(), truth, samples)
+    return Model(task, encoder, scaling, line, trees, classes, weights, target)
+
+
+def _fitted(estimator: Any, table: Any, truth: Floats, samples: Floats | None) -> Any:
+    with one_thread(len(truth) <= STARTS_THREADS), warnings.catch_warnings(record=True):
         # What has not converged after so many steps is as good as what has. Warnings are recorded
         # as well: threads of scikit-learn reset filters.
         warnings.simplefilter("ignore")
-        estimator.fit(table, truth, sample_weight=samples)
-    return Model(task, encoder, scaling, estimator, classes, weights)
+        return estimator.fit(table, truth, sample_weight=samples)
 
 
 def _linear(task: Task, recipe: Recipe, seed: int) -> Any:
     from sklearn.linear_model import LogisticRegression, Ridge
 
-    penalty = PENALTIES[recipe.complexity]
+    penalty = PENALTIES["medium" if recipe.model == "combined" else recipe.complexity]
     if task == "regression":
         return Ridge(alpha=penalty, random_state=seed)
     return LogisticRegression(C=1 / penalty, max_iter=300, random_state=seed)

@@ -3,6 +3,7 @@
 model.json         task, columns, classes and what else has a name
 arrays.safetensors the scaling of a linear model, the n-grams of texts
 estimator.skops    scikit-learn's estimator: loading it runs no code but that of the types below
+line.skops         of a combined model, the linear one that the estimator's trees correct
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +23,13 @@ from safetensors.numpy import load_file, save_file
 from fullturn.core.entities import UNSEEN, Input, Output
 from fullturn.core.errors import BundleError, IntegrityError
 from fullturn.subjects.tabular.columns import ColumnCode, Floats
-from fullturn.subjects.tabular.encoding import Cells, Encoder, Scaling
+from fullturn.subjects.tabular.encoding import Encoded, Encoder, Scaling
+from fullturn.subjects.tabular.parameters import Task
+from fullturn.subjects.tabular.target import LogTarget
 from fullturn.subjects.tabular.texts import TextCode
 from fullturn.subjects.text.features import Ngrams, Speller
 from fullturn.subjects.vectors import one_thread, weights_digest, word_vectors
 
-Task = Literal["classification", "regression"]
 TRUSTED = (
     "functools.partial",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
@@ -35,7 +37,12 @@ TRUSTED = (
 )
 """Types in an archive of ours that skops does not trust unasked: a tree, and what checks the
 categories of boosted trees."""
-_MODEL, _ARRAYS, _ESTIMATOR = "model.json", "arrays.safetensors", "estimator.skops"
+_MODEL, _ARRAYS, _ESTIMATOR, _LINE = (
+    "model.json",
+    "arrays.safetensors",
+    "estimator.skops",
+    "line.skops",
+)
 SMALL = 1_000
 """Rows up to which one thread is faster than several."""
 BLOCK = 20_000
@@ -46,7 +53,8 @@ _SHARE_DIGITS, _VALUE_DIGITS = 6, 9
 
 @dataclass(frozen=True)
 class Model:
-    """An encoder, and an estimator of scikit-learn; `scaling` is that of a linear model.
+    """An encoder, and estimators of scikit-learn: a linear one with its `scaling`, trees, or trees
+    that were fitted to what the linear one leaves.
 
     Of a classifier, `classes` are its labels in the estimator's order. `weights` [k], if it was
     trained with weights, are those of the labels.
@@ -55,9 +63,16 @@ class Model:
     task: Task
     encoder: Encoder
     scaling: Scaling | None
-    estimator: Any
+    line: Any
+    trees: Any
     classes: tuple[str, ...] = ()
     weights: Floats | None = None
+    target: LogTarget | None = None
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether it has no trees."""
+        return self.trees is None
 
     def answer(self, rows: Sequence[Input]) -> Iterator[Output]:
         """The output of each row.
@@ -68,18 +83,22 @@ class Model:
         for start in range(0, len(rows), BLOCK):
             cells = self.encoder.cells(rows[start : start + BLOCK])
             unseen = self.encoder.unseen(cells)
-            for place, output in enumerate(self._answer(self._table(cells))):
+            for place, output in enumerate(self._answer(self.encoder.encode(cells))):
                 yield {**output, UNSEEN: unseen[place]} if place in unseen else output
 
-    def table(self, rows: Sequence[Input]) -> Any:
-        """The rows as the estimator reads them."""
-        return self._table(self.encoder.cells(rows))
+    def encode(self, rows: Sequence[Input]) -> Encoded:
+        """The rows as numbers."""
+        return self.encoder.encode(self.encoder.cells(rows))
 
-    def _table(self, cells: Cells) -> Any:
-        encoded = self.encoder.encode(cells)
-        if self.scaling is None:
-            return encoded.for_trees()
-        return self.scaling.widen(encoded, self._is_category)
+    def values(self, encoded: Encoded, of_trees: Floats | None = None) -> Floats:
+        """The answers of a regression [n]; `of_trees` are those of its trees so far."""
+        found: Floats = np.zeros(len(encoded.columns))
+        if self.line is not None:
+            found = found + self.line.predict(self._wide(encoded))
+        if self.trees is not None:
+            trees = self.trees.predict(encoded.for_trees()) if of_trees is None else of_trees
+            found = found + trees
+        return found if self.target is None else self.target.labels(found)
 
     def shares(self, weighted: Floats) -> Floats:
         """Probabilities, from those of an estimator that was trained with weights, [n, k].
@@ -95,16 +114,18 @@ class Model:
     def _is_category(self) -> NDArray[np.bool_]:
         return self.encoder.is_category
 
-    def _answer(self, table: Any) -> Iterator[Output]:
-        with one_thread(table.shape[0] <= SMALL):
-            found = (
-                self.estimator.predict(table)
-                if self.task == "regression"
-                else self.estimator.predict_proba(table)
-            )
-        if self.task == "regression":
-            return ({"value": float(f"{value:.{_VALUE_DIGITS}g}")} for value in found.tolist())
-        return self._labelled(found)
+    def _wide(self, encoded: Encoded) -> Any:
+        assert self.scaling is not None
+        return self.scaling.widen(encoded, self._is_category)
+
+    def _answer(self, encoded: Encoded) -> Iterator[Output]:
+        with one_thread(len(encoded.columns) <= SMALL):
+            if self.task == "regression":
+                found = self.values(encoded).tolist()
+                return ({"value": float(f"{value:.{_VALUE_DIGITS}g}")} for value in found)
+            if self.trees is None:
+                return self._labelled(self.line.predict_proba(self._wide(encoded)))
+            return self._labelled(self.trees.predict_proba(encoded.for_trees()))
 
     def _labelled(self, weighted: Floats) -> Iterator[Output]:
         best = weighted.argmax(axis=1).tolist()
@@ -121,7 +142,9 @@ def write(folder: Path, model: Model) -> None:
     """Write everything that `read` needs."""
     from skops.io import dump
 
-    dump(model.estimator, folder / _ESTIMATOR)
+    dump(model.line if model.is_linear else model.trees, folder / _ESTIMATOR)
+    if model.line is not None and not model.is_linear:
+        dump(model.line, folder / _LINE)
     arrays = _arrays(model)
     if arrays:
         plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
@@ -144,17 +167,23 @@ def read(folder: Path) -> Model:
         arrays = load_file(folder / _ARRAYS) if (folder / _ARRAYS).exists() else {}
         _check_vectors(folder, record)
         names = [field.name for field in fields(Scaling)]
-        weights = record["weights"]
+        weights, target = record["weights"], record.get("target")
+        first = load(folder / _ESTIMATOR, trusted=list(TRUSTED))
+        line, trees = (first, None) if record["is_linear"] else (None, first)
+        if record.get("is_combined"):
+            line = load(folder / _LINE, trusted=list(TRUSTED))
         return Model(
             record["task"],
             Encoder(
                 tuple(_column(one) for one in record["columns"]),
                 tuple(_text(one, place, arrays) for place, one in enumerate(record["texts"])),
             ),
-            Scaling(**{name: arrays[name] for name in names}) if record["is_linear"] else None,
-            load(folder / _ESTIMATOR, trusted=list(TRUSTED)),
+            Scaling(**{name: arrays[name] for name in names}) if line is not None else None,
+            line,
+            trees,
             tuple(record["classes"]),
             None if weights is None else np.array(weights),
+            None if target is None else LogTarget(**target),
         )
     except IntegrityError:
         raise
@@ -187,7 +216,9 @@ def _record(model: Model) -> dict[str, Any]:
         "texts": texts,
         "classes": model.classes,
         "weights": None if model.weights is None else model.weights.tolist(),
-        "is_linear": model.scaling is not None,
+        "target": None if model.target is None else asdict(model.target),
+        "is_linear": model.is_linear,
+        "is_combined": model.line is not None and not model.is_linear,
         "word_vectors": weights_digest() if texts else None,
     }
 

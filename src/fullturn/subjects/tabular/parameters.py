@@ -10,6 +10,7 @@ from fullturn.core.entities import Params, Scalar
 from fullturn.core.errors import UsageError
 from fullturn.core.wording import listed, nearest, shown
 
+Task = Literal["classification", "regression"]
 MOST_CATEGORIES = 250
 """Boosted trees have 255 bins: one is for missing cells, one for all other categories."""
 
@@ -19,15 +20,18 @@ class Recipe:
     """How a model is fitted.
 
     `complexity` chooses the size of the trees and their number, or the penalty of the linear
-    model. The `categories` most frequent values of a column each count for themselves, the others
+    model. "combined", of a regression: boosted trees that correct a linear model, which goes on
+    beyond the training rows where trees stop. `target` "log" fits the label on a logarithmic
+    scale. The `categories` most frequent values of a column each count for themselves, the others
     as one. `class_weight` "balanced": a rare label counts as much as a frequent one in choosing the
     label; probabilities stay those of the data.
     """
 
-    model: Literal["boosting", "linear"]
+    model: Literal["boosting", "combined", "linear"]
     complexity: Literal["low", "medium", "high"]
     categories: int
     class_weight: Literal["none", "balanced"]
+    target: Literal["label", "log"]
 
 
 class Trees(NamedTuple):
@@ -51,21 +55,26 @@ DEFAULTS: Params = {
     "complexity": "medium",
     "categories": 100,
     "class_weight": "none",
+    "target": "label",
 }
 _CHOICES: Mapping[str, Sequence[str]] = {
-    "model": ("boosting", "linear"),
+    "model": ("boosting", "combined", "linear"),
     "complexity": tuple(TREES),
     "class_weight": ("none", "balanced"),
+    "target": ("label", "log"),
 }
-SPACE: Mapping[str, Sequence[Scalar]] = {name: _CHOICES[name] for name in ("model", "complexity")}
-"""Six candidates: four drawn at random contain a linear one."""
+SPACES: Mapping[Task, Mapping[str, Sequence[Scalar]]] = {
+    "classification": {"model": ("boosting", "linear"), "complexity": tuple(TREES)},
+    "regression": {name: _CHOICES[name] for name in ("model", "complexity", "target")},
+}
+"""Of six candidates, four drawn at random contain a linear one; of eighteen, six do."""
 
 
-def parse(params: Params) -> Recipe:
+def parse(params: Params, task: Task) -> Recipe:
     """The recipe; defaults where nothing is given.
 
     Raises:
-        UsageError: a parameter is unknown, of another type, or out of bounds.
+        UsageError: a parameter is unknown, of another type, out of bounds, or of another task.
     """
     unknown = sorted(params.keys() - DEFAULTS.keys())
     if unknown:
@@ -77,6 +86,10 @@ def parse(params: Params) -> Recipe:
     for name, choices in _CHOICES.items():
         if chosen[name] not in choices:
             raise UsageError(f"{name} = {shown(chosen[name])}: allowed is {listed(choices)}")
+    if task == "classification":
+        for name, value in (("model", "combined"), ("target", "log")):
+            if chosen[name] == value:
+                raise UsageError(f"{name} = '{value}' is for a regression; [model] task is {task}")
     most = chosen["categories"]
     if isinstance(most, bool) or not isinstance(most, int) or not 1 <= most <= MOST_CATEGORIES:
         raise UsageError(f"categories = {shown(most)}: allowed is 1 to {MOST_CATEGORIES}")

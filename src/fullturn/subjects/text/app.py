@@ -17,7 +17,7 @@ from fullturn.core.entities import (
     Scalar,
     Scores,
 )
-from fullturn.core.errors import DataError, UsageError
+from fullturn.core.errors import DataError, SettingsError, UsageError
 from fullturn.core.settings import DataSettings
 from fullturn.subjects.baseline import Majority
 from fullturn.subjects.protocols import Run
@@ -143,6 +143,11 @@ class ClassifierPredictor:
 def _contract(text: str, label: str, data: DataSettings) -> Contract:
     """Near-equal texts share a split, unless the test rows are a separate file: they stay."""
     check_roles(data, label, {text: "text"})
+    if data.time_is_input:
+        raise SettingsError(
+            "[data] time_is_input = true: the classifier reads one text and no time; remove it, or "
+            "set app = 'tabular'"
+        )
     kinds = data.columns
     named = (text, label, data.id or "", data.time or "", *data.slices)
     columns = (

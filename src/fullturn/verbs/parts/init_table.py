@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from fullturn.core.errors import DataError, UsageError
@@ -21,7 +21,13 @@ VALIDATION_ROWS, TEST_ROWS = 5_000, 20_000
 """As many decide a race and a gate; of larger tables, more rows are better used for training."""
 RARE = 0.25
 """A label this much rarer than the most frequent one is weighted."""
-CANDIDATES = 4
+CANDIDATES: Mapping[Task, int] = {"classification": 4, "regression": 6}
+AUC_ROWS = 1_000
+"""Test rows from which AUC can show that a candidate is no worse by its margin."""
+TIME_VALIDATION = 0.1
+"""Share of the validation rows of a split by time, at most."""
+MOVES = 0.1
+"""Rank correlation of label and time from which the label moves with it, if it is no chance."""
 _LISTED = 40
 _WIDTHS = (28, 48)
 """Letters of a name and of a reason, so that the table fits into 100 columns."""
@@ -86,19 +92,21 @@ def plan(
     if roles.id is None:
         equal, why_equal = equal_rows(rows, _inputs(found, roles), roles.label)
         files = {**files, "equal_rows": equal}
+    data = _data(files, found, roles, len(rows), has_test=has_test)
+    test_rows = 0 if has_test else round(len(rows) * (1 - _shares(data)))
+    trend = _trend(rows, roles, found.task)
     sections = [
         _section("", {"name": name, "app": "tabular"}),
-        _section("data", _data(files, found, roles, len(rows), has_test=has_test)),
+        _section("data", data | ({"time_is_input": True} if trend else {})),
         _columns(found, roles),
         _section("model", _model(found, labels)),
         _section("experiment", _experiment(found, labels)),
-        _section("gates", _gates(found, labels)),
+        _section("gates", _gates(found, labels, test_rows)),
     ]
-    inferred = Inferred(tuple(_settings(found, roles)), tuple(_decisions(found, labels, files)))
+    decided = (*_decisions(found, labels, files, test_rows), *_of_time(trend, roles))
     if why_equal:
-        chosen = Setting("[data] equal_rows", equal, why_equal)
-        inferred = replace(inferred, decisions=(*inferred.decisions, chosen))
-    return "\n".join(sections), inferred
+        decided = (*decided, Setting("[data] equal_rows", equal, why_equal))
+    return "\n".join(sections), Inferred(tuple(_settings(found, roles)), decided)
 
 
 def _check_roles(roles: Roles, header: Sequence[str]) -> None:
@@ -168,7 +176,8 @@ def _data(
     *,
     has_test: bool,
 ) -> dict[str, Any]:
-    validation = min(0.2, max(0.02, VALIDATION_ROWS / max(1, rows)))
+    most = TIME_VALIDATION if roles.time else 0.2
+    validation = min(most, max(0.02, VALIDATION_ROWS / max(1, rows)))
     test = 0.0 if has_test else min(0.2, max(0.05, TEST_ROWS / max(1, rows)))
     used = [one for one in found.columns if one.kind and one.name not in roles.named.values()]
     return {
@@ -212,12 +221,13 @@ def _model(found: Inference, labels: Counter[str]) -> dict[str, Any]:
 def _experiment(found: Inference, labels: Counter[str]) -> dict[str, Any]:
     weighted = found.task == "classification" and _share(labels) < RARE
     params = {"params": {"class_weight": "balanced"}} if weighted else {}
-    return {"candidates": CANDIDATES, **params}
+    return {"candidates": CANDIDATES[found.task], **params}
 
 
-def _gates(found: Inference, labels: Counter[str]) -> dict[str, Any]:
+def _gates(found: Inference, labels: Counter[str], test_rows: int) -> dict[str, Any]:
     if found.task == "classification":
-        return {"metrics": ["roc_auc"], "latency_p95_ms": 100.0}
+        few = 0 < test_rows < AUC_ROWS
+        return {"metrics": [] if few else ["roc_auc"], "latency_p95_ms": 100.0}
     margin = float(f"{0.03 * _scale(labels):.3g}")
     margins = {"mae": margin, "r2": 0.03}
     metrics = {"primary": "mae", "metrics": ["mae", "r2"], "margins": margins}
@@ -254,7 +264,7 @@ def _settings(found: Inference, roles: Roles) -> Iterator[Setting]:
 
 
 def _decisions(
-    found: Inference, labels: Counter[str], files: Mapping[str, Any]
+    found: Inference, labels: Counter[str], files: Mapping[str, Any], test_rows: int
 ) -> Iterator[Setting]:
     """What else was decided."""
     from fullturn.data.inference import UNCLEAR_DATES
@@ -281,6 +291,39 @@ def _decisions(
         share = labels[rarest] / labels.total()
         why = f"{shown(rarest)} is the label of {share:.1%} of the rows"
         yield Setting("class_weight", "balanced", why)
+    if found.task == "classification" and 0 < test_rows < AUC_ROWS:
+        why = f"about {test_rows:,} test rows are too few to show that AUC has not fallen by 0.03"
+        yield Setting("[gates] metrics", "none but the app's own", why)
+
+
+def _of_time(trend: float | None, roles: Roles) -> Iterator[Setting]:
+    if roles.time is not None:
+        why = "rows just before the test rows are worth more in training"
+        yield Setting("[data] validation_share", f"{TIME_VALIDATION:g} at most", why)
+    if trend is not None:
+        why = f"the label moves with '{roles.time}' (rank correlation {trend:+.2f})"
+        yield Setting("[data] time_is_input", "true", why)
+
+
+def _shares(data: Mapping[str, Any]) -> float:
+    return float(data["train_share"] + data["validation_share"])
+
+
+def _trend(rows: Sequence[Mapping[str, Any]], roles: Roles, task: Task) -> float | None:
+    """How the label moves with time, a rank correlation; None if it does not. Of labels that are
+    categories, the one that moves most."""
+    from fullturn.data.trend import rank_correlation, times_and_labels
+
+    if roles.time is None:
+        return None
+    times, labels = times_and_labels(rows, roles.time, roles.label)
+    if task == "regression":
+        sides = [[_number(one) or 0.0 for one in labels]]
+    else:
+        sides = [[float(one == label) for one in labels] for label in sorted(set(labels))]
+    found = max((rank_correlation(times, side) for side in sides), key=abs, default=0.0)
+    chance = 3 / max(1, len(times)) ** 0.5  # three standard errors
+    return found if abs(found) > max(MOVES, chance) else None
 
 
 def _section(name: str, values: Mapping[str, Any]) -> str:
