@@ -29,22 +29,53 @@ def programs() -> Path:
     return Path(found or installed[-1]).parent
 
 
+class PostgreSQL:
+    """A server with an empty database, which can be stopped and started."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self._folder, self._place = folder, programs()
+        self._options = OPTIONS.format(port=port)
+        self.uri = f"postgresql://{USER}@127.0.0.1:{port}/postgres"
+        """Its address, as SQLAlchemy and MLflow take it."""
+        if os.geteuid() == 0:
+            shutil.chown(folder, USER)
+        _run(folder, self._place / "initdb", "-D", self._data, "-U", USER, "--auth=trust",
+             "--no-sync")  # fmt: skip
+
+    @property
+    def _data(self) -> Path:
+        return self._folder / "data"
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        log = self._folder / "log"
+        self._control("-l", log, "-w", "-o", self._options, "start")
+
+    def stop(self) -> None:
+        """Stop it at once, as a power failure would: connections break."""
+        self._control("-m", "immediate", "-w", "stop")
+
+    def _control(self, *words: str | Path) -> None:
+        _run(self._folder, self._place / "pg_ctl", "-D", self._data, *words)
+
+
+@contextmanager
+def running(port: int) -> Iterator[PostgreSQL]:
+    """A server that is running at first."""
+    with tempfile.TemporaryDirectory(prefix="postgresql-") as name:
+        server = PostgreSQL(Path(name), port)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
 @contextmanager
 def postgresql(port: int) -> Iterator[str]:
     """The address of an empty database, as SQLAlchemy and MLflow take it."""
-    place = programs()
-    with tempfile.TemporaryDirectory(prefix="postgresql-") as name:
-        folder = Path(name)
-        if os.geteuid() == 0:
-            shutil.chown(folder, USER)
-        data, log = folder / "data", folder / "log"
-        options = OPTIONS.format(port=port)
-        _run(folder, place / "initdb", "-D", data, "-U", USER, "--auth=trust", "--no-sync")
-        _run(folder, place / "pg_ctl", "-D", data, "-l", log, "-w", "-o", options, "start")
-        try:
-            yield f"postgresql://{USER}@127.0.0.1:{port}/postgres"
-        finally:
-            _run(folder, place / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+    with running(port) as server:
+        yield server.uri
 
 
 def _run(folder: Path, *words: str | Path) -> None:

@@ -7,12 +7,16 @@ from pathlib import Path
 import pytest
 
 from fullturn.core.entities import RunRecord
+from fullturn.core.errors import StoreUnavailable
 from fullturn.core.journal import Journal
 from fullturn.core.steps import encode_step
 from fullturn.core.tags import PREFIX
 from fullturn.store import Store
+from fullturn.tracking import runs
 from fullturn.tracking.runs import RunPlan, TrackedRun, journal_path, reap
+from tests.conftest import free_port
 from tests.forks import forked
+from tests.postgresql import running
 from tests.store.plain import logged_steps
 from tests.waiting import PATIENCE
 
@@ -81,6 +85,33 @@ def test_after_sigkill_the_reaper_ends_the_run_and_no_metric_is_lost(
     assert [run.id for run in ended] == [run_id]
     assert store.run(run_id).status == "KILLED"
     assert logged_steps(store, run_id, "loss") == list(range(1000))
+
+
+@pytest.mark.slow
+def test_a_run_that_ends_while_its_database_is_away_loses_nothing_and_is_closed_as_it_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "DRAIN_SECONDS", 1)
+    with running(free_port()) as database:
+        (tmp_path / "files").mkdir()
+        store = Store(database.uri, "project", tmp_path, str(tmp_path / "files"))
+        store.patience = 0.0
+        with (
+            pytest.raises(StoreUnavailable, match=r"again\. Run .* is still open there, and "),
+            opened(store, tmp_path) as run,
+        ):
+            run.log(0, {"loss": 1.0})
+            database.stop()
+            for step in range(1, 250):
+                run.log(step, {"loss": 1 / (step + 1)})
+        with pytest.raises(StoreUnavailable, match="is unreachable"):
+            reap(store, tmp_path)
+        database.start()
+        assert store.run(run.id).status == "RUNNING"
+        assert reap(store, tmp_path) == []
+        assert store.run(run.id).status == "FINISHED"
+        assert logged_steps(store, run.id, "loss") == list(range(250))
+        assert not any((tmp_path / runs.JOURNALS).iterdir())
 
 
 def test_what_a_power_loss_left_of_a_journal_is_sent_and_the_rest_set_aside(

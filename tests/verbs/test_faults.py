@@ -94,7 +94,8 @@ def test_a_server_that_goes_away_in_mid_run_loses_nothing(
         again = command(project.root, "runs", "--json", MLFLOW_TRACKING_URI=uri)
         assert again.ended() == 0, (again.out, again.err)
         [run] = json.loads(again.out)
-        assert (run["id"], run["status"]) == (run_id, "KILLED")
+        assert (run["id"], run["status"]) == (run_id, "FAILED")
+        assert "StoreUnavailable" in run["tags"]["fullturn.error"]
         assert logged_steps(store, run_id, "after") == list(range(100))
     finally:
         stop(second)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import signal
 import threading
@@ -28,6 +29,8 @@ JOURNALS = "journals"
 _IN_ITS_UNIT = ("mae", "rmse", "quantile_loss")
 VALIDATED = "validation."
 """What the names of metrics on the validation rows begin with."""
+ENDED = ".ended"
+"""Ends the name of the file for how a run ended while the tracking server was away."""
 DRAIN_SECONDS = 20
 """How long the end of a run waits for its metrics to reach the tracking server."""
 
@@ -105,15 +108,14 @@ class TrackedRun:
         shutil.rmtree(self._plugin, ignore_errors=True)
         self._journal.close()
         left = self._drain.close(timeout=DRAIN_SECONDS)
+        said = "" if error is None else f"{type(error).__name__}: {error}"
         try:
-            if error is not None:
-                self.store.tag_run(
-                    self.id, OriginTags(error=f"{type(error).__name__}: {error}").write()
-                )
-            self.store.end_run(self.id, _status(error))
+            _end(self.store, self.id, _status(error), said)
         except StoreUnavailable as unavailable:
+            with contextlib.suppress(OSError):  # a full disk: then the reaper says KILLED
+                _ended(self._path).write_text(json.dumps([_status(error), said]), encoding="utf-8")
             raise StoreUnavailable(
-                f"{unavailable} Run {self.id[:8]} is still open there, and {left} records wait in "
+                f"{unavailable}. Run {self.id[:8]} is still open there, and {left} records wait in "
                 f"{self._path}: once the server is back, `fullturn runs` sends them and ends it."
             ) from (error or unavailable)
 
@@ -129,9 +131,10 @@ class TrackedRun:
 
 
 def reap(store: Store, state: Path) -> list[RunRecord]:
-    """Send what dead processes left in their journals, and mark their runs KILLED.
+    """Send what runs left in their journals, and mark those of dead processes KILLED.
 
-    A login that may only read leaves both to others.
+    A run that ended while the server was away gets the status that it ended with. A login that may
+    only read leaves all of it to others.
     """
     with contextlib.suppress(AccessDenied):
         return _reap(store, state)
@@ -141,14 +144,29 @@ def reap(store: Store, state: Path) -> list[RunRecord]:
 def _reap(store: Store, state: Path) -> list[RunRecord]:
     for path in sorted((state / JOURNALS).glob("*.journal")):
         run = store.run(path.name.removesuffix(".journal").removesuffix(TRACES))
-        if run.status != "RUNNING" or _gone(run):
+        if run.status != "RUNNING" or _gone(run) or _ended(path).exists():
             _replay(store, path, run.id)
+    for path in (state / JOURNALS).glob(f"*{ENDED}"):
+        with contextlib.suppress(FileNotFoundError):  # another process was first
+            _end(store, path.name.removesuffix(ENDED), *json.loads(path.read_bytes()))
+            path.unlink()
     ended = [run for run in store.runs(status="RUNNING") if _gone(run)]
     for run in ended:
         ended_by = OriginTags(error="the process is gone; ended by the reaper")
         store.tag_run(run.id, ended_by.write())
         store.end_run(run.id, "KILLED")
     return ended
+
+
+def _end(store: Store, run_id: str, status: RunStatus, error: str) -> None:
+    if error:
+        store.tag_run(run_id, OriginTags(error=error).write())
+    store.end_run(run_id, status)
+
+
+def _ended(journal: Path) -> Path:
+    """The file for how the run of a journal ended."""
+    return journal.with_suffix(ENDED)
 
 
 def _replay(store: Store, path: Path, run_id: str) -> None:
