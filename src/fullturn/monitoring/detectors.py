@@ -15,7 +15,7 @@ import numpy.typing as npt
 from fullturn.core.entities import Contract, Input, Observation, ScoredRow
 from fullturn.core.errors import DataError
 from fullturn.core.settings import MonitoringSettings
-from fullturn.core.values import checked
+from fullturn.core.values import checked, stored_values
 from fullturn.monitoring.columns import CONFIDENCE, MISSING, Watched, as_number, watched
 from fullturn.monitoring.plans import Plan, RateDetector, Read
 from fullturn.monitoring.plans import plans as custom_plans
@@ -114,8 +114,17 @@ def scored(reference: Sequence[ScoredRow]) -> list[ScoredRow]:
     return [row for row in reference if row.scores or row.loss is not None]
 
 
-def violates(row: Input, contract: Contract) -> bool:
-    """Whether a request breaks the contract."""
+def violations(rows: Sequence[Input], contract: Contract) -> list[bool]:
+    """Whether each request breaks the contract."""
+    columns = {column.name: column for column in contract.columns if column.role == "input"}
+    odd = (number for number, row in enumerate(rows) if row.keys() != columns.keys())
+    wrong = {number for number in odd if _violates(rows[number], contract)}
+    for name, column in columns.items():
+        wrong.update(stored_values([row.get(name) for row in rows], column)[1])
+    return [number in wrong for number in range(len(rows))]
+
+
+def _violates(row: Input, contract: Contract) -> bool:
     try:
         checked(row, contract)
     except DataError:
@@ -215,20 +224,22 @@ def _service(
 ) -> Iterator[Plan]:
     slow = limits.slow_ms / 1000
     before = {
-        CONTRACT: sum(violates(row.input, contract) for row in reference),
+        CONTRACT: sum(violations([row.input for row in reference], contract)),
         ERRORS: 0,
         SLOW: sum(row.latency > slow for row in reference),
     }
-    tests: dict[str, Callable[[Observation], bool]] = {
-        CONTRACT: lambda one: violates(one.prediction.input, contract),
-        ERRORS: lambda one: one.prediction.output is None,
-        SLOW: lambda one: one.prediction.latency > slow,
+    reads: dict[str, Read] = {
+        CONTRACT: lambda some: [
+            float(one) for one in violations([one.prediction.input for one in some], contract)
+        ],
+        ERRORS: _each(lambda one: one.prediction.output is None),
+        SLOW: _each(lambda one: one.prediction.latency > slow),
     }
-    for name, test in tests.items():
+    for name, read in reads.items():
         most = before[name] / len(reference) + limits.rate_margin
         if most < 1:
             what = f"the share of {_RATES[name]} is above {most:.3f}, the reference's plus a margin"
-            yield Plan(name, what, MeanBets(most), _each(test), lambda one: True)
+            yield Plan(name, what, MeanBets(most), read, lambda one: True)
 
 
 def _scoring(reference: Sequence[ScoredRow], limits: MonitoringSettings) -> Iterator[Plan]:

@@ -32,7 +32,7 @@ from fullturn.monitoring.detectors import (
     Vectors,
     confidence_of,
     scored,
-    violates,
+    violations,
 )
 from fullturn.monitoring.examples import (
     distinctive,
@@ -256,8 +256,8 @@ def _unclear(case: Case) -> tuple[Verdict, str]:
 
 
 def _violations(case: Case) -> tuple[int, tuple[int, int]]:
-    bad = sum(violates(one.prediction.input, case.contract) for one in case.answered)
-    was = sum(violates(row.input, case.contract) for row in case.reference)
+    bad = sum(violations([one.prediction.input for one in case.answered], case.contract))
+    was = sum(violations([row.input for row in case.reference], case.contract))
     return bad, (was, len(case.reference))
 
 

@@ -7,7 +7,7 @@ the detectors see it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from fullturn.core.entities import (
     ScoredRow,
 )
 from fullturn.core.errors import DataError
-from fullturn.core.values import parsed, stored_value
+from fullturn.core.values import parsed, stored_value, stored_values
 from fullturn.monitoring.columns import CONFIDENCE
 
 Cells = Mapping[str, Any]
@@ -66,34 +66,35 @@ class Losses:
     scale: float = 1.0
     """Regression: the absolute error from which an answer is worth nothing."""
 
-    def of(self, row: Cells) -> float | None:
-        """The loss of a row, from 0 to 1; None if it is not known."""
+    def of(self, rows: Sequence[Cells]) -> list[float | None]:
+        """The loss of each row, from 0 to 1; None where it is not known."""
         if self.columns.loss:
-            return _share(row.get(self.columns.loss))
-        label, answer = (
-            self._cell(row, self.columns.label),
-            self._cell(row, self.columns.prediction),
-        )
-        if label is None or answer is None:
-            return None
+            return [_share(row.get(self.columns.loss)) for row in rows]
         if self.kind == "number":
-            return min(1.0, self.error(row) / self.scale)
-        return float(label != answer)
+            errors = self.errors(rows)
+            return [None if error is None else min(1.0, error / self.scale) for error in errors]
+        return [
+            None if label is None or answer is None else float(label != answer)
+            for label, answer in self._pairs(rows)
+        ]
 
-    def error(self, row: Cells) -> float:
-        """The absolute error of a row of numbers; not a number if it is not known."""
-        label, answer = (
-            self._cell(row, self.columns.label),
-            self._cell(row, self.columns.prediction),
-        )
-        numbers = isinstance(label, float) and isinstance(answer, float)
-        return abs(label - answer) if numbers else math.nan
+    def errors(self, rows: Sequence[Cells]) -> list[float | None]:
+        """The absolute error of each row of numbers; None where it is not known."""
+        return [
+            abs(label - answer) if isinstance(label, float) and isinstance(answer, float) else None
+            for label, answer in self._pairs(rows)
+        ]
 
-    def _cell(self, row: Cells, name: str | None) -> Any:
+    def _pairs(self, rows: Sequence[Cells]) -> Iterator[tuple[Any, Any]]:
+        """Label and prediction of each row."""
+        names = (self.columns.label, self.columns.prediction)
+        label, answer = (self._column(rows, name) for name in names)
+        return zip(label, answer, strict=True)
+
+    def _column(self, rows: Sequence[Cells], name: str | None) -> list[Any]:
         if name is None or self.kind is None:
-            return None
-        value = cell(row.get(name), Column(name, self.kind, required=False))
-        return value if self.kind != "number" or isinstance(value, float) else None
+            return [None] * len(rows)
+        return cells(rows, Column(name, self.kind, required=False))
 
 
 class LoggedTable:
@@ -111,24 +112,27 @@ class LoggedTable:
         )
         self.contract = Contract(tuple(self._features), key=tuple(kinds))
 
-    def reference(self, rows: Iterable[Cells]) -> list[ScoredRow]:
+    def reference(self, rows: Sequence[Cells]) -> list[ScoredRow]:
         """The rows to compare with; those without an answer are left out."""
-        found = []
-        for number, row in enumerate(rows):
-            output, loss = self._output(row), self._losses.of(row)
-            if output is None:
-                continue
-            scores = {} if loss is None else {"score": 1.0 - loss}
-            found.append(
-                ScoredRow(str(number), str(number), {}, self._input(row), output, scores,
-                          self._latency(row))
-            )  # fmt: skip
-        return found
+        return [
+            ScoredRow(
+                str(number),
+                str(number),
+                {},
+                given,
+                output,
+                {} if loss is None else {"score": 1.0 - loss},
+                self._latency(row),
+            )
+            for number, (row, given, output, loss) in enumerate(self._read(rows))
+            if output is not None
+        ]
 
-    def observations(self, rows: Iterable[tuple[int, Cells]]) -> Iterator[Observation]:
+    def observations(self, rows: Sequence[tuple[int, Cells]]) -> Iterator[Observation]:
         """The rows of the log, each with its time in milliseconds since 1970, or 0."""
-        for number, (time, row) in enumerate(rows, 1):
-            output = self._output(row)
+        times, read = (time for time, _ in rows), self._read([row for _, row in rows])
+        for number, (time, found) in enumerate(zip(times, read, strict=True), 1):
+            row, given, output, loss = found
             made = Prediction(
                 id=str(row.get(self._columns.id or "", number)),
                 sequence=number,
@@ -136,29 +140,29 @@ class LoggedTable:
                 arm="champion",
                 version=0,
                 key="",
-                input=self._input(row),
+                input=given,
                 output=output,
                 latency=self._latency(row),
                 error=None if output is not None else "no answer",
             )
             yield Observation(made)
-            loss = self._losses.of(row)
             if loss is not None:
                 yield Observation(made, loss)
 
-    def _input(self, row: Cells) -> dict[str, Any]:
-        return {column.name: cell(row.get(column.name), column) for column in self._features}
+    def _read(
+        self, rows: Sequence[Cells]
+    ) -> Iterator[tuple[Cells, dict[str, Any], Output | None, float | None]]:
+        """Each row with its input, output and loss; column by column, which is quicker."""
+        inputs, outputs = _dicts(rows, self._features), self._outputs(rows)
+        return zip(rows, inputs, outputs, self._losses.of(rows), strict=True)
 
-    def _output(self, row: Cells) -> Output | None:
-        output: dict[str, Any] = {}
-        if self._answer is not None:
-            value = cell(row.get(self._answer.name), self._answer)
-            if value is None:
-                return None
-            output[self._answer.name] = value
-        if self._columns.confidence:
-            output[CONFIDENCE] = _share(row.get(self._columns.confidence))
-        return output
+    def _outputs(self, rows: Sequence[Cells]) -> list[Output | None]:
+        outputs = _dicts(rows, [] if self._answer is None else [self._answer])
+        if name := self._columns.confidence:
+            for row, output in zip(rows, outputs, strict=True):
+                output[CONFIDENCE] = _share(row.get(name))
+        answer = None if self._answer is None else self._answer.name
+        return [None if answer and one[answer] is None else one for one in outputs]
 
     def _latency(self, row: Cells) -> float:
         value = _number(row.get(self._columns.latency)) if self._columns.latency else None
@@ -172,6 +176,24 @@ def cell(value: Any, column: Column) -> Any:
     except DataError:
         missing = value is None or (isinstance(value, float) and math.isnan(value))
         return None if missing else value if isinstance(value, str | int | float) else str(value)
+
+
+def cells(rows: Sequence[Cells], column: Column) -> list[Any]:
+    """`cell` of each row."""
+    given = [row.get(column.name) for row in rows]
+    stored, wrong = stored_values(given, column)
+    found = [parsed(one, column) for one in stored] if column.kind == "json" else list[Any](stored)
+    for number in wrong:
+        found[number] = cell(given[number], column)
+    return found
+
+
+def _dicts(rows: Sequence[Cells], columns: Sequence[Column]) -> list[dict[str, Any]]:
+    if not columns:
+        return [{} for _ in rows]
+    names = [column.name for column in columns]
+    read = zip(*(cells(rows, column) for column in columns), strict=True)
+    return [dict(zip(names, some, strict=True)) for some in read]
 
 
 def spread(values: Sequence[float]) -> float:

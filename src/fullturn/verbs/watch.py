@@ -119,8 +119,8 @@ def watch(  # noqa: PLR0913  the options of the command
     seen = _Tables(before, rows, roles)
     table, ordered = seen.table(scale), seen.ordered()
     limits = _limits(arl or default_arl(len(ordered)), margin, slow_ms)
-    watching = Watch(table.contract, table.reference(row.cells for row in before), limits, _vectors,
-                     without=seen.unread)  # fmt: skip
+    compared = table.reference([row.cells for row in before])
+    watching = Watch(table.contract, compared, limits, _vectors, without=seen.unread)
     observations = list(table.observations(ordered))
     alarms = watching.observe(observations)
     found = WatchedLog(
@@ -224,10 +224,11 @@ class _Tables:
         if found.task == "classification":
             return Losses(self.columns, "boolean" if found.label.kind == "boolean" else "category")
         plain = Losses(self.columns, "number")
-        known = [row for row in cells if plain.error(row) == plain.error(row)]
+        errors = plain.errors(cells)
+        known = [row for row, error in zip(cells, errors, strict=True) if error is not None]
         width = scale or spread([float(row[label]) for row in known] or [0.0, 1.0])
         losses = replace(plain, scale=width)
-        clipped = sum(losses.of(row) == 1.0 for row in known) / max(1, len(known))
+        clipped = losses.of(known).count(1.0) / max(1, len(known))
         what = "as given" if scale else "the spread of the middle 90 % of the reference's labels"
         self.findings.append(
             f"loss: the absolute error over {width:g} ({what}), clipped at 1 in "
