@@ -11,7 +11,8 @@ Every gate judges the same pairs; the simpler ones do not know which rows belong
     z-test        an unpaired z-test at 5 % does not find the candidate worse
     z-test+margin an unpaired z-test at 5 % finds it less than the margin worse
 
-Below them, `gate_metrics.py` counts the errors on metrics over the set and in raw units.
+Below them, `gate_metrics.py` counts the errors on metrics over the set and in raw units,
+`gate_floors.py` those of floors and slices, and `gate_near.py` those on models that are almost one.
 """
 
 from __future__ import annotations
@@ -32,9 +33,18 @@ from fullturn.core.settings import GateSettings
 from fullturn.gates import Evidence, compute_check
 from fullturn.gates.quality import NonInferior
 from fullturn.statistics.inputs import Codes, Floats
+from gate_floors import FLOOR_CASES
+from gate_floors import measure as measure_floors
+from gate_floors import table as floors_table
+from gate_floors import worst as worst_floors
 from gate_metrics import CASES
 from gate_metrics import measure as measure_metrics
 from gate_metrics import table as metrics_table
+from gate_metrics import worst as worst_metrics
+from gate_near import NEAR_CASES
+from gate_near import measure as measure_near
+from gate_near import table as near_table
+from gate_near import worst as worst_near
 from results import save, typed
 
 LIMITS = GateSettings()
@@ -242,21 +252,24 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.n < 1:
         parser.error(f"-n {arguments.n}: give at least 1")
-    rates = [measure(setting, arguments.n, seed) for seed, setting in enumerate(SETTINGS)]
-    if arguments.keep:
-        save("gate", typed(), cited(rates, arguments.n))
+    pairs = arguments.n
+    rates = [measure(setting, pairs, seed) for seed, setting in enumerate(SETTINGS)]
     if arguments.json:
-        result = {"pairs": arguments.n, "limits": LIMITS.model_dump(), "rates": rates}
+        result = {"pairs": pairs, "limits": LIMITS.model_dump(), "rates": rates}
         print(json.dumps(result, default=asdict, indent=2))
-    else:
-        print("\n".join(table(rates, arguments.n)), flush=True)
-        found = (
-            one
-            for n, case in enumerate(CASES)
-            for one in measure_metrics(case, arguments.n, n, DATA)
-        )
-        for line in metrics_table(found, arguments.n):
-            print(line, flush=True)
+        return
+    print("\n".join(table(rates, pairs)), flush=True)
+    metrics = [one for n, case in enumerate(CASES) for one in measure_metrics(case, pairs, n, DATA)]
+    print("\n".join(metrics_table(metrics, pairs)), flush=True)
+    floors = [
+        one for n, case in enumerate(FLOOR_CASES) for one in measure_floors(case, pairs, n, DATA)
+    ]
+    print("\n".join(floors_table(floors, pairs)), flush=True)
+    near = [measure_near(case, pairs, n, DATA) for n, case in enumerate(NEAR_CASES)]
+    print("\n".join(near_table(near, pairs)), flush=True)
+    if arguments.keep:
+        others = worst_metrics(metrics) | worst_floors(floors) | worst_near(near)
+        save("gate", typed(), cited(rates, pairs) | others)
 
 
 if __name__ == "__main__":

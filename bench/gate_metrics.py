@@ -10,20 +10,24 @@ A gate with several metrics passes a candidate only if all pass, and fails it if
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from itertools import product
+from typing import Any
 
 import numpy as np
-from scipy.special import expit, ndtri
+from scipy.special import expit
 
 from fullturn.core.entities import DatasetVersion, Evaluation, ScoredRow
 from fullturn.core.settings import GateSettings
 from fullturn.gates import Evidence, compute_check
 from fullturn.gates.quality import NonInferior
 from fullturn.metrics import find
-from metrics import Setting, draw
+from fullturn.metrics.answers import CachedRows
+from fullturn.metrics.metric import Flags
+from fullturn.statistics.inputs import Floats
+from metrics import Setting, columns
 
 LABELS = (
     "balanced_accuracy",
@@ -41,6 +45,8 @@ PREVALENCE = 0.2
 """Of the label `yes`."""
 SIDES = ((1.5, 1.4), (2.0, 1.0))
 """How far candidate and champion separate the labels, and how sure they are of it."""
+OFFSET = 30.0
+"""Values are around it instead of 0, so that an error is a share of them."""
 TRUTH = 60_000
 """Groups from which the true difference is computed."""
 Pair = tuple[Evaluation, Evaluation]
@@ -66,6 +72,8 @@ class Case:
         return KINDS[self.kind]
 
 
+metric = cache(find)
+"""By its name; to find one again is to look through all installed packages."""
 CASES = tuple(Case(*of) for of in product(KINDS, (60, 300), (False, True)))
 TOGETHER = "all together"
 
@@ -85,17 +93,38 @@ class Errors:
 
 def pair(rng: np.random.Generator, case: Case, *, equal: bool) -> Pair:
     """Candidate and champion on the same rows; `equal`: equally good."""
-    while True:
-        both = draw(rng, case.setting)
-        if case.kind != "values" and len({row.expected["label"] for row in both[0]}) < 2:
-            continue
-        read = _readers[case.kind]
-        ours, theirs = (
-            [read(row, *one) for row in rows] for rows, one in zip(both, SIDES, strict=True)
-        )
-        if equal:
-            ours, theirs = _exchanged(rng, ours, theirs)
-        return _evaluation("candidate", ours), _evaluation("champion", theirs)
+    found = columns(rng, case.setting)
+    while case.kind != "values" and np.ptp(found.expected) == 0:
+        found = columns(rng, case.setting)
+    predicted = [
+        _predictors[case.kind](one, *side) for one, side in zip(found.predicted, SIDES, strict=True)
+    ]
+    if equal:  # exchanged in half of the groups, neither is better in any metric
+        swapped = (rng.random(case.groups) < 0.5)[found.codes]
+        predicted = [np.where(swapped, b, a) for a, b in (predicted, predicted[::-1])]
+    expected = found.expected + OFFSET if case.kind == "values" else found.expected
+    groups = [f"group-{code}" for code in found.codes.tolist()]
+    ours, theirs = (
+        evaluation(subject, groups, _read[case.kind](expected, one))
+        for subject, one in zip(("candidate", "champion"), predicted, strict=True)
+    )
+    return ours, theirs
+
+
+def evaluation(
+    subject: str,
+    groups: Sequence[str],
+    read: Mapping[Hashable, Any],
+    slices: Sequence[Mapping[str, str]] = (),
+) -> Evaluation:
+    """Rows of these groups with columns that have been read from them: making the rows and reading
+    them again would take most of the time."""
+    rows = CachedRows(
+        ScoredRow(str(n), group, slices[n] if slices else {}, {}, {}, {}, 0.0, {})
+        for n, group in enumerate(groups)
+    )
+    rows.columns = dict(read)
+    return Evaluation(subject, "synthetic", "test", rows, len(rows), 1.0)
 
 
 def measure(
@@ -135,26 +164,16 @@ def _truth(kind: str, uneven: bool, groups: int) -> dict[str, float]:
     ours, theirs = pair(np.random.default_rng(99), whole, equal=False)
     found = {}
     for name in KINDS[kind]:
-        metric = find(name)
-        lost = metric.estimate(theirs.rows) - metric.estimate(ours.rows)
-        found[name] = lost if metric.direction == "higher" else -lost
+        one = metric(name)
+        lost = one.estimate(theirs.rows) - one.estimate(ours.rows)
+        found[name] = lost if one.direction == "higher" else -lost
         assert found[name] > 0, f"the candidate is not worse in {name}"
     return found
 
 
-def _exchanged(
-    rng: np.random.Generator, ours: Sequence[ScoredRow], theirs: Sequence[ScoredRow]
-) -> tuple[list[ScoredRow], list[ScoredRow]]:
-    """Both sides exchanged in half of the groups: neither is better in any metric."""
-    groups = dict.fromkeys(row.group for row in ours)
-    swapped = {group: bool(rng.random() < 0.5) for group in groups}
-    pairs = [(b, a) if swapped[a.group] else (a, b) for a, b in zip(ours, theirs, strict=True)]
-    return [a for a, _ in pairs], [b for _, b in pairs]
-
-
 def _judged(case: Case, both: Pair, limits: GateSettings, data: DatasetVersion) -> dict[str, str]:
     """The outcome of the gate's comparison, of each metric alone and of all together."""
-    metrics = tuple(map(find, case.metrics))
+    metrics = tuple(map(metric, case.metrics))
     evidence = Evidence(
         subject="run",
         champion_name="version 1",
@@ -173,37 +192,48 @@ def _judged(case: Case, both: Pair, limits: GateSettings, data: DatasetVersion) 
     return {**alone, TOGETHER: found.outcome}
 
 
-def _evaluation(subject: str, rows: list[ScoredRow]) -> Evaluation:
-    return Evaluation(subject, "synthetic", "test", tuple(rows), len(rows), 1.0)
-
-
-def _labelled(row: ScoredRow, level: float, sureness: float) -> ScoredRow:
+def _share(scores: Floats, level: float, sureness: float) -> Floats:
     """Probabilities as Bayes has them, the logit times `sureness`: above 1 it is too sure."""
-    score = float(ndtri(row.output["probabilities"]["yes"])) + 1
-    logit = level * score - level**2 / 2 + math.log(PREVALENCE / (1 - PREVALENCE))
-    share = float(expit(sureness * logit))
-    label = "yes" if share > 0.5 else "no"
-    output = {"label": label, "probabilities": {"yes": share, "no": 1 - share}}
-    return replace(row, output=output)
+    logits = level * scores - level**2 / 2 + math.log(PREVALENCE / (1 - PREVALENCE))
+    return np.asarray(expit(sureness * logits))
 
 
-def _ranked(row: ScoredRow, level: float, sureness: float) -> ScoredRow:
-    """A row with a label as an item: its gain, and its predicted value."""
-    gain = float(row.expected["label"] == "yes")
-    value = row.output["probabilities"]["yes"]
-    return replace(row, expected={"gain": gain}, output={"value": value})
+def labelled(expected: Floats, shares: Floats) -> dict[Hashable, Any]:
+    """The columns of rows with 1 or 0 and the probability of 1."""
+    both = np.stack([1 - shares, shares], axis=1)
+    return {
+        "expected labels": _named(expected > 0),
+        "predicted labels": _named(shares > 0.5),
+        "given labels": ["no", "yes"],
+        ("probabilities", "no", "yes"): both,
+        ("probabilities", "no"): both[:, :1],
+        ("probabilities", "yes"): both[:, 1:],
+    }
 
 
-def _positive(row: ScoredRow, level: float, sureness: float) -> ScoredRow:
-    """Values around 30 instead of 0, so that an error is a share of them."""
-    return replace(
-        row,
-        expected={"value": row.expected["value"] + 30},
-        output={"value": row.output["value"] + 30},
-    )
+def _valued(expected: Floats, predicted: Floats) -> dict[Hashable, Any]:
+    return {"expected values": expected, "predicted values": predicted}
 
 
-_readers = {"labels": _labelled, "values": _positive, "rankings": _ranked}
+def _named(flags: Flags) -> list[str]:
+    return np.where(flags, "yes", "no").tolist()  # type: ignore[no-any-return]
+
+
+_predictors = {
+    "labels": _share,
+    "values": lambda values, level, sureness: values + OFFSET,
+    "rankings": lambda scores, level, sureness: scores,
+}
+_read = {"labels": labelled, "values": _valued, "rankings": _valued}
+
+
+def worst(errors: Sequence[Errors]) -> dict[str, float]:
+    """The highest rates, in per cent."""
+    return {
+        "metrics.passed.highest": round(100 * max(one.worse_passed for one in errors), 1),
+        "metrics.failed.highest": round(100 * max(one.worse_failed for one in errors), 1),
+        "metrics.equal_failed.highest": round(100 * max(one.equal_failed for one in errors), 1),
+    }
 
 
 def table(errors: Iterable[Errors], pairs: int) -> Iterator[str]:

@@ -81,8 +81,28 @@ SETTINGS = tuple(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Rows as arrays of shape (rows,)."""
+
+    codes: Codes
+    """The group of each."""
+    expected: Floats
+    """The value; or 1 with the label, 0 without it."""
+    predicted: tuple[Floats, Floats]
+    """Of candidate and reference: the value, or a score that is higher with the label."""
+
+
 def draw(rng: np.random.Generator, setting: Setting) -> tuple[list[ScoredRow], list[ScoredRow]]:
     """Candidate and reference on the same rows."""
+    found = columns(rng, setting)
+    rows = _values if setting.metric == "rmse" else _labels
+    ours, theirs = (rows(found.codes, found.expected, one) for one in found.predicted)
+    return ours, theirs
+
+
+def columns(rng: np.random.Generator, setting: Setting) -> Columns:
+    """The same, without an object for each row."""
     sizes = rng.integers(1, 5, setting.groups)
     if setting.uneven:
         sizes = np.where(rng.random(setting.groups) < 0.1, 20, sizes)
@@ -95,18 +115,17 @@ def draw(rng: np.random.Generator, setting: Setting) -> tuple[list[ScoredRow], l
         tails = np.sqrt(5 / rng.chisquare(5, codes.size)) if setting.heavy_tails else 1.0
         expected = 3 * rng.normal(size=codes.size)
         ours, theirs = (
-            _values(codes, expected, expected + level * noise * tails)
+            expected + level * noise * tails
             for level, noise in zip(setting.levels, noises, strict=True)
         )
-        return ours, theirs
+        return Columns(codes, expected, (ours, theirs))
     alike = rng.random(codes.size) < 0.5
     positive = np.where(alike, rng.random(setting.groups)[codes], rng.random(codes.size))
-    wanted = positive < setting.prevalence
+    wanted = (positive < setting.prevalence).astype(float)
     ours, theirs = (
-        _labels(codes, wanted, level * wanted + noise)
-        for level, noise in zip(setting.levels, noises, strict=True)
+        level * wanted + noise for level, noise in zip(setting.levels, noises, strict=True)
     )
-    return ours, theirs
+    return Columns(codes, wanted, (ours, theirs))
 
 
 def others(found: Difference, truth: float, rng: np.random.Generator) -> dict[str, float]:
@@ -190,12 +209,12 @@ def _noise(rng: np.random.Generator, codes: Codes) -> Floats:
     return math.sqrt(0.5) * (shared + rng.normal(size=codes.size))
 
 
-def _labels(codes: Codes, wanted: np.ndarray, scores: Floats) -> list[ScoredRow]:
+def _labels(codes: Codes, wanted: Floats, scores: Floats) -> list[ScoredRow]:
     return [
         _row(
             number,
             group,
-            {"label": ("no", "yes")[truth]},
+            {"label": ("no", "yes")[int(truth)]},
             {"label": ("no", "yes")[score > 1], "probabilities": {"yes": share, "no": 1 - share}},
         )
         for number, (group, truth, score, share) in enumerate(

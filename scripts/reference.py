@@ -113,6 +113,16 @@ that are worse by the margin, instead of 5 %; this test passes at most 4 % (`ben
 It is careful with rare labels: the smallest detectable difference depends on the rows of the
 rarest one. `bench/gate.py` counts how often a whole gate errs on every metric above, alone and
 together. A calibration error is positive by chance alone; its intervals are wider by as much.
+
+A model that answers every test row as the champion does has an interval too, for ROC-AUC of about
+± 3 ÷ rows of the rarer label: it could rank a few per cent of these rows last without one of them
+being in the test set. A margin of 3 points needs 99 such rows. Paired DeLong and bootstraps, whose
+interval is then 0 ± 0, pass many candidates that are worse by the margin (`bench/gate_near.py`). If
+candidate and champion are the same files, and answered alike, the difference is 0 and the check
+passes.
+
+A floor is passed if the interval at `alpha` is above it. With several floors, all must be passed;
+one fails the gate if its interval at `alpha` ÷ floors is below it. Slices fail in the same way.
 """
 
 

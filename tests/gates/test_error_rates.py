@@ -12,9 +12,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from bench.gate import DATA, LIMITS, SETTINGS, Setting, declared, draw, judged, measure, table
+from bench.gate_floors import measure as measure_floors
+from bench.gate_floors import table as floors_table
+from bench.gate_floors import worst as worst_floors
 from bench.gate_metrics import KINDS, TOGETHER, Case
 from bench.gate_metrics import measure as measure_metrics
 from bench.gate_metrics import table as metrics_table
+from bench.gate_near import Near
+from bench.gate_near import measure as measure_near
+from bench.gate_near import table as near_table
 
 from fullturn.core.entities import Evaluation, Outcome
 from fullturn.core.errors import SettingsError
@@ -147,3 +153,28 @@ def test_metrics_over_the_set_and_in_raw_units_err_no_more_often_than_declared(k
         assert max(one.worse_passed, one.worse_failed, one.equal_failed) <= most, one
     assert found[-1].worse_passed <= min(one.worse_passed for one in found)
     assert len(list(metrics_table(found, pairs))) == 4 + len(found)
+
+
+@pytest.mark.slow
+def test_several_floors_err_together_no_more_often_than_declared() -> None:
+    """All floors lie on the true values, so each errs as often as it may."""
+    found = measure_floors(Case("scores", 60, uneven=False), PAIRS // 2, 11, DATA)
+    by_name = {one.metric: one for one in found}
+    assert by_name[TOGETHER].failed <= allowed(LIMITS.alpha)
+    assert by_name[TOGETHER].passed <= min(one.passed for one in found)
+    assert by_name["8 slices"].failed <= allowed(LIMITS.alpha)
+    assert worst_floors(found)["floors.failed.highest"] <= 100 * allowed(LIMITS.alpha)
+    assert by_name["complete"].better_passed > 0.5
+    assert len(list(floors_table(found, PAIRS))) == 4 + len(found)
+
+
+@pytest.mark.slow
+def test_models_that_are_almost_one_err_no_more_often_than_declared_but_delong_does() -> None:
+    """56 rows with the label: in one evaluation of six nothing differs, and nothing is shown."""
+    found = measure_near(Near(470, 0.12), PAIRS // 2, 12, DATA)
+    assert 0.1 < found.none_differ < 0.25
+    assert found.passed <= allowed(LIMITS.alpha) and found.failed <= allowed(LIMITS.alpha)
+    assert found.delong > allowed(LIMITS.alpha)
+    many = measure_near(Near(1500, 0.12, ties=True), PAIRS // 8, 13, DATA)
+    assert many.equal_passed > 0.3 and many.passed <= allowed(LIMITS.alpha)
+    assert len(list(near_table([found, many], PAIRS))) == 5

@@ -309,3 +309,41 @@ def test_a_scale_of_thousands_has_few_ticks() -> None:
     (panel,) = [one for one in panels(report) if one.title.endswith("rmse")]
     assert 2 <= len(panel.ticks) <= 8
     assert panel.shown(-3012.4) == "-3,012"
+
+
+def test_one_of_several_floors_fails_a_gate_only_beyond_what_all_together_allow() -> None:
+    """Between the bound of one test at alpha and that of all floors, nothing is decided."""
+    whole = classifier(blur=0.3)
+    alone = judged("EVAL05", whole, floors={"roc_auc": 0.999}).figures["scores"]["roc_auc"]
+    floor = alone["high"] + 0.0005
+    one = judged("EVAL05", whole, floors={"roc_auc": floor})
+    assert one.outcome == "FAILED" and one.figures["scores"]["roc_auc"]["confidence"] == 0.9
+    others = dict.fromkeys(("f1", "right", "recall(yes)"), 0.1)
+    several = judged("EVAL05", whole, floors={"roc_auc": floor, **others})
+    assert several.outcome == "INCONCLUSIVE", several.reason
+    shown = several.figures["scores"]["roc_auc"]
+    assert shown["confidence"] == pytest.approx(0.975) and shown["high"] > floor
+    assert several.figures["scores"]["f1"]["confidence"] == 0.9
+
+
+def test_a_model_against_itself_passes_however_few_rows_there_are() -> None:
+    mine = gathered("candidate", classifier().rows[:40])
+    apart = against(mine, mine, identical=False)
+    assert apart.outcome == "INCONCLUSIVE" and "are too few" in apart.reason
+    same = against(mine, mine, identical=True)
+    assert same.outcome == "PASSED" and "the difference is exactly 0" in same.reason
+    shown = same.figures["metrics"]["roc_auc"]
+    assert (shown["low"], shown["high"], shown["p_worse"]) == (0.0, 0.0, 1.0)
+    unlike = replace(mine.rows[0], output={**mine.rows[0].output, "note": "another answer"})
+    other = replace(mine, rows=(unlike, *mine.rows[1:]))
+    assert against(mine, other, identical=True).outcome == "INCONCLUSIVE"
+
+
+def against(candidate: Evaluation, champion: Evaluation, *, identical: bool) -> CheckResult:
+    found = evidence(
+        candidate=candidate,
+        champion=replace(champion, subject="champion"),
+        metrics=(find("roc_auc"),),
+        identical=identical,
+    )
+    return compute_check(CHECKS["EVAL03"], found, GateSettings())

@@ -69,6 +69,8 @@ class Evidence:
     candidate: Evaluation | None = None
     validation: Evaluation | None = None
     champion: Evaluation | None = None
+    identical: bool = False
+    """Whether candidate and champion are one model, file by file: their digests are equal."""
     baseline: Evaluation | None = None
     behaviours: Mapping[str, tuple[Evaluation, Evaluation]] | None = None
     """For each perturbation: the same rows as they are, and perturbed."""

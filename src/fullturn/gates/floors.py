@@ -11,7 +11,7 @@ from fullturn.core.settings import GateSettings
 from fullturn.core.wording import listed, nearest
 from fullturn.gates.check import Check, Evidence, Verdict, failed, inconclusive, passed
 from fullturn.gates.judged import judged_metrics, shown_level
-from fullturn.metrics import Metric, level
+from fullturn.metrics import Metric, levels
 from fullturn.metrics.metric import SHARE
 from fullturn.statistics.intervals import Interval
 
@@ -21,22 +21,30 @@ class _Floor:
     """A metric beside its floor, which is a ceiling where lower is better."""
 
     metric: Metric
-    level: Interval
+    alone: Interval
+    """As wide as one test at alpha needs it."""
+    together: Interval
+    """As wide as the tests of all floors at alpha together need it."""
     floor: float
 
     @property
     def is_missed(self) -> bool:
-        """Whether the whole interval is on the wrong side."""
+        """Whether the whole wider interval is on the wrong side."""
         if self.metric.direction == "higher":
-            return self.level.high < self.floor
-        return self.level.low > self.floor
+            return self.together.high < self.floor
+        return self.together.low > self.floor
 
     @property
     def is_met(self) -> bool:
-        """Whether the whole interval is on the right side."""
+        """Whether the whole narrower interval is on the right side."""
         if self.metric.direction == "higher":
-            return self.level.low >= self.floor
-        return self.level.high <= self.floor
+            return self.alone.low >= self.floor
+        return self.alone.high <= self.floor
+
+    @property
+    def level(self) -> Interval:
+        """The one that decided."""
+        return self.alone if self.is_met else self.together
 
     def __str__(self) -> str:
         word = "floor" if self.metric.direction == "higher" else "ceiling"
@@ -52,7 +60,11 @@ class _Floor:
 
 
 class Floors(Check):
-    """Every metric with a floor in the settings is above it (below it, where lower is better)."""
+    """Every metric with a floor in the settings is above it (below it, where lower is better).
+
+    All must be above, so each is tested at alpha (intersection-union test; Berger, Technometrics
+    24, 1982); one below is enough to fail, so that is tested at alpha ÷ floors (Bonferroni).
+    """
 
     code, family, needs = "EVAL05", "quality", ("candidate",)
 
@@ -79,6 +91,7 @@ def _floors(
 ) -> tuple[dict[str, _Floor], dict[str, str]]:
     """Those that can be compared with their floor, and why others cannot."""
     found, unknown = dict[str, _Floor](), dict[str, str]()
+    confidences = (1 - 2 * limits.alpha, 1 - 2 * limits.alpha / len(limits.floors))
     for name, floor in limits.floors.items():
         if name not in metrics:
             hint = nearest(name, list(metrics))
@@ -90,9 +103,9 @@ def _floors(
             unknown[name] = f"the floor {floor:g} of {name} is not between {low:g} and {high:g}"
             continue
         try:
-            one = level(metric, candidate.rows, 1 - 2 * limits.alpha)
+            alone, together = levels(metric, candidate.rows, *confidences)
         except StatisticsInputError as error:
             unknown[name] = f"{name} cannot be computed: {error}"
             continue
-        found[name] = _Floor(metric, one, floor)
+        found[name] = _Floor(metric, alone, together, floor)
     return found, unknown

@@ -23,7 +23,7 @@ from fullturn.gates.judged import (
     shown,
     shown_level,
 )
-from fullturn.metrics import Difference, Metric, RowMetric, level
+from fullturn.metrics import Difference, Metric, RowMetric, level, paired_rows
 from fullturn.metrics.metric import number, suffix
 from fullturn.statistics.paired import holm
 
@@ -87,6 +87,8 @@ class NonInferior(Check):
         unknown = {**judged.unknown, **_unknown_margins(metrics, limits)}
         if not found:
             return no_evidence(_reasons(unknown), *unknown)
+        if not unknown and _is_one_model(evidence):
+            return _of_one_model(found, margins, limits)
         # All metrics must pass, so each may be tested at alpha (intersection-union test; Berger,
         # Technometrics 24, 1982); one is enough to fail, so those p-values are adjusted.
         not_worse = {name: one.p_not_worse(margins[name]) for name, one in found.items()}
@@ -189,6 +191,40 @@ class Slices(Check):
         if intervals[lowest].estimate < floor:
             return inconclusive(reason, **figures)
         return passed(reason, **figures)
+
+
+def _is_one_model(evidence: Evidence) -> bool:
+    """Whether candidate and champion have the same files, and gave the same answers here."""
+    assert evidence.candidate is not None and evidence.champion is not None
+    if not evidence.identical:
+        return False
+    pair = paired_rows(evidence.candidate.rows, evidence.champion.rows)
+    return all(ours.output == theirs.output for ours, theirs in zip(*pair, strict=True))
+
+
+def _of_one_model(
+    found: Mapping[str, Difference], margins: Mapping[str, float], limits: GateSettings
+) -> Verdict:
+    """The difference is 0 by identity, however few rows there are: nothing is estimated."""
+    exactly = {"estimate": 0.0, "low": 0.0, "high": 0.0, "p_not_worse": 0.0, "p_worse": 1.0}
+    metrics = {
+        name: {
+            **interval_figures(one),
+            **level_figures(one),
+            **({} if margins[name] == limits.margin else {"margin": margins[name]}),
+            **exactly,
+            "minimum_detectable_effect": 0.0,
+        }
+        for name, one in found.items()
+    }
+    rows = next(iter(found.values())).rows
+    return passed(
+        f"candidate and champion are the same files, and answered all {rows} rows the same: the "
+        "difference is exactly 0",
+        margin=limits.margin,
+        metrics=metrics,
+        identical=True,
+    )
 
 
 def _of_slices(candidate: Evaluation, evidence: Evidence) -> Metric:

@@ -5,7 +5,7 @@ own is a subclass of `RowMetric` or `SetMetric`: fullturn.toml names it as `"mym
 a package offers it in the entry point group `fullturn.metrics`.
 """
 
-from fullturn.metrics.comparison import Difference, difference, level, paired_rows
+from fullturn.metrics.comparison import Difference, difference, level, levels, paired_rows
 from fullturn.metrics.metric import Metric, RowMetric, SetMetric
 from fullturn.metrics.registry import find, known
 
@@ -18,5 +18,6 @@ __all__ = [
     "find",
     "known",
     "level",
+    "levels",
     "paired_rows",
 ]

@@ -11,6 +11,13 @@ depends on (for recall, those of the label), or is as bad as the worst group tha
 that is worse. Without it, percentile, BCa and studentised bootstraps pass a candidate
 that is worse by the margin in up to 24 % of runs instead of 5 % (30 to 300 groups of unequal size,
 see bench/metrics.py); with it in at most 4 %.
+
+Two models that answer every row the same therefore have an interval too, 0 ± 3 ÷ rows of the rarer
+label for ROC-AUC: one that loses the whole margin by ranking a share of these rows last, a share
+equal to the margin, shows nothing in (1 - margin)^rows of the test sets (the rule of three; Hanley
+and Lippman-Hand, JAMA 249, 1983). Only more rows can exclude it; paired DeLong and every bootstrap,
+for which the difference is 0 ± 0, pass it (bench/gate_near.py). Of one model against itself, file
+by file, nothing is estimated: see `fullturn.gates.quality`.
 """
 
 from __future__ import annotations
@@ -102,17 +109,25 @@ def level(metric: Metric, rows: Rows, confidence: float = 0.95) -> Interval:
         StatisticsInputError: the metric cannot be computed on these rows, or there are fewer
             than two groups.
     """
-    share = as_share(confidence, "confidence")
+    return levels(metric, rows, confidence)[0]
+
+
+def levels(metric: Metric, rows: Rows, *confidences: float) -> tuple[Interval, ...]:
+    """The same with an interval of each confidence. Raises as `level` does."""
+    shares = [as_share(one, "confidence") for one in confidences]
     rows = CachedRows.of(rows)
     values = _contributions(metric, rows)
     codes = as_groups([row.group for row in rows], values.size)
     _estimate(metric, rows, values)
     totals, (floor, ceiling) = group_totals(values, codes), metric.bounds
     worst, best = _level_reach(metric, rows, totals)
-    alpha = (1 - share) / 2
-    low = max(floor, lower_bound(totals, alpha, worst) - metric.bias(rows))
-    high = min(ceiling, -lower_bound(totals.mirrored(), alpha, -best))
-    return Interval(totals.mean, low, high, share)
+    bias, found = metric.bias(rows), []
+    for share in shares:
+        alpha = (1 - share) / 2
+        low = max(floor, lower_bound(totals, alpha, worst) - bias)
+        high = min(ceiling, -lower_bound(totals.mirrored(), alpha, -best))
+        found.append(Interval(totals.mean, low, high, share))
+    return tuple(found)
 
 
 def difference(

@@ -11,7 +11,7 @@ from fullturn.core.entities import Dataset, Evaluation, Example, RunRecord, Scor
 from fullturn.core.errors import CouldNotEvaluate, IntegrityError, NotFound
 from fullturn.core.parsing import from_json
 from fullturn.core.records import TRAINED, VALIDATION
-from fullturn.core.tags import TrainingTags
+from fullturn.core.tags import TrainingTags, VersionTags
 from fullturn.evaluation import behaviour, scoring
 from fullturn.evaluation.records import fingerprints
 from fullturn.gates import BundleState, DataState, Evidence, LeakageState, RefusalState
@@ -67,6 +67,7 @@ class EvidenceCollector:
             candidate=evaluated,
             validation=self._try("validation", self._validation),
             champion=self._champion(champion, test),
+            identical=self._is_champion(champion),
             baseline=self._evaluate("baseline", self._baseline(), test),
             behaviours=self._behaviours(candidate, evaluated, test),
             repeated=self._if_able(
@@ -189,6 +190,14 @@ class EvidenceCollector:
             return subject.load(folder)
 
         return self._evaluate("champion", self._try("champion", champion), test)
+
+    def _is_champion(self, number: int | None) -> bool:
+        """Whether the candidate has the champion's files."""
+        if number is None:
+            return False
+        version = versions.or_deleted(self.project.store, number)
+        mine = TrainingTags.read(self.run.tags).bundle
+        return mine is not None and mine == VersionTags.read(version.tags).bundle
 
     def _behaviours(
         self, predictor: Predictor | None, clean: Evaluation | None, test: Rows
