@@ -21,8 +21,9 @@ import argparse
 import json
 import math
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from itertools import groupby, product
+from itertools import chain, count, groupby, product, repeat
 from statistics import mean
 
 import numpy as np
@@ -253,20 +254,27 @@ def main() -> None:
     if arguments.n < 1:
         parser.error(f"-n {arguments.n}: give at least 1")
     pairs = arguments.n
-    rates = [measure(setting, pairs, seed) for seed, setting in enumerate(SETTINGS)]
-    if arguments.json:
-        result = {"pairs": pairs, "limits": LIMITS.model_dump(), "rates": rates}
-        print(json.dumps(result, default=asdict, indent=2))
-        return
-    print("\n".join(table(rates, pairs)), flush=True)
-    metrics = [one for n, case in enumerate(CASES) for one in measure_metrics(case, pairs, n, DATA)]
-    print("\n".join(metrics_table(metrics, pairs)), flush=True)
-    floors = [
-        one for n, case in enumerate(FLOOR_CASES) for one in measure_floors(case, pairs, n, DATA)
-    ]
-    print("\n".join(floors_table(floors, pairs)), flush=True)
-    near = [measure_near(case, pairs, n, DATA) for n, case in enumerate(NEAR_CASES)]
-    print("\n".join(near_table(near, pairs)), flush=True)
+    with ProcessPoolExecutor() as pool:
+        rates = list(pool.map(measure, SETTINGS, repeat(pairs), count()))
+        if arguments.json:
+            result = {"pairs": pairs, "limits": LIMITS.model_dump(), "rates": rates}
+            print(json.dumps(result, default=asdict, indent=2))
+            return
+        print("\n".join(table(rates, pairs)), flush=True)
+        metrics = list(
+            chain.from_iterable(
+                pool.map(measure_metrics, CASES, repeat(pairs), count(), repeat(DATA))
+            )
+        )
+        print("\n".join(metrics_table(metrics, pairs)), flush=True)
+        floors = list(
+            chain.from_iterable(
+                pool.map(measure_floors, FLOOR_CASES, repeat(pairs), count(), repeat(DATA))
+            )
+        )
+        print("\n".join(floors_table(floors, pairs)), flush=True)
+        near = list(pool.map(measure_near, NEAR_CASES, repeat(pairs), count(), repeat(DATA)))
+        print("\n".join(near_table(near, pairs)), flush=True)
     if arguments.keep:
         others = worst_metrics(metrics) | worst_floors(floors) | worst_near(near)
         save("gate", typed(), cited(rates, pairs) | others)

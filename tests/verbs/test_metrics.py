@@ -68,6 +68,7 @@ def test_a_regression_is_gated_by_rmse_in_its_own_unit(root: Path) -> None:
     found = {result.code: result for result in again.results}
     assert again.outcome == "PASSED", [r.reason for r in again.results]
     assert found["EVAL03"].figures["metrics"]["rmse"]["unit"] == "label's unit"
+    assert "the difference is exactly 0" in found["EVAL03"].reason
 
     train(project, {"fault": "outliers"}, name="outliers")
     judged = gate(project, "outliers")
