@@ -10,8 +10,10 @@ import pytest
 
 from fullturn.cli import run
 from fullturn.core.settings import read
+from fullturn.pipeline import installation
 from fullturn.pipeline.installation import requirement
 from fullturn.pipeline.workflows import render, requirements
+from tests.pipeline.test_lock import WHEEL, wheel
 
 WORKFLOWS = {
     ".github/workflows/model-ci.yml",
@@ -55,6 +57,33 @@ def test_a_new_project_holds_the_workflows_and_what_they_need(tmp_path: Path) ->
     assert (folder / "requirements.txt").read_text() == requirements(requirement("classifier"))
     head = (folder / ".git" / "HEAD").read_text()
     assert head == "ref: refs/heads/main\n"  # that the delivery is for
+
+
+def test_a_project_of_a_wheel_is_locked_and_its_workflows_demand_the_hashes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = wheel(tmp_path / "dist")
+    found = {"url": made.as_uri(), "archive_info": {}}
+    monkeypatch.setattr(installation, "origin", lambda: found)
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    folder = tmp_path / "mail"
+    assert init(folder) == 0
+    assert {"requirements.in", "requirements.txt", f"wheels/{WHEEL}"} < tracked(folder)
+    assert "--hash=sha256:" in (folder / "requirements.txt").read_text()
+    assert f"./wheels/{WHEEL}[signing]" in (folder / "requirements.in").read_text()
+    demanded = "python -m pip install --require-hashes --requirement requirements.txt"
+    assert all((folder / name).read_text().count(demanded) >= 1 for name in WORKFLOWS)
+    assert run(["-C", str(folder), "ci", "workflows", "--check"]) == 0
+    capsys.readouterr()
+
+    found.clear()  # from an index, which is not reachable
+    folder = tmp_path / "offline"
+    assert init(folder) == 0
+    assert "requirements.txt has no hashes (uv: " in said(capsys)
+    assert not (folder / "requirements.in").exists()
+    text = (folder / "requirements.txt").read_text()
+    assert text.endswith(f"\n{requirement('classifier').line}\n") and "uv pip compile" in text
+    assert "--require-hashes" not in (folder / ".gitlab-ci.yml").read_text()
 
 
 def test_files_of_a_person_stay_and_what_is_missing_in_them_is_said(

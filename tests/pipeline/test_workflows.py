@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from fullturn.core.settings import CISettings, Settings, SigningSettings
+from fullturn.core.settings import CISettings, LLMSettings, Settings, SigningSettings
 from fullturn.pipeline.installation import Requirement
 from fullturn.pipeline.steps import DELIVER, EVALUATE, STEPS_FILE, Step, step
 from fullturn.pipeline.workflows import (
@@ -209,8 +209,29 @@ def test_every_file_says_whose_it_is() -> None:
     assert all(MARK in text for text in FILES.values())
 
 
+ASSISTANT = Settings(name="project", app="assistant")
+
+
+def test_a_runner_of_an_assistant_fetches_the_embedded_llm_into_its_cache() -> None:
+    files = render(ASSISTANT)
+    for name in ("model-ci", "model-cd", "model-watch"):
+        for job in yaml.safe_load(files[f".github/workflows/{name}.yml"])["jobs"].values():
+            runs = [one.get("run", one.get("uses", "")) for one in job["steps"]]
+            place = next(n for n, one in enumerate(runs) if one.startswith("fullturn llm install"))
+            assert runs[place - 2].startswith("python -m pip install")
+            assert runs[place - 1].startswith("actions/cache@")
+    gitlab = yaml.safe_load(files[".gitlab-ci.yml"])
+    assert gitlab["default"]["before_script"][1:] == ["fullturn llm install"]
+    [cached] = gitlab["default"]["cache"]["paths"]
+    home = gitlab["variables"]["XDG_CACHE_HOME"].removeprefix("$CI_PROJECT_DIR/")
+    assert cached == f"{home}/fullturn/llm"
+    hosted = ASSISTANT.model_copy(update={"llm": LLMSettings(base_url="https://llm.example.org")})
+    assert "llm install" not in "".join(render(hosted).values())
+
+
 VARIANTS = {
     "as init writes it": SETTINGS,
+    "an assistant": ASSISTANT,
     "keyless": Settings(name="project", signing=SigningSettings(method="keyless")),
 }
 

@@ -121,6 +121,8 @@ class Runner:
                 machine.checkout(self.origin, ref, given.get("fetch-depth", "1"))
             case "setup-python":
                 machine.python(self.installed)
+            case "cache":  # of an empty one
+                pass
             case "upload-artifact":
                 source = machine.workspace / given["path"]
                 if not (source.exists() and any(source.iterdir())):

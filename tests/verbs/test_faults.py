@@ -14,6 +14,7 @@ from fullturn.core import extras
 from fullturn.core.errors import SettingsError
 from fullturn.store import Store
 from fullturn.verbs.turn import turn
+from fullturn.verbs.verify import verify
 from fullturn.verbs.workspace import Workspace
 from tests.conftest import free_port, wait_for
 from tests.forks import command
@@ -124,10 +125,30 @@ def test_a_full_disk_ends_the_command_with_4_and_keeps_what_was_there(
         assert command(root, "train", "--json").ended() == 0
 
 
-def test_a_turn_without_the_extra_for_signatures_says_so_before_it_trains(
+@pytest.mark.parametrize(
+    "asked", ['[signing]\nmethod = "key"\n\n[gates]', "[serving]\nsigned = true\n\n[gates]"]
+)
+def test_a_turn_without_the_extra_says_so_before_it_trains_where_signatures_are_asked_for(
+    project: Workspace, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    toml = project.root / "fullturn.toml"
+    toml.write_text(toml.read_text().replace("[gates]", asked))
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
+    with pytest.raises(SettingsError, match=r"fullturn\[signing\].*method = 'none'"):
+        turn(Workspace.open(project.root))
+    assert not project.store.runs()
+
+
+def test_without_the_extra_a_turn_leaves_evidence_unsigned_and_says_so(
     project: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(extras, "find_spec", lambda name: None)
-    with pytest.raises(SettingsError, match=r"fullturn\[signing\].*method = 'none'"):
-        turn(project)
-    assert not project.store.runs()
+    [said] = [step for step in turn(project) if step.stage == "evidence"]
+    assert said.what == "not signed" and "pip install 'fullturn[signing]'" in said.why
+    found = {one.name: one for one in verify(project, "1").findings}
+    assert found["signature"].outcome == "NOT_APPLICABLE"
+    assert "pip install 'fullturn[signing]'" in found["signature"].reason
+    assert found["history"].outcome == "PASSED"
+    monkeypatch.undo()  # once the extra is there, a signature is expected
+    later = {one.name: one for one in verify(project, "1").findings}
+    assert later["signature"].outcome == "FAILED"

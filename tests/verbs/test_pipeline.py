@@ -91,6 +91,21 @@ def test_ci_decides_and_registers_nothing_and_cd_makes_the_first_champion(mine: 
     assert (trainings(mine), gates(mine)) == (1, 1)
 
 
+def test_a_runner_without_a_shared_registry_is_named_before_anything_is_trained(
+    mine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    (mine / "fullturn.toml").write_text("# not committed\n" + (mine / "fullturn.toml").read_text())
+    assert run(["-C", str(mine), "cd"]) == 4  # at the first step
+    said = " ".join("".join(capsys.readouterr()).split())
+    assert "this runner has no shared registry" in said and "Set MLFLOW_TRACKING_URI" in said
+    assert trainings(mine) == 0
+    monkeypatch.delenv("CI")
+    capsys.readouterr()
+    run(["-C", str(mine), "ci", "code"])
+    assert "shared registry" not in "".join(capsys.readouterr())
+
+
 def test_a_commit_that_changes_only_the_readme_trains_and_gates_nothing(delivered: Path) -> None:
     (delivered / "README.md").write_text("words\n")
     committed(delivered, "Words", branch="words")

@@ -17,8 +17,11 @@ import pytest
 import yaml
 
 from fullturn.cli import run
+from fullturn.core.settings import Settings
+from fullturn.llm import weights
 from fullturn.pipeline.report import MARKER
 from fullturn.pipeline.steps import EVALUATE
+from fullturn.pipeline.workflows import render
 from tests.pipeline.github_server import REPOSITORY, TOKEN, Platform, serving
 from tests.verbs.runner import Event, Runner, Step, dependencies, git, wheel, workflow
 
@@ -233,6 +236,16 @@ def test_what_is_merged_is_delivered_and_watched_beside_the_server(site: Site, s
     assert runner.github(turn, on_main("schedule", vars={}, secrets={})) == []
     steps = runner.github(turn, on_main("schedule", vars=ours, secrets={}))
     assert set(codes(steps).values()) == {0}, shown(steps)
+
+
+def test_the_embedded_llm_is_there_after_its_step(site: Site, more: str) -> None:
+    text = render(Settings(name="mail", app="assistant"))[".github/workflows/model-ci.yml"]
+    job = yaml.safe_load(text)["jobs"]["evaluate"]
+    names = [step.get("name") for step in job["steps"]]
+    begun = {**job, "steps": job["steps"][: names.index("llm") + 1]}
+    steps = site.runner("assistant").github(begun, on_pull_request("more", more))
+    assert [step.code for step in steps] == [0] * 5, shown(steps)
+    assert weights.FILE in steps[-1].output
 
 
 def test_the_first_job_of_a_delivery_is_the_job_of_a_pull_request(site: Site) -> None:

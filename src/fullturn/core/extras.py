@@ -28,13 +28,18 @@ def module(name: str) -> Any:
     return import_module(name)
 
 
+def has(name: str) -> bool:
+    """Whether a module of an optional part is installed; it is not imported."""
+    return find_spec(name) is not None
+
+
 def require(name: str, otherwise: str = "") -> None:
     """Make sure that a module of an optional part is installed, without importing it.
 
     Raises:
         SettingsError: it is not; names the extra that installs it, and what to do `otherwise`.
     """
-    if find_spec(name) is None:
+    if not has(name):
         extra, what = EXTRAS[name]
         raise SettingsError(
             f"{what} needs the package '{name}', which is not installed: "

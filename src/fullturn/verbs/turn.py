@@ -87,7 +87,8 @@ class LoopRunner:
             Inconclusive: the gate or a release could not decide.
             Conflict: another process is running a turn of this project.
         """
-        require_library(self.project.settings.signing)
+        settings = self.project.settings
+        require_library(settings.signing, needed=settings.serving.signed)
         with project_lock(self.project.state, "fullturn turn"):
             for run in reap(self.project.store, self.project.state):
                 yield Step("runs", True, f"marked run '{run.name}' KILLED", "its process is dead")
@@ -223,6 +224,8 @@ class LoopRunner:
             raise _blocked(best, gated.report.outcome, why)
         passed = sum(r.outcome == "PASSED" for r in gated.report.results)
         yield Step("gate", True, f"'{best.name}' PASSED", f"{passed} checks passed, none is open")
+        if gated.unsigned:
+            yield Step("evidence", False, "not signed", gated.unsigned)
         return gated.version
 
     def _deploy(self, version: ModelVersion) -> Iterator[Step]:

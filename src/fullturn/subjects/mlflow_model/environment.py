@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from fullturn.core import uv
 from fullturn.core.errors import AppError, CouldNotEvaluate
 from fullturn.core.redaction import redacted
 
@@ -161,8 +162,7 @@ def _uv() -> str:
     Raises:
         CouldNotEvaluate: it is not installed.
     """
-    beside = Path(sys.executable).parent / "uv"
-    found = str(beside) if beside.exists() else shutil.which("uv")
+    found = uv.executable()
     if found is None:
         raise CouldNotEvaluate(
             "[model] env = 'isolated' needs uv, which is not installed: `pip install uv`"

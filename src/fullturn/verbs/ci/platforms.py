@@ -14,6 +14,7 @@ from fullturn.pipeline import comment as comments
 from fullturn.pipeline import report as reports
 from fullturn.pipeline import workflows as files
 from fullturn.pipeline.comment import Posted
+from fullturn.pipeline.lock import is_locked
 from fullturn.pipeline.records import LARGEST
 from fullturn.verbs.workspace import Workspace
 
@@ -44,7 +45,7 @@ def workflows(project: Workspace, check: bool = False) -> Workflows:
     Overwrites your changes in them: use `check`, which writes nothing, or look at Git first. Files
     without the line "Written by fullturn" are not changed.
     """
-    rendered = files.render(project.settings)
+    rendered = files.render(project.settings, locked=is_locked(project.root))
     found = Workflows(
         files.differences(project.root, rendered), files.foreign(project.root, rendered), not check
     )

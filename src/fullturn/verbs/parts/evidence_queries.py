@@ -82,6 +82,8 @@ def signature(subject: CheckedVersion) -> str:
     to = signer(subject.project)
     if to.settings.method == "none":
         raise NotApplicable("method = 'none' in [signing]")
+    if signing.is_unsigned_by_default(to.settings) and not signing.has_signature(subject.folder):
+        raise NotApplicable(f"the evidence is not signed: {signing.UNSIGNED}")
     return f"valid for every file; {signing.check(subject.folder, to)}"
 
 

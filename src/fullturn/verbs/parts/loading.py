@@ -9,6 +9,7 @@ from typing import Any
 
 from fullturn.core.entities import ModelVersion
 from fullturn.core.errors import BundleError, IntegrityError, NotFound, SettingsError
+from fullturn.evidence.signing import require_library
 from fullturn.registry import promotion, versions
 from fullturn.subjects import bundle
 from fullturn.subjects.protocols import Predictor
@@ -78,6 +79,7 @@ def require_signature(project: Workspace, version: ModelVersion, files: Path) ->
             "[serving] signed = true requires signatures, but [signing] has method = 'none'; "
             "change one of them"
         )
+    require_library(project.settings.signing, needed=True)
     try:
         with TemporaryDirectory() as place:
             folder = evidence_queries.fetch_evidence(project, version, Path(place))
