@@ -42,6 +42,10 @@ floors = { f1 = 0.8, rmse = 4.0 }
 
 TABLE
 
+`[data] unit = "USD"` names what a label of numbers is measured in: reports, `compare` and the run's
+tags show it with each metric in the label's unit. A difference against a champion or a baseline is
+positive where the candidate is better, whatever the metric's direction.
+
 A word in parentheses is the label: `f1(spam)` is F1 of `spam`, and `f1` the mean over all labels.
 Of `quantile_loss(0.9)` it is the level of the quantile, of `ndcg(10)` and `mrr(10)` how many items
 count. A label is what the one label column of a row expects, and what the output calls `label`.
