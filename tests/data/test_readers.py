@@ -293,3 +293,7 @@ def test_a_missing_header_line_and_a_file_beside_the_file_are_named(tmp_path: Pa
     (tmp_path / "._c.csv").write_bytes(b"\x00\x05\x16\x07\x00\x02Mac OS X")
     with pytest.raises(DataError, match="what macOS writes beside a file"):
         read([tmp_path / "._c.csv"])
+
+
+def test_the_mark_at_the_end_of_a_file_of_dos_is_no_content(tmp_path: Path) -> None:
+    assert bare(read([written(tmp_path, "a.csv", "a,n\nx,6.2\x1a")])) == [{"a": "x", "n": "6.2"}]

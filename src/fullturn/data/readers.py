@@ -93,9 +93,14 @@ def _content(path: Path) -> bytes:
         raise DataError(f"{path} cannot be read: {error.strerror}") from None
 
 
+_END_OF_FILE = "\x1a"
+"""What programs of DOS wrote at the end of a text."""
+
+
 def _delimited(path: Path, content: bytes, settings: DataSettings) -> Iterator[Row]:
     numerals = Numerals(settings.decimal, settings.thousands)
-    return rows_of(path, decoded(path, content, settings.encoding), numerals)
+    text = decoded(path, content, settings.encoding).rstrip(_END_OF_FILE)
+    return rows_of(path, text, numerals)
 
 
 def separator(path: Path, settings: DataSettings) -> str | None:
