@@ -13,7 +13,7 @@ T = TypeVar("T")
 def ahead(items: Iterator[T], most: int = 2) -> Iterator[T]:
     """The items in order; at most so many are made before they are asked for.
 
-    An error of `items` is raised where its item would have come.
+    An error of `items` is raised in the place of its item.
     """
     thread = ThreadPoolExecutor(1, thread_name_prefix="ahead")
     try:

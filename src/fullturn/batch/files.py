@@ -99,7 +99,7 @@ def storage_of(path: str) -> tuple[pyarrow.fs.FileSystem, str]:
 
 
 def delta_options() -> dict[str, str]:
-    """What deltalake has to be told besides the environment: an endpoint that is named there with
+    """What deltalake needs besides the environment: an endpoint that is named there with
     http:// is meant so, as Arrow takes it."""
     names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
     endpoint = next((found for name in names if (found := os.environ.get(name))), "")
