@@ -14,7 +14,7 @@ from deltalake import write_deltalake
 
 import fullturn
 from fullturn.cli import run
-from fullturn.core.errors import DataError
+from fullturn.core.errors import DataError, UsageError
 
 NAMED = {"prediction": "answer", "label": "truth", "time": "when", "id": "request"}
 OPTIONS = ("--prediction", "answer", "--label", "truth", "--time", "when", "--id", "request")
@@ -182,6 +182,11 @@ def test_a_row_without_an_answer_is_a_failed_request() -> None:
     found = watched(log)
     alarm = next(one for one in found.alarms if one.detector == "errors")
     assert alarm.diagnosis.verdict == "broken pipeline"
+
+
+def test_a_limit_out_of_range_is_named() -> None:
+    with pytest.raises(UsageError, match=r"margin = 7\b.*less than 1"):
+        fullturn.watch(rows(table(100, 7)), rows(REFERENCE), margin=7)
 
 
 @pytest.mark.parametrize(
