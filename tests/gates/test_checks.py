@@ -142,6 +142,11 @@ def test_no_check_passes_on_nothing(check: type[Check]) -> None:
     assert compute_check(check, nothing, LIMITS).outcome == "INCONCLUSIVE"
 
 
+def test_a_perturbation_that_changes_what_is_expected_is_not_judged() -> None:
+    assert result("BEHV02", perturbations=("typos", "paraphrase")).outcome == "NOT_APPLICABLE"
+    assert result("BEHV01", perturbations=("typos", "paraphrase")).outcome == "PASSED"
+
+
 @pytest.mark.parametrize("code", ["DATA02", "EVAL01", "EVAL02", "EVAL03", "EVAL04"])
 def test_no_check_passes_when_no_row_came_back(code: str) -> None:
     assert result(code, candidate=empty(evaluation())).outcome != "PASSED"

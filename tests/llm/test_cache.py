@@ -8,15 +8,15 @@ import pytest
 from fullturn.core.errors import CouldNotEvaluate
 from fullturn.llm.cache import CompletionCache
 
-ENTRY = ("text", 3, 4, 0.5)
+ENTRY = ("text", 3, 4, 0.5, '{"finish": "stop"}')
 
 
 def fill(path: Path, worker: int) -> None:
     """What a second process does."""
     cache = CompletionCache(path)
     for number in range(20):
-        cache.put(f"{worker}-{number}", (f"{worker}", number, 0, 0.0))
-        cache.put("shared", ("either", 0, 0, 0.0))
+        cache.put(f"{worker}-{number}", (f"{worker}", number, 0, 0.0, "{}"))
+        cache.put("shared", ("either", 0, 0, 0.0, "{}"))
 
 
 def test_what_was_put_is_got_by_a_later_reader(tmp_path: Path) -> None:
@@ -31,7 +31,7 @@ def test_an_unknown_key_is_none(tmp_path: Path) -> None:
 def test_the_first_answer_stays(tmp_path: Path) -> None:
     cache = CompletionCache(tmp_path / "cache.db")
     cache.put("key", ENTRY)
-    cache.put("key", ("another", 0, 0, 0.0))
+    cache.put("key", ("another", 0, 0, 0.0, "{}"))
     assert cache.get("key") == ENTRY
 
 
@@ -45,7 +45,9 @@ def test_processes_write_at_once_and_nothing_is_lost(tmp_path: Path) -> None:
         worker.join()
     cache = CompletionCache(path)
     assert [worker.exitcode for worker in workers] == [0, 0]
-    assert all(cache.get(f"{w}-{n}") == (f"{w}", n, 0, 0.0) for w in range(2) for n in range(20))
+    assert all(
+        cache.get(f"{w}-{n}") == (f"{w}", n, 0, 0.0, "{}") for w in range(2) for n in range(20)
+    )
 
 
 def test_a_damaged_file_is_named_with_the_remedy(tmp_path: Path) -> None:

@@ -113,10 +113,14 @@ def runs(kind: Kind, limit: int, as_json: bool) -> int:
 @click.command()
 @click.argument("a")
 @click.argument("b")
+@click.argument("more", nargs=-1)
 @json_option
-def compare(a: str, b: str, as_json: bool) -> int:
-    """Compare runs A and B: parameters, metrics, rows that changed."""
-    return answer(open_project().compare(a, b), as_json)
+def compare(a: str, b: str, more: tuple[str, ...], as_json: bool) -> int:
+    """Compare runs A and B: parameters, metrics, rows that changed.
+
+    With MORE runs, all of them side by side, row by row where they differ.
+    """
+    return answer(open_project().compare(a, b, *more), as_json)
 
 
 COMMANDS = (data, train, runs, compare)

@@ -45,6 +45,9 @@ def demo(folder: Path, keep_serving: bool, as_json: bool) -> None:
 @click.option(
     "--task", type=click.Choice(["classification", "regression"]), help="If not inferred."
 )
+@click.option("--prompt", multiple=True, metavar="FILE", help="A prompt; repeatable: several race.")
+@click.option("--cases", metavar="FILE", help="Its cases: JSON lines, a table, promptfoo's tests.")
+@click.option("--schema", metavar="FILE", help="A JSON schema of the answer.")
 @click.option("--example", metavar="NAME", help="Start from an example: assistant or wine.")
 @click.option("--encoding", metavar="NAME", help="The file's encoding, if it is not UTF-8.")
 @click.option(
@@ -63,12 +66,18 @@ def demo(folder: Path, keep_serving: bool, as_json: bool) -> None:
 @click.argument("folder", type=click.Path(path_type=Path))
 @json_option
 def init(folder: Path, as_json: bool, **options: Any) -> int:
-    """Create a project in FOLDER: for a table and its label, for one text, or from an example.
+    """Create a project in FOLDER: for a table and its label, for one text, for a prompt and its
+    cases, or from an example.
 
     A table needs --csv and --label. What each column is, and whether the label asks for
     classification or regression, is inferred, shown with the reasons, and written into
     fullturn.toml, where you can correct it. With --text, the built-in text classifier reads that
-    column alone. The project includes workflows that run `fullturn ci` and `fullturn cd` on GitHub
+    column alone.
+
+    A prompt needs --prompt and --cases: messages with {{placeholders}}, and lines of JSON that fill
+    them and say what is expected. Scorers are proposed and written into fullturn.toml.
+
+    The project includes workflows that run `fullturn ci` and `fullturn cd` on GitHub
     and GitLab. Existing files are never overwritten.
     """
     from fullturn.verbs.init import init

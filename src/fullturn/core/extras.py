@@ -11,6 +11,7 @@ from fullturn.core.errors import SettingsError
 
 EXTRAS: Mapping[str, tuple[str, str]] = {
     "bm25s": ("assistant", "the assistant"),
+    "jsonschema": ("prompt", "a JSON schema"),
     "xllamacpp": ("llm", "the embedded LLM"),
     "model_signing": ("signing", "a signature"),
     "sigstore": ("signing", "a signature"),

@@ -201,6 +201,53 @@ class ServiceSettings(_Table):
     `Retry-After` is respected up to `timeout`."""
 
 
+class PromptSettings(_Table):
+    """[prompt]: the prompt that a project with `app = "prompt"` operates, and how its answers are
+    scored."""
+
+    file: str | None = None
+    """The prompt, `.yaml`, `.json`, `.md` or `.txt`: messages with `{{placeholders}}`, and perhaps
+    model, parameters and tools. Edited, it is another candidate."""
+    labels: tuple[str, ...] = ()
+    """The answer is one of these."""
+    json_schema: str | None = None
+    """File with a JSON schema: the answer is JSON of this form."""
+    limited: bool = True
+    """Ask the model to decode nothing but a label, or JSON of the schema: `response_format`, or a
+    grammar of the embedded LLM; false for APIs that refuse it."""
+    scorers: tuple[str, ...] = ()
+    """Scores of an answer, the first one is the primary one: `exact_match`, `contains`,
+    `number(1%)`, `judge:RUBRIC.md`, `mymodule:function`; by default as the answer needs it."""
+    rubric: str | None = None
+    """Column with a case's own rubric, for judges."""
+    judge: str = ""
+    """Name of the model that judges; by default the one that answers."""
+    perturbations: tuple[Literal["typos", "case", "paraphrase"], ...] | None = None
+    """What the gate may do to the text of a case without changing what is expected; by default
+    everything for labels, a polite frame for texts, and nothing for JSON."""
+    space: Mapping[str, tuple[str | int | float, ...]] = {}
+    """Values that a search may try: of `prompt` (files), `model`, `temperature`, `max_tokens`,
+    `shots`."""
+    prices: Mapping[str, tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]]] = {}
+    """Price of a million tokens by model, of prompts and of answers: `{ "m" = [0.15, 0.6] }`."""
+    concurrency: int = Field(default=8, ge=1, le=256)
+    """Requests at the same time."""
+    may_vary: str | None = Field(default=None, min_length=1)
+    """Why the same case may be answered in other words the next time; until this is stated, the
+    gate refuses a version that does so, and a changed model is noticed when one is loaded."""
+
+    def files(self) -> tuple[str, ...]:
+        """Every file of the project that is named here."""
+        prompts = [str(one) for one in self.space.get("prompt", ())]
+        rubrics = [one.partition(":")[2] for one in self.scorers if is_rubric(one)]
+        return tuple(filter(None, (self.file, self.json_schema, *prompts, *rubrics)))
+
+
+def is_rubric(scorer: str) -> bool:
+    """Whether a scorer asks a model, by a rubric in a file."""
+    return scorer.startswith(("judge:", "prefer:"))
+
+
 class ExperimentSettings(_Table):
     """[experiment]: parameters of a run, and how a search compares candidates."""
 
@@ -444,7 +491,8 @@ class Settings(_Table):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Project name; also names the MLflow experiment, the dataset and the registered model."""
     app: str = "classifier"
-    """`classifier`, `tabular`, `assistant`, `mlflow_model`, `service` or `mymodule:MyApp`."""
+    """`classifier`, `tabular`, `prompt`, `assistant`, `mlflow_model`, `service` or
+    `mymodule:MyApp`."""
     tracking_uri: str | None = None
     """MLflow server; MLFLOW_TRACKING_URI overrides it; the default is SQLite in `state`."""
     artifact_root: str | None = None
@@ -459,6 +507,7 @@ class Settings(_Table):
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()
     service: ServiceSettings = ServiceSettings()
+    prompt: PromptSettings = PromptSettings()
     experiment: ExperimentSettings = ExperimentSettings()
     gates: GateSettings = GateSettings()
     llm: LLMSettings = LLMSettings()

@@ -19,6 +19,9 @@ class _Behaviour(Check):
 
     def judge(self, evidence: Evidence, limits: GateSettings) -> Verdict:
         assert evidence.behaviours is not None
+        if evidence.perturbations is not None and self.kind not in evidence.perturbations:
+            why = f"the app says that {self.change} may change what is expected"
+            return Verdict("NOT_APPLICABLE", why)
         if self.kind not in evidence.behaviours:
             return no_evidence(f"rows with {self.change} were not answered", "behaviours")
         clean, perturbed = evidence.behaviours[self.kind]

@@ -74,6 +74,8 @@ class Evidence:
     baseline: Evaluation | None = None
     behaviours: Mapping[str, tuple[Evaluation, Evaluation]] | None = None
     """For each perturbation: the same rows as they are, and perturbed."""
+    perturbations: tuple[str, ...] | None = None
+    """What may be done to a row without changing what is expected; None: everything."""
     repeated: tuple[Evaluation, Evaluation] | None = None
     """The same rows from two separately loaded predictors."""
     latencies: tuple[float, ...] | None = None

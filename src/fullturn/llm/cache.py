@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from fullturn.core.errors import CouldNotEvaluate
@@ -14,11 +14,15 @@ _SCHEMA = """CREATE TABLE IF NOT EXISTS completions (
     text TEXT NOT NULL,
     prompt_tokens INTEGER NOT NULL,
     completion_tokens INTEGER NOT NULL,
-    latency REAL NOT NULL
+    latency REAL NOT NULL,
+    more TEXT NOT NULL DEFAULT '{}'
 ) WITHOUT ROWID"""
+_MORE = "ALTER TABLE completions ADD COLUMN more TEXT NOT NULL DEFAULT '{}'"
+"""For files of version 0.1."""
 
-Entry = tuple[str, int, int, float]
-"""Text, prompt tokens, completion tokens, latency in seconds when it was computed."""
+Entry = tuple[str, int, int, float, str]
+"""Text, prompt tokens, completion tokens, latency in seconds when it was computed, and whatever
+else belongs to the answer, as JSON."""
 
 
 class CompletionCache:
@@ -34,11 +38,16 @@ class CompletionCache:
         with self._connection() as connection:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute(_SCHEMA)
+            columns = connection.execute("PRAGMA table_info(completions)").fetchall()
+            if "more" not in {column[1] for column in columns}:
+                with suppress(sqlite3.OperationalError):  # another process was faster
+                    connection.execute(_MORE)
 
     def get(self, key: str) -> Entry | None:
         """What was stored under this key, or None."""
         query = (
-            "SELECT text, prompt_tokens, completion_tokens, latency FROM completions WHERE key = ?"
+            "SELECT text, prompt_tokens, completion_tokens, latency, more FROM completions "
+            "WHERE key = ?"
         )
         with self._connection() as connection:
             row: Entry | None = connection.execute(query, (key,)).fetchone()
@@ -48,7 +57,7 @@ class CompletionCache:
         """Store an answer; the first one stored under a key stays."""
         with self._connection() as connection:
             connection.execute(
-                "INSERT OR IGNORE INTO completions VALUES (?, ?, ?, ?, ?)", (key, *entry)
+                "INSERT OR IGNORE INTO completions VALUES (?, ?, ?, ?, ?, ?)", (key, *entry)
             )
 
     @contextmanager

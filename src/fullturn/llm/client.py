@@ -12,9 +12,10 @@ import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -24,7 +25,7 @@ from fullturn.core.credentials import secret
 from fullturn.core.errors import LLMUnavailable
 from fullturn.core.settings import LLMSettings
 from fullturn.llm import embedded
-from fullturn.llm.cache import CompletionCache
+from fullturn.llm.cache import CompletionCache, Entry
 from fullturn.llm.embedded import Endpoint
 
 Message = Mapping[str, str]
@@ -39,9 +40,10 @@ _uncached = ContextVar("_uncached", default=False)
 
 
 @contextmanager
-def uncached() -> Iterator[None]:
-    """Inside this block every answer is computed, so that latency and determinism are real."""
-    token = _uncached.set(True)
+def uncached(active: bool = True) -> Iterator[None]:
+    """Inside this block every answer is computed, so that latency and determinism are real; if not
+    `active`, those of the cache are good again."""
+    token = _uncached.set(active)
     try:
         yield
     finally:
@@ -53,10 +55,25 @@ class Completion:
     """An answer. `latency` is in seconds, as measured when the answer was computed."""
 
     text: str
+    """Empty where the model refused, called a tool, or had nothing to say."""
     prompt_tokens: int
     completion_tokens: int
     latency: float
     cached: bool
+    finish: str = "stop"
+    """Why it ended, as the API calls it: `stop`, `length`, `content_filter`, `tool_calls`."""
+    refusal: str = ""
+    """What the model says in place of an answer that it refuses."""
+    tool_calls: Sequence[Mapping[str, Any]] = ()
+    """The tools that it calls, as the API has them."""
+    first_tokens: Mapping[str, float] = field(default_factory=dict)
+    """Log-probabilities of the tokens that the answer could have begun with, where asked for."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is an answer: not cut off, filtered, refused or empty."""
+        ended = self.finish in ("stop", "tool_calls", "")
+        return ended and not self.refusal and bool(self.text.strip() or self.tool_calls)
 
 
 class LLM:
@@ -101,8 +118,12 @@ class LLM:
         max_tokens: int = 128,
         temperature: float = 0.0,
         seed: int = 0,
+        options: Mapping[str, Any] = MappingProxyType({}),
     ) -> Completion:
         """Answer a chat; greedy and repeatable unless `temperature` is above 0.
+
+        `options` are other fields of the request, such as `tools` and `response_format`. An answer
+        that is refused, cut off, filtered or empty is returned as such, and not cached.
 
         Raises:
             LLMUnavailable: no answer, a refusal, or an answer that is no chat completion.
@@ -115,15 +136,15 @@ class LLM:
             "max_tokens": max_tokens,
             "temperature": temperature,
             "seed": seed,
+            **options,
         }
         key = _key(self.digest, asked)
         known = self._cache.get(key) if self._cache and not _uncached.get() else None
         if known:
-            return Completion(*known, cached=True)
+            return _recalled(known)
         fresh = self._ask(asked)
-        if self._cache:
-            entry = (fresh.text, fresh.prompt_tokens, fresh.completion_tokens, fresh.latency)
-            self._cache.put(key, entry)
+        if self._cache and fresh.is_whole:
+            self._cache.put(key, _entry(fresh))
         return fresh
 
     def _ask(self, asked: Mapping[str, Any]) -> Completion:
@@ -160,6 +181,23 @@ class LLM:
                     raise LLMUnavailable(_unreachable(address, error)) from error
             time.sleep(_FIRST_PAUSE * 2 ** (attempt - 1))
         return response
+
+
+def _entry(found: Completion) -> Entry:
+    """What the cache stores of a whole answer."""
+    more = {
+        "finish": found.finish,
+        "tool_calls": [*found.tool_calls],
+        "first_tokens": dict(found.first_tokens),
+    }
+    counts = (found.prompt_tokens, found.completion_tokens, found.latency)
+    return (found.text, *counts, json.dumps(more))
+
+
+def _recalled(entry: Entry) -> Completion:
+    text, prompt_tokens, completion_tokens, latency, more = entry
+    found: dict[str, Any] = json.loads(more)
+    return Completion(text, prompt_tokens, completion_tokens, latency, cached=True, **found)
 
 
 def _key(digest: str, asked: Mapping[str, Any]) -> str:
@@ -205,16 +243,22 @@ def _refusal(address: str, response: httpx.Response, settings: LLMSettings) -> s
 def _parse(address: str, response: httpx.Response, elapsed: float) -> Completion:
     try:
         body = response.json()
-        text = body["choices"][0]["message"]["content"]
-        usage = body.get("usage") or {}
-        if not isinstance(text, str):
+        choice = body["choices"][0]
+        message, usage = choice["message"], body.get("usage") or {}
+        text, refusal = message.get("content"), message.get("refusal")
+        calls = message.get("tool_calls") or ()
+        if not isinstance(text, str) and not (text is None and (refusal or calls)):
             raise TypeError("the content is not text")
         return Completion(
-            text=text,
+            text=text or "",
             prompt_tokens=int(usage.get("prompt_tokens", 0)),
             completion_tokens=int(usage.get("completion_tokens", 0)),
             latency=elapsed,
             cached=False,
+            finish=str(choice.get("finish_reason") or ""),
+            refusal=str(refusal or ""),
+            tool_calls=tuple(calls),
+            first_tokens=_first_tokens(choice.get("logprobs")),
         )
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise LLMUnavailable(
@@ -222,3 +266,8 @@ def _parse(address: str, response: httpx.Response, elapsed: float) -> Completion
             f"({response.text[:120]!r}); check that `base_url` in [llm] is an OpenAI-compatible "
             "address, up to but without /chat/completions"
         ) from error
+
+
+def _first_tokens(logprobs: Any) -> dict[str, float]:
+    places = (logprobs or {}).get("content") or [{}]
+    return {str(one["token"]): float(one["logprob"]) for one in places[0].get("top_logprobs", ())}

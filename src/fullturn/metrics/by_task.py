@@ -22,7 +22,8 @@ TWO_LABELS = (
 MORE_LABELS = ("accuracy", "balanced_accuracy", "f1", "log_loss", "calibration_error")
 NUMBERS = ("mae", "rmse", "r2")
 RANKINGS = ("ndcg(10)", "mrr")
-USUAL = tuple(dict.fromkeys((*NUMBERS, *TWO_LABELS, *MORE_LABELS, *RANKINGS)))
+USAGE = ("tokens", "cost")
+USUAL = tuple(dict.fromkeys((*NUMBERS, *TWO_LABELS, *MORE_LABELS, *RANKINGS, *USAGE)))
 """Every one of them."""
 
 
@@ -46,7 +47,7 @@ def task_of(rows: Rows) -> Task | None:
 def usual_metrics(rows: Rows, unit: str | None = None) -> tuple[Metric, ...]:
     """The metrics of the task that can be computed on these rows, the most usual first; `unit` is
     that of the label."""
-    metrics = (in_unit(find(name), unit) for name in _names(rows))
+    metrics = (in_unit(find(name), unit) for name in (*_names(rows), *_usage(rows)))
     return tuple(metric for metric in metrics if metric.applies(rows) is None)
 
 
@@ -59,3 +60,8 @@ def _names(rows: Rows) -> tuple[str, ...]:
         case "ranking":
             return RANKINGS
     return ()
+
+
+def _usage(rows: Rows) -> tuple[str, ...]:
+    """What the answers used, if a model was asked at all."""
+    return USAGE if any(row.output.get("completion_tokens") for row in rows) else ()

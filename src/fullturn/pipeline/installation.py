@@ -19,7 +19,10 @@ from fullturn.core.redaction import redacted
 
 WHEELS = "wheels"
 """Folder of a project with a copy of the wheel that fullturn was installed from."""
-EXTRAS: Mapping[str, tuple[str, ...]] = {"assistant": ("assistant", "llm")}
+EXTRAS: Mapping[str, tuple[str, ...]] = {
+    "assistant": ("assistant", "llm"),
+    "prompt": ("llm", "prompt"),
+}
 """Extras that an app needs."""
 
 

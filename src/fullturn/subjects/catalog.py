@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fullturn.core.settings import Settings
     from fullturn.store import Store
 
-BUILT_IN = ("classifier", "tabular", "assistant", "mlflow_model", "service")
+BUILT_IN = ("classifier", "tabular", "prompt", "assistant", "mlflow_model", "service")
 
 
 def find(
@@ -51,6 +51,11 @@ def find(
 
         cache = state_folder(settings, root) if settings and root else None
         return Assistant(settings.llm, cache, root) if settings else Assistant()
+    if name == "prompt":
+        from fullturn.subjects.prompt.app import PromptApp
+
+        cache = state_folder(settings, root) if settings and root else None
+        return PromptApp(settings, cache, root)
     if name == "mlflow_model":
         from fullturn.subjects.mlflow_model.app import MlflowModel
 

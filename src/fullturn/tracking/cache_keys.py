@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,9 @@ def _app(settings: Settings) -> dict[str, Any]:
     if settings.service.url:
         asked = {"timeout", "concurrency", "batch_rows", "retries"}
         found["service"] = settings.service.model_dump(mode="json", exclude=asked)
+    if settings.prompt.file:
+        ignored = {"space", "concurrency", "prices", "perturbations", "may_vary"}
+        found["prompt"] = settings.prompt.model_dump(mode="json", exclude=ignored)
     return found
 
 
@@ -96,7 +100,7 @@ def code_of(settings: Settings, root: Path) -> str:
 
 def listing(settings: Settings, root: Path) -> str:
     """The files that the project's models depend on, each with its sha256."""
-    return provenance.listing(root, settings.ci.code)
+    return provenance.listing(root, (*settings.ci.code, *map(escape, settings.prompt.files())))
 
 
 def _surroundings(settings: Settings, root: Path) -> dict[str, str]:

@@ -42,6 +42,34 @@ class Flip:
     first: float | None = None
     """Of predicted numbers, the first run's error, in the label's unit; so is `second`."""
     second: float | None = None
+    expected: str = ""
+    answers: tuple[str, str] = ("", "")
+    """Of the first run, and of the second."""
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixRow:
+    """A row that not all runs score alike, with what each of them answered."""
+
+    id: str
+    input: str
+    expected: str
+    answers: tuple[str, ...]
+    scores: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Several runs on the same rows, side by side."""
+
+    runs: tuple[str, ...]
+    rows: int
+    metrics: Mapping[str, tuple[float, ...]]
+    """The metrics of each run."""
+    split: tuple[MatrixRow, ...]
+    """The rows that they score differently, those first that most of them get wrong."""
+    all_wrong: int
+    """Rows that every run gets wrong, by a score below 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +91,8 @@ class Comparison(Result):
     flips_of: str = ""
     """What decides which rows flipped: `accuracy` or another score, or `absolute error`."""
     flips_unit: str = SHARE
+    matrix: Matrix | None = None
+    """Where more than two runs are compared: all of them."""
     _rows = "metrics"
 
 

@@ -25,6 +25,7 @@ from fullturn.evidence import signing
 from fullturn.pipeline import lock, workflows
 from fullturn.pipeline.installation import WHEELS, Requirement, requirement
 from fullturn.tracking.provenance import files_of, is_test
+from fullturn.verbs.parts.init_prompt import FOLDER, plan_prompt, read_cases
 from fullturn.verbs.parts.init_table import Inferred, Roles, Setting, Task, plan
 
 EXAMPLES = Path(__file__).parents[1] / "demo" / "examples"
@@ -48,6 +49,9 @@ def init(  # noqa: PLR0913  the options of the command
     group: str | None = None,
     time: str | None = None,
     task: Task | None = None,
+    prompt: str | Path | Sequence[str | Path] = (),
+    cases: str | Path | None = None,
+    schema: str | Path | None = None,
     example: str | None = None,
     encoding: str | None = None,
     on_bad_row: Literal["refuse", "drop"] = "refuse",
@@ -56,7 +60,8 @@ def init(  # noqa: PLR0913  the options of the command
     day_first: bool | None = None,
     unit: str | None = None,
 ) -> Started:
-    """Create a project in a folder: for a table and its label, for one text, or from an example.
+    """Create a project in a folder: for a table and its label, for one text, for a prompt and its
+    cases, or from an example.
 
     `csv` is a CSV or Parquet file, or one of the other kinds that a dataset version takes, and
     `test` a separate one with test rows. They are checked as `data commit` will check them. With a
@@ -67,8 +72,14 @@ def init(  # noqa: PLR0913  the options of the command
     reads that column alone. `encoding` is that of the files, if it is not UTF-8; `on_bad_row =
     "drop"` leaves out rows that break the contract. `decimal` and `thousands` are the separators
     in numbers, and `day_first` says what comes first in dates such as 1/5/2024; each is inferred
-    where a cell of the table says it. `unit` is that of a label of numbers, such as `USD`. An
-    `example` is `assistant` or `wine`, and has its own data. The project includes workflows that
+    where a cell of the table says it. `unit` is that of a label of numbers, such as `USD`.
+
+    A `prompt` is a file with messages and `{{placeholders}}` (YAML, JSON, Markdown or text; several
+    race), and `cases` one with what fills them and what is expected: JSON lines, a table,
+    promptfoo's tests or MLflow's evaluation records. With a `schema`, a file with a JSON schema,
+    the answer is JSON.
+
+    An `example` is `assistant` or `wine`, and has its own data. The project includes workflows that
     run `fullturn ci` and `fullturn cd`. Existing files are never overwritten.
 
     Raises:
@@ -79,11 +90,21 @@ def init(  # noqa: PLR0913  the options of the command
     """
     roles = {"id": id, "group": group, "time": time, "task": task}
     given = {"csv": csv, "test": test, "text": text, "label": label, **roles}
-    named = [f"--{name}" for name, value in given.items() if value is not None]
+    prompts = [prompt] if isinstance(prompt, str | Path) else list(prompt)
+    of_prompt = {"prompt": prompts or None, "cases": cases, "schema": schema}
+    named = [f"--{name}" for name, value in {**given, **of_prompt}.items() if value is not None]
     if example is not None:
         if named:
             raise UsageError(f"--example has its own data; omit {', '.join(named)}")
         return from_example(example, Path(folder))
+    if prompts or cases is not None or schema is not None:
+        others = [one for one in named if one not in ("--prompt", "--cases", "--schema")]
+        if others:
+            raise UsageError(f"--prompt has cases and no table; omit {', '.join(others)}")
+        if not prompts or cases is None:
+            raise UsageError(f"{'--cases' if prompts else '--prompt'} missing: a prompt needs both")
+        of_prompts = [Path(one) for one in prompts]
+        return from_prompt(Path(folder), of_prompts, Path(cases), Path(schema) if schema else None)
     if csv is None or label is None:
         missing = [f"--{n}" for n in ("csv", "label") if given[n] is None]
         raise UsageError(f"{', '.join(missing)} missing; or use --example")
@@ -126,6 +147,42 @@ def from_table(
         copy_in(folder, file)
     started = write_project(folder, toml, own_git=not under_git(folder))
     return replace(started, inferred=inferred, notes=notes)
+
+
+def from_prompt(
+    folder: Path, prompts: Sequence[Path], cases: Path, schema: Path | None = None
+) -> Started:
+    """A project for a prompt and its cases; see `init`."""
+    from fullturn.llm import prompt_files
+    from fullturn.subjects.scorers.structures import check_schema
+
+    if schema:
+        try:
+            described = json.loads(prompt_files.text_of(schema, "a JSON schema"))
+        except ValueError as error:
+            raise UsageError(f"{schema} is not JSON: {error}") from None
+        check_schema(described, str(schema))
+    refuse_project(folder)
+    target = folder / FOLDER
+    refuse_overwriting(target, [*prompts, *([schema] if schema else [])])
+    found = {f"{FOLDER}/{file.name}": prompt_files.read(file) for file in prompts}
+    named = prompt_files.content(prompts[0])
+    placeholders = {one for prompt in found.values() for one in prompt.placeholders}
+    read = read_cases(cases, sorted(placeholders))
+    file = f"{FOLDER}/{schema.name}" if schema else None
+    made = plan_prompt(
+        project_name(folder), found, named if isinstance(named, Mapping) else {}, read, file
+    )
+    notes = examined(made.toml, made.rows)
+    taken = [name for name in made.files if (folder / name).exists()]
+    if taken:
+        raise UsageError(f"{folder / taken[0]} exists already; choose another folder")
+    for one in (*prompts, *([schema] if schema else [])):
+        copy_in(target, one)
+    for name, text in made.files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    started = write_project(folder, made.toml, own_git=not under_git(folder))
+    return replace(started, inferred=made.inferred, notes=(*made.notes, *notes))
 
 
 def from_csv(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -79,7 +78,7 @@ class Assistant:
         cache: Path | None = None,
         root: Path | None = None,
     ) -> None:
-        self._settings = llm or _settings_of_environment()
+        self._named = llm
         self._cache, self._root = cache, root or Path()
 
     def check_parameters(self, params: Params) -> None:
@@ -194,14 +193,9 @@ class Assistant:
     @cached_property
     def _llm(self) -> LLM:
         from fullturn.llm import LLM
+        from fullturn.llm.environment import settings_of_environment
 
-        return LLM(self._settings, self._cache)
-
-
-def _settings_of_environment() -> LLMSettings:
-    address = os.environ.get("FULLTURN_LLM_BASE_URL")
-    model = os.environ.get("FULLTURN_LLM_MODEL", LLMSettings().model)
-    return LLMSettings(base_url=address, model=model) if address else LLMSettings()
+        return LLM(self._named or settings_of_environment(), self._cache)
 
 
 def passages_of(data: Dataset) -> list[Passage]:

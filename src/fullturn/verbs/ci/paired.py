@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
-from typing import Any
 
 from fullturn.core.entities import Evaluation, Example, Output, ScoredRow
 from fullturn.core.errors import StatisticsInputError
 from fullturn.core.settings import GateSettings
-from fullturn.core.wording import cut
 from fullturn.gates.judged import margin_of
 from fullturn.metrics import Metric, difference
 from fullturn.pipeline.records import Difference, Flip
 from fullturn.statistics.paired import paired_difference
 from fullturn.subjects.subject import Subject
+from fullturn.verbs.parts import readable
 
 Both = tuple[ScoredRow, ScoredRow]
 """Candidate's row and champion's, of one example."""
 _SLICES, _FLIPS = 100, 25
 """Maximum number of slices, and of flips in each direction, in a report."""
-_LONGEST = 600
 _TOKENS = ("prompt_tokens", "completion_tokens")
 
 
@@ -148,11 +145,11 @@ def flips(compared: Compared, subject: Subject, rows: Sequence[Example]) -> tupl
     return tuple(
         Flip(
             id=ours.id,
-            question=_question(subject, ours),
-            champion=_answer(subject, theirs.output),
-            candidate=_answer(subject, ours.output),
+            question=readable.question(subject, ours),
+            champion=readable.answer(subject, theirs.output),
+            candidate=readable.answer(subject, ours.output),
             gained=which is gained,
-            expected=_readable(expected.get(ours.id, {})),
+            expected=readable.readable(expected.get(ours.id, {})),
         )
         for which in (lost, gained)
         for ours, theirs in which[:_FLIPS]
@@ -174,25 +171,3 @@ def tokens(evaluation: Evaluation) -> float | None:
 def _tokens(output: Output) -> float:
     found = (output.get(name) for name in _TOKENS)
     return sum(value for value in found if isinstance(value, int | float))
-
-
-def _question(subject: Subject, row: ScoredRow) -> str:
-    column = subject.text_column
-    text = row.input.get(column) if column else None
-    return cut(str(text), _LONGEST) if text is not None else _readable(row.input)
-
-
-def _answer(subject: Subject, output: Output) -> str:
-    if subject.can("generated text"):
-        return cut(subject.text_of(output), _LONGEST)
-    labels = {name: output.get(name) for name in subject.contract.names("label")}
-    return _readable(labels) or _readable(output)
-
-
-def _readable(values: Mapping[str, Any]) -> str:
-    """A single value without its name, otherwise compact JSON; of an assistant's expected answer,
-    the facts."""
-    filled = {name: value for name, value in values.items() if value is not None}
-    only = next(iter(filled.values())) if len(filled) == 1 else filled.get("facts") or filled
-    text = only if isinstance(only, str) else json.dumps(only, ensure_ascii=False, default=str)
-    return cut(text, _LONGEST) if filled else ""

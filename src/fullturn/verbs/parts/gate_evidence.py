@@ -15,6 +15,7 @@ from fullturn.core.tags import TrainingTags, VersionTags
 from fullturn.evaluation import behaviour, scoring
 from fullturn.evaluation.records import fingerprints
 from fullturn.gates import BundleState, DataState, Evidence, LeakageState, RefusalState
+from fullturn.gates.behaviour import Determinism
 from fullturn.gates.provenance import BundleSafe, Leakage
 from fullturn.registry import promotion, versions
 from fullturn.subjects.protocols import Capability, Predictor
@@ -50,6 +51,8 @@ class EvidenceCollector:
         """All evidence on the candidate that is available."""
         project, test = self.project, self.data.split("test")
         champion = promotion.champion(project.store)
+        if may_vary := project.settings.prompt.may_vary:
+            self.waivers[Determinism.code] = f"[prompt] may_vary: {may_vary}"
         candidate = self._try("candidate", self._candidate)
         evaluated = self._evaluate("candidate", candidate, test)
         if evaluated is not None and project.subject.can("generated text"):
@@ -70,6 +73,7 @@ class EvidenceCollector:
             identical=self._is_champion(champion),
             baseline=self._evaluate("baseline", self._baseline(), test),
             behaviours=self._behaviours(candidate, evaluated, test),
+            perturbations=project.subject.perturbations,
             repeated=self._if_able(
                 "reproducible answers", "repeated", lambda: self._repeated(timed, some)
             ),

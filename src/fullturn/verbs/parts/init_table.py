@@ -96,12 +96,12 @@ def plan(
     test_rows = 0 if has_test else round(len(rows) * (1 - _shares(data)))
     trend = _trend(rows, roles, found.task)
     sections = [
-        _section("", {"name": name, "app": "tabular"}),
-        _section("data", data | ({"time_is_input": True} if trend else {})),
+        section("", {"name": name, "app": "tabular"}),
+        section("data", data | ({"time_is_input": True} if trend else {})),
         _columns(found, roles),
-        _section("model", _model(found, labels)),
-        _section("experiment", _experiment(found, labels)),
-        _section("gates", _gates(found, labels, test_rows)),
+        section("model", _model(found, labels)),
+        section("experiment", _experiment(found, labels)),
+        section("gates", _gates(found, labels, test_rows)),
     ]
     decided = (*_decisions(found, labels, files, test_rows), *_of_time(trend, roles))
     if why_equal:
@@ -326,7 +326,7 @@ def _trend(rows: Sequence[Mapping[str, Any]], roles: Roles, task: Task) -> float
     return found if abs(found) > max(MOVES, chance) else None
 
 
-def _section(name: str, values: Mapping[str, Any]) -> str:
+def section(name: str, values: Mapping[str, Any]) -> str:
     """A table in TOML; what is empty is left out."""
     lines = [f"[{name}]"] if name else []
     lines += [f"{key} = {_toml(value)}" for key, value in values.items() if value not in ((), [])]
