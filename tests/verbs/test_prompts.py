@@ -18,7 +18,7 @@ from fullturn.subjects.prompt import bundle
 from fullturn.verbs import compare, predict
 from fullturn.verbs.init import init
 from fullturn.verbs.serve import server
-from fullturn.verbs.train import train
+from fullturn.verbs.train import train, undominated
 from fullturn.verbs.turn import Step, turn
 from fullturn.verbs.verify import verify
 from fullturn.verbs.workspace import Workspace
@@ -137,6 +137,9 @@ def test_prompts_models_and_parameters_race_with_their_cost(project: Workspace) 
     assert {trial.run.params["model"] for trial in trials} == {"", "careful", "fast"}
     assert trials.run.params["model"] != "fast"
     assert 0 < trials.run.metrics["validation.cost"] < 0.001
+    frontier = {trial.run.params["model"] for trial in undominated(trials)}
+    assert len(frontier) > 1 and "fast" in frontier  # worse, and cheaper
+    assert "better and cheaper" in " ".join(map(str, view(trials)))
     ids = [trial.run.id for trial in trials if not trial.race.stopped][:3]
     wrong = next(trial.run for trial in trials if trial.run.params["model"] == "fast")
     pair = compare.compare(project, wrong.id, ids[0])

@@ -11,7 +11,8 @@ from fullturn.core.errors import UsageError
 from fullturn.core.settings import MAX_SEED
 from fullturn.core.showing import Block, Part, Table, grid, line, plain, styled, then, view
 from fullturn.core.tags import TrainingTags
-from fullturn.core.wording import clipped_share, shown
+from fullturn.core.wording import clipped_share, listed, shown
+from fullturn.metrics.by_task import USAGE
 from fullturn.registry.references import check_name
 from fullturn.tracking.runs import VALIDATED
 from fullturn.tracking.search import candidates, complete
@@ -164,10 +165,13 @@ def _(result: Trials) -> Iterator[Block]:
         same = "code, data, environment and parameters are unchanged: nothing to train"
         yield line(f"run {result.run.id[:8]} of {when}: {same}")
     metric = result[0].race.evaluation.metrics[0]
-    more = _more_metrics(result[0])
+    more = [*_more_metrics(result[0]), *_usage(result)]
     named = (f">{name}" for name in more)
     columns = ("run", "candidate", f">{metric}", ">95 % interval", *named, ">rows", ">ms/row")
     yield grid((*columns, "race"), (_row(trial, more, alone=len(result) == 1) for trial in result))
+    if len(cheapest := undominated(result)) > 1:
+        names = listed([f"'{trial.run.name}'" for trial in cheapest])
+        yield line(f"nothing is both better and cheaper than: {names}")
     if share := result[0].race.evaluation.clipped:
         yield line(f"'{result[0].run.name}': {clipped_share(share)}")
     if result.known is None:
@@ -183,6 +187,28 @@ def _more_metrics(trial: Trial) -> list[str]:
     if not chosen or chosen in trial.race.evaluation.metrics:
         return []
     return [chosen] if f"{VALIDATED}{chosen}" in trial.run.metrics else []
+
+
+def undominated(trials: Sequence[Trial]) -> list[Trial]:
+    """Those whose race ended that no other one equals at less cost, or beats at the same: by
+    prices where they are known, else by tokens. None where answers cost nothing."""
+    of = next((name for name in reversed(USAGE) if all(_cost(t, name) for t in trials)), None)
+    if of is None:
+        return []
+    costs = [(trial.score, _cost(trial, of), trial) for trial in trials if not trial.race.stopped]
+    return [
+        trial
+        for score, cost, trial in costs
+        if not any(s >= score and c <= cost and (s, c) != (score, cost) for s, c, _ in costs)
+    ]
+
+
+def _cost(trial: Trial, name: str) -> float:
+    return trial.run.metrics.get(f"{VALIDATED}{name}", 0.0)
+
+
+def _usage(trials: Sequence[Trial]) -> list[str]:
+    return [name for name in USAGE if any(_cost(trial, name) for trial in trials)]
 
 
 def _row(trial: Trial, more: Sequence[str], *, alone: bool) -> tuple[Part, ...]:

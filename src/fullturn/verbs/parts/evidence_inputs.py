@@ -79,7 +79,7 @@ def _llm(project: Workspace, run: RunRecord) -> Asked | None:
         return None
     settings = project.settings.llm
     if settings.base_url:
-        return Asked(settings.model, None, None, None)
+        return Asked(run.params.get("model") or settings.model, None, None, None)
     return _embedded()
 
 
