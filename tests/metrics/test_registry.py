@@ -49,7 +49,10 @@ def test_every_metric_has_a_name_a_direction_and_a_sentence() -> None:
         metric = find(name)
         assert metric.name == name
         assert metric.direction in ("higher", "lower")
-        assert metric.needs and set(metric.needs) <= {"label", "probabilities", "value"}
+        assert metric.needs and set(metric.needs) <= {
+            *("label", "probabilities", "value"),
+            *("prompt_tokens", "completion_tokens", "cost"),
+        }
         assert (made.__doc__ or "").strip()
 
 

@@ -27,8 +27,8 @@ LOADS_BUNDLES = ("core", "statistics", "store", "llm", "metrics", "subjects")
 """Packages of fullturn that load a bundle and predict."""
 NEEDED = (
     *("bm25s", "httpx", "mlflow", "numpy", "orjson", "pandas", "pyarrow", "pydantic"),
-    *("pystemmer", "safetensors", "scikit-learn", "scipy", "skops", "sqlalchemy"),
-    *("threadpoolctl", "tokenizers", "wordllama", "xllamacpp"),
+    *("pystemmer", "pyyaml", "safetensors", "scikit-learn", "scipy", "skops"),
+    *("sqlalchemy", "threadpoolctl", "tokenizers", "wordllama", "xllamacpp"),
 )
 """Distributions that they import; those that are not installed here are not needed by a model that
 was trained here."""

@@ -35,7 +35,7 @@ _ATTEMPTS = 2
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """A model with a rubric; the file's name tells judges apart in messages."""
+    """A model with a rubric; messages name the rubric's file."""
 
     llm: LLM
     rubric: Prompt

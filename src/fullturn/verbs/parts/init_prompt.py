@@ -100,7 +100,7 @@ def plan_prompt(
     used = [
         one for one in cases.inputs if any(one in p.placeholders for p in prompts.values())
     ] or used
-    rows = tuple(_kept_columns(row, used) for row in cases.rows)
+    rows = tuple(_own_columns(row, used) for row in cases.rows)
     label = _answers(rows)
     has_rubric = any(row.get(RUBRIC) for row in rows)
     labels = _labels(named, rows, first) if not schema and label == EXPECTED else ()
@@ -154,7 +154,7 @@ def plan_prompt(
     return PromptPlan("\n".join(sections), files, Inferred(columns, settings), notes, rows)
 
 
-def _kept_columns(row: Mapping[str, Any], used: Sequence[str]) -> dict[str, Any]:
+def _own_columns(row: Mapping[str, Any], used: Sequence[str]) -> dict[str, Any]:
     """The columns that a project needs."""
     from fullturn.subjects.prompt.cases import EXPECTED, RUBRIC, TAG
 
