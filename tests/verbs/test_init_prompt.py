@@ -92,9 +92,9 @@ def test_records_of_mlflow_are_read_with_their_guidelines(tmp_path: Path) -> Non
         "rubric": "Be short.\nBe kind.",
     }
     settings = read(tmp_path / "project")
-    assert settings.prompt.scorers == ("token_f1", "exact_match", "judge:prompts/judge.md")
+    assert settings.prompt.scorers == ("token_f1", "exact_match", "judge:prompts/rubric.md")
     assert settings.prompt.rubric == "rubric" and settings.data.slices == ("tag_area",)
-    assert (tmp_path / "project" / "prompts" / "judge.md").is_file()
+    assert (tmp_path / "project" / "prompts" / "rubric.md").is_file()
     contract = Workspace.open(tmp_path / "project").subject.contract
     assert contract.names("label") == ("expected", "rubric")
 
@@ -103,7 +103,7 @@ def test_a_rubric_alone_is_judged(tmp_path: Path) -> None:
     rows = [{"question": f"q{n}", "rubric": f"Says {n}."} for n in range(4)]
     started(tmp_path, "Answer.", rows)
     settings = read(tmp_path / "project")
-    assert settings.prompt.scorers == ("judge:prompts/judge.md",)
+    assert settings.prompt.scorers == ("judge:prompts/rubric.md",)
     assert settings.data.label == settings.prompt.rubric == "rubric"
     assert Workspace.open(tmp_path / "project").subject.contract.names("label") == ("rubric",)
 

@@ -16,12 +16,13 @@ from fullturn.core.showing import view
 from fullturn.registry import promotion, versions
 from fullturn.subjects.prompt import bundle
 from fullturn.verbs import compare, predict
+from fullturn.verbs.data import commit
 from fullturn.verbs.init import init
 from fullturn.verbs.serve import server
 from fullturn.verbs.train import train, undominated
 from fullturn.verbs.turn import Step, turn
 from fullturn.verbs.verify import verify
-from fullturn.verbs.workspace import Workspace
+from fullturn.verbs.workspace import Workspace, load
 from tests.projects import copied
 from tests.stand_in import BLAME, PRAISE, StandIn, stand_in
 
@@ -220,6 +221,62 @@ def test_a_key_of_the_settings_goes_to_no_other_address(
     running.keys.clear()
     [found] = predict.predict(other, [{"review": "never asked, not here: great"}])
     assert found.output["label"] == "satisfied" and running.keys == [None]
+
+
+def begun(folder: Path, database: Path, running: StandIn, **given: Path) -> Workspace:
+    """A new project that asks the stand-in, with one dataset version."""
+    init(folder / "project", **given)  # type: ignore[arg-type]
+    (folder / "project" / ".fullturn").mkdir()
+    shutil.copy(database, folder / "project" / ".fullturn" / "mlflow.db")
+    with (folder / "project" / "fullturn.toml").open("a") as file:
+        file.write(f'\n[llm]\nbase_url = "{running.base_url}"\nmodel = "careful"\n')
+    project = Workspace.open(folder / "project")
+    commit(project, [], "first")
+    return project
+
+
+def test_json_of_a_schema_is_asked_for_and_scored_field_by_field(
+    tmp_path: Path, empty_database: Path, running: StandIn
+) -> None:
+    kinds = {"order": {"type": ["string", "null"]}, "mood": {"enum": ["satisfied", "angry"]}}
+    schema = {"type": "object", "properties": kinds, "required": ["order", "mood"]}
+    (tmp_path / "order.json").write_text(json.dumps(schema))
+    (tmp_path / "p.txt").write_text("Extract from: {{mail}}")
+    rows = [
+        {"mail": f"Order {n} works", "expected": {"order": str(n), "mood": "satisfied"}}
+        for n in range(20)
+    ]
+    cases = write_cases(tmp_path / "c.jsonl", [*rows, {**rows[0], "mail": "My order 0 broke"}])
+    project = begun(
+        tmp_path,
+        empty_database,
+        running,
+        prompt=tmp_path / "p.txt",
+        cases=cases,
+        schema=tmp_path / "order.json",
+    )
+    running.asked.clear()
+    [trial] = train(project)
+    found = {row.input["mail"]: row for row in trial.race.evaluation.rows}
+    assert trial.race.evaluation.metrics == ("fields", "json_schema")
+    assert all(row.scores["fields"] == 1 for mail, row in found.items() if "works" in mail)
+    assert running.asked[0]["response_format"]["json_schema"]["schema"] == schema
+    baseline = project.subject.baseline(load(project)).predict([{}])
+    assert baseline[0]["json"]["mood"] == "satisfied"
+
+
+def test_texts_are_graded_by_a_rubric(
+    tmp_path: Path, empty_database: Path, running: StandIn
+) -> None:
+    (tmp_path / "p.txt").write_text("Is the customer satisfied?")
+    rows = [{"question": f"{n} is great", "rubric": "Says sorry."} for n in range(20)]
+    cases = write_cases(tmp_path / "c.jsonl", rows)
+    project = begun(tmp_path, empty_database, running, prompt=tmp_path / "p.txt", cases=cases)
+    [trial] = train(project)
+    [name] = trial.race.evaluation.metrics
+    assert name == "judge_rubric" and trial.score == 0
+    assert all(row.output["text"] == "satisfied" for row in trial.race.evaluation.rows)
+    assert project.subject.can("generated text")
 
 
 def test_the_settings_name_a_prompt(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MOST_LABELS, LABEL_LETTERS = 20, 60
 FOLDER, CASES = "prompts", "cases.jsonl"
 _TEXT_NAMES = ("input", "question", "text", "query", "message", "prompt", "review")
-JUDGE_FILE = f"{FOLDER}/judge.md"
+JUDGE_FILE = f"{FOLDER}/rubric.md"
 JUDGE = """system:
 You grade answers. Be strict: an answer that misses a point of the rubric is not good.
 
