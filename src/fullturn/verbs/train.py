@@ -12,6 +12,7 @@ from fullturn.core.settings import MAX_SEED
 from fullturn.core.showing import Block, Part, Table, grid, line, plain, styled, then, view
 from fullturn.core.tags import TrainingTags
 from fullturn.core.wording import clipped_share, listed, shown
+from fullturn.metrics import find
 from fullturn.metrics.by_task import USAGE
 from fullturn.registry.references import check_name
 from fullturn.tracking.runs import VALIDATED
@@ -190,12 +191,12 @@ def _more_metrics(trial: Trial) -> list[str]:
 
 
 def undominated(trials: Sequence[Trial]) -> list[Trial]:
-    """Those whose race ended that no other one equals at less cost, or beats at the same: by
-    prices where they are known, else by tokens. None where answers cost nothing."""
+    """Those that no other one equals at less cost, or beats at the same: by prices where they are
+    known, else by tokens, on the rows that each answered. None where answers cost nothing."""
     of = next((name for name in reversed(USAGE) if all(_cost(t, name) for t in trials)), None)
     if of is None:
         return []
-    costs = [(trial.score, _cost(trial, of), trial) for trial in trials if not trial.race.stopped]
+    costs = [(trial.score, _cost(trial, of), trial) for trial in trials]
     return [
         trial
         for score, cost, trial in costs
@@ -204,11 +205,13 @@ def undominated(trials: Sequence[Trial]) -> list[Trial]:
 
 
 def _cost(trial: Trial, name: str) -> float:
-    return trial.run.metrics.get(f"{VALIDATED}{name}", 0.0)
+    """The mean over the rows that a candidate answered, also of a stopped one; 0 if unknown."""
+    rows, metric = trial.race.evaluation.rows, find(name)
+    return metric.estimate(rows) if metric.applies(rows) is None else 0.0
 
 
 def _usage(trials: Sequence[Trial]) -> list[str]:
-    return [name for name in USAGE if any(_cost(trial, name) for trial in trials)]
+    return [name for name in USAGE if all(_cost(trial, name) for trial in trials)]
 
 
 def _row(trial: Trial, more: Sequence[str], *, alone: bool) -> tuple[Part, ...]:
@@ -228,6 +231,7 @@ def _row(trial: Trial, more: Sequence[str], *, alone: bool) -> tuple[Part, ...]:
 
 def _figure(trial: Trial, name: str) -> str:
     value = trial.run.metrics.get(f"{VALIDATED}{name}")
+    value = _cost(trial, name) if name in USAGE else value
     return "-" if value is None else f"{value:.4g}"
 
 
