@@ -42,7 +42,7 @@ def compare(project: Workspace, a: str, b: str, *more: str) -> Comparison:
         if run.id in {one.id for one in runs[:place]}:
             raise UsageError(f"run {run.id[:8]} ('{run.name}') is named twice; name others")
     evaluated = [stored_evaluation(project, run.id, VALIDATION) for run in runs]
-    first, second, left, right = *runs[:2], *evaluated[:2]
+    (first, second), (left, right) = runs[:2], evaluated[:2]
     unit = project.settings.data.unit
     named = (*project.metrics, *usual_metrics(left.rows, unit))
     first_metric = project.primary.name if project.primary else ""
