@@ -203,6 +203,8 @@ def test_a_wrong_prompt_parameter_or_scorer_is_refused_before_a_run_begins(
     for params, problem in (
         ({"temperature": 3.0}, "temperature = 3.0: allowed is a number from 0 to 2"),
         ({"max_tokens": 0}, "max_tokens = 0"),
+        ({"prompt": "other.md"}, "an edit would not be noticed"),
+        ({"prompt": "prompts/../../x.md"}, "an edit would not be noticed"),
         ({"shots": 100}, "there are .* train rows"),
     ):
         with pytest.raises((UsageError, DataError), match=problem):

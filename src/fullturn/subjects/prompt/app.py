@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from fullturn.core.entities import (
     Scalar,
     Scores,
 )
-from fullturn.core.errors import AppError, DataError, SettingsError
+from fullturn.core.errors import AppError, DataError, SettingsError, UsageError
 from fullturn.core.parsing import from_json
 from fullturn.core.settings import LLMSettings, PromptSettings, Settings
 from fullturn.core.values import as_label
@@ -141,9 +142,22 @@ class PromptApp:
     def check_parameters(self, params: Params) -> None:
         """Refuse a value that is not allowed, and a prompt that cannot be read or filled in."""
         parameters.check(params)
+        for file in (str(params["prompt"]), *self._prompt.files()):
+            self._check_place(file)
         self._template(str(params["prompt"]))
         self._scorers  # noqa: B018  a wrong scorer is refused before anything is asked
         self._schema  # noqa: B018
+
+    def _check_place(self, file: str) -> None:
+        """Refuse a file whose edits nobody would notice: a version depends on it."""
+        patterns = self._settings.ci.code if self._settings else ()
+        root, path = self._root.resolve(), (self._root / file).resolve()
+        is_followed = file in self._prompt.files() or any(fnmatch(file, one) for one in patterns)
+        if not path.is_relative_to(root) or not is_followed:
+            raise UsageError(
+                f"'{file}' is not among the files that a version depends on, so that an edit would "
+                "not be noticed: move it to prompts/ of the project, or name it in [prompt] space"
+            )
 
     def train(self, data: Dataset, params: Params, run: Run) -> Path:
         """Pack prompt, model and parameters, with examples from the train split.
