@@ -254,7 +254,7 @@ def test_traces_wait_for_mlflow_and_answers_do_not(
 
 
 def running(project: Workspace, *words: str) -> subprocess.Popen[str]:
-    variables = {"PYTHONPATH": PYTHONPATH, "PYTHONWARNINGS": "ignore", "PYTHONUNBUFFERED": "1"}
+    variables = {"PYTHONPATH": PYTHONPATH, "PYTHONWARNINGS": "default", "PYTHONUNBUFFERED": "1"}
     return subprocess.Popen(
         [sys.executable, "-m", "fullturn", "-C", str(project.root), "serve", *words],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **variables},
@@ -291,6 +291,7 @@ def test_the_command_serves_until_it_is_told_to_stop(
         os.kill(process.pid, signal.SIGTERM)
         out, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, (out, err)
+        assert "Warning: " not in err, "a library's warning with a path of this machine"
     assert not (project.state / log.JOURNAL).exists()
     with pytest.raises(SystemExit) as ended:
         main(["-C", str(project.root), "lineage", number])

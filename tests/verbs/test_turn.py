@@ -199,10 +199,11 @@ def test_the_same_rows_again_make_no_new_version(project: Workspace) -> None:
 
 def test_watch_keeps_turning_until_it_is_interrupted(project: Workspace) -> None:
     words = ["-m", "fullturn", "-C", str(project.root), "turn", "--watch", "--every", "0.2"]
-    environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "PYTHONWARNINGS": "ignore"}
+    environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "PYTHONWARNINGS": "default"}
     process = subprocess.Popen(
-        [sys.executable, *words, "--json"], stdout=subprocess.PIPE, text=True, env=environment
-    )
+        [sys.executable, *words, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, env=environment,
+    )  # fmt: skip
     try:
         assert process.stdout is not None
         seen = []
@@ -213,10 +214,11 @@ def test_watch_keeps_turning_until_it_is_interrupted(project: Workspace) -> None
                     break
                 write_rows(project.root / "messages.csv", messages(1100, seed=1))
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=PATIENCE)
+        _, said = process.communicate(timeout=PATIENCE)
     finally:
         process.kill()
     assert process.returncode == 0
+    assert "Warning: " not in said, "a library's warning with a path of this machine"
     assert [e.version for e in history(project)] == [1, 2]
     assert any(step["stage"] == "data" and step["done"] for step in seen)
 

@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,6 +27,8 @@ INTERRUPTED = (
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit with its code, see `EXIT_CODES`."""
+    # What MLflow's own lines call that is out of date helps nobody here, whatever is asked for.
+    warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"mlflow\.")
     words = list(sys.argv[1:] if arguments is None else arguments)
     sys.exit(run(words))
 
