@@ -14,23 +14,29 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.serving.live import ROW, Live, live  # noqa: E402
+from tests.serving.live import CONTRACT, ROW, Live, live  # noqa: E402
 
 PYTHON = """
+import inspect
 import sys
+from importlib import import_module
+from pkgutil import iter_modules
 from fullturn_lengths_client import Client
-from fullturn_lengths_client.api.fullturn import feedback, predict, status
-from fullturn_lengths_client.api.inference import infer, inference_model
+from fullturn_lengths_client.api.fullturn import feedback, log, predict
+from fullturn_lengths_client.api.inference import infer
 from fullturn_lengths_client.api.mlflow import invocations
+from fullturn_lengths_client.api.openai import chat_completions
 from fullturn_lengths_client.models import (
-    Error, Feedback, InferRequest, PredictReply, PredictRequest, RecordsRequest, Row, Tensor,
-    TensorDatatype,
+    ChatMessage, ChatMessageRole, ChatReply, ChatRequest, Error, ExternalPrediction,
+    ExternalPredictionInput, Feedback, InferReply, InferRequest, InvocationsReply, Logged,
+    PredictReply, PredictRequest, RecordsRequest, Row, Stored, Tensor, TensorDatatype,
 )
 
 client = Client(base_url=sys.argv[1])
@@ -42,16 +48,31 @@ row.n = 1000
 refused = predict.sync(client=client, body=PredictRequest(inputs=[row]))
 assert isinstance(refused, Error), refused
 print("refused", refused.error)
-print("feedback", feedback.sync(client=client, body=Feedback(id=answer.ids[0], score=1.0)))
+stored = feedback.sync(client=client, body=Feedback(id=answer.ids[0], score=1.0))
+assert isinstance(stored, Stored), stored
 row.n = 1
-print("invocations", invocations.sync(client=client, body=RecordsRequest(dataframe_records=[row])))
+scored = invocations.sync(client=client, body=RecordsRequest(dataframe_records=[row]))
+assert isinstance(scored, InvocationsReply), scored
+given = ExternalPrediction(input_=ExternalPredictionInput.from_dict(row.to_dict()), id="order 7")
+logged = log.sync(client=client, body=given)
+assert isinstance(logged, Logged) and logged.id == "order 7", logged
 tensors = [
     Tensor(name="text", shape=[1], datatype=TensorDatatype.BYTES, data=["hello"]),
     Tensor(name="n", shape=[1], datatype=TensorDatatype.FP64, data=[2.0]),
 ]
-print("infer", infer.sync(client=client, body=InferRequest(inputs=tensors)))
-print("status", status.sync(client=client))
-print("model", inference_model.sync(client=client))
+inferred = infer.sync(client=client, body=InferRequest(inputs=tensors))
+assert isinstance(inferred, InferReply), inferred
+chat = ChatRequest(messages=[ChatMessage(role=ChatMessageRole.USER, content="hello there")])
+said = chat_completions.sync(client=client, body=chat)
+assert isinstance(said, ChatReply), said
+print("feedback, invocations, log, infer, chat", said.choices[0].message.content)
+for protocol in ("fullturn", "mlflow", "inference"):
+    package = import_module(f"fullturn_lengths_client.api.{protocol}")
+    for found in iter_modules(package.__path__):
+        module = import_module(f"{package.__name__}.{found.name}")
+        if "body" not in inspect.signature(module.sync_detailed).parameters:
+            print(found.name, module.sync_detailed(client=client).status_code)
+            assert module.sync_detailed(client=client).status_code == 200
 """
 TYPESCRIPT = """
 import createClient from "openapi-fetch";
@@ -68,6 +89,16 @@ console.log("refused", refused.error.error);
 const unknown: object = { inputs: [row], keyy: "anna" };
 const other = await client.POST("/predict", { body: unknown as { inputs: [typeof row] } });
 console.log("unknown field", other.error?.error);
+const logged = await client.POST("/log", { body: { input: row, id: "order 8" } });
+const scored = await client.POST("/invocations", { body: { dataframe_records: [row] } });
+const given = { name: "text", shape: [1], datatype: "BYTES" as const, data: ["hello"] };
+const inferred = await client.POST("/v2/models/lengths/infer", { body: { inputs: [given] } });
+const messages = [{ role: "user" as const, content: "hello there" }];
+const said = await client.POST("/v1/chat/completions", { body: { messages } });
+const judged = await client.POST("/feedback", { body: { id: data.ids[0], score: 1 } });
+for (const one of [logged, scored, inferred, said, judged])
+  if (one.error) throw new Error(JSON.stringify(one.error));
+console.log("log, invocations, infer, chat, feedback", inferred.data?.outputs[0].data);
 const status = await client.GET("/status");
 console.log("status", status.data?.version, status.data?.log);
 """
@@ -117,7 +148,12 @@ def typescript_client(folder: Path, server: Live) -> None:
 
 def main() -> None:
     """Both clients of one server."""
-    with TemporaryDirectory() as place, live(Path(place) / "state") as server:
+    columns = [replace(one, required=one.name == "text") for one in CONTRACT.columns]
+    contract = replace(CONTRACT, columns=tuple(columns))
+    with (
+        TemporaryDirectory() as place,
+        live(Path(place) / "state", contract=contract, text_of=lambda o: str(o["label"])) as server,
+    ):
         folder = Path(place)
         document = server.client.get("/openapi.json").text
         (folder / "openapi.json").write_text(document, encoding="utf-8")

@@ -179,8 +179,9 @@ def _feedback(contract: Contract) -> dict[str, Schema]:
 def _external() -> dict[str, Schema]:
     """Predictions that were made elsewhere: an input that breaks the contract is logged, too."""
     one = _closed({
-        "input": {"type": "object", "description": "The row, a value by column."},
-        "output": {"type": ["object", "null"], "description": "The answer; null if there is none."},
+        "input": {**_ANY_OBJECT, "description": "The row, a value by column."},
+        "output": {"type": ["object", "null"], "additionalProperties": True,
+                   "description": "The answer; null if there is none."},
         "id": {"type": "string", "minLength": 1, "maxLength": LONGEST_ID,
                "description": "Of your choice; a second one of the same id is not logged."},
         "error": {"type": "string", "minLength": 1, "maxLength": LONGEST_ERROR},
