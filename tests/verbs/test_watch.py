@@ -140,8 +140,9 @@ def test_the_log_is_read_in_order_of_time_each_request_once() -> None:
     shuffled = pd.concat([log, log[:10]]).sample(frac=1, random_state=0)
     found = watched(shuffled)
     assert found.findings == (
-        "10 rows repeat a 'request': left out", "the log was not in the order of 'when': sorted"
-    )  # fmt: skip
+        "10 rows repeat the 'request' of an earlier one: left out",
+        "the log was not in the order of 'when': sorted",
+    )
     assert found.alarms == watched(log).alarms
 
 
@@ -153,6 +154,29 @@ def test_a_time_that_cannot_be_read_or_does_not_order_is_a_finding() -> None:
     assert watched(odd).findings == (
         "'when' is no time in 1 rows (first: row 4); each is taken as that of the row before",
     )
+
+
+def test_a_gap_in_the_log_is_a_finding_and_a_usual_pause_is_none() -> None:
+    log = table(200, 5)
+    times = pd.date_range("2026-03-01", periods=200, freq="min", tz="UTC").to_series(
+        index=log.index
+    )
+    nights = times + pd.to_timedelta(8 * (log.index // 50), unit="h")
+    assert watched(log.assign(when=nights.astype(str))).findings == ()
+    later = nights + pd.to_timedelta(np.where(log.index >= 120, 4, 0), unit="D")
+    assert watched(log.assign(when=later.astype(str))).findings == (
+        "the log has a gap of 4 days, 0:01:00 between row 120 and row 121: not watched",
+    )
+
+
+def test_a_line_that_is_still_being_written_is_not_read(tmp_path: Path) -> None:
+    lines = [json.dumps(row) for row in rows(table(60, 5))]
+    path = tmp_path / "log.jsonl"
+    path.write_text("\n".join([*lines, lines[0][:30]]))
+    assert fullturn.watch(path, rows(REFERENCE), **NAMED).rows == 60
+    path.write_text("\n".join([*lines, lines[0][:30], ""]))
+    with pytest.raises(DataError, match="log.jsonl:61: not JSON"):
+        fullturn.watch(path, rows(REFERENCE), **NAMED)
 
 
 def test_the_first_rows_of_the_log_may_be_the_reference() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 RUN_LENGTH, LOGS = 10_000, 20
 """Rows between false alarms, at least: of a log without change, one in 20 raises any."""
+GAP = 5
+"""How much longer than the second longest a pause of the log is that is named."""
 FEWEST = 50
 """Reference rows without which nothing can be said, at least."""
 
@@ -257,6 +260,7 @@ class _Tables:
         if len(set(times)) == 1 and len(times) > 1:
             self.findings.append(f"'{name}' is the same in every row: the order is the file's")
         order = sorted(range(len(rows)), key=times.__getitem__)
+        self.findings += _gap([times[n] for n in order], [rows[n].place for n in order])
         if any(before > after for before, after in pairwise(times)):
             self.findings.append(f"the log was not in the order of '{name}': sorted")
         return [(times[n], rows[n].cells) for n in order]
@@ -274,8 +278,20 @@ class _Tables:
                 found.append(row)
         if len(found) < len(self._rows):
             repeated = len(self._rows) - len(found)
-            self.findings.append(f"{repeated:,} rows repeat a '{name}': left out")
+            self.findings.append(
+                f"{repeated:,} rows repeat the '{name}' of an earlier one: left out"
+            )
         return found
+
+
+def _gap(times: Sequence[int], places: Sequence[str]) -> list[str]:
+    """Where a log has a pause that no other of its pauses comes near, in ms since 1970."""
+    pauses = sorted(later - before for before, later in pairwise(times))
+    if len(pauses) < FEWEST or pauses[-1] < GAP * max(pauses[-2], 1000):
+        return []
+    at = next(n for n, (a, b) in enumerate(pairwise(times)) if b - a == pauses[-1])
+    long = timedelta(seconds=pauses[-1] // 1000)
+    return [f"the log has a gap of {long} between {places[at]} and {places[at + 1]}: not watched"]
 
 
 def _names(rows: Sequence[PlacedRow]) -> dict[str, None]:
