@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -82,9 +83,9 @@ def log(
         if value is not None and not isinstance(value, Mapping):
             example = "{'label': 'spam'}"
             raise UsageError(f"{name} = {shown(value)}; pass a mapping, such as {example}")
-    if score is not None and not 0 <= score <= 1:
+    if score is not None and not (_is_number(score) and 0 <= score <= 1):
         raise UsageError(f"score = {shown(score)}; pass a number from 0, wrong, to 1, right")
-    if id is not None and not 0 < len(id) <= LONGEST_ID:
+    if id is not None and not (isinstance(id, str) and 0 < len(id) <= LONGEST_ID):
         raise UsageError(f"id = {shown(id)}; pass a text of 1 to {LONGEST_ID} characters")
     entry = ExternalEntry(
         id=id or new_id(),
@@ -103,6 +104,10 @@ def log(
     return entry.id
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
 def _checked(details: LogDetails) -> dict[str, Any]:
     unknown = details.keys() - LogDetails.__annotations__.keys()
     if unknown:
@@ -118,7 +123,8 @@ def _checked(details: LogDetails) -> dict[str, Any]:
     for name, kind in (("key", str), ("version", int), ("error", str), ("source", str)):
         if name in found and not isinstance(found[name], kind):
             raise UsageError(f"{name} = {shown(found[name])}; pass a {kind.__name__}")
-    if not 0 <= found.get("latency", 0.0) <= SLOWEST:
+    latency = found.get("latency", 0.0)
+    if not (_is_number(latency) and 0 <= latency <= SLOWEST):
         raise UsageError(f"latency = {shown(found['latency'])}; pass seconds")
     return found
 
