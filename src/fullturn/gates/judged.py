@@ -125,7 +125,7 @@ def compared_with(one: Difference, metric: Metric, reference: str) -> str:
     low, high = sorted((sign * one.low, sign * one.high))
     interval = f"[{number(low, one.unit)}, {number(high, one.unit)}]"
     size = number(abs(one.estimate), one.unit)
-    return f"{metric.name} {side} by {size} {interval} than that of {reference}"
+    return f"{metric.name} {side} by {size} {interval}{suffix(one.unit)} than that of {reference}"
 
 
 def shown(one: Difference) -> str:

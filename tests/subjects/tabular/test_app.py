@@ -10,7 +10,7 @@ import pytest
 
 from fullturn.core.entities import Dataset, Example, Params
 from fullturn.core.errors import BundleError, DataError, SettingsError, UsageError
-from fullturn.core.settings import DataSettings
+from fullturn.core.settings import DataSettings, ModelSettings
 from fullturn.subjects.bundle import comparable, unsafe_files
 from fullturn.subjects.catalog import find
 from fullturn.subjects.protocols import App, Predictor
@@ -158,8 +158,24 @@ def prices(months: range) -> Dataset:
     return Dataset(DATA.version, tuple(found))
 
 
+def timed() -> Tabular:
+    columns: Any = {"month": "number", "size": "number"}
+    data = DataSettings(label="left", columns=columns, time="month", time_is_input=True)
+    return Tabular(data, ModelSettings(task="regression", scale=400.0))
+
+
+@pytest.mark.parametrize("target", ["label", "log"])
+def test_trees_on_a_line_go_no_farther_with_other_columns(target: str, tmp_path: Path) -> None:
+    of = timed()
+    run = trained({"model": "combined", "target": target}, tmp_path / "b", of, prices(range(24)))
+    largest, beyond = of.load(run.directory).predict(
+        [{"month": 5.0, "size": 11.0}, {"month": 5.0, "size": 1000.0}]
+    )
+    assert beyond == largest
+
+
 def test_trees_on_a_line_go_on_with_a_trend_where_trees_alone_stop(tmp_path: Path) -> None:
-    of = app("regression", scale=400.0, month="number", size="number")
+    of = timed()
     later = prices(range(24, 30)).examples
 
     def error(params: Params, name: str) -> float:

@@ -104,6 +104,7 @@ class Tabular:
             self._model.task,
             recipe,
             run.seed,
+            [one.name for one in self.contract.columns if one.orders_rows],
         )
         self._log_curve(fitted, data, run)
         model.write(run.directory, fitted)

@@ -3,8 +3,8 @@ for a linear model, imputed, scaled and one-hot."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -111,6 +111,9 @@ class Scaling:
     deviation: Floats
     had_missing: NDArray[np.bool_]
     sizes: NDArray[np.int64]
+    lowest: Floats | None = None
+    highest: Floats | None = None
+    """Where scaled numbers are cut [n]; None: all at `FARTHEST`."""
 
     @classmethod
     def learn(cls, columns: Floats, encoder: Encoder) -> Self:
@@ -129,6 +132,21 @@ class Scaling:
             np.array(sizes, dtype=np.int64),
         )
 
+    def within(self, columns: Floats, encoder: Encoder, onward: Collection[str]) -> Self:
+        """The same, but that numbers beyond those of the training matrix count as its outermost
+        ones, except those of the columns that go `onward`."""
+        numbers = (columns[:, ~encoder.is_category] - self.mean) / self.deviation
+        free = np.array(
+            [one.name in onward for one in encoder.columns for _ in range(one.width)
+             if one.kind != "category"], dtype=np.bool_,
+        )  # fmt: skip
+        filled = np.where(np.isnan(numbers), 0.0, numbers)
+        return replace(
+            self,
+            lowest=np.where(free, -FARTHEST, filled.min(axis=0)),
+            highest=np.where(free, FARTHEST, filled.max(axis=0)),
+        )
+
     def widen(self, encoded: Encoded, is_category: NDArray[np.bool_]) -> Any:
         """Numbers imputed and scaled, where some were missing in training; one column for each
         category, for the others, and for missing ones. With texts it is sparse."""
@@ -137,7 +155,7 @@ class Scaling:
         scaled = (np.where(missing, self.middle, numbers) - self.mean) / self.deviation
         dense = np.hstack(
             [
-                scaled.clip(-FARTHEST, FARTHEST),
+                np.clip(scaled, *self._ends),
                 missing[:, self.had_missing],
                 self._one_hot(encoded.columns[:, is_category]),
             ]
@@ -146,6 +164,12 @@ class Scaling:
             return dense
         blocks: list[Any] = [dense, encoded.meaning, encoded.wording]
         return sparse.hstack(blocks, format="csr")
+
+    @property
+    def _ends(self) -> tuple[Floats | float, Floats | float]:
+        if self.lowest is None or self.highest is None:
+            return -FARTHEST, FARTHEST
+        return self.lowest, self.highest
 
     def _one_hot(self, codes: Floats) -> Floats:
         widths = self.sizes + 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,8 +31,14 @@ def fit(
     task: Task,
     recipe: Recipe,
     seed: int,
+    times: Collection[str] = (),
 ) -> Model:
-    """A model of these rows. Labels are texts, or numbers for regression."""
+    """A model of these rows. Labels are texts, or numbers for regression.
+
+    `times` are the columns with which a combined model, and one on a logarithmic scale, goes on
+    beyond the training rows. Of others it takes the outermost number that it was trained on: its
+    error grows with the distance.
+    """
     cells = cells_of(rows, kinds)
     encoder = Encoder.learn(cells, kinds, recipe.categories)
     encoded = encoder.encode(cells)
@@ -52,6 +58,8 @@ def fit(
     scaling = line = trees = None
     if recipe.model != "boosting":
         scaling = Scaling.learn(encoded.columns, encoder)
+        if recipe.model == "combined" or target is not None:
+            scaling = scaling.within(encoded.columns, encoder, times)
         wide = scaling.widen(encoded, encoder.is_category)
         line = _fitted(_linear(task, recipe, seed), wide, truth, samples)
         if recipe.model == "combined":

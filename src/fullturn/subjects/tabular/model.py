@@ -178,7 +178,7 @@ def read(folder: Path) -> Model:
                 tuple(_column(one) for one in record["columns"]),
                 tuple(_text(one, place, arrays) for place, one in enumerate(record["texts"])),
             ),
-            Scaling(**{name: arrays[name] for name in names}) if line is not None else None,
+            Scaling(**{one: arrays[one] for one in names if one in arrays}) if line else None,
             line,
             trees,
             tuple(record["classes"]),
@@ -224,7 +224,8 @@ def _record(model: Model) -> dict[str, Any]:
 
 
 def _arrays(model: Model) -> dict[str, NDArray[Any]]:
-    found: dict[str, NDArray[Any]] = {} if model.scaling is None else asdict(model.scaling)
+    scaling = {} if model.scaling is None else asdict(model.scaling)
+    found: dict[str, NDArray[Any]] = {k: one for k, one in scaling.items() if one is not None}
     for place, text in enumerate(model.encoder.texts):
         found |= {f"codes.{place}": text.ngrams.codes, f"rarity.{place}": text.ngrams.rarity}
     return found
