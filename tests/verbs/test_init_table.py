@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import tomllib
 from pathlib import Path
@@ -122,6 +123,16 @@ def test_a_label_that_does_not_move_with_time_leaves_it_out() -> None:
         found = [{**row, "half": str(row["nr"] > 40)} for row in rows(120)]
         toml, _ = plan("p", {"files": ["f.csv"]}, found, Roles(label, time="nr"))
         assert ("time_is_input" in tomllib.loads(toml)["data"]) is moves
+
+
+def test_positive_and_skewed_labels_are_proposed_on_a_logarithmic_scale() -> None:
+    for spread, is_log in ((1.0, True), (0.1, False)):
+        draw = random.Random(3)
+        found = [{**row, "price": math.exp(draw.gauss(7, spread))} for row in rows(300)]
+        toml, decided = plan("p", {"files": ["f.csv"]}, found, Roles("price"))
+        params = tomllib.loads(toml)["experiment"].get("params")
+        assert (params == {"target": "log"}) is is_log
+        assert any(one.name == "target" for one in decided.decisions) is is_log
 
 
 def test_auc_is_judged_where_the_test_rows_can_show_a_loss_of_it() -> None:

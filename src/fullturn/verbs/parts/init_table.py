@@ -28,6 +28,8 @@ TIME_VALIDATION = 0.1
 """Share of the validation rows of a split by time, at most."""
 MOVES = 0.1
 """Rank correlation of label and time from which the label moves with it, if it is no chance."""
+SKEWED = 1.0
+"""Skewness of labels from which a logarithmic scale is proposed."""
 _LISTED = 40
 _WIDTHS = (28, 48)
 """Letters of a name and of a reason, so that the table fits into 100 columns."""
@@ -221,6 +223,8 @@ def _model(found: Inference, labels: Counter[str]) -> dict[str, Any]:
 def _experiment(found: Inference, labels: Counter[str]) -> dict[str, Any]:
     weighted = found.task == "classification" and _share(labels) < RARE
     params = {"params": {"class_weight": "balanced"}} if weighted else {}
+    if found.task == "regression" and _skewness(labels) is not None:
+        params = {"params": {"target": "log"}}
     return {"candidates": CANDIDATES[found.task], **params}
 
 
@@ -244,6 +248,22 @@ def _scale(labels: Counter[str]) -> float:
 
     numbers = [number for text in labels.elements() if (number := _number(text)) is not None]
     return spread(numbers) or 1.0
+
+
+def _skewness(labels: Counter[str]) -> float | None:
+    """That of labels that a logarithmic scale suits: positive, and less skewed on it; else None."""
+    import numpy as np
+
+    numbers = np.array([_number(text) or 0.0 for text in labels.elements()])
+    if not len(numbers) or numbers.min() <= 0:
+        return None
+    plain, log = (_third_moment(one) for one in (numbers, np.log(numbers)))
+    return plain if plain > SKEWED and abs(log) < plain / 2 else None
+
+
+def _third_moment(numbers: Any) -> float:
+    spread = float(numbers.std())
+    return float((((numbers - numbers.mean()) / spread) ** 3).mean()) if spread else 0.0
 
 
 def _number(text: str) -> float | None:
@@ -283,6 +303,9 @@ def _decisions(
     if found.task == "regression":
         why = "the middle half of the labels is so wide: an error of that much is worth nothing"
         yield Setting("[model] scale", f"{_scale(labels):g}", why)
+        if (skewness := _skewness(labels)) is not None:
+            why = f"the labels are positive and skewed ({skewness:.1f}): errors count in proportion"
+            yield Setting("target", "log", why)
         if "unit" not in files:
             why = 'such as "USD" or "m²": shown with every error (`fullturn init --unit`)'
             yield Setting("[data] unit", "not set", why)
