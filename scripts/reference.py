@@ -116,8 +116,9 @@ groups of unequal size, percentile, BCa and studentised bootstraps pass up to 24
 that are worse by the margin, instead of 5 %; this test passes at most 4 % (`bench/metrics.py`).
 It is careful with rare labels: the smallest detectable difference depends on the rows of the
 rarest one. `bench/gate.py` counts how often a whole gate errs on every metric above, alone and
-together: with 300 pairs of each kind, at most 6.0 % of candidates that are worse by exactly the margin
-pass, and 5.7 % of those exactly on a floor (two standard errors: 2.5 %). A calibration error is positive by chance alone; its intervals are wider by as much.
+together: with 300 pairs of each kind, at most 6.0 % of candidates that are worse by exactly the
+margin pass, and 5.7 % of those exactly on a floor (two standard errors: 2.5 %). A calibration error
+is positive by chance alone; its intervals are wider by as much.
 
 A model that answers every test row as the champion does has an interval too, for ROC-AUC of about
 ± 3 ÷ rows of the rarer label: it could rank a few per cent of these rows last without one of them
