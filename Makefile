@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
-COMPILE := $(UV) pip compile --quiet --system-certs pyproject.toml --extra assistant --extra llm --extra signing --extra lesson --generate-hashes \
+COMPILE := $(UV) pip compile --quiet --system-certs pyproject.toml --extra assistant --extra llm --extra signing --extra lesson --extra prompt --generate-hashes \
 	--python-version 3.11 --universal --no-header
 CORES := $(shell nproc 2>/dev/null || echo 2)
 # Half of what a slow test takes it waits for a process or a server: one worker more than cores.
