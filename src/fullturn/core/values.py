@@ -12,8 +12,6 @@ from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any
 
-import orjson
-
 from fullturn.core.entities import Column, Contract, Input
 from fullturn.core.errors import DataError
 from fullturn.core.spelling import MISSING, date_text, has_unclear_order, truth, whole_number
@@ -173,6 +171,8 @@ def canonical(value: Any) -> str:
 
 def number_texts(values: Sequence[float]) -> list[str]:
     """`repr` of each number; of many ordinary ones, several times as quick."""
+    import orjson  # not needed to read settings
+
     text = orjson.dumps(values).decode()
     # What orjson may write otherwise: tiny and huge numbers, and those that are not finite.
     if not values or "0.0000" in text or "e" in text or "n" in text:
