@@ -108,7 +108,7 @@ def test_an_app_without_scores_is_chosen_and_gated_by_a_metric_in_its_unit(root:
     assert report.outcome == "PASSED", [r.reason for r in report.results]
     assert found["EVAL02"].figures["metric"] == "rmse" and found["EVAL02"].figures["estimate"] > 50
     metrics = {one["name"]: one["judged"] for one in report.summary["metrics"]}
-    assert metrics == {"mae": False, "rmse": True, "r2": True}
+    assert metrics == {"mae": False, "rmse": True, "r2": True, "closeness": True}
     gated = gate(project, worse.id, register=False)
     assert gated.report.summary["clipped"]["candidate"] == pytest.approx(clipped, abs=0.02)
     figures = project.store.run(gated.run).metrics
