@@ -150,6 +150,10 @@ class Subject:
         """
         return self._guarded("load()", self._asked("load()", lambda: self.app.load(files)))
 
+    def forget(self) -> None:
+        """Make sure that predictors loaded from now on share nothing with earlier ones."""
+        getattr(self.app, "forget", lambda: None)()
+
     def load_with_canary(
         self, folder: Path, canary: str, passages: Sequence[Mapping[str, str]]
     ) -> Predictor:

@@ -6,10 +6,12 @@ whose first entry says which version was champion before.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -26,6 +28,8 @@ from fullturn.registry import promotion, versions
 from fullturn.store import Store
 from fullturn.store.pyfunc import described
 from fullturn.subjects.mlflow_model import reference
+from fullturn.subjects.mlflow_model.environment import declared, is_made, python_of
+from fullturn.subjects.mlflow_model.opening import prepare
 from fullturn.verbs.data import commit
 from fullturn.verbs.gate import GateResult, gate
 from fullturn.verbs.init import (
@@ -173,14 +177,38 @@ def _make(
     inferring.refuse_unsafe(address, model, said.allowed)
     rows = readers.read(files)
     columns = inferring.columns_of(address, described(model), rows, said)
-    progress(f"asking {address}", 0, 1)
-    asked = inferring.asked_of(address, model, rows, columns, said)
+    with _environments(store, named, address, model, said, progress):
+        progress(f"asking {address}", 0, 1)
+        asked = inferring.asked_of(address, model, rows, columns, said)
     folder.mkdir(parents=True, exist_ok=True)
     copies = DataFiles(*(copy_in(folder, file) for file in files))
     head = Head(named.name, named.model, _without_login(store.uri))
     text = "\n".join([*inferring.lines(head, copies, columns, asked, said), ""])
     write_project(folder, text, own_git=not under_git(folder))
     return tuple(_inferred(columns, asked))
+
+
+@contextlib.contextmanager
+def _environments(
+    store: Store, named: _Named, address: str, model: Path, said: Said, progress: Progress
+) -> Iterator[None]:
+    """Have the packages that the newest version declares, if it is to have them; those of the
+    champion are installed meanwhile."""
+    if said.allowed.env != "isolated":
+        yield
+        return
+    needs = declared(model, builds=said.allowed.allow_pickle)
+    if not is_made(needs):
+        progress(f"installing the packages of {address}, once", 0, 1)
+        python_of(address, needs)
+    champion, _ = _champion(store, named)
+    with ThreadPoolExecutor(1) as beside:
+        if champion not in (None, address):
+            version = reference.found(store, str(champion))
+            files = store.fetch_model(reference.source_of(store, version))
+            beside.submit(prepare, str(champion), files, allow_pickle=said.allowed.allow_pickle)
+        yield
+        progress(f"installing the packages of {champion or address}, once", 0, 1)
 
 
 def _begin(

@@ -36,7 +36,7 @@ from fullturn.subjects import contents, table
 from fullturn.subjects.baseline import Majority, Median
 from fullturn.subjects.mlflow_model import reference as references
 from fullturn.subjects.mlflow_model.answers import Answers
-from fullturn.subjects.mlflow_model.opening import opened
+from fullturn.subjects.mlflow_model.opening import forget, opened
 from fullturn.subjects.mlflow_model.reference import ModelReference, Reading, Registry
 from fullturn.subjects.protocols import Capability, Inspection, Loading, Origin, Predictor, Run
 from fullturn.subjects.task_scores import label_scores, needed_scale, value_loss, value_scores
@@ -151,6 +151,10 @@ class MlflowModel:
             reads_arrays=model.tensor is not None,
             params=model.params,
         )
+
+    def forget(self) -> None:
+        """Load models anew from now on, also those that run already."""
+        forget()
 
     def score(self, row: Example, output: Output) -> Scores:
         """Scores of one output, in [0, 1]; see `subjects.task_scores`."""

@@ -93,6 +93,36 @@ def python_of(name: str, needs: Declared) -> Path:
     return python
 
 
+def is_made(needs: Declared) -> bool:
+    """Whether there is an environment for this already."""
+    return (_cache() / needs.digest[:32] / _DONE).exists()
+
+
+def packages(needs: Declared) -> str | None:
+    """What is installed in an environment, a line `name==version` each, with Python's; None if it
+    is not made yet."""
+    if not is_made(needs):
+        return None
+    folder = _cache() / needs.digest[:32]
+    found = sorted(path.name for path in folder.glob("lib/python*/site-packages/*.dist-info"))
+    pairs = (name.removesuffix(".dist-info").partition("-") for name in found)
+    number = re.search(r"^version_info\s*=\s*([\d.]+)", (folder / "pyvenv.cfg").read_text(), re.M)
+    python = [f"python=={number[1]}"] if number else []
+    return "\n".join([*python, *(f"{_normal(name)}=={version}" for name, _, version in pairs)])
+
+
+def compile_modules(python: Path, modules: Sequence[str]) -> None:
+    """Import modules of MLflow once, as a model process does, so that the next start is faster."""
+    ours = [name for name in modules if name.partition(".")[0] == "mlflow"]
+    _run([str(python), "-I", "-X", pycache(python), "-c", f"import {', '.join(ours)}"])
+
+
+def pycache(python: Path) -> str:
+    """The option of Python that writes compiled modules beside an environment: never into the
+    model's folder, whose files are compared."""
+    return f"pycache_prefix={python.parents[1] / 'compiled'}"
+
+
 def _make(name: str, folder: Path, needs: Declared) -> None:
     uv, wanted = _uv(), needs.python or _own_python()
     interpreter = sys.executable if wanted == _own_python() else wanted

@@ -1,15 +1,27 @@
-"""Open a model: in this process, if it cannot run code, or in one of its own."""
+"""Open a model: in this process, if it cannot run code, or in one of its own.
+
+A model process takes seconds to start, and a gate asks the same model several times: the last few
+are used again, as long as the model's files are the same.
+"""
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Hashable
 from pathlib import Path
+from threading import Lock
 
+from fullturn.core.errors import FullturnError
 from fullturn.store.pyfunc import described, inputs_of, load_skops
-from fullturn.subjects.mlflow_model import reference
+from fullturn.subjects.mlflow_model import environment, reference
 from fullturn.subjects.mlflow_model.answers import Model
-from fullturn.subjects.mlflow_model.environment import declared, python_of
 from fullturn.subjects.mlflow_model.process import Limits, ModelProcess, affordable_mb
 from fullturn.subjects.mlflow_model.reference import Reading
+
+MOST = 2
+"""Processes that wait to be used again: those of a candidate and a champion."""
+_started: OrderedDict[Hashable, ModelProcess] = OrderedDict()
+_lock = Lock()
 
 
 def opened(address: str, files: Path, reading: Reading) -> Model:
@@ -25,9 +37,39 @@ def opened(address: str, files: Path, reading: Reading) -> Model:
         return load_skops(files, reading.kinds)
     python = None
     if reading.env == "isolated":
-        python = python_of(address, declared(files, builds=reading.allow_pickle))
+        python = environment.python_of(
+            address, environment.declared(files, builds=reading.allow_pickle)
+        )
     limits = Limits(reading.timeout, reading.memory_mb or affordable_mb())
     inputs = inputs_of(described(files), reading.kinds)
-    process = ModelProcess(address, files, inputs, limits, python)
-    process.start()
+    key = (address, _state(files), inputs, limits, python)
+    with _lock:
+        process = _started.pop(key, None) or ModelProcess(address, files, inputs, limits, python)
+        process.start()
+        _started[key] = process
+        while len(_started) > MOST:
+            _started.popitem(last=False)  # it ends once no predictor refers to it
     return process
+
+
+def forget() -> None:
+    """Start every model anew from now on: what it answers then owes nothing to earlier requests."""
+    with _lock:
+        _started.clear()
+
+
+def prepare(address: str, files: Path, *, allow_pickle: bool) -> None:
+    """Make the environment that a model declares and compile what it imports, so that opening it
+    takes less time; what goes wrong is reported by `opened`."""
+    needs = environment.declared(files, builds=allow_pickle)
+    try:
+        python = environment.python_of(address, needs)
+    except FullturnError:
+        return
+    environment.compile_modules(python, ["mlflow.pyfunc", described(files).loader])
+
+
+def _state(files: Path) -> Hashable:
+    """Changes with every file of a folder."""
+    found = ((path, path.stat()) for path in sorted(files.rglob("*")) if path.is_file())
+    return files, tuple((path, stat.st_size, stat.st_mtime_ns) for path, stat in found)

@@ -36,6 +36,7 @@ from fullturn.store.model_process import (
     decoded_answer,
     to_batch,
 )
+from fullturn.subjects.mlflow_model.environment import pycache
 
 LOAD_SECONDS = 300.0
 """Until a model must be loaded: importing MLflow and its libraries takes most of it."""
@@ -181,10 +182,7 @@ def _words(
         return [sys.executable, "-m", model_process.__name__, folder, spec]
     if python is None:
         return [sys.executable, "-I", "-B", script, folder, spec]
-    # Compiled modules go beside the environment: never into the model's folder, whose files are
-    # compared, and each later start is faster by seconds.
-    compiled = f"pycache_prefix={python.parents[1] / 'compiled'}"
-    return [python, "-I", "-X", compiled, script, folder, spec]
+    return [python, "-I", "-X", pycache(python), script, folder, spec]
 
 
 @lru_cache(maxsize=1)

@@ -225,6 +225,7 @@ class EvidenceCollector:
         """The same rows a second time, by a predictor that is loaded again."""
         if first is None:
             return None
+        self.project.subject.forget()
         again = self._try("repeated", self._candidate)
         second = self._evaluate_one_by_one("repeated", again, rows)
         return (first, second) if second else None
