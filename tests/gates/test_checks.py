@@ -305,4 +305,7 @@ def test_the_report_says_that_the_split_is_by_time() -> None:
     report = compute(ALL, evidence(dataset=dataset), LIMITS, actor="ada")
     said = "split by time: trained until 2024-05, tested 2024-07 to 2024-09"
     assert report.dataset.endswith(said)
+    unknown = {"leakage": "it was trained elsewhere"}
+    theirs = compute(ALL, evidence(dataset=dataset, unknown=unknown), LIMITS, actor="ada")
+    assert theirs.dataset.endswith("split by time: tested 2024-07 to 2024-09")
     assert "by time" not in compute(ALL, evidence(), LIMITS, actor="ada").dataset

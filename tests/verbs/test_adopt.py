@@ -115,8 +115,11 @@ def test_what_is_unknown_is_called_unknown_and_blocks(adopting: Callable[..., Ad
     assert outcomes(found)["DATA02"] == "INCONCLUSIVE" and found.exit_code == 3
     project = Workspace.open(found.folder)
     assert found.gated.version is None and len(history.history(project)) == 1
-    findings = {one.name: one.outcome for one in verify.verify(project, "1").findings}
-    assert findings["evidence"] == "INCONCLUSIVE" and findings["history"] == "PASSED"
+    verified = {one.name: one for one in verify.verify(project, "1").findings}
+    assert verified["history"].outcome == "PASSED"
+    assert verified["evidence"].outcome == "INCONCLUSIVE"
+    assert "version 1 was adopted: models:/churn/5 was champion" in verified["evidence"].reason
+    assert "`fullturn gate 1`" in verified["evidence"].reason
     path = found.folder / settings.FILE
     path.write_text(path.read_text().replace("# unseen = ", "unseen = "))
     again = gate(Workspace.open(found.folder), "1")

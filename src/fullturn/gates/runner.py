@@ -39,7 +39,7 @@ def compute(
         subject=evidence.subject,
         champion=evidence.champion_name,
         dataset=f"{evidence.dataset.name} version {evidence.dataset.version}"
-        f"{_by_time(evidence.dataset)}",
+        f"{_by_time(evidence.dataset, trained_here='leakage' not in evidence.unknown)}",
         data_digest=evidence.dataset.digest,
         outcome=_outcome(results),
         results=results,
@@ -50,12 +50,14 @@ def compute(
     )
 
 
-def _by_time(dataset: DatasetVersion) -> str:
-    """That the test rows are the latest ones, if they are."""
+def _by_time(dataset: DatasetVersion, *, trained_here: bool) -> str:
+    """That the test rows are the latest ones, if they are; until when a model was trained is known
+    only of one that was trained on this dataset."""
     if "test" not in dataset.periods or "train" not in dataset.periods:
         return ""
     first, last = dataset.periods["test"]
-    return f", split by time: trained until {dataset.periods['train'][1]}, tested {first} to {last}"
+    trained = f"trained until {dataset.periods['train'][1]}, " if trained_here else ""
+    return f", split by time: {trained}tested {first} to {last}"
 
 
 def compute_check(

@@ -180,6 +180,14 @@ class Origin:
 
 
 @runtime_checkable
+class HasEnvironment(Protocol):
+    """An app whose bundles may run in an environment of their own."""
+
+    def packages(self, bundle: Path) -> str | None:
+        """What is installed there, a line `name==version` each; None if they run in ours."""
+
+
+@runtime_checkable
 class RefersElsewhere(Protocol):
     """An app whose bundles refer to what was made elsewhere."""
 

@@ -38,6 +38,7 @@ from fullturn.subjects.protocols import (
     ChecksParameters,
     DeclaresLoss,
     GeneratesText,
+    HasEnvironment,
     Inspection,
     Loading,
     NamesRequirements,
@@ -251,6 +252,15 @@ class Subject:
     def requirements(self, files: Path) -> Sequence[str]:
         """Lines for pip with what a bundle needs beside fullturn and the app's own imports."""
         return self.app.requirements(files) if isinstance(self.app, NamesRequirements) else ()
+
+    def packages(self, files: Path) -> str | None:
+        """What is installed where a bundle runs, a line `name==version` each; None if that is this
+        environment.
+
+        Raises:
+            AppError, CouldNotEvaluate: its environment cannot be made.
+        """
+        return self.app.packages(files) if isinstance(self.app, HasEnvironment) else None
 
     def origin(self, files: Path) -> Origin | None:
         """What a new bundle refers to; None for a model that was trained here."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import subprocess
 import sysconfig
 import warnings
@@ -14,7 +15,7 @@ import pytest
 from fullturn.core.errors import AppError
 from fullturn.store.client import mlflow
 from fullturn.store.pyfunc import described, inputs_of
-from fullturn.subjects.mlflow_model.environment import declared, python_of
+from fullturn.subjects.mlflow_model.environment import declared, packages, python_of
 from fullturn.subjects.mlflow_model.process import ModelProcess
 
 pytestmark = pytest.mark.slow
@@ -110,6 +111,8 @@ def test_an_environment_is_made_once_for_all_that_declare_the_same(tmp_path: Pat
     code = "import importlib.util as u; print(u.find_spec('prices') is not None)"
     said = subprocess.run([first, "-I", "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "True"
+    assert "prices==1.0" in packages(first).splitlines()
+    assert packages(first).startswith(f"python=={platform.python_version()}\n")
 
 
 def test_an_environment_that_was_left_half_made_is_made_again(tmp_path: Path) -> None:

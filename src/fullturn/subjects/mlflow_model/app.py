@@ -34,9 +34,10 @@ from fullturn.store import current
 from fullturn.store.pyfunc import described
 from fullturn.subjects import contents, table
 from fullturn.subjects.baseline import Majority, Median
+from fullturn.subjects.mlflow_model import environment
 from fullturn.subjects.mlflow_model import reference as references
 from fullturn.subjects.mlflow_model.answers import Answers
-from fullturn.subjects.mlflow_model.opening import forget, opened
+from fullturn.subjects.mlflow_model.opening import Opener
 from fullturn.subjects.mlflow_model.reference import ModelReference, Reading, Registry
 from fullturn.subjects.protocols import Capability, Inspection, Loading, Origin, Predictor, Run
 from fullturn.subjects.task_scores import label_scores, needed_scale, value_loss, value_scores
@@ -60,6 +61,7 @@ class MlflowModel:
         self._model = model or ModelSettings()
         self._get_registry = registry
         self._folders: dict[str, Path] = {}
+        self._opener = Opener()
 
     @cached_property
     def contract(self) -> Contract:
@@ -146,7 +148,7 @@ class MlflowModel:
         model = described(files)
         return Answers(
             address,
-            opened(address, files, reading),
+            self._opener.opened(address, files, reading),
             reading,
             reads_arrays=model.tensor is not None,
             params=model.params,
@@ -154,7 +156,7 @@ class MlflowModel:
 
     def forget(self) -> None:
         """Load models anew from now on, also those that run already."""
-        forget()
+        self._opener.forget()
 
     def score(self, row: Example, output: Output) -> Scores:
         """Scores of one output, in [0, 1]; see `subjects.task_scores`."""
@@ -181,6 +183,19 @@ class MlflowModel:
         reference = references.read(folder)
         path = self._files(reference.source, reference.address) / "requirements.txt"
         return path.read_text(encoding="utf-8").splitlines() if path.is_file() else ()
+
+    def packages(self, folder: Path) -> str | None:
+        """Those of the environment that the model declares, if it has one of its own.
+
+        Raises:
+            AppError, CouldNotEvaluate: it cannot be made.
+        """
+        if self._model.env != "isolated":
+            return None
+        reference = references.read(folder)
+        files = self._files(reference.source, reference.address)
+        needs = environment.declared(files, builds=self._model.allow_pickle)
+        return environment.packages(environment.python_of(reference.address, needs))
 
     def origin(self, folder: Path) -> Origin | None:
         """The version, and the run of theirs."""

@@ -27,6 +27,7 @@ from fullturn.core.redaction import redacted
 
 REQUIREMENTS, PYTHON_ENV = "requirements.txt", "python_env.yaml"
 _PYTHON = re.compile(r"^python:\s*['\"]?(\d+\.\d+)", re.MULTILINE)
+_VERSION = re.compile(r"^version_info\s*=\s*(\d+\.\d+\.\d+)", re.MULTILINE)
 _NAME = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 _INSTALL_SECONDS = 1800.0
 _DONE = "complete.json"
@@ -98,17 +99,18 @@ def is_made(needs: Declared) -> bool:
     return (_cache() / needs.digest[:32] / _DONE).exists()
 
 
-def packages(needs: Declared) -> str | None:
-    """What is installed in an environment, a line `name==version` each, with Python's; None if it
-    is not made yet."""
-    if not is_made(needs):
-        return None
-    folder = _cache() / needs.digest[:32]
+def packages(python: Path) -> str:
+    """What is installed in an environment, a line `name==version` each, and its Python."""
+    folder = python.parents[1]
     found = sorted(path.name for path in folder.glob("lib/python*/site-packages/*.dist-info"))
     pairs = (name.removesuffix(".dist-info").partition("-") for name in found)
-    number = re.search(r"^version_info\s*=\s*([\d.]+)", (folder / "pyvenv.cfg").read_text(), re.M)
-    python = [f"python=={number[1]}"] if number else []
-    return "\n".join([*python, *(f"{_normal(name)}=={version}" for name, _, version in pairs)])
+    own = _VERSION.search((folder / "pyvenv.cfg").read_text(encoding="utf-8"))
+    return "\n".join(
+        [
+            *([f"python=={own[1]}"] if own else []),
+            *(f"{_normal(name)}=={number}" for name, _, number in pairs),
+        ]
+    )
 
 
 def compile_modules(python: Path, modules: Sequence[str]) -> None:

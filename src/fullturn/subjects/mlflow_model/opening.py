@@ -20,42 +20,46 @@ from fullturn.subjects.mlflow_model.reference import Reading
 
 MOST = 2
 """Processes that wait to be used again: those of a candidate and a champion."""
-_started: OrderedDict[Hashable, ModelProcess] = OrderedDict()
-_lock = Lock()
 
 
-def opened(address: str, files: Path, reading: Reading) -> Model:
-    """The model in a folder, loaded; `address` is what errors call it.
+class Opener:
+    """Opens models, and has the processes of the last few run on for the next time."""
 
-    Raises:
-        BundleError: it may run code, and that is not allowed.
-        AppError: it cannot be loaded, or its requirements cannot be installed.
-        CouldNotEvaluate: uv is needed and not installed.
-    """
-    unsafe = reference.may_run_code(address, files, allow=reading.allow_pickle)
-    if not unsafe and reading.env == "local":
-        return load_skops(files, reading.kinds)
-    python = None
-    if reading.env == "isolated":
-        python = environment.python_of(
-            address, environment.declared(files, builds=reading.allow_pickle)
-        )
-    limits = Limits(reading.timeout, reading.memory_mb or affordable_mb())
-    inputs = inputs_of(described(files), reading.kinds)
-    key = (address, _state(files), inputs, limits, python)
-    with _lock:
-        process = _started.pop(key, None) or ModelProcess(address, files, inputs, limits, python)
-        process.start()
-        _started[key] = process
-        while len(_started) > MOST:
-            _started.popitem(last=False)  # it ends once no predictor refers to it
-    return process
+    def __init__(self) -> None:
+        self._started: OrderedDict[Hashable, ModelProcess] = OrderedDict()
+        self._lock = Lock()
 
+    def opened(self, address: str, files: Path, reading: Reading) -> Model:
+        """The model in a folder, loaded; `address` is what errors call it.
 
-def forget() -> None:
-    """Start every model anew from now on: what it answers then owes nothing to earlier requests."""
-    with _lock:
-        _started.clear()
+        Raises:
+            BundleError: it may run code, and that is not allowed.
+            AppError: it cannot be loaded, or its requirements cannot be installed.
+            CouldNotEvaluate: uv is needed and not installed.
+        """
+        unsafe = reference.may_run_code(address, files, allow=reading.allow_pickle)
+        if not unsafe and reading.env == "local":
+            return load_skops(files, reading.kinds)
+        python = None
+        if reading.env == "isolated":
+            needs = environment.declared(files, builds=reading.allow_pickle)
+            python = environment.python_of(address, needs)
+        limits = Limits(reading.timeout, reading.memory_mb or affordable_mb())
+        inputs = inputs_of(described(files), reading.kinds)
+        key = (address, _state(files), inputs, limits, python)
+        with self._lock:
+            process = self._started.pop(key, None)
+            process = process or ModelProcess(address, files, inputs, limits, python)
+            process.start()
+            self._started[key] = process
+            while len(self._started) > MOST:
+                self._started.popitem(last=False)  # it ends once no predictor refers to it
+        return process
+
+    def forget(self) -> None:
+        """Start every model anew from now on: its answers owe nothing to earlier requests."""
+        with self._lock:
+            self._started.clear()
 
 
 def prepare(address: str, files: Path, *, allow_pickle: bool) -> None:

@@ -21,7 +21,7 @@ from fullturn.store.pyfunc import ModelFile, described
 from fullturn.subjects import table
 from fullturn.subjects.mlflow_model import reference
 from fullturn.subjects.mlflow_model.answers import as_label
-from fullturn.subjects.mlflow_model.opening import opened
+from fullturn.subjects.mlflow_model.opening import Opener
 from fullturn.subjects.mlflow_model.reference import Reading
 from fullturn.subjects.spread import spread
 
@@ -157,7 +157,7 @@ def asked_of(address: str, files: Path, rows: Rows, columns: Columns, said: Said
     """
     allowed, label = said.allowed, said.roles.label
     env, pickle = allowed.env, allowed.allow_pickle
-    model = opened(
+    model = Opener().opened(
         address, files, Reading("classification", columns.kinds, allow_pickle=pickle, env=env)
     )
     try:

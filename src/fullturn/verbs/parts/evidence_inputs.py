@@ -36,7 +36,7 @@ def evidence_inputs(project: Workspace, version: ModelVersion, gate: str) -> Evi
         gate=gate,
         report=report,
         reports=texts,
-        environment=_environment(project, run),
+        environment=project.subject.packages(folder / bundle.FILES) or _environment(project, run),
         data=_data_of(project, run),
         difference=_data_difference(project, run, GateTags.read(store.run(gate).tags).champion),
         code=_repository(project, run),

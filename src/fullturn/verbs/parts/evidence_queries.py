@@ -20,6 +20,7 @@ from fullturn.core.wording import listed
 from fullturn.evidence import folder as evidence_folder
 from fullturn.evidence import sbom, signing
 from fullturn.gates import report as reports
+from fullturn.registry import versions
 from fullturn.subjects import bundle
 from fullturn.tracking.provenance import git
 from fullturn.verbs.parts.register import FOLDER, disk_folder
@@ -60,7 +61,14 @@ def fetch_evidence(project: Workspace, version: ModelVersion, place: Path) -> Pa
     Raises:
         NotFound, IntegrityError: there is none.
     """
-    run = VersionTags.read(version.tags).evidence
+    tags = VersionTags.read(version.tags)
+    run = tags.evidence
+    if run is None and tags.outcome == versions.ADOPTED:
+        raise IntegrityError(
+            f"version {version.version} was adopted: {tags.refers_to} was champion before this "
+            f"project, and no gate decided on it; `fullturn gate {version.version}` evaluates it "
+            "and, if it passes, writes the evidence"
+        )
     if run is None:
         raise IntegrityError(
             f"version {version.version} has no evidence; `fullturn gate {version.version}` checks "
