@@ -103,8 +103,12 @@ def train_one(
         seed=seed,
         owner=project.owner,
     )
-    with TrackedRun(project.store, project.root, project.state, plan) as run:
-        raced = _train(project, run, data, chosen, best)
+    try:
+        with TrackedRun(project.store, project.root, project.state, plan) as run:
+            raced = _train(project, run, data, chosen, best)
+    except BaseException:
+        project.subject.forget()  # what failed is not asked again as it is
+        raise
     return Trial(project.store.run(run.id), raced)
 
 
