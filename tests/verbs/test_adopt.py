@@ -14,7 +14,7 @@ from fullturn.cli import main
 from fullturn.core import settings
 from fullturn.core.errors import BundleError, DataError, NotFound, UsageError
 from fullturn.core.tags import VersionTags
-from fullturn.verbs import history, lineage, predict, verify
+from fullturn.verbs import data, history, lineage, predict, verify
 from fullturn.verbs.adopt import Adopted, adopt
 from fullturn.verbs.gate import gate
 from fullturn.verbs.turn import LoopRunner
@@ -107,6 +107,20 @@ def test_the_champion_that_there_was_begins_the_history_and_nothing_is_changed(
     assert settings.read(found.folder).gates.metrics == ("roc_auc",)
     read = "age (number), income (number), city (category)"
     assert concluded(found)["the model reads"][0] == read
+
+
+def test_equal_rows_remain_without_an_id(adopting: Callable[..., Adopted], team: Path) -> None:
+    """`init` and `adopt` read a table alike: they were dropped as copies here alone."""
+    names = ("age", "income", "city", "churned")
+    rows = [{name: row[name] for name in names} for row in customers(300, 9)]
+    twice = write_rows(team / "twice.csv", [*rows, *rows[:50]])
+    found = adopting(data=twice, id=None)
+    settled = settings.read(found.folder).data
+    assert settled.equal_rows == "group"
+    text = (found.folder / settings.FILE).read_text()
+    assert "rows have the inputs of another: all remain, and share a split" in text
+    version = data.log(Workspace.open(found.folder))[-1]
+    assert version.rows == len(rows) + 50
 
 
 def test_what_is_unknown_is_called_unknown_and_blocks(adopting: Callable[..., Adopted]) -> None:

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from fullturn.core.entities import Kind
+from fullturn.core.entities import EqualRows, Kind
 from fullturn.core.errors import AppError, BundleError, DataError
 from fullturn.core.settings import DataSettings
 from fullturn.core.values import checked
 from fullturn.core.wording import listed, nearest
-from fullturn.data.inference import Inference, infer
+from fullturn.data.inference import Inference, equal_rows, infer
 from fullturn.store.pyfunc import ModelFile, described
 from fullturn.subjects import table
 from fullturn.subjects.mlflow_model import reference
@@ -88,6 +88,8 @@ class Columns:
     optional: tuple[str, ...]
     reasons: Mapping[str, str]
     label: Inference
+    equal: tuple[EqualRows, str] | None = None
+    """What is done with rows that are equal, and why; None if they have ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,13 @@ def columns_of(address: str, model: ModelFile, rows: Rows, said: Said) -> Column
     Raises:
         DataError: the table lacks the label, a column of a role, or one that the model reads.
     """
+    found = _columns_of(address, model, rows, said)
+    if said.roles.id is not None:
+        return found
+    return replace(found, equal=equal_rows(rows, list(found.kinds), said.roles.label))
+
+
+def _columns_of(address: str, model: ModelFile, rows: Rows, said: Said) -> Columns:
     roles, inferred = said.roles, _inferred(rows, said.roles, said.task)
     found = {one.name: one for one in inferred.columns}
     if not model.columns:
@@ -229,6 +238,9 @@ def _data_lines(data: DataFiles, columns: Columns, roles: Roles) -> Iterator[str
             yield f"{role} = {_text(value)}"
     if roles.slices:
         yield f"slices = {_texts(roles.slices)}"
+    if columns.equal:
+        equal, why = columns.equal
+        yield f"equal_rows = {_text(equal)}" + (f"  # {_comment(why)}" if why else "")
     if columns.optional:
         yield f"optional = {_texts(columns.optional)}  # may be missing"
     yield "train_share = 0.1  # for the trivial baseline alone: nothing is trained here"
