@@ -82,8 +82,11 @@ def toy(tmp_path_factory: pytest.TempPathFactory, committed_once: Path) -> Path:
 
 
 def words(function: Callable[..., Any]) -> dict[str, Any]:
-    """What a function takes, with the defaults."""
-    return {name: one.default for name, one in inspect.signature(function).parameters.items()}
+    """What a function takes, with the defaults; by default there are none of `*words`."""
+    return {
+        name: None if one.kind is one.VAR_POSITIONAL else one.default
+        for name, one in inspect.signature(function).parameters.items()
+    }
 
 
 @pytest.mark.parametrize("name", COMMANDS)

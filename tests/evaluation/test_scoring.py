@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from fullturn.core.entities import Dataset, Example, Input, Output, Scores
-from fullturn.core.errors import AppError, DataError
+from fullturn.core.errors import AppError, BundleError, DataError
 from fullturn.core.settings import ExperimentSettings
 from fullturn.evaluation.race import race
 from fullturn.evaluation.scoring import BATCH, evaluate
@@ -123,9 +123,17 @@ def test_a_score_that_raises_or_is_no_scores_names_the_row(score: Callable[..., 
 
 def test_an_error_of_fullturn_s_own_passes_unchanged() -> None:
     def refuse(rows: Sequence[Input]) -> Sequence[Output]:
+        raise BundleError("its files have changed")
+
+    with pytest.raises(BundleError, match=r"^its files have changed$"):
+        evaluate(app(), Echo(refuse), examples(), "ours", DATA)
+
+
+def test_a_model_that_does_not_take_our_rows_is_at_fault_and_the_batch_is_named() -> None:
+    def refuse(rows: Sequence[Input]) -> Sequence[Output]:
         raise DataError("column 'n' is missing")
 
-    with pytest.raises(DataError, match="column 'n' is missing"):
+    with pytest.raises(AppError, match=r"column 'n' is missing \(asked a batch from row 'row-0'\)"):
         evaluate(app(), Echo(refuse), examples(), "ours", DATA)
 
 

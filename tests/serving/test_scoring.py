@@ -28,7 +28,7 @@ from fullturn.store.client import mlflow
 from fullturn.store.model_process import Inputs, LoadedModel, SignatureMismatch, to_batch
 from fullturn.store.pyfunc import described, inputs_of
 from fullturn.subjects.mlflow_model.answers import Answers
-from fullturn.subjects.mlflow_model.opening import opened
+from fullturn.subjects.mlflow_model.opening import Opener
 from fullturn.subjects.mlflow_model.reference import Reading
 from tests.conftest import free_port
 from tests.serving import echo
@@ -438,7 +438,9 @@ def test_a_model_of_arrays_takes_rows_by_place_as_mlflow_does(
     contract = Contract((*columns, Column("kind", "category", "label")), ("length",))
     assert described(folder).tensor
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "true")  # for MLflow's server
-    predictor = Answers("iris", opened("iris", folder, reading), reading, reads_arrays=True)
+    predictor = Answers(
+        "iris", Opener().opened("iris", folder, reading), reading, reads_arrays=True
+    )
     with (
         mlflow_server(tmp_path / "iris") as address,
         live(tmp_path / "state", predictor, contract=contract) as ours,

@@ -227,7 +227,7 @@ def test_what_was_done_before_an_error_is_not_done_again(
 def test_a_batch_goes_on_after_a_kill(promoted: Workspace, tmp_path: Path) -> None:
     write_rows(tmp_path / "in.csv", [{"n": str(n), "text": "refund me"} for n in range(30_000)])
     code = (
-        "import sys, time; from fullturn.verbs import batch\n"
+        "import sys, time; from fullturn.verbs.parts import batch\n"
         "from fullturn.verbs.predict import predict\n"
         "from fullturn.verbs.workspace import Workspace; from pathlib import Path\n"
         "batch.PART_ROWS = batch.CALL_ROWS = 1000\n"
@@ -237,9 +237,11 @@ def test_a_batch_goes_on_after_a_kill(promoted: Workspace, tmp_path: Path) -> No
     words = [sys.executable, "-c", code, str(promoted.root), str(tmp_path / "in.csv")]
     process = subprocess.Popen(words, env=os.environ | {"PYTHONPATH": PYTHONPATH})
     parts = promoted.state / "batches"
-    wait_until("three parts", lambda: len(list(parts.glob("*/*.arrow"))) >= 3)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    try:
+        wait_until("three parts", lambda: len(list(parts.glob("*/*.arrow"))) >= 3)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
     found = predict(promoted, tmp_path / "in.csv")
     assert 3000 <= found.resumed < 30_000
     assert [row["n"] for row in read(found.output)] == [str(n) for n in range(30_000)]

@@ -105,6 +105,7 @@ def _serve(deck: Deck, port: int, as_json: bool) -> None:
     from fullturn.lesson.publishing import application, serve
 
     def ready(address: str) -> None:
+        stage.warm()
         if as_json:
             say_json({"address": address, "project": str(deck.project.root)})
             sys.stdout.flush()  # for a program that reads from a pipe
@@ -118,7 +119,6 @@ def _serve(deck: Deck, port: int, as_json: bool) -> None:
         )  # fmt: skip
 
     with lesson_stage(deck.project) as stage:
-        stage.warm()
         serve(application(deck, routes(stage)), port, ready)
 
 

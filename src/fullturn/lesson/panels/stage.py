@@ -171,8 +171,9 @@ class Stage:
         if self.running is not None:
             self.running.stopping.set()
         self.server.stop()
-        if self._thread is not None:
-            self._thread.join(10)
+        for thread in (self._thread, self._warming):
+            if thread is not None:  # native code that ends with the program may end it badly
+                thread.join(10)
 
     def __enter__(self) -> Self:
         return self

@@ -155,7 +155,7 @@ class MlflowModel:
         )
 
     def forget(self) -> None:
-        """Load models anew from now on, also those that run already."""
+        """Load models again from now on, also those that run already."""
         self._opener.forget()
 
     def score(self, row: Example, output: Output) -> Scores:

@@ -57,7 +57,7 @@ class Opener:
         return process
 
     def forget(self) -> None:
-        """Start every model anew from now on: its answers owe nothing to earlier requests."""
+        """Start every model again from now on: its answers owe nothing to earlier requests."""
         with self._lock:
             self._started.clear()
 
