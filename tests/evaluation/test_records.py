@@ -9,8 +9,8 @@ from types import MappingProxyType
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fullturn.core.entities import Evaluation, ScoredRow
-from fullturn.evaluation.records import digest_of, digests_of, to_jsonl
+from fullturn.core.entities import EqualRows, Evaluation, Example, ScoredRow
+from fullturn.evaluation.records import are_copies, digest_of, digests_of, fingerprints, to_jsonl
 from tests.data.samples import steady
 
 TEXTS = st.one_of(st.none(), st.text(max_size=8), st.sampled_from(["Straße -x", "a\0b", " %s "]))
@@ -24,6 +24,20 @@ ROWS = st.lists(
 @given(ROWS)
 def test_many_rows_have_the_fingerprints_of_each(rows: list[dict[str, object]]) -> None:
     assert digests_of(rows) == [digest_of(row) for row in rows]
+
+
+@steady
+@given(ROWS, ROWS, st.sampled_from(["drop", "separate"]))
+def test_copies_are_rows_with_the_same_fingerprint(
+    rows: list[dict[str, object]], others: list[dict[str, object]], equal_rows: EqualRows
+) -> None:
+    ours, theirs = (
+        [Example(str(n), row, {}, "", "train") for n, row in enumerate(some)]
+        for some in (rows, [*others, *rows[1:]])
+    )
+    known = set(fingerprints(theirs, equal_rows))
+    expected = [one in known for one in fingerprints(ours, equal_rows)]
+    assert are_copies(ours, theirs, equal_rows) == expected
 
 
 def test_rows_with_other_columns_have_fingerprints_of_their_own() -> None:

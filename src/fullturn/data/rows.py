@@ -132,7 +132,7 @@ def inputs_of(rows: Sequence[Mapping[str, Any]], contract: Contract) -> list[tup
     """What a model reads of each row, with its time: equal inputs at another time are another
     thing."""
     names = (*contract.names("input"), *contract.names("time"))
-    return [tuple(row.get(name) for name in names) for row in rows]
+    return list(zip(*([row.get(name) for row in rows] for name in names), strict=True))
 
 
 def id_of(row: Mapping[str, Any], contract: Contract) -> str:

@@ -13,6 +13,7 @@ from itertools import compress
 from pathlib import Path
 from typing import Any
 
+from fullturn.core.collector import collector_paused
 from fullturn.core.entities import Contract, Dataset, DatasetVersion, Example, Role
 from fullturn.core.errors import DataError, IntegrityError, Refused
 from fullturn.core.settings import DataSettings
@@ -193,6 +194,7 @@ def show(table: Path | str, version: int | None = None) -> DatasetVersion:
     return tables.record(tables.head(table), version).version
 
 
+@collector_paused()
 def load(
     table: Path | str,
     contract: Contract,

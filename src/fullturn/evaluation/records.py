@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,23 @@ def fingerprint(example: Example, equal_rows: EqualRows = "drop") -> str:
 
 def fingerprints(examples: Sequence[Example], equal_rows: EqualRows = "drop") -> list[str]:
     """`fingerprint` of many examples."""
+    return digests_of(_fingerprinted(examples, equal_rows))
+
+
+def are_copies(
+    examples: Sequence[Example], of: Sequence[Example], equal_rows: EqualRows = "drop"
+) -> list[bool]:
+    """Whether each example has the fingerprint of one in `of`; none is computed if all have the
+    same columns."""
+    rows = _fingerprinted([*of, *examples], equal_rows)
+    words = list(_words_of_rows(rows)) if _are_alike(rows) else digests_of(rows)
+    known = set(words[: len(of)])
+    return [one in known for one in words[len(of) :]]
+
+
+def _fingerprinted(examples: Sequence[Example], equal_rows: EqualRows) -> list[Input]:
     separate = equal_rows == "separate"
-    return digests_of([{"id": one.id} if separate else one.input for one in examples])
+    return [{"id": one.id} if separate else one.input for one in examples]
 
 
 def digest_of(row: Input) -> str:
@@ -36,13 +51,22 @@ def digest_of(row: Input) -> str:
 
 def digests_of(rows: Sequence[Input]) -> list[str]:
     """`digest_of` of many inputs: column by column, which is several times as quick."""
-    names = sorted(rows[0]) if rows else []
-    if not names or any(row.keys() != rows[0].keys() for row in rows):
+    if not _are_alike(rows):
         return list(map(digest_of, rows))
-    # Between columns is a character that words contain, so each column has words of its own.
-    form = "\0".join(f"{_words(f'{name}=')}%s" for name in names)
-    columns = [_words_of([row[name] for row in rows]) for name in names]
-    return [_digest(form % cells) for cells in zip(*columns, strict=True)]
+    form = "\0".join(f"{_words(f'{name}=')}%s" for name in sorted(rows[0]))
+    return [_digest(form % cells) for cells in _words_of_rows(rows)]
+
+
+def _are_alike(rows: Sequence[Input]) -> bool:
+    return bool(rows and rows[0]) and all(row.keys() == rows[0].keys() for row in rows)
+
+
+def _words_of_rows(rows: Sequence[Input]) -> Iterator[tuple[str, ...]]:
+    """The words of each row, column by column: in a fingerprint, a character that words contain is
+    between columns, so each has words of its own. Blanks at the end do not count."""
+    columns = [_words_of([row[name] for row in rows]) for name in sorted(rows[0])]
+    columns[-1] = [cell.rstrip(" ") for cell in columns[-1]]
+    return zip(*columns, strict=True)
 
 
 def _words(text: str) -> str:

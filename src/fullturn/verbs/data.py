@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fullturn.core.addresses import beside
+from fullturn.core.collector import collector_paused
 from fullturn.core.entities import Contract, DatasetVersion
 from fullturn.core.errors import DataError, UsageError
 from fullturn.core.settings import DataSettings
@@ -120,6 +121,7 @@ def show(project: Workspace, version: int) -> Summary:
     return summary(load(project, version))
 
 
+@collector_paused()
 def _commit(
     project: Workspace, chosen: Chosen, message: str, confirm_fewer_rows: bool
 ) -> DatasetVersion:

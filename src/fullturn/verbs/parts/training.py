@@ -17,7 +17,7 @@ from fullturn.core.tags import NOTE, TrainingTags
 from fullturn.core.wording import clipped_share
 from fullturn.evaluation import records
 from fullturn.evaluation.race import Race, race, recalled
-from fullturn.evaluation.records import fingerprints
+from fullturn.evaluation.records import are_copies, fingerprints
 from fullturn.metrics.answers import CachedRows
 from fullturn.metrics.by_task import usual_metrics
 from fullturn.metrics.metric import key
@@ -156,7 +156,10 @@ def training_data(project: Workspace, run: RunRecord) -> Dataset:
 def training_view(data: Dataset, equal_rows: EqualRows) -> Dataset:
     """The rows that an app may train on: no test row, and no copy of one, unless equal rows are
     separate ones."""
-    return _with_fingerprints(data, equal_rows)[0]
+    examples = data.split("train", "validation")
+    copies = are_copies(examples, data.split("test"), equal_rows)
+    unseen = (not one for one in copies)
+    return replace(data, examples=tuple(compress(examples, unseen)))
 
 
 def _with_fingerprints(data: Dataset, equal_rows: EqualRows) -> tuple[Dataset, frozenset[str]]:
