@@ -18,6 +18,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from fullturn.core import redaction
 from tests.needs import LOGINS, without
 from tests.postgresql import postgresql
 from tests.waiting import PATIENCE, wait_until
@@ -43,6 +44,16 @@ def pytest_runtest_setup() -> None:
     """MLflow writes the addresses that a process has set to its environment, for its children."""
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
         os.environ.pop(name, None)
+
+
+@pytest.fixture(autouse=True)
+def _own_secrets() -> Iterator[None]:
+    """What is a secret in one test is an ordinary word in the next."""
+    noted, compiled = (vars(redaction)[name] for name in ("_noted", "_compiled"))
+    before = set(noted), list(compiled)
+    yield
+    noted.intersection_update(before[0])
+    compiled[:] = before[1]
 
 
 @pytest.fixture
