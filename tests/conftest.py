@@ -35,6 +35,7 @@ PYTHONPATH = os.pathsep.join(
 )
 """For processes that import an app of these tests."""
 
+redaction.redacted("")  # the secrets of the environment, before pytest names a test in it
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
 os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "1"
