@@ -40,6 +40,15 @@ def test_copies_are_rows_with_the_same_fingerprint(
     assert are_copies(ours, theirs, equal_rows) == expected
 
 
+def test_a_mark_at_the_end_makes_no_other_row() -> None:
+    """A fingerprint is over words: what is between them does not count at its end either."""
+    ours, theirs = (
+        [Example("1", {"a": "x", "b": text}, {}, "", "train")] for text in ("late!", "Late")
+    )
+    assert fingerprints(ours) == fingerprints(theirs)
+    assert are_copies(ours, theirs) == [True]
+
+
 def test_rows_with_other_columns_have_fingerprints_of_their_own() -> None:
     rows = [{"a": 1.0}, {"a": 1.0, "b": "x"}, {}]
     assert digests_of(rows) == [digest_of(row) for row in rows]
